@@ -1,0 +1,206 @@
+"""Not learned: each body part of the source, moved by an affine map to where the target pose has it.
+
+It is the local warping of Fig. 2b in Yang et al., "Towards Fine-grained Human Pose Transfer with Detail Replenishing
+Network", without a network behind it: ten parts as in Siarohin et al., "Deformable GANs for Pose-based Human Image
+Generation" (CVPR 2018), over the median colour of the source's border. What the source does not show stays background.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as functional
+from numpy.typing import NDArray
+from torch import Tensor
+
+from fhpt_bench.model import Generator, ModelCard, PairBatch
+
+Points = NDArray[np.float64]
+
+_NECK, _SHOULDERS, _HIPS, _FACE = 1, (2, 5), (8, 11), (0, 14, 15, 16, 17)
+# Proportions of a standing adult, in torsos (neck to the middle of the hips).
+_TORSO_PER_SHOULDERS, _TORSO_PER_HEAD, _HEAD_PER_TORSO = 1.45, 2.2, 0.45
+
+
+@dataclass(frozen=True)
+class Part:
+    """A body part as a strip around a bone.
+
+    Args:
+        joints: COCO-18 indices of the bone's ends, and of the mirrored bone's.
+        mirror: the same on the other side of the body.
+        half_width: of the strip, in torsos.
+        reach: where the strip begins and ends along the bone (0 = first joint, 1 = second): feet and hands lie beyond.
+    """
+
+    joints: tuple[int, int]
+    mirror: tuple[int, int]
+    half_width: float
+    reach: tuple[float, float] = (-0.1, 1.1)
+
+
+# Drawn in this order: what comes later hides what came before.
+LEGS = (
+    Part((8, 9), (11, 12), 0.19),
+    Part((11, 12), (8, 9), 0.19),
+    Part((9, 10), (12, 13), 0.17, (-0.1, 1.3)),
+    Part((12, 13), (9, 10), 0.17, (-0.1, 1.3)),
+)
+ARMS = (
+    Part((2, 3), (5, 6), 0.13),
+    Part((5, 6), (2, 3), 0.13),
+    Part((3, 4), (6, 7), 0.11, (-0.1, 1.55)),
+    Part((6, 7), (3, 4), 0.11, (-0.1, 1.55)),
+)
+
+
+@dataclass(frozen=True)
+class Bone:
+    """A bone in one image: its ends and the width that a half-width of 1 stands for, in pixels."""
+
+    start: Points
+    end: Points
+    width: float
+
+
+class Warp(Generator):
+    """Part-wise affine warp of the source pixels."""
+
+    card = ModelCard("warp", "part-wise affine warp of the source pixels, not learned")
+
+    def generate(self, batch: PairBatch) -> Tensor:
+        """Move each part of the source person to its place in the target pose.
+
+        Args:
+            batch: B pairs.
+
+        Returns:
+            (B, 3, H, W) in [-1, 1].
+        """
+        size = (batch.source.shape[2], batch.source.shape[3])
+        poses = (batch.source_pose.double().cpu().numpy(), batch.target_pose.double().cpu().numpy())
+        grids = np.stack([sampling_grid(s, t, size) for s, t in zip(*poses, strict=True)])
+        grid = torch.from_numpy(grids).to(batch.source)
+        shown = torch.isfinite(grid).all(-1)[:, None]
+        moved = functional.grid_sample(batch.source, grid.nan_to_num(0.0), padding_mode="border", align_corners=False)
+        return torch.where(shown, moved, border_median(batch.source)[:, :, None, None])
+
+
+def border_median(images: Tensor) -> Tensor:
+    """The median colour of the left and right columns and the top row: what stands behind a person.
+
+    Args:
+        images: (B, 3, H, W).
+
+    Returns:
+        (B, 3).
+    """
+    border = torch.cat([images[..., 0], images[..., -1], images[:, :, 0]], 2)
+    return border.median(2).values
+
+
+def sampling_grid(source: Points, target: Points, size: tuple[int, int]) -> NDArray[np.float32]:
+    """Where in the source each pixel of the result is taken from.
+
+    Args:
+        source: (18, 2) pixels (x, y), NaN where missing.
+        target: the same in the target pose.
+        size: (height, width) of both.
+
+    Returns:
+        (H, W, 2) positions (x, y) in [-1, 1] as `grid_sample` wants them, NaN where nothing of the source belongs.
+
+    Examples:
+        >>> np.isnan(sampling_grid(np.full((18, 2), np.nan), np.full((18, 2), np.nan), (4, 3))).all()
+        True
+    """
+    height, width = size
+    grid = np.full((height, width, 2), np.nan)
+    here, there = _skeleton(target), _skeleton(source)
+    if here is None or there is None:
+        return grid.astype(np.float32)
+    # Pixel centres lie at half numbers, as joints are measured.
+    pixels = np.stack(np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5), -1)
+    for part in LEGS:
+        _draw(grid, pixels, _bone(target, part, here), _source_bone(source, part, there), part)
+    for part, now, before in zip(_TRUNK, here.trunk, there.trunk, strict=True):
+        _draw(grid, pixels, now, before, part)
+    for part in ARMS:
+        _draw(grid, pixels, _bone(target, part, here), _source_bone(source, part, there), part)
+    result: NDArray[np.float32] = (grid / np.array([width, height]) * 2 - 1).astype(np.float32)
+    return result
+
+
+# Torso and head: their bones are made of several joints (`_skeleton`), so the joints here are not looked up.
+_TRUNK = (Part((1, 1), (1, 1), 1.0, (-0.12, 1.15)), Part((1, 1), (1, 1), 0.36, (-0.1, 2.1)))
+
+
+@dataclass(frozen=True)
+class Skeleton:
+    """Scale and trunk of a pose: torso length in pixels; torso and head as bones."""
+
+    torso: float
+    trunk: tuple[Bone, Bone]
+
+
+def _skeleton(pose: Points) -> Skeleton | None:
+    """Neck, middle of the hips and of the face, guessed from what is there; None where there is too little."""
+    shoulders = _mean(pose, _SHOULDERS)
+    neck = pose[_NECK] if np.isfinite(pose[_NECK]).all() else shoulders
+    hips, face = _mean(pose, _HIPS), _mean(pose, _FACE)
+    span = float(np.linalg.norm(np.subtract(*pose[list(_SHOULDERS)])))
+    lengths = [
+        float(np.linalg.norm(hips - neck)), span * _TORSO_PER_SHOULDERS,
+        float(np.linalg.norm(face - neck)) * _TORSO_PER_HEAD,
+    ]  # fmt: skip
+    torso = next((length for length in lengths if np.isfinite(length) and length > 1), None)
+    if torso is None or not np.isfinite(neck).all():
+        return None
+    if not np.isfinite(hips).all():
+        hips = neck + np.array([0.0, torso])
+    down = (hips - neck) / max(float(np.linalg.norm(hips - neck)), 1e-6)
+    if not np.isfinite(face).all():
+        face = neck - down * torso * _HEAD_PER_TORSO
+    # A person seen from the side shows a narrow span of shoulders, but never less than a chest's depth.
+    half = max(span / 2 if np.isfinite(span) else 0.0, 0.22 * torso) + 0.08 * torso
+    return Skeleton(torso, (Bone(neck, hips, half), Bone(neck, face, torso)))
+
+
+def _mean(pose: Points, joints: tuple[int, ...]) -> Points:
+    points = pose[list(joints)]
+    points = points[np.isfinite(points).all(1)]
+    return points.mean(0) if len(points) else np.full(2, np.nan)
+
+
+def _bone(pose: Points, part: Part, skeleton: Skeleton) -> Bone | None:
+    start, end = pose[list(part.joints)]
+    return Bone(start, end, skeleton.torso) if np.isfinite([start, end]).all() else None
+
+
+def _source_bone(pose: Points, part: Part, skeleton: Skeleton) -> Bone | None:
+    """The part in the source, or its mirror image where the source hides it."""
+    mirrored = Part(part.mirror, part.joints, part.half_width, part.reach)
+    return _bone(pose, part, skeleton) or _bone(pose, mirrored, skeleton)
+
+
+def _draw(grid: Points, pixels: Points, here: Bone | None, there: Bone | None, part: Part) -> None:
+    """Point the pixels of a part's strip at the same place of the part in the source."""
+    if here is None or there is None:
+        return
+    along, across = _axes(here)
+    offset = pixels - here.start
+    u = offset @ along / max(float(np.linalg.norm(here.end - here.start)), 1.0)
+    v = offset @ across / here.width
+    inside = (np.abs(v) < part.half_width) & (u > part.reach[0]) & (u < part.reach[1])
+    along, across = _axes(there)
+    length = float(np.linalg.norm(there.end - there.start))
+    grid[inside] = there.start + u[inside, None] * length * along + v[inside, None] * there.width * across
+
+
+def _axes(bone: Bone) -> tuple[Points, Points]:
+    """Unit vectors along and across a bone."""
+    along = bone.end - bone.start
+    along = along / max(float(np.linalg.norm(along)), 1e-6)
+    return along, np.array([-along[1], along[0]])

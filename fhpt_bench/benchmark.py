@@ -1,0 +1,219 @@
+"""A benchmark: everything that can change a number, held still."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from fhpt_bench.data.images import check_images
+from fhpt_bench.data.names import parse_name, stem
+from fhpt_bench.data.pairs import read_pairs
+from fhpt_bench.data.pose import read_keypoints
+from fhpt_bench.data.truth import Truth, read_truth
+from fhpt_bench.errors import UserError
+from fhpt_bench.files import explained, sha256_bytes, sha256_json
+from fhpt_bench.registry import Entry, Registry
+
+LIMIT_SEED = 20200526
+
+benchmarks: Registry[Path] = Registry("benchmark", "fhpt_bench.benchmarks", "pathlib:Path")
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One task: paint the person of the source image in the pose of the target image.
+
+    Args:
+        source: file name of the source image.
+        target: file name of the target image.
+        person: the cluster that intervals are resampled over.
+    """
+
+    source: str
+    target: str
+    person: str
+
+    @property
+    def id(self) -> str:
+        """`<source stem>___<target stem>`.
+
+        Examples:
+            >>> Pair("a.jpg", "b.jpg", "ann").id
+            'a___b'
+        """
+        return f"{stem(self.source)}___{stem(self.target)}"
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """A setting held still.
+
+    Args:
+        id: the name under which it is registered.
+        version: raised by any change that can move a number.
+        title: what it is, in a phrase.
+        folder: of the images.
+        image_size: (height, width).
+        pairs: sorted by target, then source, so that a target's pairs stand together.
+        poses: image name -> (18, 2) pixels (x, y), NaN where missing.
+        truth: face landmarks and parsing maps, where it has them.
+        protocols: what `all` means, as `id` or `id:variant`.
+        limit: how many pairs were asked for, or None for all.
+    """
+
+    id: str
+    version: str
+    title: str
+    folder: Path
+    image_size: tuple[int, int]
+    pairs: tuple[Pair, ...]
+    poses: dict[str, NDArray[np.float32]]
+    truth: Truth
+    protocols: tuple[str, ...]
+    limit: int | None = None
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """The unique images of the pairs, sorted by name."""
+        return tuple(sorted({name for pair in self.pairs for name in (pair.source, pair.target)}))
+
+    @property
+    def pairs_digest(self) -> str:
+        """Identifies the pair list, whatever its order."""
+        return sha256_json(sorted((pair.source, pair.target) for pair in self.pairs))
+
+    def check_images(self) -> dict[str, str]:
+        """Decode every image once.
+
+        Returns:
+            Image name -> digest of its pixels.
+
+        Raises:
+            UserError: where one is missing, damaged or of another size.
+        """
+        digests = check_images([self.folder / name for name in self.images], self.image_size)
+        return {path.name: digest for path, digest in digests.items()}
+
+    def data_digest(self, images: dict[str, str]) -> str:
+        """Identifies the pixels and the poses, given what `check_images` returned."""
+        return sha256_json({name: [images[name], sha256_bytes(self.poses[name].tobytes())] for name in self.images})
+
+    def limited(self, limit: int | None) -> Benchmark:
+        """The benchmark cut down to some pairs, spread over the people, the same ones for every model.
+
+        Args:
+            limit: how many pairs, or None for all.
+
+        Raises:
+            UserError: where it is not positive.
+        """
+        if limit is None or limit >= len(self.pairs):
+            return self
+        if limit < 1:
+            raise UserError(f"--limit {limit} leaves no pair: give a positive number.")
+        order = np.random.default_rng(LIMIT_SEED).permutation(len(self.pairs))
+        people = [self.pairs[i].person for i in order]
+        turn: dict[str, int] = {}
+        turns = []
+        for person in people:
+            turn[person] = turn.get(person, -1) + 1
+            turns.append(turn[person])
+        # Everybody's first pair, then everybody's second, and so on; stable, so the drawn order decides the rest.
+        chosen = sorted(order[np.argsort(turns, kind="stable")[:limit]])
+        return replace(self, pairs=tuple(self.pairs[i] for i in chosen), limit=limit)
+
+
+class _Settings(BaseModel):
+    """The TOML file of a benchmark."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+    version: str
+    title: str
+    root: str | None = None
+    image_size: tuple[Annotated[int, Field(gt=0)], Annotated[int, Field(gt=0)]]
+    images: str
+    pairs: str
+    keypoints: str
+    truth: str | None = None
+    parsing: str | None = None
+    cluster: Literal["person", "item"] = "person"
+    protocols: tuple[str, ...]
+
+
+def find_benchmark(name: str) -> Entry:
+    """Look up a benchmark by name or by the path of its TOML file, without reading it.
+
+    Raises:
+        UserError: where there is none.
+    """
+    if name.endswith(".toml"):
+        path = Path(name).expanduser()
+        if not path.is_file():
+            raise UserError(f"There is no benchmark file {path}.")
+        return Entry(name, str(path.resolve()), str(path))
+    return benchmarks.find(name)
+
+
+def load_benchmark(name: str, data_root: Path | None = None, limit: int | None = None) -> Benchmark:
+    """Read a benchmark's settings, pair list, poses and tables; its images are not opened.
+
+    Args:
+        name: a registered name, or the path of a TOML file.
+        data_root: where the data lies, if not where the settings say.
+        limit: cut it down to so many pairs.
+
+    Raises:
+        UserError: where anything is missing or wrong.
+
+    Examples:
+        >>> load_benchmark("studio").image_size
+        (256, 176)
+    """
+    entry = find_benchmark(name)
+    path = Path(entry.target) if name.endswith(".toml") else benchmarks.load(name)
+    settings = _read_settings(path)
+    if data_root is None and settings.root is None:
+        raise UserError(f"The data of benchmark {name!r} is not part of this package: say where with --data-root.")
+    root = data_root.expanduser() if data_root is not None else path.parent / (settings.root or "")
+    if not root.is_dir():
+        raise UserError(f"There is no data folder {root} for benchmark {name!r}: say where with --data-root.")
+    poses = read_keypoints(root / settings.keypoints, settings.image_size[1])
+    pairs = [Pair(s, t, _cluster(s, settings.cluster)) for s, t in read_pairs(root / settings.pairs)]
+    for image in sorted({name for pair in pairs for name in (pair.source, pair.target)}):
+        if image not in poses:
+            raise UserError(f"The keypoint file {root / settings.keypoints} has no line for {image}: add one.")
+    truth = read_truth(
+        root / settings.truth if settings.truth else None, root / settings.parsing if settings.parsing else None
+    )
+    benchmark = Benchmark(
+        settings.id, settings.version, settings.title, root / settings.images, settings.image_size,
+        tuple(sorted(pairs, key=lambda pair: (pair.target, pair.source))), poses, truth, settings.protocols,
+    )  # fmt: skip
+    return benchmark.limited(limit)
+
+
+def _read_settings(path: Path) -> _Settings:
+    with explained(path, "read"):
+        try:
+            return _Settings.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        except tomllib.TOMLDecodeError as error:
+            raise UserError(f"The benchmark file {path} is not valid TOML: {error}.") from error
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"]))
+            raise UserError(f"The benchmark file {path} is wrong at {where!r}: {first['msg'].lower()}.") from error
+
+
+def _cluster(name: str, unit: str) -> str:
+    """Pairs of one person (or item) resemble each other; an image without such a name stands for itself."""
+    parsed = parse_name(name)
+    if parsed is None:
+        return stem(name)
+    return parsed.person if unit == "person" else parsed.item

@@ -1,0 +1,87 @@
+"""The command line: a group whose commands are imported only when they are called or described."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import sys
+from typing import Any
+
+import click
+
+from fhpt_bench import __version__
+from fhpt_bench.errors import UserError, did_you_mean
+
+# In the order of use; other packages add theirs through the entry-point group `fhpt_bench.commands`.
+BUILT_IN = (
+    "run", "evaluate", "compare", "validate", "models", "protocols", "benchmarks", "weights", "doctor",
+)  # fmt: skip
+
+
+class LazyGroup(click.Group):
+    """Finds a command by name without importing the others."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Built-in commands first, then those of other packages."""
+        return [*BUILT_IN, *sorted(set(_added()) - set(BUILT_IN))]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one command; one of another package that cannot be imported stands there as broken.
+
+        Raises:
+            UsageError: where there is none of that name.
+        """
+        added = _added()
+        if cmd_name in BUILT_IN:
+            target = f"fhpt_bench.commands.{cmd_name}:{cmd_name}"
+        elif cmd_name in added:
+            target = added[cmd_name]
+        else:
+            hint = did_you_mean(cmd_name, self.list_commands(ctx))
+            raise click.UsageError(f"there is no command {cmd_name!r}: {hint}", ctx)
+        module, _, attribute = target.partition(":")
+        try:
+            command: click.Command = getattr(importlib.import_module(module), attribute)
+        except Exception as error:  # another package may fail in any way; the other commands go on
+            if cmd_name in BUILT_IN:
+                raise
+            return _broken(cmd_name, f"{target} is broken: {type(error).__name__}: {error}")
+        return command
+
+
+def _broken(name: str, reason: str) -> click.Command:
+    def complain() -> None:
+        raise UserError(f"The command {name!r} of {reason}")
+
+    return click.Command(
+        name, callback=complain, help=f"BROKEN {reason}", context_settings={"ignore_unknown_options": True}
+    )
+
+
+def _added() -> dict[str, str]:
+    return {point.name: point.value for point in importlib.metadata.entry_points(group="fhpt_bench.commands")}
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="fhpt-bench")
+def cli() -> None:
+    """Measure human pose transfer: which model is better, at what, and by how much?
+
+    \b
+    fhpt-bench run --model warp --protocols all
+    fhpt-bench evaluate FOLDER --name MINE
+    fhpt-bench leaderboard
+    """
+
+
+def main(arguments: list[str] | None = None) -> Any:
+    """Run the command line; a user's mistake ends in one sentence and exit code 2.
+
+    Args:
+        arguments: in place of the process's own.
+    """
+    try:
+        cli.main(args=arguments, prog_name="fhpt-bench")
+    except UserError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(2)

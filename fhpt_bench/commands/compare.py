@@ -1,0 +1,100 @@
+"""`fhpt-bench compare`: two models beside each other, pair by pair."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from fhpt_bench.comparison import Comparison
+    from fhpt_bench.record import Record, ScoreEntry
+
+
+@click.command()
+@click.argument("a")
+@click.argument("b")
+@click.option(
+    "--records", "folders", multiple=True, type=click.Path(path_type=Path),
+    help="Where to look for records by their model's name.  [default: runs]",
+)  # fmt: skip
+def compare(a: str, b: str, folders: tuple[Path, ...]) -> None:
+    """Say at what model A is better or worse than model B, on the pairs that both have.
+
+    A and B are names of models that were run, or paths of records. A is better at a score if the 95 % interval of
+    the difference, resampling people, excludes 0.
+    """
+    from fhpt_bench.comparison import choose_two, find_records, is_record_path, read_values, records_called
+    from fhpt_bench.listing import print_card
+    from fhpt_bench.text import model_label, plain
+
+    records: list[Record] = []
+    if not (is_record_path(a) and is_record_path(b)):
+        records, problems = find_records(folders or (Path("runs"),))
+        for problem in problems:
+            click.echo(f"left out: {plain(problem)}", err=True)
+    first, second = choose_two(records_called(a, records), records_called(b, records))
+    tables = read_values(first), read_values(second)
+    titles = {side: f"{model_label(r.model)} in {r.folder}" for side, r in (("A", first), ("B", second))}
+    print_card(plain(f"{first.benchmark.id} {first.benchmark.version}"), {k: plain(v) for k, v in titles.items()})
+    _print_comparable(first, second, tables)
+    _print_rest(first, second)
+
+
+def _print_comparable(a: Record, b: Record, tables: tuple[dict, dict]) -> None:  # type: ignore[type-arg]
+    from fhpt_bench.comparison import compare_scores
+    from fhpt_bench.listing import print_table
+
+    others = {score.key: score for score in b.scores}
+    rows = []
+    for score in a.scores:
+        other = others.get(score.key)
+        if other and score.value is not None and other.value is not None and other.fingerprint == score.fingerprint:
+            rows.append(_row(score, compare_scores(score, other, *(table.get(score.key) for table in tables))))
+    if rows:
+        print_table(("score", "A", "B", "A - B", "95 % interval", "pairs A/B/equal", "A is"), rows)
+    else:
+        click.echo("No score of one can be compared with the other.")
+
+
+def _row(score: ScoreEntry, found: Comparison) -> tuple[str, ...]:
+    from fhpt_bench.text import number_format, plain
+
+    form = number_format((found.value_a, found.value_b), 4)
+    interval, wins = "", ""
+    if found.paired is not None:
+        higher, lower = found.paired.a_higher, found.paired.b_higher
+        a_wins, b_wins = (higher, lower) if score.higher_is_better else (lower, higher)
+        wins = f"{a_wins}/{b_wins}/{found.paired.equal}"
+        if found.paired.interval is not None:
+            interval = f"{found.paired.interval.low:{form}} to {found.paired.interval.high:{form}}"
+    name = f"{score.key} {'↑' if score.higher_is_better else '↓'}"
+    difference = format(found.value_a - found.value_b, form)
+    verdict = found.verdict or f"unknown: {found.reason}"
+    return plain(name), format(found.value_a, form), format(found.value_b, form), difference, interval, wins, verdict
+
+
+def _print_rest(a: Record, b: Record) -> None:
+    """Scores that cannot be compared, and why."""
+    from fhpt_bench.comparison import what_differs
+    from fhpt_bench.listing import print_table
+    from fhpt_bench.text import plain
+
+    scores_a, scores_b = ({score.key: score for score in record.scores} for record in (a, b))
+    rows = []
+    for key in dict.fromkeys([*scores_a, *scores_b]):
+        found = {"A": scores_a.get(key), "B": scores_b.get(key)}
+        why = [
+            f"{side} has none" if score is None else f"{score.status} for {side}: {score.reason}"
+            for side, score in found.items()
+            if score is None or score.value is None
+        ]
+        left, right = found["A"], found["B"]
+        if not why and left and right and left.fingerprint != right.fingerprint:
+            why = [f"differs in {', '.join(what_differs(a, b, left))}"]
+        if why:
+            rows.append((plain(key), plain("; ".join(why))))
+    if rows:
+        click.echo()
+        print_table(("not comparable", "why"), rows)

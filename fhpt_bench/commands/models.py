@@ -1,0 +1,34 @@
+"""`fhpt-bench models`: list the models, or show one card."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command()
+@click.argument("name", required=False)
+def models(name: str | None) -> None:
+    """List the models that can be run, or show one card."""
+    from fhpt_bench import model
+    from fhpt_bench.listing import print_card, print_table
+
+    if name is not None:
+        entry, plugin = model.models.find(name), model.models.load(name)
+        card = plugin.card
+        oracle = "yes: it sees the target image" if issubclass(plugin, model.Oracle) else "no"
+        print_card(
+            card.name,
+            {
+                "title": card.title, "paper": card.paper or "-", "year": str(card.year or "-"),
+                "licence": card.licence, "is told": ", ".join(card.conditioning) or "nothing of the target",
+                "oracle": oracle, "trainable": "yes" if card.trainable else "no", "from": entry.origin,
+            },
+        )  # fmt: skip
+        return
+    rows = []
+    for entry in model.models.entries().values():
+        broken = model.models.broken(entry.name)
+        rows.append(
+            (entry.name, f"BROKEN {broken}" if broken else model.models.load(entry.name).card.title, entry.origin)
+        )
+    print_table(("model", "what it is", "from"), rows)

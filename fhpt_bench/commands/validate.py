@@ -1,0 +1,27 @@
+"""`fhpt-bench validate`: check that a record holds together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("record", type=click.Path(path_type=Path))
+def validate(record: Path) -> None:
+    """Check a record (its folder or record.json) against its files: exit code 1 if anything is wrong.
+
+    What follows from the saved values of the pairs is computed again; what cannot be checked is named.
+    """
+    from fhpt_bench.listing import print_table
+    from fhpt_bench.record import read_record
+    from fhpt_bench.text import plain
+    from fhpt_bench.validation import validate_record
+
+    checks = validate_record(read_record(record))
+    print_table(("", "check", "found"), [(check.status, check.name, plain(check.detail)) for check in checks])
+    wrong = sum(check.status == "WRONG" for check in checks)
+    click.echo(f"\n{wrong} wrong." if wrong else "\nNothing is wrong.")
+    if wrong:
+        raise SystemExit(1)

@@ -1,0 +1,1 @@
+"""Images and people: names, pair lists, poses and pixels."""

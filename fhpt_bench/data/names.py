@@ -1,0 +1,69 @@
+"""DeepFashion's file names: what they say of an image."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+_PATTERN = re.compile(
+    r"^(?:fashion|fasion)(?P<gender>WOMEN|MEN)(?P<category>.+?)id(?P<item>\d{8})(?P<variant>\d{2})"
+    r"_(?P<shot>\d)(?P<view>front|back|side|full|additional|flat)\.(?:jpg|png)$"
+)
+
+
+@dataclass(frozen=True)
+class ImageName:
+    """What a DeepFashion file name says.
+
+    Args:
+        gender: "WOMEN" or "MEN".
+        category: of the garment, as "Blouses_Shirts".
+        item: the item id, as "00000693".
+        variant: the colour variant of the item, as "02".
+        view: front, back, side, full, additional or flat.
+    """
+
+    gender: str
+    category: str
+    item: str
+    variant: str
+    view: str
+
+    @property
+    def person(self) -> str:
+        """Gender, category, item and variant together: the unit of resampling."""
+        return f"{self.gender}-{self.category}-{self.item}-{self.variant}"
+
+
+def parse_name(name: str) -> ImageName | None:
+    """Read a file name of DeepFashion In-shop as pose transfer spells it.
+
+    Args:
+        name: the file's name, without a folder.
+
+    Returns:
+        What it says, or None where it is not such a name.
+
+    Examples:
+        >>> parse_name("fashionWOMENBlouses_Shirtsid0000069302_3back.jpg").person
+        'WOMEN-Blouses_Shirts-00000693-02'
+        >>> parse_name("fasionMENDenimid0000008001_7additional.jpg").view
+        'additional'
+        >>> parse_name("portrait.jpg") is None
+        True
+    """
+    found = _PATTERN.match(name)
+    if not found:
+        return None
+    return ImageName(found["gender"], found["category"], found["item"], found["variant"], found["view"])
+
+
+def stem(name: str) -> str:
+    """A file's name without its suffix, as it enters pair ids.
+
+    Examples:
+        >>> stem("fashionMENDenimid0000008001_1front.jpg")
+        'fashionMENDenimid0000008001_1front'
+    """
+    return PurePosixPath(name).stem

@@ -1,0 +1,191 @@
+"""One pass over the pairs: decode, generate, quantise, look through the networks, score, record."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from fhpt_bench.benchmark import Benchmark, load_benchmark
+from fhpt_bench.errors import UserError
+from fhpt_bench.files import explained
+from fhpt_bench.measure import Measurement
+from fhpt_bench.model import models
+from fhpt_bench.plan import Step, make_plan, select_protocols
+from fhpt_bench.processes import join
+from fhpt_bench.record import Record
+from fhpt_bench.run_folder import RunFolder
+from fhpt_bench.sources import FolderImages, GeneratedImages, ImageSource, RealImages
+
+BATCH_SIZE = 16
+
+
+def run(
+    model: str,
+    benchmark: str = "studio",
+    protocols: str | Sequence[str] = "all",
+    *,
+    data_root: str | Path | None = None,
+    limit: int | None = None,
+    out: str | Path | None = None,
+    batch_size: int = BATCH_SIZE,
+    device: str | None = None,
+    overwrite: bool = False,
+    progress: bool = False,
+) -> Record:
+    """Generate a model's images for every pair of a benchmark and measure them.
+
+    What is finished is saved as it comes: the same call goes on where a killed one stopped.
+
+    Args:
+        model: registered name, or `path/to/file.py:Class`.
+        benchmark: registered name, or the path of a TOML file.
+        protocols: "all" (the benchmark's list), or `id` and `id:variant` with commas between, or a sequence of them.
+        data_root: where the benchmark's data lies, if it does not ship with the package.
+        limit: only so many pairs, spread over the people, the same for every model.
+        out: the run's folder; `runs/<benchmark>/<model>` if not given.
+        batch_size: pairs at a time; bounds the memory.
+        device: "cpu" or "cuda"; what is there, if not given.
+        overwrite: start anew in a folder that holds a run.
+        progress: show bars on standard error.
+
+    Returns:
+        The record, also written to the folder with its pairs, images and contact sheet.
+
+    Raises:
+        UserError: where an input cannot be used; the message says which and what to do.
+
+    Examples:
+        >>> import fhpt_bench as fb, tempfile
+        >>> record = fb.run("copy-source", protocols="psnr", limit=4, out=tempfile.mkdtemp())
+        >>> record["psnr"].n
+        4
+    """
+    # Everything that can be wrong with the input is looked at before torch is imported or a network loads.
+    models.find(model)
+    setting, selection, digests = _prepare(benchmark, protocols, data_root, limit, batch_size)
+    if out is not None:
+        _check_writable(Path(out))
+    plan, data_sha256 = _plan(selection, setting, digests)
+    device = _device(device)
+    real = RealImages(setting)
+    source = GeneratedImages(model, setting, real, device)
+    folder = _folder(out, setting, source, data_sha256, overwrite)
+    source.keep_in(folder.images)
+    return _measure(setting, plan, source, real, digests, folder, data_sha256, batch_size, device, progress)
+
+
+def evaluate(
+    images: str | Path,
+    name: str | None = None,
+    benchmark: str = "studio",
+    protocols: str | Sequence[str] = "all",
+    *,
+    data_root: str | Path | None = None,
+    limit: int | None = None,
+    out: str | Path | None = None,
+    batch_size: int = BATCH_SIZE,
+    device: str | None = None,
+    overwrite: bool = False,
+    progress: bool = False,
+) -> Record:
+    """Measure a folder of images that somebody else generated, named `<pair id>.png`.
+
+    Args:
+        images: the folder; it is only read.
+        name: of the model that made them; the folder's own if not given.
+        benchmark: as in `run`, and so are the other arguments.
+
+    Returns:
+        The record.
+
+    Raises:
+        UserError: where an input cannot be used; the message says which and what to do.
+    """
+    setting, selection, digests = _prepare(benchmark, protocols, data_root, limit, batch_size)
+    path = Path(images).expanduser()
+    source = FolderImages(path, name or path.resolve().name, setting)
+    if out is not None:
+        _check_writable(Path(out))
+    plan, data_sha256 = _plan(selection, setting, digests)
+    folder = _folder(out, setting, source, data_sha256, overwrite)
+    device = _device(device)
+    real = RealImages(setting)
+    return _measure(setting, plan, source, real, digests, folder, data_sha256, batch_size, device, progress)
+
+
+def _prepare(
+    benchmark: str, protocols: str | Sequence[str], data_root: str | Path | None, limit: int | None, batch_size: int
+) -> tuple[Benchmark, tuple[tuple[str, str | None], ...], dict[str, str]]:
+    if batch_size < 1:
+        raise UserError(f"A batch size of {batch_size} holds no pair: give a positive number.")
+    setting = load_benchmark(benchmark, Path(data_root) if data_root is not None else None, limit)
+    return setting, select_protocols(protocols, setting), setting.check_images()
+
+
+def _plan(
+    selection: Sequence[tuple[str, str | None]], setting: Benchmark, digests: dict[str, str]
+) -> tuple[tuple[Step, ...], str]:
+    data_sha256 = setting.data_digest(digests)
+    return make_plan(selection, setting, data_sha256), data_sha256
+
+
+def _check_writable(path: Path) -> None:
+    with explained(path):
+        path.mkdir(parents=True, exist_ok=True)
+        probe = path / ".writable"
+        probe.touch()
+        probe.unlink()
+
+
+def _device(device: str | None) -> str:
+    import torch
+
+    if device is None:
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise UserError("--device cuda: torch sees no GPU here; give --device cpu.")
+    return device
+
+
+def _folder(
+    out: str | Path | None, setting: Benchmark, source: ImageSource, data_sha256: str, overwrite: bool
+) -> RunFolder:
+    if out is None:
+        # A cut-down run is another setting: it must not stand in the whole run's way.
+        suffix = f"-limit{setting.limit}" if setting.limit else ""
+        safe = "".join(c if c.isalnum() or c in "-_." else "_" for c in source.card.name).lstrip(".") or "model"
+        out = Path("runs") / setting.id / f"{safe}{suffix}"
+    identity = {
+        "model": source.identity,
+        "benchmark": [setting.id, setting.version, setting.pairs_digest, data_sha256],
+    }
+    return RunFolder(Path(out), identity, overwrite)
+
+
+def _measure(
+    setting: Benchmark,
+    plan: tuple[Step, ...],
+    source: ImageSource,
+    real: RealImages,
+    digests: dict[str, str],
+    folder: RunFolder,
+    data_sha256: str,
+    batch_size: int,
+    device: str,
+    progress: bool,
+) -> Record:
+    """Let all processes measure, and the main one write the record."""
+    from fhpt_bench.outcome import write_outcome
+
+    processes = join(device)
+    measurement = Measurement(setting, plan, source, real, digests, folder, device, processes, batch_size)
+    measurement.gather(progress and processes.main)
+    processes.wait()
+    if processes.main:
+        record = write_outcome(measurement, data_sha256)
+    processes.wait()
+    if not processes.main:
+        from fhpt_bench.record import read_record
+
+        record = read_record(folder.path)
+    return record

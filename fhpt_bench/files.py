@@ -1,0 +1,107 @@
+"""Files and digests: atomic writes, content hashes, and where the caches lie."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from fhpt_bench.errors import UserError
+
+
+def cache_folder() -> Path:
+    """The folder of all caches: `FHPT_CACHE_DIR`, else `fhpt-bench` in the user's cache folder."""
+    chosen = os.environ.get("FHPT_CACHE_DIR")
+    if chosen:
+        return Path(chosen).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "fhpt-bench"
+
+
+@contextlib.contextmanager
+def explained(path: Path, doing: str = "write") -> Iterator[None]:
+    """Turn an operating system's refusal to touch a path into one sentence for the user.
+
+    Args:
+        path: the file or folder in question.
+        doing: what was tried, as a verb.
+
+    Raises:
+        UserError: in place of any `OSError`.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise UserError(
+                f"Cannot {doing} {path}: no space is left on its disk. "
+                "Free some and give the same command again; what was finished is kept."
+            ) from error
+        reason = error.strerror or type(error).__name__
+        raise UserError(f"Cannot {doing} {path}: {reason.lower()}. Choose another path or mend its permissions.") from (
+            error
+        )
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file so that a reader sees all of it or none of it, even after a crash.
+
+    Args:
+        path: where to; its folder is made.
+        content: the whole file.
+
+    Raises:
+        UserError: where the operating system refuses (full disk, no permission).
+    """
+    with explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # A name of its own per writer, so that several processes never share a half-written file.
+        part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+        try:
+            with part.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+def write_text(path: Path, content: str) -> None:
+    """Write a UTF-8 text file atomically; see `write_bytes`."""
+    write_bytes(path, content.encode())
+
+
+def sha256_bytes(content: bytes) -> str:
+    """The sha256 of bytes as 64 hexadecimal digits.
+
+    Examples:
+        >>> sha256_bytes(b"")[:16]
+        'e3b0c44298fc1c14'
+    """
+    return hashlib.sha256(content).hexdigest()
+
+
+def sha256_file(path: Path) -> str:
+    """The sha256 of a file's bytes as 64 hexadecimal digits.
+
+    Raises:
+        UserError: where the file cannot be read.
+    """
+    with explained(path, "read"), path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sha256_json(value: Any) -> str:
+    """The sha256 of a JSON value in one fixed spelling (sorted keys, no spaces).
+
+    Examples:
+        >>> sha256_json({"b": 1, "a": 2}) == sha256_json({"a": 2, "b": 1})
+        True
+    """
+    return sha256_bytes(json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode())

@@ -1,0 +1,27 @@
+"""Lists and cards on the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print rows under headings; what they hold is text, never markup."""
+    table = Table(*columns, box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*map(escape, row))
+    Console().print(table)
+
+
+def print_card(title: str, facts: Mapping[str, str]) -> None:
+    """Print named facts under a title."""
+    console = Console()
+    console.print(f"[bold]{escape(title)}[/bold]")
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2))
+    for name, fact in facts.items():
+        table.add_row(escape(name), escape(fact))
+    console.print(table)

@@ -1,0 +1,1 @@
+"""The networks that protocols and losses look through, one file each."""

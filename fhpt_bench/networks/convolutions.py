@@ -1,0 +1,101 @@
+"""What AlexNet's and VGG16's maps share: layers by torchvision's names, input scaling, exact float32."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from fhpt_bench import weights
+from fhpt_bench.feature import MapFeature
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+# LPIPS's input scaling: the ImageNet mean and standard deviation, rounded, for images in [-1, 1].
+_SHIFT = (-0.030, -0.088, -0.188)
+_SCALE = (0.458, 0.448, 0.450)
+
+
+# What a caller (training code, say) may have switched on for speed, and what measuring needs instead. The per-operator
+# switches are used, not the old `allow_tf32`: torch refuses to read that one once anybody has used the others.
+_EXACT: tuple[tuple[Any, str, Any], ...] = (
+    (torch.backends.cudnn.conv, "fp32_precision", "ieee"),
+    (torch.backends.mkldnn.conv, "fp32_precision", "ieee"),
+    (torch.backends.cudnn, "benchmark", False),
+    (torch.backends.cudnn, "deterministic", True),
+)
+
+
+@contextlib.contextmanager
+def exact_float32(device: str) -> Iterator[None]:
+    """Inference in float32 whatever the caller has switched on: no autocast, no TF32, no kernels chosen by timing."""
+    before = [getattr(owner, switch) for owner, switch, _ in _EXACT]
+    try:
+        for owner, switch, exact in _EXACT:
+            setattr(owner, switch, exact)
+        with torch.inference_mode(), torch.autocast(torch.device(device).type, enabled=False):
+            yield
+    finally:
+        for (owner, switch, _), value in zip(_EXACT, before, strict=True):
+            setattr(owner, switch, value)
+
+
+class ConvolutionMaps(MapFeature):
+    """Maps behind some ReLUs of a plain stack of convolutions. Subclasses say which stack.
+
+    Args:
+        device: "cpu" or "cuda".
+
+    Raises:
+        WeightsMissing: where the weights can be had from no source.
+    """
+
+    title: ClassVar[str]
+    taps: ClassVar[tuple[int, ...]]
+    smallest: ClassVar[int]
+    scaled: ClassVar[bool] = True
+
+    def __init__(self, device: str) -> None:
+        # Made without memory and filled by assignment: nothing is drawn from the caller's random numbers.
+        with torch.device("meta"):
+            self._layers = self.layers()
+        (name,) = self.spec.weights
+        nn.ModuleDict({"features": self._layers}).load_state_dict(weights.load(name), assign=True)
+        self._layers.requires_grad_(False).eval().to(device)
+        self._device = device
+
+    @staticmethod
+    def layers() -> nn.Sequential:
+        """The stack, numbered as torchvision's `features`."""
+        raise NotImplementedError
+
+    def extract(self, images: NDArray[np.uint8]) -> tuple[Tensor, ...]:
+        """(N, H, W, 3) uint8 RGB -> five maps of (N, C, h, w) float32 on the device.
+
+        Raises:
+            ValueError: where the images are not that, or too small to reach the last map.
+        """
+        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3:
+            raise ValueError(f"{self.title} needs (N, H, W, 3) uint8 images, not {images.shape} {images.dtype}")
+        if min(images.shape[1:3]) < self.smallest:
+            size = f"{images.shape[1]}x{images.shape[2]}"
+            raise ValueError(
+                f"{self.title} needs images of at least {self.smallest}x{self.smallest} pixels, not {size}"
+            )
+        with exact_float32(self._device):
+            x = torch.tensor(np.ascontiguousarray(images), device=self._device).permute(0, 3, 1, 2)
+            x = x.to(torch.float32, memory_format=torch.contiguous_format).div_(127.5).sub_(1)
+            if self.scaled:
+                shift, scale = (torch.tensor(v, device=self._device).view(3, 1, 1) for v in (_SHIFT, _SCALE))
+                x = x.sub_(shift).div_(scale)
+            maps = []
+            for position, layer in enumerate(self._layers):
+                x = layer(x)
+                if position in self.taps:
+                    maps.append(x)
+        return tuple(maps)

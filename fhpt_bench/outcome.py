@@ -1,0 +1,149 @@
+"""From evidence to files: scores, the table of pairs, the contact sheet, the record."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fhpt_bench.contact_sheet import contact_sheet
+from fhpt_bench.data.images import encode_png
+from fhpt_bench.files import sha256_bytes, write_bytes, write_text
+from fhpt_bench.measure import Measurement
+from fhpt_bench.protocol import MetricCard, ProtocolCard, Score
+from fhpt_bench.provenance import provenance
+from fhpt_bench.record import (
+    PAIRS_FILE,
+    RECORD_FILE,
+    SCHEMA_VERSION,
+    BenchmarkPart,
+    PairsPart,
+    Record,
+    ScoreEntry,
+    Stage,
+    pair_table,
+)
+from fhpt_bench.run_folder import Work
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from fhpt_bench.plan import Step
+
+CONTACT_SHEET = "figures/contact_sheet.png"
+_SHEET_ROWS = 6
+
+
+def write_outcome(measurement: Measurement, data_sha256: str) -> Record:
+    """Score what was gathered and write the run's files.
+
+    Args:
+        measurement: after `gather` in all processes.
+        data_sha256: digest of the benchmark's images and poses.
+
+    Returns:
+        The record.
+
+    Raises:
+        UserError: where a file cannot be written.
+    """
+    setting, folder = measurement.setting, measurement.folder
+    stages = measurement.collect()
+    entries: list[ScoreEntry] = []
+    tables: dict[str, pd.DataFrame] = {}
+    for step in measurement.plan:
+        start = time.perf_counter()
+        for entry, table in _score(measurement, step):
+            entries.append(entry)
+            if table is not None:
+                tables[entry.key] = table
+        stages[f"score {step.protocol.card.key}"] = Work(time.perf_counter() - start)
+    start = time.perf_counter()
+    table = pair_table([p.id for p in setting.pairs], [p.person for p in setting.pairs], tables)
+    content = table.to_csv(lineterminator="\n").encode()
+    write_bytes(folder.path / PAIRS_FILE, content)
+    _write_sheet(measurement)
+    stages["write"] = Work(time.perf_counter() - start)
+    record = Record(
+        schema_version=SCHEMA_VERSION,
+        run_id=folder.run_id,
+        benchmark=BenchmarkPart(
+            id=setting.id, version=setting.version, title=setting.title, image_size=setting.image_size,
+            n_pairs=len(setting.pairs), limit=setting.limit, pairs_sha256=setting.pairs_digest,
+            data_sha256=data_sha256,
+        ),
+        model=measurement.source.card,
+        provenance=provenance(measurement.plan, measurement.device, measurement.processes.count),
+        protocols=tuple(_plain(step.protocol.card) for step in measurement.plan),
+        stages=tuple(
+            Stage(name=name, seconds=round(work.seconds, 3), images=work.images, forwards=work.forwards)
+            for name, work in stages.items()
+        ),
+        pairs=PairsPart(file=PAIRS_FILE, sha256=sha256_bytes(content), rows=len(setting.pairs)),
+        scores=tuple(entries),
+    )  # fmt: skip
+    write_text(folder.path / RECORD_FILE, record.model_dump_json(indent=1) + "\n")
+    return record.placed(folder.path)
+
+
+def _score(measurement: Measurement, step: Step) -> list[tuple[ScoreEntry, pd.DataFrame | None]]:
+    """The entries of one protocol; a protocol that breaks gets an entry that says so."""
+    card = step.protocol.card
+    if step.skip:
+        return [(_entry(card, metric, step, "skipped", step.skip), None) for metric in card.metrics]
+    reason = measurement.failed.get(card.key)
+    if reason is None:
+        try:
+            scores = {score.metric: score for score in step.protocol.score(measurement.evidence(step))}
+            return [_judged(card, metric, step, scores[metric.name]) for metric in card.metrics]
+        except Exception as error:  # whatever a plugin raises; the others go on
+            reason = f"{type(error).__name__}: {error}"
+    return [(_entry(card, metric, step, "failed", reason), None) for metric in card.metrics]
+
+
+def _judged(card: ProtocolCard, metric: MetricCard, step: Step, score: Score) -> tuple[ScoreEntry, pd.DataFrame | None]:
+    if score.value is None:
+        why = ", ".join(f"{count} pairs {reason}" for reason, count in score.skipped.items()) or "no pair"
+        return _entry(card, metric, step, "skipped", f"nothing to average: {why}", score), score.per_pair
+    if not math.isfinite(score.value):
+        return _entry(card, metric, step, "failed", f"the value is {score.value}"), None
+    return _entry(card, metric, step, "ok", None, score), score.per_pair
+
+
+def _entry(
+    card: ProtocolCard, metric: MetricCard, step: Step, status: Any, reason: str | None, score: Score | None = None
+) -> ScoreEntry:
+    interval = score.interval if score else None
+    return ScoreEntry(
+        protocol=card.id, variant=card.variant, metric=metric.name, label=metric.label, status=status,
+        value=score.value if score else None, unit=metric.unit, higher_is_better=metric.higher_is_better,
+        interval=(interval.low, interval.high, interval.method) if interval else None,
+        n=score.n if score else 0, skipped=dict(score.skipped) if score else {}, fingerprint=step.fingerprint,
+        details=dict(score.details) if score else {}, reason=reason,
+    )  # fmt: skip
+
+
+def _plain(card: ProtocolCard) -> dict[str, Any]:
+    """A card as JSON values; an open end of a range is null."""
+    plain = dataclasses.asdict(card)
+    for metric in plain["metrics"]:
+        metric["range"] = [end if math.isfinite(end) else None for end in metric["range"]]
+    return plain
+
+
+def _write_sheet(measurement: Measurement) -> Path:
+    """A few pairs spread over the list: source, target pose, generated, target."""
+    setting, source, path = measurement.setting, measurement.source, measurement.folder.path / CONTACT_SHEET
+    chosen = np.linspace(0, len(setting.pairs) - 1, min(_SHEET_ROWS, len(setting.pairs))).round().astype(int)
+    rows = []
+    for i in chosen:
+        pair = setting.pairs[i]
+        real = measurement.real.stack([pair.source, pair.target])
+        generated = source.images(0, [pair])[0]
+        rows.append((real[0], setting.poses[pair.target], generated, real[1]))
+    write_bytes(path, encode_png(contact_sheet(rows, source.card.name)))
+    return path

@@ -1,0 +1,87 @@
+"""Which protocols are asked for, what they need, and which of that can be had."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fhpt_bench import weights
+from fhpt_bench.benchmark import Benchmark
+from fhpt_bench.errors import UserError
+from fhpt_bench.feature import Feature, features
+from fhpt_bench.protocol import Protocol, protocols
+from fhpt_bench.record import fingerprint
+
+
+@dataclass(frozen=True)
+class Step:
+    """One protocol to run.
+
+    Args:
+        protocol: made with its variant.
+        features: the classes it looks through, by id.
+        fingerprint: of its scores.
+        skip: why it cannot run (weights that are not to be had), or None.
+    """
+
+    protocol: Protocol
+    features: dict[str, type[Feature]]
+    fingerprint: str
+    skip: str | None = None
+
+
+def select_protocols(chosen: str | Sequence[str], benchmark: Benchmark) -> tuple[tuple[str, str | None], ...]:
+    """Split a selection into (id, variant) and look each id up, importing nothing.
+
+    Args:
+        chosen: "all" (the benchmark's list), or `id` and `id:variant` with commas between, or a sequence of them.
+        benchmark: whose list "all" is.
+
+    Raises:
+        UserError: where an id is unknown or nothing is chosen.
+    """
+    names = chosen.split(",") if isinstance(chosen, str) else list(chosen)
+    names = [name.strip() for name in names if name.strip()]
+    if names == ["all"]:
+        names = list(benchmark.protocols)
+    if not names:
+        raise UserError("No protocol is chosen: give --protocols all, or some of `fhpt-bench protocols`.")
+    selection = []
+    for name in dict.fromkeys(names):
+        plugin, _, variant = (name, "", "") if ".py:" in name else name.partition(":")
+        protocols.find(plugin)
+        selection.append((plugin, variant or None))
+    return tuple(selection)
+
+
+def make_plan(selection: Sequence[tuple[str, str | None]], benchmark: Benchmark, data_sha256: str) -> tuple[Step, ...]:
+    """Load the protocols and fetch the weights that they need.
+
+    Args:
+        selection: from `select_protocols`.
+        benchmark: on which they are to be measured.
+        data_sha256: digest of its images and poses.
+
+    Returns:
+        One step a protocol and variant; those whose weights are not to be had say so.
+
+    Raises:
+        UserError: where a plugin is broken or has no such variant.
+    """
+    steps: dict[str, Step] = {}
+    for plugin, variant in selection:
+        protocol = protocols.load(plugin)(variant)
+        needed = {name: features.load(name) for name in protocol.features}
+        names = [*protocol.weights, *(w for feature in needed.values() for w in feature.spec.weights)]
+        digests, skip = {}, None
+        for name in names:
+            try:
+                digests[name] = weights.fetch(name)
+            except weights.WeightsMissing as error:
+                digests[name] = "absent"
+                skip = skip or str(error)
+        identities = [feature.spec.identity(digests) for feature in needed.values()]
+        own = {name: digests[name] for name in protocol.weights}
+        mark = fingerprint(protocol.card, benchmark, data_sha256, identities, own)
+        steps.setdefault(protocol.card.key, Step(protocol, needed, mark, skip))
+    return tuple(steps.values())

@@ -1,0 +1,165 @@
+"""Plugins by name (entry points) or by path (`path/to/file.py:Class`), loaded only when used."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import importlib
+import importlib.metadata
+import importlib.util
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Generic, TypeVar, cast
+
+from fhpt_bench.errors import UserError, did_you_mean
+from fhpt_bench.files import sha256_file
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Where a plugin comes from: its name, its target `module:attribute` and who registered it."""
+
+    name: str
+    target: str
+    origin: str
+
+
+@functools.cache
+def _entry_points(group: str) -> tuple[tuple[str, str, str], ...]:
+    """(name, target, distribution) of each entry point of a group; metadata is read once a process."""
+    return tuple(
+        (point.name, point.value, f"{point.dist.name} {point.dist.version}" if point.dist else "unknown")
+        for point in importlib.metadata.entry_points(group=group)
+    )
+
+
+class Registry(Generic[T]):
+    """All plugins of one kind.
+
+    Args:
+        kind: the kind in words, for messages ("model").
+        group: the entry-point group.
+        base: `module:Class` that a plugin must be (or derive from); imported only when a plugin is loaded.
+    """
+
+    def __init__(self, kind: str, group: str, base: str) -> None:
+        self.kind = kind
+        self.group = group
+        self._base = base
+
+    def entries(self) -> dict[str, Entry]:
+        """Each registered plugin by name, sorted; nothing is imported.
+
+        Raises:
+            UserError: where two distributions register the same name.
+        """
+        found: dict[str, Entry] = {}
+        for name, target, origin in sorted(_entry_points(self.group)):
+            if name in found and (found[name].target, found[name].origin) != (target, origin):
+                raise UserError(
+                    f"The {self.kind} name {name} is registered twice, by {found[name].origin} and by {origin}: "
+                    "uninstall one of them."
+                )
+            found[name] = Entry(name, target, origin)
+        return found
+
+    def find(self, name: str) -> Entry:
+        """Look a plugin up without importing it, so that a mistyped name costs no time.
+
+        Args:
+            name: a registered name, or `path/to/file.py:Class`.
+
+        Raises:
+            UserError: where the name is unknown, or the file lacks the class.
+        """
+        path, colon, attribute = name.rpartition(":")
+        if colon and path.endswith(".py"):
+            return _find_in_file(self.kind, Path(path).expanduser(), attribute)
+        entries = self.entries()
+        if name not in entries:
+            raise UserError(f"Unknown {self.kind} {name!r}: {did_you_mean(name, entries)}")
+        return entries[name]
+
+    def load(self, name: str) -> T:
+        """Import a plugin and check that it is of the right kind.
+
+        Args:
+            name: a registered name, or `path/to/file.py:Class`.
+
+        Returns:
+            What the target names: a class derived from the base, or an instance of it.
+
+        Raises:
+            UserError: where it is unknown, cannot be imported, or is of another kind.
+        """
+        entry = self.find(name)
+        reason = f"The {self.kind} {name!r} ({entry.origin}) is broken"
+        module_name, _, attribute = entry.target.rpartition(":")
+        try:
+            module = _import_file(Path(module_name)) if module_name.endswith(".py") else _import(module_name)
+            plugin = functools.reduce(getattr, attribute.split("."), cast(Any, module))
+        except Exception as error:  # a plugin may fail in any way; the host goes on
+            raise UserError(f"{reason}: {type(error).__name__}: {error}") from error
+        base_module, _, base_name = self._base.partition(":")
+        base = getattr(_import(base_module), base_name)
+        if not (issubclass(plugin, base) if isinstance(plugin, type) else isinstance(plugin, base)):
+            raise UserError(f"{reason}: {entry.target} is no {base_name} (derive it from {self._base}).")
+        missing = getattr(plugin, "__abstractmethods__", None)
+        if isinstance(plugin, type) and missing:
+            raise UserError(f"{reason}: it does not define {', '.join(sorted(missing))}.")
+        return cast(T, plugin)
+
+    def broken(self, name: str) -> str | None:
+        """Why a plugin cannot be loaded, or None where it can."""
+        try:
+            self.load(name)
+        except UserError as error:
+            return str(error)
+        return None
+
+
+def code_digest(plugin: type) -> str:
+    """The sha256 of the file that defines a class: a model's images are stale once it changes."""
+    file = getattr(sys.modules[plugin.__module__], "__file__", None)
+    return sha256_file(Path(file)) if file else ""
+
+
+def _import(module: str) -> ModuleType:
+    return importlib.import_module(module)
+
+
+def _find_in_file(kind: str, path: Path, attribute: str) -> Entry:
+    """Check a plugin file without running it: it must exist, parse, and define the class."""
+    if not path.is_file():
+        raise UserError(f"There is no {kind} file {path}: give a path as in path/to/file.py:Class.")
+    try:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+    except (SyntaxError, ValueError) as error:
+        raise UserError(f"The {kind} file {path} is not valid Python: {error}.") from error
+    classes = {node.name: node.lineno for node in tree.body if isinstance(node, ast.ClassDef)}
+    names = {*classes, *(alias.asname or alias.name for node in tree.body
+                         if isinstance(node, ast.ImportFrom) for alias in node.names)}  # fmt: skip
+    if attribute not in names:
+        hint = did_you_mean(attribute, classes) if classes else "it defines no class."
+        raise UserError(f"The {kind} file {path} has no class {attribute!r}: {hint}")
+    return Entry(f"{path}:{attribute}", f"{path.resolve()}:{attribute}", f"{path}:{classes.get(attribute, 1)}")
+
+
+def _import_file(path: Path) -> ModuleType:
+    name = f"fhpt_bench_plugin_{sha256_file(path)[:16]}"
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, path)
+        if spec is None or spec.loader is None:
+            raise ImportError(f"cannot import {path}")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        try:
+            spec.loader.exec_module(module)
+        except BaseException:
+            del sys.modules[name]
+            raise
+    return sys.modules[name]

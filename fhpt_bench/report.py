@@ -1,0 +1,66 @@
+"""What a run prints: its scores, and where its files are."""
+
+from __future__ import annotations
+
+import sys
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from fhpt_bench.outcome import CONTACT_SHEET
+from fhpt_bench.record import RECORD_FILE, Record, ScoreEntry
+from fhpt_bench.text import model_label, number_format
+
+_DIGITS = 4
+
+
+def report(record: Record) -> None:
+    """Print a record's scores and paths.
+
+    Args:
+        record: in its folder.
+
+    Raises:
+        SystemExit: with code 1 where a protocol failed.
+    """
+    console = Console()
+    table = Table(
+        title=escape(f"{model_label(record.model)} on {record.benchmark.id} {record.benchmark.version}"),
+        title_justify="left",
+    )
+    table.add_column("protocol")
+    for column in ("value", "95 % interval", "n"):
+        table.add_column(column, justify="right")
+    for score in record.scores:
+        arrow = "↑" if score.higher_is_better else "↓"
+        unit = f" {score.unit}" if score.unit else ""
+        table.add_row(
+            escape(f"{score.label} {arrow} ({score.variant})"), escape(_value(score) + unit), _interval(score),
+            str(score.n) if score.status == "ok" else "",
+        )  # fmt: skip
+    console.print(table)
+    for score in record.scores:
+        if score.status != "ok":
+            console.print(escape(f"{score.key} {score.status}: {score.reason}"), soft_wrap=True)
+        elif score.skipped:
+            why = ", ".join(f"{count} {reason}" for reason, count in score.skipped.items())
+            console.print(escape(f"{score.key} leaves out {why}."), soft_wrap=True)
+    if record.folder is not None:
+        # Not wrapped: a path that is cut in two cannot be copied.
+        console.print(f"record         {escape(str(record.folder / RECORD_FILE))}", soft_wrap=True, highlight=False)
+        console.print(f"contact sheet  {escape(str(record.folder / CONTACT_SHEET))}", soft_wrap=True, highlight=False)
+    if record.failed:
+        sys.exit(1)
+
+
+def _value(score: ScoreEntry) -> str:
+    return _number(score.value, score) if score.value is not None else score.status
+
+
+def _interval(score: ScoreEntry) -> str:
+    return " - ".join(_number(end, score) for end in score.interval[:2]) if score.interval else ""
+
+
+def _number(value: float, score: ScoreEntry) -> str:
+    return format(value, number_format([score.value or 0.0], _DIGITS))

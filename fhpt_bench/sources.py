@@ -1,0 +1,255 @@
+"""Where the judged images come from: a model that paints them, or a folder that somebody else filled."""
+
+from __future__ import annotations
+
+import abc
+import functools
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fhpt_bench.benchmark import Benchmark, Pair
+from fhpt_bench.data.images import check_images, encode_png, folder_images, read_image
+from fhpt_bench.errors import UserError
+from fhpt_bench.files import sha256_json, write_bytes
+from fhpt_bench.model import Generator, Oracle, PairBatch, models
+from fhpt_bench.record import ModelPart
+from fhpt_bench.registry import code_digest
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+SEED = 20200526
+# Enough for the sources and targets of neighbouring pairs; 35 MB at 256x176.
+_DECODED_IMAGES = 256
+
+
+class RealImages:
+    """The benchmark's own images, decoded once while their pairs are at work.
+
+    Args:
+        benchmark: whose images.
+    """
+
+    def __init__(self, benchmark: Benchmark) -> None:
+        self._benchmark = benchmark
+        self._read = functools.lru_cache(_DECODED_IMAGES)(self._decode)
+
+    def _decode(self, name: str) -> NDArray[np.uint8]:
+        return read_image(self._benchmark.folder / name, self._benchmark.image_size)
+
+    def stack(self, names: Sequence[str]) -> NDArray[np.uint8]:
+        """(N, H, W, 3) uint8 of N images by name."""
+        return np.stack([self._read(name) for name in names])
+
+
+class ImageSource(abc.ABC):
+    """Gives the judged images batch by batch."""
+
+    card: ModelPart
+    identity: dict[str, Any]
+
+    @abc.abstractmethod
+    def has(self, pair: Pair) -> bool:
+        """Whether the image of a pair is there already."""
+
+    @abc.abstractmethod
+    def images(self, number: int, pairs: Sequence[Pair]) -> NDArray[np.uint8]:
+        """The images of a batch.
+
+        Args:
+            number: of the batch in the whole run, whatever the process: it seeds what is random.
+            pairs: B pairs.
+
+        Returns:
+            (B, H, W, 3) uint8.
+        """
+
+
+class FolderImages(ImageSource):
+    """A folder of images named `<pair id>.png` (or .jpg), made elsewhere.
+
+    Args:
+        folder: where they lie.
+        name: of the model that made them.
+        benchmark: which pairs are needed.
+
+    Raises:
+        UserError: where the folder is empty, lacks pairs, or holds a broken or wrongly sized image.
+    """
+
+    def __init__(self, folder: Path, name: str, benchmark: Benchmark) -> None:
+        files = folder_images(folder)
+        if not files:
+            raise UserError(f"The folder {folder} holds no image: put <pair id>.png files there.")
+        missing = [pair.id for pair in benchmark.pairs if pair.id not in files]
+        if missing:
+            raise UserError(
+                f"The folder {folder} lacks {len(missing)} of {len(benchmark.pairs)} pairs, first {missing[0]}.png: "
+                "name each image <source stem>___<target stem>.png."
+            )
+        self._size = benchmark.image_size
+        self._files = {pair.id: files[pair.id] for pair in benchmark.pairs}
+        digests = check_images(list(self._files.values()), self._size)
+        codecs = {"png" if path.suffix.lower() == ".png" else "jpeg" for path in self._files.values()}
+        self.card = ModelPart(
+            name=name, title="images made elsewhere", paper="", year=None, licence="", conditioning=(), oracle=False,
+            origin=str(folder), code_sha256=None, codec="+".join(sorted(codecs)),
+        )  # fmt: skip
+        self.identity = {"name": name, "images": sha256_json({path.name: d for path, d in digests.items()})}
+
+    def has(self, pair: Pair) -> bool:
+        return True
+
+    def images(self, number: int, pairs: Sequence[Pair]) -> NDArray[np.uint8]:
+        return np.stack([read_image(self._files[pair.id], self._size) for pair in pairs])
+
+
+class GeneratedImages(ImageSource):
+    """A model's images, painted when they are first needed and kept as PNG files.
+
+    Args:
+        name: registered name or `path/to/file.py:Class`.
+        benchmark: whose pairs it paints.
+        real: the benchmark's images.
+        device: "cpu" or "cuda".
+
+    Raises:
+        UserError: where the model is unknown or broken, or wants what the benchmark does not have.
+    """
+
+    def __init__(self, name: str, benchmark: Benchmark, real: RealImages, device: str) -> None:
+        entry, plugin = models.find(name), models.load(name)
+        self._benchmark, self._real, self._device = benchmark, real, device
+        try:
+            self._model: Generator = plugin()
+            self._model.to(device)
+        except UserError:
+            raise
+        except Exception as error:  # a plugin may fail in any way
+            raise UserError(f"The model {name!r} cannot be made: {_blame(error)}") from error
+        card = plugin.card
+        self._told = set(card.conditioning)
+        for what, table in (("face-landmarks", benchmark.truth.face), ("parsing", benchmark.truth.parsing)):
+            if what in self._told and not table:
+                raise UserError(f"The model {card.name} must be told {what}, which benchmark {benchmark.id} lacks.")
+        code = code_digest(plugin)
+        self.card = ModelPart(
+            name=card.name, title=card.title, paper=card.paper, year=card.year, licence=card.licence,
+            conditioning=card.conditioning, oracle=isinstance(self._model, Oracle), origin=entry.origin,
+            code_sha256=code, codec="png",
+        )  # fmt: skip
+        self.identity = {"name": card.name, "target": Path(entry.target).name, "code": code, "seed": SEED}
+        self._folder: Path | None = None
+
+    def keep_in(self, folder: Path) -> None:
+        """Say where the images are kept."""
+        self._folder = folder
+
+    def _path(self, pair: Pair) -> Path:
+        if self._folder is None:
+            raise RuntimeError("keep_in comes first")
+        return self._folder / f"{pair.id}.png"
+
+    def has(self, pair: Pair) -> bool:
+        return self._path(pair).is_file()
+
+    def images(self, number: int, pairs: Sequence[Pair]) -> NDArray[np.uint8]:
+        if all(self.has(pair) for pair in pairs):
+            return np.stack([read_image(self._path(pair), self._benchmark.image_size) for pair in pairs])
+        # The whole batch is painted again, so that a resumed run equals an uninterrupted one bit for bit.
+        images = self._paint(number, pairs)
+        for pair, image in zip(pairs, images, strict=True):
+            write_bytes(self._path(pair), encode_png(image))
+        return images
+
+    def _paint(self, number: int, pairs: Sequence[Pair]) -> NDArray[np.uint8]:
+        import torch
+
+        batch = self._batch(number, pairs).to(self._device)
+        torch.manual_seed(SEED + number)
+        try:
+            with torch.inference_mode():
+                if isinstance(self._model, Oracle):
+                    target = _to_tensor(self._real.stack([pair.target for pair in pairs])).to(self._device)
+                    painted = self._model.reveal(batch, target)
+                else:
+                    painted = self._model.generate(batch)
+        except UserError:
+            raise
+        except Exception as error:  # a plugin may fail in any way
+            raise UserError(
+                f"The model {self.card.name} failed on the pairs from {pairs[0].id} on: {_blame(error)}"
+            ) from error
+        expected = (len(pairs), 3, *self._benchmark.image_size)
+        if not isinstance(painted, torch.Tensor) or tuple(painted.shape) != expected:
+            got = tuple(painted.shape) if isinstance(painted, torch.Tensor) else type(painted).__name__
+            raise UserError(f"The model {self.card.name} returned {got}, not a tensor of shape {expected}.")
+        if not torch.isfinite(painted).all():
+            raise UserError(f"The model {self.card.name} returned NaN or infinite pixels for {pairs[0].id}.")
+        return quantise(painted)
+
+    def _batch(self, number: int, pairs: Sequence[Pair]) -> PairBatch:
+        import torch
+
+        benchmark = self._benchmark
+        sources, targets = [p.source for p in pairs], [p.target for p in pairs]
+
+        def face(names: Sequence[str]) -> Tensor | None:
+            table = benchmark.truth.face
+            return torch.from_numpy(np.stack([table[name] for name in names])) if table else None
+
+        def parsing(names: Sequence[str]) -> Tensor | None:
+            table = benchmark.truth.parsing
+            return torch.from_numpy(np.stack([table[name] for name in names])).long() if table else None
+
+        def pose(names: Sequence[str]) -> Tensor:
+            return torch.from_numpy(np.stack([benchmark.poses[name] for name in names]))
+
+        return PairBatch(
+            keys=tuple(f"{number:06d}-{i:03d}" for i in range(len(pairs))),
+            source=_to_tensor(self._real.stack(sources)),
+            source_pose=pose(sources),
+            target_pose=pose(targets),
+            source_face_landmarks=face(sources),
+            source_parsing=parsing(sources),
+            target_face_landmarks=face(targets) if "face-landmarks" in self._told else None,
+            target_parsing=parsing(targets) if "parsing" in self._told else None,
+        )
+
+
+def _to_tensor(images: NDArray[np.uint8]) -> Tensor:
+    """(N, H, W, 3) uint8 -> (N, 3, H, W) float in [-1, 1]."""
+    import torch
+
+    return torch.from_numpy(images).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def quantise(images: Tensor) -> NDArray[np.uint8]:
+    """Turn a generator's output into what a PNG of it holds: clip, then round to the nearest of 256 values.
+
+    Args:
+        images: (N, 3, H, W) float; what lies beyond [-1, 1] is clipped.
+
+    Returns:
+        (N, H, W, 3) uint8.
+
+    Examples:
+        >>> import torch
+        >>> quantise(torch.tensor([-2.0, 0.0, 1.0]).reshape(1, 3, 1, 1)).ravel().tolist()
+        [0, 128, 255]
+    """
+    pixels = ((images.float().clamp(-1, 1) + 1) * 127.5).round().byte()
+    result: NDArray[np.uint8] = pixels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
+    return result
+
+
+def _blame(error: Exception) -> str:
+    """An exception with the place that raised it, for a plugin's author."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
+    return f"{type(error).__name__}: {error}{place}"

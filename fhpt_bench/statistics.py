@@ -1,0 +1,208 @@
+"""Uncertainty: bootstrap over people, never over pairs, because a person's pairs resemble each other."""
+
+from __future__ import annotations
+
+import functools
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fhpt_bench.protocol import Interval, Score
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from fhpt_bench.protocol import Evidence, PairValues
+
+RESAMPLES = 1000
+SEED = 20200526
+# Below this many people a percentile of resampled means says little: no interval is given.
+FEWEST_CLUSTERS = 10
+METHOD = f"bootstrap over people, {RESAMPLES} resamples, 95 % percentile"
+PAIRED_METHOD = f"{METHOD}, the same people drawn for both"
+
+
+@dataclass(frozen=True)
+class PairedDifference:
+    """How two models, a and b, differ in one score on the pairs that both have.
+
+    Args:
+        n: how many pairs both have, neither skipped.
+        mean_a: a's weighted mean on these pairs.
+        mean_b: b's.
+        difference: mean_a - mean_b.
+        interval: of the difference, resampling people jointly; None under 10 people.
+        a_higher: on how many pairs a's value is the higher one.
+        b_higher: on how many b's is.
+        equal: on how many they are the same.
+    """
+
+    n: int
+    mean_a: float
+    mean_b: float
+    difference: float
+    interval: Interval | None
+    a_higher: int
+    b_higher: int
+    equal: int
+
+
+def cluster_bootstrap(
+    value: NDArray[np.float64], weight: NDArray[np.float64], cluster: NDArray[np.str_]
+) -> Interval | None:
+    """A 95 % percentile interval of a weighted mean, resampling whole clusters.
+
+    Source: Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapters 8 and 13.
+
+    Args:
+        value: (n,) one value a pair, finite.
+        weight: (n,) not negative; the mean is sum(weight * value) / sum(weight).
+        cluster: (n,) the person of each pair.
+
+    Returns:
+        The interval, or None under 10 clusters.
+
+    Raises:
+        ValueError: where the lengths differ or a value is not finite.
+
+    Examples:
+        >>> value = np.repeat(np.arange(20.0), 3)
+        >>> people = np.repeat([f"p{i}" for i in range(20)], 3)
+        >>> interval = cluster_bootstrap(value, np.ones(60), people)
+        >>> interval.low < 9.5 < interval.high
+        True
+        >>> cluster_bootstrap(value[:9], np.ones(9), people[:9]) is None
+        True
+    """
+    if not len(value) == len(weight) == len(cluster):
+        raise ValueError("value, weight and cluster differ in length")
+    if not np.isfinite(value).all():
+        raise ValueError("cannot resample values that are not finite")
+    means = _resampled_means(value[np.newaxis], weight[np.newaxis], cluster)
+    return None if means is None else _percentiles(means[0], METHOD)
+
+
+def paired_difference(values_a: pd.DataFrame, values_b: pd.DataFrame) -> PairedDifference | None:
+    """The difference of two models' weighted means on the pairs that both have, resampling people jointly.
+
+    Source: Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapters 8 and 13; the same drawn people
+    for both models, so that what makes a person hard for both does not widen the interval.
+
+    Args:
+        values_a: a's table of one score, of the same fingerprint as b's: index = pair id; columns person, value,
+            weight, skipped ("" where the pair counts).
+        values_b: b's table.
+
+    Returns:
+        The difference a - b, or None where no pair of positive weight is common.
+
+    Raises:
+        ValueError: where a pair stands twice, belongs to two people, or counts without being finite.
+
+    Examples:
+        >>> import pandas as pd
+        >>> a = pd.DataFrame({"person": ["p", "q"], "value": [1.0, 2.0], "weight": 1.0, "skipped": ""}, ["x", "y"])
+        >>> found = paired_difference(a, a.assign(value=[0.5, 2.0]))
+        >>> found.n, found.difference, found.a_higher, found.equal, found.interval
+        (2, 0.25, 1, 1, None)
+    """
+    if not (values_a.index.is_unique and values_b.index.is_unique):
+        raise ValueError("a pair stands twice")
+    counted_a, counted_b = (table[table["skipped"] == ""] for table in (values_a, values_b))
+    common = counted_a.index.intersection(counted_b.index).sort_values()
+    a, b = counted_a.loc[common], counted_b.loc[common]
+    people = a["person"].to_numpy(str)
+    if (people != b["person"].to_numpy(str)).any():
+        raise ValueError("a pair belongs to two people")
+    value = np.stack([a["value"].to_numpy(np.float64), b["value"].to_numpy(np.float64)])
+    weight = np.stack([a["weight"].to_numpy(np.float64), b["weight"].to_numpy(np.float64)])
+    if not np.isfinite(value).all():
+        raise ValueError("cannot resample values that are not finite")
+    mean_a, mean_b = weighted_mean(value[0], weight[0]), weighted_mean(value[1], weight[1])
+    if mean_a is None or mean_b is None:
+        return None
+    means = _resampled_means(value, weight, people)
+    return PairedDifference(
+        n=len(common),
+        mean_a=mean_a,
+        mean_b=mean_b,
+        difference=mean_a - mean_b,
+        interval=None if means is None else _percentiles(means[0] - means[1], PAIRED_METHOD),
+        a_higher=int((value[0] > value[1]).sum()),
+        b_higher=int((value[0] < value[1]).sum()),
+        equal=int((value[0] == value[1]).sum()),
+    )
+
+
+def _resampled_means(
+    value: NDArray[np.float64], weight: NDArray[np.float64], cluster: NDArray[np.str_]
+) -> NDArray[np.float64] | None:
+    """(k, resamples) weighted means of k models, (k, n) values, for the same drawn clusters; None under 10 clusters."""
+    # Sorted by cluster name, so that the order of the pairs does not matter to the drawn resamples.
+    names, position = np.unique(cluster, return_inverse=True)
+    if len(names) < FEWEST_CLUSTERS:
+        return None
+    drawn = _drawn_clusters(len(names))
+    total = np.stack([np.bincount(position, row)[drawn].sum(1) for row in weight * value])
+    mass = np.stack([np.bincount(position, row)[drawn].sum(1) for row in weight])
+    usable = (mass > 0).all(0)
+    return total[:, usable] / mass[:, usable] if usable.any() else None
+
+
+@functools.lru_cache(maxsize=4)
+def _drawn_clusters(n: int) -> NDArray[np.int64]:
+    """(resamples, n) clusters drawn with replacement; the same for every score with so many clusters."""
+    drawn = np.random.default_rng(SEED).integers(n, size=(RESAMPLES, n))
+    drawn.setflags(write=False)
+    return drawn
+
+
+def _percentiles(values: NDArray[np.float64], method: str) -> Interval:
+    low, high = np.percentile(values, [2.5, 97.5])
+    return Interval(float(low), float(high), method)
+
+
+def weighted_mean(value: NDArray[np.float64], weight: NDArray[np.float64]) -> float | None:
+    """sum(weight * value) / sum(weight), or None where nothing has weight; the order does not matter.
+
+    Examples:
+        >>> weighted_mean(np.array([1.0, 4.0]), np.array([2.0, 1.0]))
+        2.0
+        >>> weighted_mean(np.array([]), np.array([])) is None
+        True
+    """
+    import math
+
+    mass = math.fsum(weight)
+    return math.fsum(weight * value) / mass if mass > 0 else None
+
+
+def mean_score(metric: str, evidence: Evidence, values: PairValues) -> Score:
+    """The score of a metric that is a (weighted) mean over pairs.
+
+    Args:
+        metric: its name on the card.
+        evidence: the pairs.
+        values: one value a pair; pairs with a reason are left out and counted.
+
+    Returns:
+        Value, n, interval over people, skipped by reason, and the per-pair table.
+    """
+    import pandas as pd
+
+    counts = np.array([not reason for reason in values.skipped], bool)
+    value, weight = values.value[counts], values.weight[counts]
+    return Score(
+        metric=metric,
+        value=weighted_mean(value, weight),
+        n=int(counts.sum()),
+        per_pair=pd.DataFrame(
+            {"value": values.value, "weight": values.weight, "skipped": list(values.skipped)},
+            index=pd.Index([pair.id for pair in evidence.pairs], name="pair"),
+        ),
+        interval=cluster_bootstrap(value, weight, evidence.people[counts]),
+        skipped=dict(sorted(Counter(reason for reason in values.skipped if reason).items())),
+    )

@@ -1,0 +1,131 @@
+"""Reading weights out of the files that others publish, without running what may hide in them."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import pickle
+import tarfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Arrays = dict[str, NDArray[Any]]
+Reader = Callable[[Path], Arrays]
+
+
+def tensor_digest(arrays: Mapping[str, NDArray[Any]]) -> str:
+    """The identity of weights, whatever file they came in: what enters fingerprints.
+
+    Args:
+        arrays: tensor name -> array.
+
+    Returns:
+        The sha256 over name, dtype, shape and bytes of each tensor, in the order of the names.
+
+    Examples:
+        >>> one, two = np.zeros(2, np.float32), np.ones((1, 2), np.float32)
+        >>> tensor_digest({"a": one, "b": two}) == tensor_digest({"b": two, "a": one})
+        True
+        >>> tensor_digest({"a": two}) == tensor_digest({"a": two.reshape(2)})
+        False
+    """
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        digest.update(json.dumps([name, array.dtype.str, list(array.shape)]).encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def torch_checkpoint(prefix: str) -> Reader:
+    """A reader of the tensors of a PyTorch checkpoint whose names begin with a prefix."""
+
+    def read(path: Path) -> Arrays:
+        import torch
+
+        tensors = torch.load(path, map_location="cpu", weights_only=True)
+        return {name: tensor.numpy() for name, tensor in tensors.items() if name.startswith(prefix)}
+
+    return read
+
+
+def flax_archive(member: str, network: str, convolutions: Sequence[int]) -> Reader:
+    """A reader of the convolutions of a Flax network, pickled inside a source archive.
+
+    Args:
+        member: the pickle's path in the archive.
+        network: the key of the network in the pickle.
+        convolutions: torchvision's number of `Conv_0`, `Conv_1`, … among its `features`.
+
+    Returns:
+        A reader that gives torchvision's names and axes (out, in, height, width).
+    """
+
+    def read(path: Path) -> Arrays:
+        with tarfile.open(path, "r:gz") as archive:
+            file = archive.extractfile(member)
+            if file is None:
+                raise ValueError(f"{member} is no file")
+            layers = _ArrayUnpickler(io.BytesIO(file.read())).load()[network]
+        arrays = {}
+        for position, number in enumerate(convolutions):
+            layer = layers[f"Conv_{position}"]
+            arrays[f"features.{number}.weight"] = np.ascontiguousarray(layer["kernel"].array.transpose(3, 2, 0, 1))
+            arrays[f"features.{number}.bias"] = layer["bias"].array
+        return arrays
+
+    return read
+
+
+class _DType:
+    """Stands in for `numpy.dtype` in a pickle: little-endian float32 and nothing else, objects least of all."""
+
+    __slots__ = ()
+
+    def __init__(self, code: str, *flags: bool) -> None:
+        if code != "f4":
+            raise pickle.UnpicklingError(f"arrays of dtype {code!r} are not admitted")
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        if state[1] != "<":
+            raise pickle.UnpicklingError("only little-endian arrays are admitted")
+
+
+class _Array:
+    """Stands in for a numpy array in a pickle: numpy's own `__setstate__` was not made for hostile input."""
+
+    __slots__ = ("array",)
+
+    def __init__(self, *nothing: object) -> None:
+        self.array: NDArray[np.float32] = np.empty(0, np.float32)
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        _, shape, dtype, fortran, content = state
+        if not isinstance(dtype, _DType) or not isinstance(content, bytes):
+            raise pickle.UnpicklingError("an array must be bytes of float32")
+        self.array = np.frombuffer(content, "<f4").reshape(shape, order="F" if fortran else "C")
+
+
+class _ArrayUnpickler(pickle.Unpickler):
+    """Admits the three names that a pickled numpy array needs, each as a harmless stand-in of ours."""
+
+    _ADMITTED: Mapping[tuple[str, str], object] = {
+        ("numpy.core.multiarray", "_reconstruct"): _Array,
+        ("numpy", "ndarray"): "numpy.ndarray",  # only ever handed to `_reconstruct`
+        ("numpy", "dtype"): _DType,
+    }
+
+    def find_class(self, module: str, name: str) -> Any:
+        """The stand-in for a name of the pickle.
+
+        Raises:
+            pickle.UnpicklingError: for any other name.
+        """
+        if (module, name) not in self._ADMITTED:
+            raise pickle.UnpicklingError(f"{module}.{name} is not admitted")
+        return self._ADMITTED[module, name]

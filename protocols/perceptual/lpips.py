@@ -1,0 +1,167 @@
+"""LPIPS: how far apart two images are in the maps of a network, channels weighed by human judgement."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fhpt_bench.protocol import ImagePairs, MetricCard, PairValues, PairwiseProtocol
+from protocols.inputs import check_pairs
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from fhpt_bench.feature import MapFeature
+
+
+@dataclass(frozen=True)
+class _Variant:
+    """Which maps are compared, and which channel weights are put on them."""
+
+    definition: str
+    feature: str
+    head: str
+
+
+_VARIANTS = {
+    "alex-0.1": _Variant("AlexNet, LPIPS v0.1 weights", "alexnet-maps", "lpips-alex-0.1"),
+    "vgg-0.1": _Variant("VGG16, LPIPS v0.1 weights", "vgg16-maps", "lpips-vgg-0.1"),
+    "alex-0.0": _Variant(
+        "AlexNet, LPIPS v0.0 weights, input not scaled, as in the first version of its paper",
+        "alexnet-maps-unscaled",
+        "lpips-alex-0.0",
+    ),
+}
+
+
+def map_distance(generated: Sequence[Tensor], target: Sequence[Tensor], heads: Sequence[Tensor]) -> Tensor:
+    """LPIPS from maps: Zhang et al., CVPR 2018, equation 1.
+
+    Each pixel's channels are scaled to unit length; the squared differences are weighed by channel, averaged over
+    the pixels and added up over the maps.
+
+    Args:
+        generated: L maps, map l of (N, C_l, h_l, w_l) float32.
+        target: the same.
+        heads: L channel weights, not negative, of (1, C_l, 1, 1) float32.
+
+    Returns:
+        (N,) float64 on the maps' device, 0 or more.
+
+    Raises:
+        ValueError: where the three differ in length.
+
+    Examples:
+        >>> import torch
+        >>> a, b = torch.zeros(1, 2, 3, 3), torch.zeros(1, 2, 3, 3)
+        >>> a[:, 0], b[:, 1] = 5, 7
+        >>> map_distance([a], [b], [torch.ones(1, 2, 1, 1)])
+        tensor([2.], dtype=torch.float64)
+    """
+    import torch
+
+    total = torch.zeros(len(generated[0]), dtype=torch.float64, device=generated[0].device)
+    for a, b, head in zip(generated, target, heads, strict=True):
+        difference = (_unit_length(a) - _unit_length(b)).square().mul(head).sum(1)
+        total += difference.mean((1, 2), dtype=torch.float64)
+    return total
+
+
+def _unit_length(maps: Tensor) -> Tensor:
+    # The constant is the reference's; it decides what a pixel without any activation becomes.
+    return maps / (maps.square().sum(1, keepdim=True).sqrt() + 1e-10)
+
+
+def lpips(
+    generated: NDArray[np.uint8],
+    target: NDArray[np.uint8],
+    variant: str = "alex-0.1",
+    device: str | None = None,
+    batch_size: int = 32,
+) -> NDArray[np.float64]:
+    """Learned perceptual image patch similarity of each pair: Zhang et al., CVPR 2018, as `lpips` 0.1.4 computes it.
+
+    Args:
+        generated: (N, H, W, 3) uint8 RGB; they are scaled to [-1, 1] here.
+        target: the same.
+        variant: "alex-0.1", "vgg-0.1" or "alex-0.0".
+        device: "cpu" or "cuda"; by default the latter where there is one.
+        batch_size: pairs that are looked at together; it moves no value by more than rounding.
+
+    Returns:
+        (N,) float64, 0 or more, lower is nearer, 0 where the two are identical.
+
+    Raises:
+        ValueError: where the arrays are not two equal stacks of uint8 RGB images, they are too small for the network
+            (31 pixels for AlexNet, 16 for VGG16), the batch size is not positive, or there is no such variant.
+        WeightsMissing: where the network's weights can be had from no source.
+
+    Examples:
+        >>> images = np.random.default_rng(0).integers(0, 256, (2, 32, 48, 3), np.uint8)
+        >>> lpips(images, images)
+        array([0., 0.])
+    """
+    if variant not in _VARIANTS:
+        raise ValueError(f"lpips has no variant {variant!r}; there are {', '.join(_VARIANTS)}")
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be 1 or more, not {batch_size}")
+    check_pairs(generated, target)
+    import torch
+
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    network, heads = _network(_VARIANTS[variant].feature, device), _heads(_VARIANTS[variant].head, device)
+    values = [
+        map_distance(network.extract(generated[i : i + batch_size]), network.extract(target[i : i + batch_size]), heads)
+        for i in range(0, len(generated), batch_size)
+    ]
+    return torch.cat(values).cpu().numpy() if values else np.empty(0)
+
+
+@functools.cache
+def _network(feature: str, device: str) -> MapFeature:
+    from fhpt_bench.networks.alexnet import AlexNetMaps, AlexNetMapsUnscaled
+    from fhpt_bench.networks.vgg import VGG16Maps
+
+    classes: tuple[type[MapFeature], ...] = (AlexNetMaps, AlexNetMapsUnscaled, VGG16Maps)
+    return next(made for made in classes if made.spec.id == feature)(device)
+
+
+@functools.cache
+def _heads(name: str, device: str) -> tuple[Tensor, ...]:
+    from fhpt_bench import weights
+
+    tensors = weights.load(name)
+    return tuple(tensors[f"lin{i}.model.1.weight"].to(device) for i in range(len(tensors)))
+
+
+class LPIPS(PairwiseProtocol):
+    """Learned perceptual image patch similarity, mean over pairs."""
+
+    id = "lpips"
+    title = "Learned perceptual image patch similarity"
+    citation = "Zhang et al., The Unreasonable Effectiveness of Deep Features as a Perceptual Metric, CVPR 2018"
+    variants: ClassVar[Mapping[str, str]] = {name: variant.definition for name, variant in _VARIANTS.items()}
+    metrics = (MetricCard("lpips", "LPIPS", higher_is_better=False, range=(0.0, np.inf), real=0.0),)
+    numerics = "torch float32"
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The maps that this variant compares."""
+        return (_VARIANTS[self.variant].feature,)
+
+    @property
+    def weights(self) -> tuple[str, ...]:
+        """The channel weights of this variant."""
+        return (_VARIANTS[self.variant].head,)
+
+    def compare(self, images: ImagePairs) -> Mapping[str, PairValues]:
+        """LPIPS of each pair, from the maps that the run has extracted."""
+        (feature,) = self.features
+        generated, target = images.generated_maps[feature], images.target_maps[feature]
+        heads = _heads(_VARIANTS[self.variant].head, str(generated[0].device))
+        return {"lpips": PairValues.of(map_distance(generated, target, heads).cpu().numpy())}

@@ -1,0 +1,58 @@
+"""Peak signal-to-noise ratio: the squared error of pixels on a logarithmic scale."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fhpt_bench.protocol import ImagePairs, MetricCard, PairValues, PairwiseProtocol
+from protocols.inputs import check_pairs
+
+
+def psnr(generated: NDArray[np.uint8], target: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """10 log10(255² / mean squared error) over all pixels and channels of a pair.
+
+    Args:
+        generated: (N, H, W, 3) uint8 RGB.
+        target: the same.
+
+    Returns:
+        (N,) float64 in dB, 0 or more, higher is nearer; inf where the two are identical.
+
+    Raises:
+        ValueError: where the arrays are not two equal stacks of uint8 RGB images.
+
+    Examples:
+        >>> black, white = np.zeros((1, 8, 8, 3), np.uint8), np.full((1, 8, 8, 3), 255, np.uint8)
+        >>> psnr(black, white)
+        array([0.])
+        >>> psnr(black, black)
+        array([inf])
+    """
+    check_pairs(generated, target)
+    # A pair at a time: a stack of differences in float64 would be eight times the images.
+    error = np.array([np.square(a.astype(np.float64) - b).mean() for a, b in zip(generated, target, strict=True)])
+    result = np.full(len(error), np.inf)
+    result[error > 0] = 10 * np.log10(255**2 / error[error > 0])
+    return result
+
+
+class PSNR(PairwiseProtocol):
+    """Peak signal-to-noise ratio; identical pairs, whose value is infinite, are left out and counted."""
+
+    id = "psnr"
+    title = "Peak signal-to-noise ratio"
+    citation = "Huynh-Thu and Ghanbari, Scope of validity of PSNR in image/video quality assessment, 2008"
+    variants: ClassVar[Mapping[str, str]] = {
+        "canonical": "uint8 RGB, data range 255, mean over pairs in dB; identical pairs are left out and counted",
+    }
+    metrics = (MetricCard("psnr", "PSNR", higher_is_better=True, unit="dB", range=(0.0, np.inf)),)
+
+    def compare(self, images: ImagePairs) -> Mapping[str, PairValues]:
+        """PSNR of each pair that is not identical."""
+        value = psnr(images.generated, images.target)
+        same = np.isinf(value)
+        return {"psnr": PairValues.of(np.where(same, np.nan, value), ["identical" if s else "" for s in same])}

@@ -1,0 +1,1 @@
+"""Who is in the picture: protocols that compare faces, clothes and attributes."""

@@ -1,0 +1,1 @@
+"""Where the limbs are: protocols that compare keypoints."""

@@ -1,0 +1,150 @@
+"""Small synthetic records, as a run would write them."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fhpt_bench.protocol import PairValues
+from fhpt_bench.record import PAIRS_FILE, RECORD_FILE, pair_table
+from fhpt_bench.statistics import cluster_bootstrap, weighted_mean
+
+
+@dataclasses.dataclass(frozen=True)
+class Given:
+    """One score of a synthetic record.
+
+    Args:
+        key: `protocol:variant:metric`.
+        values: one a pair, NaN where `skipped` says why; or one number for a score of the whole set.
+        weight: one a pair; equal ones if None.
+        skipped: one reason a pair, "" where it counts.
+        interval: of a score of the whole set.
+        status: "failed" or "skipped" for a score without a value.
+        mark: what its fingerprint is made of.
+    """
+
+    key: str
+    values: Sequence[float] | np.ndarray | float = 0.0
+    higher_is_better: bool = True
+    unit: str = ""
+    weight: Sequence[float] | None = None
+    skipped: Sequence[str] | None = None
+    interval: tuple[float, float] | None = None
+    status: str = "ok"
+    mark: str = ""
+
+
+def write_record(
+    folder: Path,
+    scores: Sequence[Given],
+    people: Sequence[str],
+    *,
+    name: str = "warp",
+    benchmark: str = "synthetic",
+    limit: int | None = None,
+    **model: Any,
+) -> Path:
+    """Write record.json, pairs.csv and empty images into a folder; returns the folder."""
+    ids = [f"a{i:03}___b{i:03}" for i in range(len(people))]
+    tables, entries, cards = {}, [], {}
+    for given in scores:
+        protocol, variant, metric = given.key.split(":")
+        entry = {
+            "protocol": protocol, "variant": variant, "metric": metric, "label": metric.upper(),
+            "status": given.status, "value": None, "unit": given.unit, "higher_is_better": given.higher_is_better,
+            "interval": None, "n": 0, "skipped": {}, "details": {},
+            "fingerprint": hashlib.sha256(f"{protocol}:{variant} {given.mark}".encode()).hexdigest(),
+            "reason": None if given.status == "ok" else "the weights are not here",
+        }  # fmt: skip
+        if given.status == "ok" and isinstance(given.values, float | int):
+            interval = [*given.interval, "jackknife"] if given.interval else None
+            entry |= {"value": float(given.values), "n": len(people), "interval": interval}
+        elif given.status == "ok":
+            entry, tables[given.key] = entry | _measured(given, people), _table(given, ids)
+        entries.append(entry)
+        cards.setdefault((protocol, variant), []).append(
+            {"name": metric, "label": metric.upper(), "unit": given.unit,
+             "higher_is_better": given.higher_is_better, "range": [None, None], "real": None}
+        )  # fmt: skip
+    folder.mkdir(parents=True)
+    content = pair_table(ids, list(people), tables).to_csv(lineterminator="\n").encode()
+    (folder / PAIRS_FILE).write_bytes(content)
+    (folder / "images").mkdir()
+    for pair in ids:
+        (folder / "images" / f"{pair}.png").touch()
+    record = {
+        "schema_version": 1, "run_id": "0" * 64,
+        "benchmark": {"id": benchmark, "version": "1", "title": "made up", "image_size": [256, 176],
+                      "n_pairs": len(ids), "limit": limit, "data_sha256": "d" * 64,
+                      "pairs_sha256": hashlib.sha256("".join(ids).encode()).hexdigest()},
+        "model": {"name": name, "title": "t", "paper": "", "year": None, "licence": "Apache-2.0",
+                  "conditioning": ["pose"], "oracle": False, "origin": "o", "code_sha256": None, "codec": "png"}
+                 | model,
+        "provenance": {"created": "2026-01-01T00:00:00+00:00", "fhpt_bench": "0.1.0", "git_commit": None,
+                       "python": "3.11", "platform": "p", "packages": {}, "device": "cpu", "dtype": "float32",
+                       "threads": 1, "processes": 1, "seeds": {}, "weights": {}},
+        "protocols": [{"id": p, "variant": v, "version": 1, "metrics": m} for (p, v), m in cards.items()],
+        "stages": [], "scores": entries,
+        "pairs": {"file": PAIRS_FILE, "sha256": hashlib.sha256(content).hexdigest(), "rows": len(ids)},
+    }  # fmt: skip
+    (folder / RECORD_FILE).write_text(json.dumps(record))
+    return folder
+
+
+def _values(given: Given) -> PairValues:
+    value = np.asarray(given.values, np.float64)
+    skipped = tuple(given.skipped or [""] * len(value))
+    return PairValues(value, np.asarray(given.weight or np.ones(len(value)), np.float64), skipped)
+
+
+def _table(given: Given, ids: Sequence[str]) -> pd.DataFrame:
+    values = _values(given)
+    return pd.DataFrame({"value": values.value, "weight": values.weight, "skipped": list(values.skipped)}, index=ids)
+
+
+def _measured(given: Given, people: Sequence[str]) -> dict[str, Any]:
+    """What a run would say of values by pair."""
+    values = _values(given)
+    counts = np.array([not reason for reason in values.skipped])
+    value, weight = values.value[counts], values.weight[counts]
+    interval = cluster_bootstrap(value, weight, np.array(people)[counts])
+    reasons = [reason for reason in values.skipped if reason]
+    return {
+        "value": weighted_mean(value, weight), "n": int(counts.sum()),
+        "interval": dataclasses.astuple(interval) if interval else None,
+        "skipped": {reason: reasons.count(reason) for reason in sorted(set(reasons))},
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def given() -> type[Given]:
+    """Makes one score of a synthetic record."""
+    return Given
+
+
+@pytest.fixture(scope="session")
+def make_record() -> Callable[..., Path]:
+    """Writes a synthetic record into a new folder."""
+    return write_record
+
+
+@pytest.fixture
+def people() -> list[str]:
+    """The person of each of 60 pairs: 20 people with 3 pairs each."""
+    return [f"p{i // 3:02}" for i in range(60)]
+
+
+@pytest.fixture
+def ability(people: list[str]) -> np.ndarray:
+    """How easy each of the 60 pairs is, for every model: mostly a matter of the person."""
+    rng = np.random.default_rng(7)
+    return np.repeat(rng.normal(0.5, 0.1, 20), 3) + rng.normal(0, 0.01, 60)

@@ -1,0 +1,119 @@
+import numpy as np
+import pytest
+import torch
+import torchvision
+
+from fhpt_bench import weights
+from fhpt_bench.networks.alexnet import AlexNetMaps, AlexNetMapsUnscaled
+from fhpt_bench.networks.convolutions import exact_float32
+from fhpt_bench.networks.vgg import VGG16Maps
+
+NETWORKS = {AlexNetMaps: "alexnet", AlexNetMapsUnscaled: "alexnet", VGG16Maps: "vgg16"}
+
+
+@pytest.fixture(scope="module")
+def made():
+    return {network: network("cpu") for network in NETWORKS}
+
+
+@pytest.fixture
+def images():
+    return np.random.default_rng(0).integers(0, 256, (3, 40, 52, 3), np.uint8)
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_equals_torchvision(made, images, network):
+    with torch.device("meta"):
+        reference = getattr(torchvision.models, NETWORKS[network])(weights=None).features
+    tensors = {key.removeprefix("features."): t for key, t in weights.load(NETWORKS[network]).items()}
+    reference.load_state_dict(tensors, assign=True)
+    x = torch.tensor(images.transpose(0, 3, 1, 2) / 127.5 - 1)
+    if network.scaled:
+        for channel, (shift, scale) in enumerate([(-0.030, 0.458), (-0.088, 0.448), (-0.188, 0.450)]):
+            x[:, channel] = (x[:, channel] - shift) / scale
+    x, expected = x.float(), []
+    with torch.no_grad():
+        for layer in reference:
+            x = layer(x)
+            if isinstance(layer, torch.nn.ReLU):
+                expected.append(x.clone())
+    if NETWORKS[network] == "vgg16":  # the last ReLU before each pooling
+        expected = [expected[i] for i in (1, 3, 6, 9, 12)]
+    maps = made[network].extract(images)
+    assert len(maps) == len(expected) == 5
+    for ours, theirs in zip(maps, expected, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_row_depends_on_its_image_alone(made, images, network):
+    whole = made[network].extract(images)
+    for i in range(3):
+        for all_rows, row in zip(whole, made[network].extract(images[i : i + 1]), strict=True):
+            torch.testing.assert_close(all_rows[i : i + 1], row, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_small_and_wrong_images(made, network):
+    side = network.smallest
+    maps = made[network].extract(np.zeros((1, side, side, 3), np.uint8))
+    assert min(maps[-1].shape) >= 1
+    with pytest.raises(ValueError, match=f"{network.title} needs images of at least {side}x{side} pixels, not 9x{side}"):
+        made[network].extract(np.zeros((1, 9, side, 3), np.uint8))
+    for wrong in (np.zeros((1, 64, 64, 3)), np.zeros((64, 64, 3), np.uint8), np.zeros((1, 3, 64, 64), np.uint8)):
+        with pytest.raises(ValueError, match="uint8 images"):
+            made[network].extract(wrong)
+
+
+def test_views_of_read_only_images(made, images):
+    images.setflags(write=False)
+    mirrored = made[AlexNetMaps].extract(images[:, :, ::-1])
+    copied = made[AlexNetMaps].extract(images[:, :, ::-1].copy())
+    assert all(torch.equal(a, b) for a, b in zip(mirrored, copied, strict=True))
+
+
+def test_channel_order_and_scaling_are_seen(made, images):
+    first = made[AlexNetMaps].extract(images)[0]
+    assert (first - made[AlexNetMaps].extract(images[..., ::-1])[0]).abs().max() > 0.1
+    assert (first - made[AlexNetMapsUnscaled].extract(images)[0]).abs().max() > 0.1
+
+
+def test_the_callers_settings_do_not_matter(made, images):
+    expected = made[AlexNetMaps].extract(images)
+    switches = torch.backends.cudnn.conv.fp32_precision, torch.backends.cudnn.benchmark
+    torch.set_default_dtype(torch.float64)
+    try:
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            maps = made[AlexNetMaps].extract(images)
+            fresh = AlexNetMaps("cpu").extract(images)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    for ours, others, again in zip(expected, maps, fresh, strict=True):
+        assert others.dtype == torch.float32
+        assert torch.equal(ours, others)
+        assert torch.equal(ours, again)
+    assert switches == (torch.backends.cudnn.conv.fp32_precision, torch.backends.cudnn.benchmark)
+
+
+def test_switches_are_put_back_after_an_error(monkeypatch):
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", True)
+    with pytest.raises(KeyError), exact_float32("cpu"):
+        assert torch.backends.cudnn.conv.fp32_precision == "ieee"
+        assert not torch.backends.cudnn.benchmark
+        raise KeyError
+    assert torch.backends.cudnn.benchmark
+
+
+def test_making_a_network_draws_no_random_numbers():
+    before = torch.get_rng_state()
+    AlexNetMaps("cpu")
+    assert torch.equal(before, torch.get_rng_state())
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no NVIDIA GPU")
+@pytest.mark.parametrize("network", NETWORKS)
+def test_gpu_equals_cpu(made, images, network):
+    for cpu, gpu in zip(made[network].extract(images), network("cuda").extract(images), strict=True):
+        # TF32 would be off by about 1e-2 here.
+        torch.testing.assert_close(gpu.cpu(), cpu, rtol=1e-4, atol=1e-4)

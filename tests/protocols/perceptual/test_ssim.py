@@ -1,0 +1,140 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from skimage.metrics import structural_similarity
+
+from fhpt_bench.errors import UserError
+from fhpt_bench.protocol import ImagePairs
+from protocols.perceptual import ssim
+from protocols.perceptual.ssim import SSIM
+
+GAUSSIAN = {"gaussian_weights": True, "use_sample_covariance": False, "channel_axis": -1}
+
+
+def white_sides(image):
+    return np.concatenate([np.full((len(image), 40, 3), 255, np.uint8)] * 2, axis=1)[:, :40], image
+
+
+def padded(image):
+    side, _ = white_sides(image)
+    return np.concatenate([side, image, side], axis=1)
+
+
+def spread(image):
+    return int(image.max()) - int(image.min())
+
+
+# The calls that PROTOCOLS promises to meet, written out.
+REFERENCES = {
+    "canonical": lambda g, t: structural_similarity(g, t, sigma=1.5, data_range=255, **GAUSSIAN),
+    "patn": lambda g, t: structural_similarity(
+        padded(t), padded(g), sigma=1.5, data_range=spread(padded(g)), **GAUSSIAN
+    ),
+    "gfla": lambda g, t: structural_similarity(t / 255, g / 255, win_size=51, data_range=1, channel_axis=-1),
+    "pidm": lambda g, t: structural_similarity(t / 255, g / 255, sigma=1.2, data_range=spread(g) / 255, **GAUSSIAN),
+    "skimage": lambda g, t: structural_similarity(g, t, channel_axis=-1),
+}
+SMALLEST = {"canonical": 11, "patn": 11, "gfla": 51, "pidm": 9, "skimage": 7}
+
+
+def naive(a, b, window, bessel):
+    """SSIM by its definition: at each place a window's weighted sums, in plain loops."""
+    height, width = window.shape
+    values = []
+    for channel in range(3):
+        p, q = a[..., channel].astype(float), b[..., channel].astype(float)
+        for top in range(p.shape[0] - height + 1):
+            for left in range(p.shape[1] - width + 1):
+                x = p[top : top + height, left : left + width]
+                y = q[top : top + height, left : left + width]
+                mean_x, mean_y = (window * x).sum(), (window * y).sum()
+                var_x = bessel * (window * (x - mean_x) ** 2).sum()
+                var_y = bessel * (window * (y - mean_y) ** 2).sum()
+                both = bessel * (window * (x - mean_x) * (y - mean_y)).sum()
+                c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+                values.append(
+                    (2 * mean_x * mean_y + c1)
+                    * (2 * both + c2)
+                    / ((mean_x**2 + mean_y**2 + c1) * (var_x + var_y + c2))
+                )
+    return np.mean(values)
+
+
+@pytest.mark.parametrize(("size", "n"), [((256, 176), 2), ((51, 67), 2), ((64, 64), 2), ((750, 1101), 1)])
+@pytest.mark.parametrize("variant", SSIM.variants)
+def test_equals_scikit_image(pairs, variant, size, n):
+    if size[0] == 750 and variant != "canonical":
+        pytest.skip("one variant is enough for the large image")
+    generated, target = pairs(n, *size)
+    expected = [REFERENCES[variant](g, t) for g, t in zip(generated, target, strict=True)]
+    np.testing.assert_allclose(ssim(generated, target, variant), expected, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("size", [(11, 11), (16, 14)])
+def test_equals_the_definition(pairs, size):
+    generated, target = pairs(1, *size)
+    row = np.exp(-(np.arange(-5, 6) ** 2) / (2 * 1.5**2))
+    window = np.outer(row, row) / np.outer(row, row).sum()
+    assert ssim(generated, target)[0] == pytest.approx(naive(generated[0], target[0], window, 1), abs=1e-10)
+    uniform = np.full((7, 7), 1 / 49)
+    expected = naive(generated[0], target[0], uniform, 49 / 48)
+    assert ssim(generated, target, "skimage")[0] == pytest.approx(expected, abs=1e-10)
+
+
+@pytest.mark.parametrize("variant", SSIM.variants)
+def test_smallest_image(pairs, variant):
+    side = SMALLEST[variant]
+    generated, target = pairs(1, side, side)
+    assert np.isfinite(ssim(generated, target, variant)).all()
+    with pytest.raises(ValueError, match=f"at least {side}x{side} pixels for this metric, not {side - 1}x{side}"):
+        ssim(generated[:, 1:], target[:, 1:], variant)
+
+
+@pytest.mark.parametrize("variant", SSIM.variants)
+def test_identical_images_are_one(pairs, variant):
+    _, target = pairs(2, 60, 60)
+    np.testing.assert_allclose(ssim(target, target, variant), 1, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("variant", SSIM.variants)
+def test_one_colour_is_finite(variant):
+    grey, white = np.full((1, 60, 60, 3), 127, np.uint8), np.full((1, 60, 60, 3), 255, np.uint8)
+    assert np.isfinite(ssim(grey, white, variant)).all()
+    assert np.isfinite(ssim(white, grey, variant)).all()
+
+
+def test_range_is_minus_one_to_one(pairs):
+    _, target = pairs(2, 40, 40)
+    assert (ssim(255 - target, target) < 0).all()
+    assert (ssim(255 - target, target) >= -1).all()
+
+
+def test_channels_and_pairs(pairs):
+    generated, target = pairs(3, 40, 30)
+    values = ssim(generated, target)
+    np.testing.assert_allclose(ssim(target, generated), values, rtol=0, atol=1e-12)
+    assert np.array_equal(ssim(generated[::-1], target[::-1]), values[::-1])
+    assert np.array_equal(np.concatenate([ssim(generated[i : i + 1], target[i : i + 1]) for i in range(3)]), values)
+    assert (np.abs(ssim(generated[..., ::-1], target) - values) > 1e-3).all(), "BGR for RGB must be seen"
+    assert ssim(generated[:0], target[:0]).shape == (0,)
+
+
+def test_protocol(pairs):
+    generated, target = pairs(2, 60, 60)
+    for variant in SSIM.variants:
+        measured = SSIM(variant).compare(ImagePairs(generated, target))["ssim"].value
+        assert np.array_equal(measured, ssim(generated, target, variant))
+    assert SSIM().card.key == "ssim:canonical"
+    assert SSIM().card.metrics[0].real == 1
+    with pytest.raises(UserError, match="did you mean canonical"):
+        SSIM("canonica")
+    with pytest.raises(ValueError, match="no variant 'x'"):
+        ssim(generated, target, "x")
+
+
+def test_importing_the_metrics_is_quick():
+    code = "import sys; from protocols.perceptual import ssim, psnr, lpips; print({'torch', 'skimage'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
