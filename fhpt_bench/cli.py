@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import sys
-from typing import Any
 
 import click
 
@@ -74,14 +73,24 @@ def cli() -> None:
     """
 
 
-def main(arguments: list[str] | None = None) -> Any:
+def main(arguments: list[str] | None = None) -> None:
     """Run the command line; a user's mistake ends in one sentence and exit code 2.
 
     Args:
         arguments: in place of the process's own.
     """
     try:
-        cli.main(args=arguments, prog_name="fhpt-bench")
+        code = cli.main(args=arguments, prog_name="fhpt-bench", standalone_mode=False)
     except UserError as error:
         click.echo(f"error: {error}", err=True)
-        sys.exit(2)
+        code = 2
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        code = 0
+    except click.ClickException as error:
+        click.echo(f"error: {error.format_message()}", err=True)
+        code = error.exit_code
+    except click.Abort:
+        click.echo("stopped; the same command goes on from here", err=True)
+        code = 130
+    sys.exit(code if isinstance(code, int) else 0)

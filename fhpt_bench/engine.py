@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fhpt_bench.benchmark import Benchmark, load_benchmark
 from fhpt_bench.errors import UserError
-from fhpt_bench.files import explained
+from fhpt_bench.files import explained, write_bytes
 from fhpt_bench.measure import Measurement
 from fhpt_bench.model import models
 from fhpt_bench.plan import Step, make_plan, select_protocols
@@ -17,6 +17,7 @@ from fhpt_bench.run_folder import RunFolder
 from fhpt_bench.sources import FolderImages, GeneratedImages, ImageSource, RealImages
 
 BATCH_SIZE = 16
+RUNS = "runs"
 
 
 def run(
@@ -63,8 +64,7 @@ def run(
     # Everything that can be wrong with the input is looked at before torch is imported or a network loads.
     models.find(model)
     setting, selection, digests = _prepare(benchmark, protocols, data_root, limit, batch_size)
-    if out is not None:
-        _check_writable(Path(out))
+    _check_writable(Path(out or RUNS))
     plan, data_sha256 = _plan(selection, setting, digests)
     device = _device(device)
     real = RealImages(setting)
@@ -104,8 +104,7 @@ def evaluate(
     setting, selection, digests = _prepare(benchmark, protocols, data_root, limit, batch_size)
     path = Path(images).expanduser()
     source = FolderImages(path, name or path.resolve().name, setting)
-    if out is not None:
-        _check_writable(Path(out))
+    _check_writable(Path(out or RUNS))
     plan, data_sha256 = _plan(selection, setting, digests)
     folder = _folder(out, setting, source, data_sha256, overwrite)
     device = _device(device)
@@ -130,11 +129,12 @@ def _plan(
 
 
 def _check_writable(path: Path) -> None:
+    """Find a full disk or a forbidden folder before anything costs time."""
     with explained(path):
         path.mkdir(parents=True, exist_ok=True)
-        probe = path / ".writable"
-        probe.touch()
-        probe.unlink()
+    probe = path / ".writable"
+    write_bytes(probe, b"?")
+    probe.unlink()
 
 
 def _device(device: str | None) -> str:
@@ -154,7 +154,7 @@ def _folder(
         # A cut-down run is another setting: it must not stand in the whole run's way.
         suffix = f"-limit{setting.limit}" if setting.limit else ""
         safe = "".join(c if c.isalnum() or c in "-_." else "_" for c in source.card.name).lstrip(".") or "model"
-        out = Path("runs") / setting.id / f"{safe}{suffix}"
+        out = Path(RUNS) / setting.id / f"{safe}{suffix}"
     identity = {
         "model": source.identity,
         "benchmark": [setting.id, setting.version, setting.pairs_digest, data_sha256],

@@ -34,9 +34,8 @@ def report(record: Record) -> None:
         table.add_column(column, justify="right")
     for score in record.scores:
         arrow = "↑" if score.higher_is_better else "↓"
-        unit = f" {score.unit}" if score.unit else ""
         table.add_row(
-            escape(f"{score.label} {arrow} ({score.variant})"), escape(_value(score) + unit), _interval(score),
+            escape(f"{score.label} {arrow} ({score.variant})"), escape(_value(score)), _interval(score),
             str(score.n) if score.status == "ok" else "",
         )  # fmt: skip
     console.print(table)
@@ -55,7 +54,9 @@ def report(record: Record) -> None:
 
 
 def _value(score: ScoreEntry) -> str:
-    return _number(score.value, score) if score.value is not None else score.status
+    if score.value is None:
+        return score.status
+    return f"{_number(score.value, score)} {score.unit}".rstrip()
 
 
 def _interval(score: ScoreEntry) -> str:

@@ -168,7 +168,7 @@ def _head(column: Column) -> list[str]:
     """Label with direction and unit, protocol and variant, and what tells columns of one key apart."""
     unit = f" ({column.unit})" if column.unit else ""
     protocol, variant, _ = column.key.split(":", 2)
-    lines = [f"{column.label}{unit} {'↑' if column.higher_is_better else '↓'}", f"{protocol}:{variant}"]
+    lines = [f"{column.label}{unit} {'↑' if column.higher_is_better else '↓'}", f"{protocol}:", variant]
     return [plain(line) for line in [*lines, *([f"#{column.tag}"] if column.tag else [])]]
 
 

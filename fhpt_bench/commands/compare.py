@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from fhpt_bench.comparison import Comparison
     from fhpt_bench.record import Record, ScoreEntry
 
@@ -42,7 +45,7 @@ def compare(a: str, b: str, folders: tuple[Path, ...]) -> None:
     _print_rest(first, second)
 
 
-def _print_comparable(a: Record, b: Record, tables: tuple[dict, dict]) -> None:  # type: ignore[type-arg]
+def _print_comparable(a: Record, b: Record, tables: Sequence[dict[str, pd.DataFrame]]) -> None:
     from fhpt_bench.comparison import compare_scores
     from fhpt_bench.listing import print_table
 
@@ -51,7 +54,8 @@ def _print_comparable(a: Record, b: Record, tables: tuple[dict, dict]) -> None: 
     for score in a.scores:
         other = others.get(score.key)
         if other and score.value is not None and other.value is not None and other.fingerprint == score.fingerprint:
-            rows.append(_row(score, compare_scores(score, other, *(table.get(score.key) for table in tables))))
+            table_a, table_b = (table.get(score.key) for table in tables)
+            rows.append(_row(score, compare_scores(score, other, table_a, table_b)))
     if rows:
         print_table(("score", "A", "B", "A - B", "95 % interval", "pairs A/B/equal", "A is"), rows)
     else:

@@ -23,11 +23,12 @@ _SCALE = (0.458, 0.448, 0.450)
 
 # What a caller (training code, say) may have switched on for speed, and what measuring needs instead. The per-operator
 # switches are used, not the old `allow_tf32`: torch refuses to read that one once anybody has used the others.
+_BACKENDS: Any = torch.backends
 _EXACT: tuple[tuple[Any, str, Any], ...] = (
-    (torch.backends.cudnn.conv, "fp32_precision", "ieee"),
-    (torch.backends.mkldnn.conv, "fp32_precision", "ieee"),
-    (torch.backends.cudnn, "benchmark", False),
-    (torch.backends.cudnn, "deterministic", True),
+    (_BACKENDS.cudnn.conv, "fp32_precision", "ieee"),
+    (_BACKENDS.mkldnn.conv, "fp32_precision", "ieee"),
+    (_BACKENDS.cudnn, "benchmark", False),
+    (_BACKENDS.cudnn, "deterministic", True),
 )
 
 
@@ -91,7 +92,7 @@ class ConvolutionMaps(MapFeature):
             x = torch.tensor(np.ascontiguousarray(images), device=self._device).permute(0, 3, 1, 2)
             x = x.to(torch.float32, memory_format=torch.contiguous_format).div_(127.5).sub_(1)
             if self.scaled:
-                shift, scale = (torch.tensor(v, device=self._device).view(3, 1, 1) for v in (_SHIFT, _SCALE))
+                shift, scale = (x.new_tensor(value).view(3, 1, 1) for value in (_SHIFT, _SCALE))
                 x = x.sub_(shift).div_(scale)
             maps = []
             for position, layer in enumerate(self._layers):

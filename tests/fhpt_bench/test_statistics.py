@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from fhpt_bench.statistics import cluster_bootstrap, paired_difference, weighted_mean
 
 PEOPLE, EACH = 40, 6
 
 
-def clustered(rng, people=PEOPLE, each=EACH, person_sd=1.0, pair_sd=0.5):
+def clustered(
+    rng: np.random.Generator, people: int = PEOPLE, each: int = EACH, person_sd: float = 1.0, pair_sd: float = 0.5
+) -> tuple[NDArray[np.float64], NDArray[np.str_]]:
     """(value, person) of pairs whose person decides most of the value; the true mean is 0."""
     value = np.repeat(rng.normal(0, person_sd, people), each) + rng.normal(0, pair_sd, people * each)
     return value, np.repeat([f"p{i:03}" for i in range(people)], each)
 
 
-def table(value, person, weight=1.0, skipped=""):
+def table(
+    value: NDArray[np.float64], person: NDArray[np.str_], weight: float | NDArray[np.float64] = 1.0
+) -> pd.DataFrame:
     index = pd.Index([f"x{i:04}" for i in range(len(value))], name="pair")
-    return pd.DataFrame({"person": person, "value": value, "weight": weight, "skipped": skipped}, index=index)
+    return pd.DataFrame({"person": person, "value": value, "weight": weight, "skipped": ""}, index=index)
 
 
-def test_the_interval_covers_the_truth_as_often_as_it_says():
+def test_the_interval_covers_the_truth_as_often_as_it_says() -> None:
     rng = np.random.default_rng(1)
     people_cover = pairs_cover = 0
     trials = 400
@@ -39,7 +47,7 @@ def test_the_interval_covers_the_truth_as_often_as_it_says():
     assert pairs_cover / trials < 0.75
 
 
-def test_the_paired_interval_covers_the_true_difference():
+def test_the_paired_interval_covers_the_true_difference() -> None:
     rng = np.random.default_rng(2)
     cover = 0
     trials = 300
@@ -51,7 +59,7 @@ def test_the_paired_interval_covers_the_true_difference():
     assert 0.91 <= cover / trials <= 0.98
 
 
-def test_joint_resampling_is_narrower_than_independent_for_models_that_agree():
+def test_joint_resampling_is_narrower_than_independent_for_models_that_agree() -> None:
     rng = np.random.default_rng(3)
     shared, person = clustered(rng)
     a, b = shared + rng.normal(0, 0.1, len(shared)), shared + rng.normal(0, 0.1, len(shared))
@@ -61,7 +69,7 @@ def test_joint_resampling_is_narrower_than_independent_for_models_that_agree():
     assert joint.high - joint.low < independent / 4
 
 
-def test_the_order_of_the_pairs_does_not_matter():
+def test_the_order_of_the_pairs_does_not_matter() -> None:
     rng = np.random.default_rng(4)
     value, person = clustered(rng)
     weight = rng.random(len(value))
@@ -76,7 +84,7 @@ def test_the_order_of_the_pairs_does_not_matter():
     assert mixed == paired_difference(a, b)
 
 
-def test_weights_make_ratios():
+def test_weights_make_ratios() -> None:
     # 1 of 1 and 0 of 9 keypoints found: 1 of 10, not the mean of the two shares.
     assert weighted_mean(np.array([1.0, 0.0]), np.array([1.0, 9.0])) == pytest.approx(0.1)
     rng = np.random.default_rng(5)
@@ -91,7 +99,7 @@ def test_weights_make_ratios():
     assert difference == pytest.approx(found[30:].sum() / present[30:].sum())
 
 
-def test_only_pairs_that_both_have_count():
+def test_only_pairs_that_both_have_count() -> None:
     rng = np.random.default_rng(6)
     value, person = clustered(rng)
     a, b = table(value, person), table(value - 1, person)
@@ -105,7 +113,7 @@ def test_only_pairs_that_both_have_count():
     assert paired_difference(a.assign(weight=0.0), b) is None
 
 
-def test_nine_people_give_no_interval_and_ten_do():
+def test_nine_people_give_no_interval_and_ten_do() -> None:
     value, person = clustered(np.random.default_rng(8), people=10)
     a, b = table(value, person), table(value[::-1].copy(), person)
     assert paired_difference(a, b).interval is not None
@@ -114,7 +122,7 @@ def test_nine_people_give_no_interval_and_ten_do():
     assert few.n == len(value) - EACH
 
 
-def test_a_constant_difference_is_certain_and_exact_in_double_precision():
+def test_a_constant_difference_is_certain_and_exact_in_double_precision() -> None:
     person = np.repeat([f"p{i}" for i in range(12)], 2)
     value = np.linspace(1e6, 2e6, 24)
     interval = paired_difference(table(value + 1e-3, person), table(value, person)).interval
@@ -122,7 +130,7 @@ def test_a_constant_difference_is_certain_and_exact_in_double_precision():
     assert interval.high == pytest.approx(1e-3, rel=1e-5)
 
 
-def test_no_weight_at_all_gives_no_interval():
+def test_no_weight_at_all_gives_no_interval() -> None:
     value, person = clustered(np.random.default_rng(9))
     assert cluster_bootstrap(value, np.zeros(len(value)), person) is None
 
@@ -135,7 +143,7 @@ def test_no_weight_at_all_gives_no_interval():
         (lambda t: t.assign(value=np.inf), "not finite"),
     ],
 )
-def test_damaged_tables_are_refused(change, message):
+def test_damaged_tables_are_refused(change: Callable[..., Any], message: str) -> None:
     value, person = clustered(np.random.default_rng(10))
     good = table(value, person)
     with pytest.raises(ValueError, match=message):
@@ -144,7 +152,7 @@ def test_damaged_tables_are_refused(change, message):
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 14), st.floats(-100, 100), st.floats(-100, 100)), min_size=1, max_size=60))
-def test_swapping_the_models_turns_the_sign(rows):
+def test_swapping_the_models_turns_the_sign(rows: list[tuple[int, float, float]]) -> None:
     person, left, right = zip(*rows, strict=True)
     person = np.array([f"p{i}" for i in person])
     a, b = table(np.array(left), person), table(np.array(right), person)

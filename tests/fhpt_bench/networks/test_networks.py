@@ -33,7 +33,7 @@ def test_equals_torchvision(made, images, network):
             x[:, channel] = (x[:, channel] - shift) / scale
     x, expected = x.float(), []
     with torch.no_grad():
-        for layer in reference:
+        for layer in reference[:-1]:  # a pooling that no map lies behind
             x = layer(x)
             if isinstance(layer, torch.nn.ReLU):
                 expected.append(x.clone())
@@ -42,7 +42,8 @@ def test_equals_torchvision(made, images, network):
     maps = made[network].extract(images)
     assert len(maps) == len(expected) == 5
     for ours, theirs in zip(maps, expected, strict=True):
-        torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-5)
+        # The input was scaled in float64 above and in float32 there.
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("network", NETWORKS)
@@ -58,7 +59,9 @@ def test_small_and_wrong_images(made, network):
     side = network.smallest
     maps = made[network].extract(np.zeros((1, side, side, 3), np.uint8))
     assert min(maps[-1].shape) >= 1
-    with pytest.raises(ValueError, match=f"{network.title} needs images of at least {side}x{side} pixels, not 9x{side}"):
+    with pytest.raises(
+        ValueError, match=f"{network.title} needs images of at least {side}x{side} pixels, not 9x{side}"
+    ):
         made[network].extract(np.zeros((1, 9, side, 3), np.uint8))
     for wrong in (np.zeros((1, 64, 64, 3)), np.zeros((64, 64, 3), np.uint8), np.zeros((1, 3, 64, 64), np.uint8)):
         with pytest.raises(ValueError, match="uint8 images"):
@@ -97,10 +100,16 @@ def test_the_callers_settings_do_not_matter(made, images):
 
 def test_switches_are_put_back_after_an_error(monkeypatch):
     monkeypatch.setattr(torch.backends.cudnn, "benchmark", True)
-    with pytest.raises(KeyError), exact_float32("cpu"):
-        assert torch.backends.cudnn.conv.fp32_precision == "ieee"
-        assert not torch.backends.cudnn.benchmark
-        raise KeyError
+    seen = []
+
+    def fail():
+        with exact_float32("cpu"):
+            seen.extend([torch.backends.cudnn.conv.fp32_precision, torch.backends.cudnn.benchmark])
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
+    assert seen == ["ieee", False]
     assert torch.backends.cudnn.benchmark
 
 

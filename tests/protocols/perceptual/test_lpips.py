@@ -72,7 +72,8 @@ def test_equals_the_definition():
     for x, y, head in zip(a, b, heads, strict=True):
         for n in range(2):
             cells = [
-                head @ (x[n, :, i, j] / np.linalg.norm(x[n, :, i, j]) - y[n, :, i, j] / np.linalg.norm(y[n, :, i, j])) ** 2
+                head
+                @ (x[n, :, i, j] / np.linalg.norm(x[n, :, i, j]) - y[n, :, i, j] / np.linalg.norm(y[n, :, i, j])) ** 2
                 for i in range(x.shape[2])
                 for j in range(x.shape[3])
             ]

