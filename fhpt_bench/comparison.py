@@ -67,7 +67,7 @@ def read_values(record: Record) -> dict[str, pd.DataFrame]:
         raise UserError(f"{file} is not the table that its record was made with: `fhpt-bench validate` says more.")
     try:
         values = read_pair_values(file.parent)
-    except (ValueError, KeyError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"{file} is not a table of pairs: {error}.") from error
     if any(not table.index.is_unique for table in values.values()):
         raise UserError(f"{file} is not a table of pairs: a pair stands twice.")

@@ -14,12 +14,12 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     table = Table(*columns, box=None, pad_edge=False)
     for row in rows:
         table.add_row(*map(escape, row))
-    Console().print(table)
+    Console(emoji=False).print(table)
 
 
 def print_card(title: str, facts: Mapping[str, str]) -> None:
     """Print named facts under a title."""
-    console = Console()
+    console = Console(emoji=False)
     console.print(f"[bold]{escape(title)}[/bold]")
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2))
     for name, fact in facts.items():

@@ -79,7 +79,7 @@ def make_plan(selection: Sequence[tuple[str, str | None]], benchmark: Benchmark,
                 digests[name] = weights.fetch(name)
             except weights.WeightsMissing as error:
                 digests[name] = "absent"
-                skip = skip or str(error)
+                skip = skip or str(error).splitlines()[0]
         identities = [feature.spec.identity(digests) for feature in needed.values()]
         own = {name: digests[name] for name in protocol.weights}
         mark = fingerprint(protocol.card, benchmark, data_sha256, identities, own)

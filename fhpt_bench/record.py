@@ -272,22 +272,29 @@ def read_pair_values(folder: Path) -> dict[str, pd.DataFrame]:
         folder: of the record.
 
     Raises:
-        UserError: where the file is missing or has no column `pair`.
+        UserError: where the file is missing or is no table of pairs.
     """
     import pandas as pd
 
     file = folder / PAIRS_FILE
     with explained(file, "read"):
-        # Only blank cells are missing values: a skipped reason may be any word.
-        table = pd.read_csv(file, index_col="pair", float_precision="round_trip", keep_default_na=False,
-                            na_values=[""])  # fmt: skip
+        try:
+            # Names stay text ("01" is not "1"); only blank cells are missing values, since a reason may be any word.
+            table = pd.read_csv(
+                file, index_col="pair", dtype={"pair": str, "person": str}, float_precision="round_trip",
+                keep_default_na=False, na_values=[""],
+            )  # fmt: skip
+        except ValueError as error:
+            raise UserError(f"{file} is not a table of pairs: {error}.") from error
+    if table.index.name != "pair" or "person" not in table:
+        raise UserError(f"{file} is not a table of pairs: it lacks the column pair or person.")
     found = {}
     for key in table.columns:
         if key == "person" or key.endswith((" weight", " skipped")):
             continue
         found[key] = pd.DataFrame(
             {
-                "person": table["person"].astype(str),
+                "person": table["person"],
                 "value": table[key].astype(float),
                 "weight": table[f"{key} weight"].astype(float) if f"{key} weight" in table else 1.0,
                 "skipped": table[f"{key} skipped"].fillna("") if f"{key} skipped" in table else "",

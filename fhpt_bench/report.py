@@ -24,7 +24,7 @@ def report(record: Record) -> None:
     Raises:
         SystemExit: with code 1 where a protocol failed.
     """
-    console = Console()
+    console = Console(emoji=False)
     table = Table(
         title=escape(f"{model_label(record.model)} on {record.benchmark.id} {record.benchmark.version}"),
         title_justify="left",

@@ -9,14 +9,13 @@ import click
 @click.option(
     "--records", "folders", multiple=True, type=click.Path(), help="Where to look for records.  [default: runs]"
 )
-@click.option("--reference", is_flag=True, help="Also show the records that ship with this package.")
 @click.option("--benchmark", metavar="ID", help="Only this benchmark.")
 @click.option(
     "--format", "form", type=click.Choice(["table", "markdown", "csv"]), default="table", show_default=True,
     help="csv has every number in full, a row a model and score.",
 )  # fmt: skip
 @click.option("--sort", metavar="KEY", help="Sort by protocol[:variant[:metric]] instead of the first column.")
-def leaderboard(folders: tuple[str, ...], reference: bool, benchmark: str | None, form: str, sort: str | None) -> None:
+def leaderboard(folders: tuple[str, ...], benchmark: str | None, form: str, sort: str | None) -> None:
     """Show who is better at what, among all records found.
 
     One table a benchmark, version and pair list; scores never share a column unless their fingerprints are equal.
@@ -30,10 +29,6 @@ def leaderboard(folders: tuple[str, ...], reference: bool, benchmark: str | None
     from leaderboards.tables import build_tables
 
     chosen = [Path(folder).expanduser() for folder in folders or ("runs",)]
-    shipped = Path(__file__).parent / "reference"
-    if reference and shipped.is_dir():
-        # The default folder may be missing where there is something else to show.
-        chosen = [shipped, *(folder for folder in chosen if folders or folder.is_dir())]
     records, problems = find_records(chosen)
     measured = []
     for record in records:

@@ -173,8 +173,13 @@ def _head(column: Column) -> list[str]:
 
 
 def _format(table: Table, i: int, digits: int) -> str:
-    cells = [row.cells[i] for row in table.rows]
-    return number_format([c.score.value for c in cells if c is not None and c.score.value is not None], digits)
+    """Digits by the models' values: an oracle's round 1 or 0 must not cost the others a digit."""
+    values = {False: [0.0], True: [0.0]}
+    for row in table.rows:
+        cell = row.cells[i]
+        if cell is not None and cell.score.value is not None:
+            values[row.record.model.oracle].append(cell.score.value)
+    return number_format(values[len(values[False]) == 1], digits)
 
 
 def _cell(cell: Cell | None, form: str, table: Table) -> list[str]:

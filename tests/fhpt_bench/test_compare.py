@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from fhpt_bench.commands.compare import compare
 from fhpt_bench.comparison import compare_scores, find_records, read_values
 from fhpt_bench.errors import UserError
+from fhpt_bench.files import sha256_bytes
 from fhpt_bench.record import read_record
 
 SSIM, LPIPS, FID = "ssim:canonical:ssim", "lpips:alex-0.1:lpips", "fid:canonical:fid"
@@ -196,6 +197,17 @@ def test_a_changed_table_of_pairs_is_refused(two: Path) -> None:
     with pytest.raises(UserError, match="not the table that its record was made with"):
         shown("drn", "warp", "--records", two)
     assert read_values(read_record(two / "warp"))
+
+
+@pytest.mark.parametrize(
+    "content", ["", "row,person\n", "pair,person,ssim:canonical:ssim\nx,p,high\n",
+                "pair,person,ssim:canonical:ssim\nx,p,1\nx,p,1\n"],
+)  # fmt: skip
+def test_a_table_that_is_none_is_refused_even_with_its_digest(two: Path, content: str) -> None:
+    (two / "drn" / "pairs.csv").write_text(content)
+    edit(two / "drn", lambda record: record["pairs"].update(sha256=sha256_bytes(content.encode())))
+    with pytest.raises(UserError, match="is not a table of pairs"):
+        read_values(read_record(two / "drn"))
 
 
 def test_links_and_damaged_records_do_not_stop_the_search(two: Path) -> None:

@@ -45,7 +45,7 @@ def test_a_damaged_record_is_named_and_the_rest_shown(three: Path) -> None:
 
 def test_nothing_to_show_says_what_makes_a_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    for arguments in ((), ("--records", tmp_path), ("--reference",)):
+    for arguments in ((), ("--records", tmp_path)):
         with pytest.raises(UserError, match="fhpt-bench run --model warp"):
             shown(*arguments)
 
@@ -136,3 +136,10 @@ def test_markdown_marks_rank_one_only(three: Path) -> None:
     assert "**" in lines["good"]
     assert "**" not in lines["bad \\[JPEG\\]"]
     assert "**" not in lines["real (oracle)"]
+
+
+def test_an_oracle_does_not_cost_the_models_a_digit(three: Path) -> None:
+    text = shown("--records", three).stdout
+    assert "1.0000" in text
+    score = json.loads((three / "bad" / "record.json").read_text())["scores"][0]
+    assert f"{score['value']:.4f}" in text

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +52,7 @@ class FrechetColour(Protocol):
     id = "acme-colour"
     title = "Fréchet distance of mean colours"
     citation = "none"
-    variants = {"canonical": "generated images against the unique targets"}
+    variants: ClassVar[Mapping[str, str]] = {"canonical": "generated images against the unique targets"}
     metrics = (MetricCard("acme-colour", "FD(colour)", False, range=(0.0, np.inf)),)
 
     @property

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fhpt_bench.weight_readers import flax_archive, torch_checkpoint
-from fhpt_bench.weight_sources import Download, PackageFile, PyPIArchive, Source
+from fhpt_bench.weights.readers import flax_archive, torch_checkpoint
+from fhpt_bench.weights.sources import Download, PackageFile, PyPIArchive, Source
 
 
 @dataclass(frozen=True)

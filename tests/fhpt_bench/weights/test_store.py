@@ -18,9 +18,9 @@ from fhpt_bench import weights
 from fhpt_bench.commands.weights import weights as command
 from fhpt_bench.errors import UserError
 from fhpt_bench.files import sha256_file
-from fhpt_bench.weight_readers import flax_archive, tensor_digest, torch_checkpoint
-from fhpt_bench.weight_sources import Download, PackageFile, PyPIArchive
-from fhpt_bench.weight_table import WeightSpec
+from fhpt_bench.weights.readers import flax_archive, tensor_digest, torch_checkpoint
+from fhpt_bench.weights.sources import Download, PackageFile, PyPIArchive
+from fhpt_bench.weights.table import WeightSpec
 
 RNG = np.random.default_rng(0)
 KERNELS = {name: RNG.random((3, 2, 4, 5), np.float32) for name in ("small", "large")}

@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pytest
 
-from fhpt_bench.weight_readers import _ArrayUnpickler, tensor_digest
+from fhpt_bench.weights.readers import _ArrayUnpickler, tensor_digest
 
 
 class Evil:

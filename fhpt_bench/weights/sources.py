@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from fhpt_bench.files import sha256_file
-from fhpt_bench.weight_readers import Arrays, Reader
+from fhpt_bench.weights.readers import Arrays, Reader
 
 if TYPE_CHECKING:
     from rich.progress import Progress

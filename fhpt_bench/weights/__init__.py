@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from fhpt_bench.errors import UserError, did_you_mean
 from fhpt_bench.files import cache_folder, explained, write_bytes
-from fhpt_bench.weight_readers import Arrays, tensor_digest
-from fhpt_bench.weight_sources import Source, Unusable
-from fhpt_bench.weight_table import TABLE, WeightSpec
+from fhpt_bench.weights.readers import Arrays, tensor_digest
+from fhpt_bench.weights.sources import Source, Unusable
+from fhpt_bench.weights.table import TABLE, WeightSpec
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -1,0 +1,124 @@
+"""Names, pair lists and keypoint files as they are found in the wild."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fhpt_bench.benchmark import load_benchmark
+from fhpt_bench.data.names import parse_name
+from fhpt_bench.data.pairs import read_pairs
+from fhpt_bench.data.pose import read_keypoints
+from fhpt_bench.data.truth import read_truth
+from fhpt_bench.errors import UserError
+
+
+@pytest.mark.parametrize(
+    ("name", "person", "view"),
+    [
+        ("fashionWOMENBlouses_Shirtsid0000069302_3back.jpg", "WOMEN-Blouses_Shirts-00000693-02", "back"),
+        ("fasionMENJackets_Vestsid0000001201_4full.png", "MEN-Jackets_Vests-00000012-01", "full"),
+        ("fashionWOMENTees_Tanksid0000783805_6flat.jpg", "WOMEN-Tees_Tanks-00007838-05", "flat"),
+    ],
+)
+def test_names_say_who_and_how(name: str, person: str, view: str) -> None:
+    parsed = parse_name(name)
+    assert parsed is not None
+    assert (parsed.person, parsed.view) == (person, view)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "a.jpg",
+        "fashionBOYSTeesid0000069302_3back.jpg",
+        "fashionWOMENTeesid000069302_3back.jpg",
+        "fashionWOMENTeesid0000069302_3up.jpg",
+    ],
+)
+def test_other_names_are_not_misread(name: str) -> None:
+    assert parse_name(name) is None
+
+
+def test_pair_list_in_any_spelling(tmp_path: Path) -> None:
+    file = tmp_path / "pairs.csv"
+    file.write_bytes("\ufeffto,from,note\r\nb.jpg, a.jpg ,x\r\nc.jpg,a.jpg,y\r\n".encode())
+    assert read_pairs(file) == [("a.jpg", "b.jpg"), ("a.jpg", "c.jpg")]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("from,to\n", "holds no pair"),
+        ("", "no column 'from' and no column 'to'"),
+        ("a.jpg,b.jpg\n", "no column 'from'"),
+        ("from,to\na.jpg,b.jpg\na.png,b.jpg\n", "Line 3 .* repeats"),
+        ("from,to\n..\\x.jpg,b.jpg\n", "no folders"),
+    ],
+)
+def test_wrong_pair_list_is_refused(tmp_path: Path, content: str, message: str) -> None:
+    file = tmp_path / "pairs.csv"
+    file.write_text(content)
+    with pytest.raises(UserError, match=message):
+        read_pairs(file)
+
+
+def keypoints(xs: list[float], ys: list[float], name: str = "a.jpg") -> str:
+    return f"name:keypoints_y:keypoints_x\n{name}: {ys}: {xs}\n"
+
+
+def test_keypoints_are_x_then_y_and_missing_is_nan(tmp_path: Path) -> None:
+    file = tmp_path / "k.csv"
+    file.write_text(keypoints([10.5, -1, *range(16)], [20, -1, *range(16)]))
+    pose = read_keypoints(file, 176)["a.jpg"]
+    assert pose.shape == (18, 2)
+    assert pose[0].tolist() == [10.5, 20]
+    assert np.isnan(pose[1]).all()
+    assert pose[17].tolist() == [15, 15]
+
+
+def test_wide_frame_is_moved_onto_the_crop(tmp_path: Path) -> None:
+    file = tmp_path / "k.csv"
+    file.write_text(keypoints([200, -1, *range(40, 56)], [1] * 18))
+    pose = read_keypoints(file, 176)["a.jpg"]
+    assert pose[0, 0] == 160
+    assert np.isnan(pose[1]).all()
+    assert pose[2, 0] == 0
+
+
+@pytest.mark.parametrize("line", ["a.jpg: [1]: [1]", "a.jpg", "a.jpg: x: y", "a.jpg: [1, 2"])
+def test_wrong_keypoint_line_is_named(tmp_path: Path, line: str) -> None:
+    file = tmp_path / "k.csv"
+    file.write_text(f"name:keypoints_y:keypoints_x\n\n{line}\n")
+    with pytest.raises(UserError, match="Line 3 of the keypoint file"):
+        read_keypoints(file, 176)
+
+
+def test_truth_hides_what_is_not_visible_and_never_unpickles(tmp_path: Path) -> None:
+    face = np.ones((1, 68, 3), np.float32)
+    face[0, 3, 2] = 0
+    np.savez_compressed(tmp_path / "t.npz", names=np.array(["a.jpg"]), face=face)
+    truth = read_truth(tmp_path / "t.npz", None)
+    assert np.isnan(truth.face["a.jpg"][3]).all()
+    assert truth.face["a.jpg"][4].tolist() == [1, 1]
+    np.savez(tmp_path / "evil.npz", names=np.array([object()], dtype=object), face=face)
+    with pytest.raises(UserError, match=r"evil\.npz cannot be read"):
+        read_truth(tmp_path / "evil.npz", None)
+
+
+def test_limit_spreads_over_people_and_ignores_the_order_of_the_list(tiny: Path) -> None:
+    chosen = load_benchmark(str(tiny), limit=12)
+    assert len({pair.person for pair in chosen.pairs}) == 12
+    assert {p.id for p in load_benchmark(str(tiny), limit=5).pairs} < {p.id for p in chosen.pairs}
+    assert chosen.pairs_digest != load_benchmark(str(tiny)).pairs_digest
+    assert load_benchmark(str(tiny), limit=99).limit is None
+
+
+def test_image_without_keypoints_is_named(tiny: Path) -> None:
+    file = tiny.parent / "keypoints.csv"
+    file.write_text("\n".join(file.read_text().splitlines()[:-1]))
+    with pytest.raises(UserError, match="has no line for fashion"):
+        load_benchmark(str(tiny))
