@@ -12,7 +12,7 @@ from fhpt_bench.measure import Measurement
 from fhpt_bench.model import models
 from fhpt_bench.plan import Step, make_plan, select_protocols
 from fhpt_bench.processes import join
-from fhpt_bench.record import Record
+from fhpt_bench.record import BenchmarkPart, Record, describe
 from fhpt_bench.run_folder import RunFolder
 from fhpt_bench.sources import FolderImages, GeneratedImages, ImageSource, RealImages
 
@@ -65,13 +65,14 @@ def run(
     models.find(model)
     setting, selection, digests = _prepare(benchmark, protocols, data_root, limit, batch_size)
     _check_writable(Path(out or RUNS))
-    plan, data_sha256 = _plan(selection, setting, digests)
+    described = describe(setting, digests)
+    plan = make_plan(selection, described)
     device = _device(device)
     real = RealImages(setting)
     source = GeneratedImages(model, setting, real, device)
-    folder = _folder(out, setting, source, data_sha256, overwrite)
+    folder = _folder(out, described, source, overwrite)
     source.keep_in(folder.images)
-    return _measure(setting, plan, source, real, digests, folder, data_sha256, batch_size, device, progress)
+    return _measure(setting, plan, source, real, digests, folder, described, batch_size, device, progress)
 
 
 def evaluate(
@@ -105,11 +106,12 @@ def evaluate(
     path = Path(images).expanduser()
     source = FolderImages(path, name or path.resolve().name, setting)
     _check_writable(Path(out or RUNS))
-    plan, data_sha256 = _plan(selection, setting, digests)
-    folder = _folder(out, setting, source, data_sha256, overwrite)
+    described = describe(setting, digests)
+    plan = make_plan(selection, described)
+    folder = _folder(out, described, source, overwrite)
     device = _device(device)
     real = RealImages(setting)
-    return _measure(setting, plan, source, real, digests, folder, data_sha256, batch_size, device, progress)
+    return _measure(setting, plan, source, real, digests, folder, described, batch_size, device, progress)
 
 
 def _prepare(
@@ -119,13 +121,6 @@ def _prepare(
         raise UserError(f"A batch size of {batch_size} holds no pair: give a positive number.")
     setting = load_benchmark(benchmark, Path(data_root) if data_root is not None else None, limit)
     return setting, select_protocols(protocols, setting), setting.check_images()
-
-
-def _plan(
-    selection: Sequence[tuple[str, str | None]], setting: Benchmark, digests: dict[str, str]
-) -> tuple[tuple[Step, ...], str]:
-    data_sha256 = setting.data_digest(digests)
-    return make_plan(selection, setting, data_sha256), data_sha256
 
 
 def _check_writable(path: Path) -> None:
@@ -147,19 +142,13 @@ def _device(device: str | None) -> str:
     return device
 
 
-def _folder(
-    out: str | Path | None, setting: Benchmark, source: ImageSource, data_sha256: str, overwrite: bool
-) -> RunFolder:
+def _folder(out: str | Path | None, described: BenchmarkPart, source: ImageSource, overwrite: bool) -> RunFolder:
     if out is None:
         # A cut-down run is another setting: it must not stand in the whole run's way.
-        suffix = f"-limit{setting.limit}" if setting.limit else ""
+        suffix = f"-limit{described.limit}" if described.limit else ""
         safe = "".join(c if c.isalnum() or c in "-_." else "_" for c in source.card.name).lstrip(".") or "model"
-        out = Path(RUNS) / setting.id / f"{safe}{suffix}"
-    identity = {
-        "model": source.identity,
-        "benchmark": [setting.id, setting.version, setting.pairs_digest, data_sha256],
-    }
-    return RunFolder(Path(out), identity, overwrite)
+        out = Path(RUNS) / described.id / f"{safe}{suffix}"
+    return RunFolder(Path(out), {"model": source.identity, "benchmark": described.identity}, overwrite)
 
 
 def _measure(
@@ -169,7 +158,7 @@ def _measure(
     real: RealImages,
     digests: dict[str, str],
     folder: RunFolder,
-    data_sha256: str,
+    described: BenchmarkPart,
     batch_size: int,
     device: str,
     progress: bool,
@@ -182,7 +171,7 @@ def _measure(
     measurement.gather(progress and processes.main)
     processes.wait()
     if processes.main:
-        record = write_outcome(measurement, data_sha256)
+        record = write_outcome(measurement, described)
     processes.wait()
     if not processes.main:
         from fhpt_bench.record import read_record

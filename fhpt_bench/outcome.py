@@ -38,12 +38,12 @@ CONTACT_SHEET = "figures/contact_sheet.png"
 _SHEET_ROWS = 6
 
 
-def write_outcome(measurement: Measurement, data_sha256: str) -> Record:
+def write_outcome(measurement: Measurement, described: BenchmarkPart) -> Record:
     """Score what was gathered and write the run's files.
 
     Args:
         measurement: after `gather` in all processes.
-        data_sha256: digest of the benchmark's images and poses.
+        described: the benchmark.
 
     Returns:
         The record.
@@ -71,11 +71,7 @@ def write_outcome(measurement: Measurement, data_sha256: str) -> Record:
     record = Record(
         schema_version=SCHEMA_VERSION,
         run_id=folder.run_id,
-        benchmark=BenchmarkPart(
-            id=setting.id, version=setting.version, title=setting.title, image_size=setting.image_size,
-            n_pairs=len(setting.pairs), limit=setting.limit, pairs_sha256=setting.pairs_digest,
-            data_sha256=data_sha256,
-        ),
+        benchmark=described,
         model=measurement.source.card,
         provenance=provenance(measurement.plan, measurement.device, measurement.processes.count),
         protocols=tuple(_plain(step.protocol.card) for step in measurement.plan),

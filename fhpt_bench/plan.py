@@ -10,7 +10,7 @@ from fhpt_bench.benchmark import Benchmark
 from fhpt_bench.errors import UserError
 from fhpt_bench.feature import Feature, features
 from fhpt_bench.protocol import Protocol, protocols
-from fhpt_bench.record import fingerprint
+from fhpt_bench.record import BenchmarkPart, fingerprint
 
 
 @dataclass(frozen=True)
@@ -54,13 +54,12 @@ def select_protocols(chosen: str | Sequence[str], benchmark: Benchmark) -> tuple
     return tuple(selection)
 
 
-def make_plan(selection: Sequence[tuple[str, str | None]], benchmark: Benchmark, data_sha256: str) -> tuple[Step, ...]:
+def make_plan(selection: Sequence[tuple[str, str | None]], benchmark: BenchmarkPart) -> tuple[Step, ...]:
     """Load the protocols and fetch the weights that they need.
 
     Args:
         selection: from `select_protocols`.
         benchmark: on which they are to be measured.
-        data_sha256: digest of its images and poses.
 
     Returns:
         One step a protocol and variant; those whose weights are not to be had say so.
@@ -82,6 +81,6 @@ def make_plan(selection: Sequence[tuple[str, str | None]], benchmark: Benchmark,
                 skip = skip or str(error).splitlines()[0]
         identities = [feature.spec.identity(digests) for feature in needed.values()]
         own = {name: digests[name] for name in protocol.weights}
-        mark = fingerprint(protocol.card, benchmark, data_sha256, identities, own)
+        mark = fingerprint(protocol.card, benchmark, identities, own)
         steps.setdefault(protocol.card.key, Step(protocol, needed, mark, skip))
     return tuple(steps.values())

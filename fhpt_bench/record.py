@@ -38,6 +38,14 @@ class BenchmarkPart(_Part):
     pairs_sha256: str
     data_sha256: str
 
+    @property
+    def identity(self) -> list[Any]:
+        """What two runs must share for their numbers to be comparable.
+
+        The images and poses are part of it: one id and version over other pixels is another setting.
+        """
+        return [self.id, self.version, self.pairs_sha256, list(self.image_size), self.data_sha256]
+
 
 class ModelPart(_Part):
     """What was measured."""
@@ -183,19 +191,28 @@ class Record(_Part):
         return self
 
 
+def describe(benchmark: Benchmark, images: dict[str, str]) -> BenchmarkPart:
+    """What a record says of a benchmark.
+
+    Args:
+        benchmark: cut down or not.
+        images: digest of each image's pixels (`Benchmark.check_images`).
+    """
+    return BenchmarkPart(
+        id=benchmark.id, version=benchmark.version, title=benchmark.title, image_size=benchmark.image_size,
+        n_pairs=len(benchmark.pairs), limit=benchmark.limit, pairs_sha256=benchmark.pairs_digest,
+        data_sha256=benchmark.data_digest(images),
+    )  # fmt: skip
+
+
 def fingerprint(
-    card: ProtocolCard,
-    benchmark: Benchmark,
-    data_sha256: str,
-    features: list[dict[str, Any]],
-    weights: dict[str, str],
+    card: ProtocolCard, benchmark: BenchmarkPart, features: list[dict[str, Any]], weights: dict[str, str]
 ) -> str:
     """What two scores must share to be comparable.
 
     Args:
         card: of the protocol.
         benchmark: on which it is measured, cut down or not.
-        data_sha256: digest of its images and poses: one id and version over other pixels is another setting.
         features: the identity of each feature it looks through (`FeatureSpec.identity`).
         weights: digests of the protocol's own weights by name.
 
@@ -205,8 +222,7 @@ def fingerprint(
     return sha256_json(
         {
             "protocol": [card.id, card.variant, card.version, card.numerics],
-            "benchmark": [benchmark.id, benchmark.version, benchmark.pairs_digest, list(benchmark.image_size)],
-            "data": data_sha256,
+            "benchmark": benchmark.identity,
             "features": features,
             "weights": weights,
         }

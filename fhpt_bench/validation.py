@@ -6,16 +6,16 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from pydantic import BaseModel, ValidationError
 
-from fhpt_bench.benchmark import Benchmark, benchmarks, load_benchmark
+from fhpt_bench.checks import Check, judge
 from fhpt_bench.errors import UserError
 from fhpt_bench.files import explained, sha256_file
+from fhpt_bench.installed_checks import installed_checks
 from fhpt_bench.record import PAIRS_FILE, Record, ScoreEntry, read_pair_values
 from fhpt_bench.statistics import METHOD, cluster_bootstrap, weighted_mean
 
@@ -43,15 +43,6 @@ class _Card(BaseModel):
     metrics: tuple[_Metric, ...]
 
 
-@dataclass(frozen=True)
-class Check:
-    """One thing that was looked at: `ok`, `WRONG`, or `cannot` be judged from files alone."""
-
-    status: Literal["ok", "WRONG", "cannot"]
-    name: str
-    detail: str
-
-
 def validate_record(record: Record) -> list[Check]:
     """Check a record against its own files, and against its benchmark where that is installed.
 
@@ -67,8 +58,8 @@ def validate_record(record: Record) -> list[Check]:
     if record.folder is None:
         raise ValueError("only a record in a folder can be checked")
     checks = [Check("ok", "schema", f"fits version {record.schema_version}; every score stands once")]
-    checks += _judge("cards", _cards(record), f"{len(record.scores)} scores fit their protocol's card and range")
-    checks += _judge("fingerprints", _fingerprints(record), "64 hexadecimal digits each")
+    checks += judge("cards", _cards(record), f"{len(record.scores)} scores fit their protocol's card and range")
+    checks += judge("fingerprints", _fingerprints(record), "64 hexadecimal digits each")
     people: pd.Series[str] | None = None
     tables: dict[str, pd.DataFrame] = {}
     try:
@@ -80,22 +71,17 @@ def validate_record(record: Record) -> list[Check]:
         checks.append(Check("WRONG", PAIRS_FILE, f"cannot be read as a table of pairs: {error}"))
     else:
         people = found
-        checks += _judge(PAIRS_FILE, _pairs_file(record, found, tables), f"as recorded, {len(found)} pairs")
+        checks += judge(PAIRS_FILE, _pairs_file(record, found, tables), f"as recorded, {len(found)} pairs")
         scores = [(score, tables[score.key]) for score in record.scores if score.key in tables]
         again = f"{len(scores)} follow from {PAIRS_FILE}"
-        checks += _judge("counts", (p for score, table in scores for p in _counts(score, table)), again)
-        checks += _judge("values", (p for score, table in scores for p in _value(score, table)), again)
-        checks += _judge("intervals", (p for score, table in scores for p in _interval(score, table)), again)
+        checks += judge("counts", (p for score, table in scores for p in _counts(score, table)), again)
+        checks += judge("values", (p for score, table in scores for p in _value(score, table)), again)
+        checks += judge("intervals", (p for score, table in scores for p in _interval(score, table)), again)
     whole = [score for score in record.scores if score.status == "ok" and score.key not in tables]
-    checks += _judge("other intervals", _whole_intervals(whole), "contain their values") if whole else []
-    checks += _benchmark(record, people)
+    checks += judge("other intervals", _whole_intervals(whole), "contain their values") if whole else []
+    checks += installed_checks(record, people)
     checks += _images(record.folder / "images", people)
     return [*checks, *_cannot(whole)]
-
-
-def _judge(name: str, problems: Iterator[str], detail: str) -> list[Check]:
-    """A check a problem, or one that says what is right."""
-    return [Check("WRONG", name, problem) for problem in problems] or [Check("ok", name, detail)]
 
 
 def _cards(record: Record) -> Iterator[str]:
@@ -213,32 +199,6 @@ def _same(recorded: float | None, again: float | None, values: NDArray[np.float6
     return math.isclose(recorded, again, rel_tol=TOLERANCE, abs_tol=TOLERANCE * float(np.abs(values).max(initial=0)))
 
 
-def _benchmark(record: Record, people: pd.Series[str] | None) -> list[Check]:
-    """Against the installed benchmark; only a registered name is looked up, since a path could run code."""
-    part = record.benchmark
-    if part.id not in benchmarks.entries():
-        return [Check("cannot", "benchmark", f"{part.id} is not installed here")]
-    try:
-        setting = load_benchmark(part.id)
-        if setting.version != part.version:
-            said = f"version {part.version} is not installed here, but {setting.version}"
-            return [Check("cannot", "benchmark", said)]
-        setting = setting.limited(part.limit)
-    except UserError as error:
-        return [Check("cannot", "benchmark", str(error))]
-    return _judge("benchmark", _setting(record, setting, people), f"{part.id} {part.version}, the same pairs")
-
-
-def _setting(record: Record, setting: Benchmark, people: pd.Series[str] | None) -> Iterator[str]:
-    part = record.benchmark
-    if part.pairs_sha256 != setting.pairs_digest:
-        yield f"the pair list has the digest {part.pairs_sha256[:12]}, the installed one {setting.pairs_digest[:12]}"
-    if part.image_size != setting.image_size:
-        yield f"its images are {part.image_size}, the installed ones {setting.image_size}"
-    if people is not None and people.to_dict() != {pair.id: pair.person for pair in setting.pairs}:
-        yield f"the pairs or people in {PAIRS_FILE} are not those of the installed benchmark"
-
-
 def _images(folder: Path, people: pd.Series[str] | None) -> list[Check]:
     """Each pair needs its generated image, where the images were kept."""
     if people is None or not folder.is_dir():
@@ -246,7 +206,7 @@ def _images(folder: Path, people: pd.Series[str] | None) -> list[Check]:
     names = {path.name for path in folder.iterdir()}
     missing = sorted(pair for pair in people.index if f"{pair}.png" not in names)
     problem = f"{len(missing)} pairs have none, the first is {missing[0]}.png" if missing else ""
-    return _judge("images", iter([problem] if problem else []), f"one for each of {len(people)} pairs")
+    return judge("images", iter([problem] if problem else []), f"one for each of {len(people)} pairs")
 
 
 def _cannot(whole: Sequence[ScoreEntry]) -> list[Check]:

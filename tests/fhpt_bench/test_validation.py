@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,16 +17,15 @@ from hypothesis import given as drawn
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from fhpt_bench.benchmark import Benchmark, Pair, benchmarks
 from fhpt_bench.commands.validate import validate
-from fhpt_bench.data.truth import Truth
 from fhpt_bench.engine import run
 from fhpt_bench.errors import UserError
 from fhpt_bench.record import read_record
 from fhpt_bench.statistics import METHOD
 from fhpt_bench.validation import validate_record
 
-SSIM, KEC, FID = "ssim:canonical:ssim", "kec:body:body", "fid:canonical:fid"
+# Protocols that are not installed: their fingerprints cannot be computed again.
+SSIM, KEC, FID = "ssim-x:canonical:ssim-x", "kec-x:body:body", "fid-x:canonical:fid-x"
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def folder(
         given(SSIM, ability),
         given(KEC, shares, weight=[1.0 + i % 5 for i in range(60)], skipped=skipped),
         given(FID, 12.0, False, interval=(11.0, 13.0)),
-        given("is:canonical:is", status="skipped"),
+        given("is-x:canonical:is-x", status="skipped"),
     ]
     return make_record(tmp_path / "run", scores, people)
 
@@ -81,7 +81,7 @@ def test_a_true_record_passes_and_what_cannot_be_checked_is_named(folder: Path) 
     }  # fmt: skip
     cannot = checks(folder, "cannot")
     assert FID in cannot["whole-set scores"][0]
-    assert set(cannot) == {"whole-set scores", "values by pair", "provenance", "benchmark"}
+    assert set(cannot) == {"whole-set scores", "values by pair", "provenance", "benchmark", "fingerprint"}
 
 
 def score(i: int, **changes: object) -> Callable[..., Any]:
@@ -186,37 +186,40 @@ def test_any_changed_value_of_any_pair_is_found_out(folder: Path, row: int, chan
     assert not checks(folder)
 
 
-@pytest.fixture
-def benchmark(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Benchmark:
-    """An installed benchmark, cut down to 12 of its 20 pairs."""
-    pairs = tuple(Pair(f"s{i:02}.jpg", f"t{i:02}.jpg", f"p{i % 6}") for i in range(20))
-    whole = Benchmark("made-up", "3", "made up", tmp_path, (256, 176), pairs, {}, Truth({}, {}), ())
-    monkeypatch.setattr(benchmarks, "entries", lambda: {"made-up": None})
-    monkeypatch.setattr("fhpt_bench.validation.load_benchmark", lambda name: whole)
-    return whole.limited(12)
+INSTALLED = {
+    "other pairs": (lambda r: r["benchmark"].update(pairs_sha256="0" * 64), "benchmark"),
+    "other pixels": (lambda r: r["benchmark"].update(data_sha256="0" * 64), "benchmark"),
+    "other size": (lambda r: r["benchmark"].update(image_size=[1, 1]), "benchmark"),
+    "other weights": (lambda r: r["provenance"]["weights"].update(alexnet="0" * 64), "weights"),
+    "borrowed fingerprint": (score(0, fingerprint="0" * 64), "fingerprint"),
+}
 
 
-def test_the_installed_benchmark_is_held_against_the_record(
-    tmp_path: Path, make_record: Callable[..., Path], given: Callable[..., Any], benchmark: Benchmark
-) -> None:
-    people = [pair.person for pair in benchmark.pairs]
-    folder = make_record(tmp_path / "run", [given(SSIM, np.linspace(0, 1, 12))], people, benchmark="made-up", limit=12)
-    names = [f"a{i:03}___b{i:03}" for i in range(12)]
-    edit(folder, lambda r: r["benchmark"].update(version=benchmark.version, pairs_sha256=benchmark.pairs_digest))
-    assert any("not those of the installed" in detail for detail in checks(folder)["benchmark"])
+@pytest.fixture(scope="module")
+def studio_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A record of a benchmark, protocols and weights that are installed."""
+    folder = tmp_path_factory.mktemp("studio") / "run"
+    run("copy-source", "studio", ["ssim", "lpips"], limit=12, out=folder)
+    return folder
 
-    def rename(lines: list[str]) -> list[str]:
-        text = "\n".join(lines)
-        for name, pair in zip(names, benchmark.pairs, strict=True):
-            text = text.replace(name, pair.id)
-        return text.splitlines()
 
-    edit_pairs(folder, rename)
-    assert "benchmark" in checks(folder, "ok")
-    edit(folder, lambda r: r["benchmark"].update(pairs_sha256="0" * 64, image_size=[1, 1]))
-    assert len(checks(folder)["benchmark"]) == 2
-    edit(folder, lambda r: r["benchmark"].update(version="no such"))
-    assert "benchmark" in checks(folder, "cannot")
+def test_what_is_installed_confirms_a_record(studio_run: Path) -> None:
+    assert not checks(studio_run)
+    assert {"benchmark", "weights", "fingerprint"} <= set(checks(studio_run, "ok"))
+
+
+@pytest.mark.parametrize(("change", "name"), INSTALLED.values(), ids=INSTALLED)
+def test_what_is_installed_finds_tampering(studio_run: Path, tmp_path: Path, change: Any, name: str) -> None:
+    folder = shutil.copytree(studio_run, tmp_path / "run")
+    edit(folder, change)
+    assert name in checks(folder)
+
+
+def test_another_version_cannot_be_held_against_it(studio_run: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(studio_run, tmp_path / "run")
+    edit(folder, lambda record: record["benchmark"].update(version="no such"))
+    edit(folder, lambda record: record["protocols"][0].update(version=99))
+    assert {"benchmark", "fingerprint"} <= set(checks(folder, "cannot"))
 
 
 def test_a_record_cannot_make_the_validator_run_code(folder: Path, tmp_path: Path) -> None:

@@ -1,0 +1,109 @@
+"""A record held against this installation: its benchmark's pairs and pixels, its weights, its fingerprints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from fhpt_bench import weights
+from fhpt_bench.benchmark import Benchmark, benchmarks, load_benchmark
+from fhpt_bench.checks import Check, judge
+from fhpt_bench.errors import UserError
+from fhpt_bench.feature import features
+from fhpt_bench.protocol import protocols
+from fhpt_bench.record import PAIRS_FILE, Record, describe, fingerprint
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def installed_checks(record: Record, people: pd.Series[str] | None) -> list[Check]:
+    """Check what can be checked only where the same benchmark, protocols and weights are installed.
+
+    Args:
+        record: from `read_record`.
+        people: the person of each pair by pair id, from its `pairs.csv`; None where that cannot be read.
+    """
+    return [*_benchmark(record, people), *_weights(record), *_recomputed_fingerprints(record)]
+
+
+def _benchmark(record: Record, people: pd.Series[str] | None) -> list[Check]:
+    """Against the installed benchmark; only a registered name is looked up, since a path could run code."""
+    part = record.benchmark
+    if part.id not in benchmarks.entries():
+        return [Check("cannot", "benchmark", f"{part.id} is not installed here")]
+    try:
+        setting = load_benchmark(part.id)
+        if setting.version != part.version:
+            said = f"version {part.version} is not installed here, but {setting.version}"
+            return [Check("cannot", "benchmark", said)]
+        setting = setting.limited(part.limit)
+        problems = list(_setting(record, setting, people))
+    except UserError as error:
+        return [Check("cannot", "benchmark", str(error))]
+    return judge("benchmark", problems, f"{part.id} {part.version}: the same pairs, people, poses and pixels")
+
+
+def _setting(record: Record, setting: Benchmark, people: pd.Series[str] | None) -> Iterator[str]:
+    part, here = record.benchmark, describe(setting, setting.check_images())
+    if part.pairs_sha256 != here.pairs_sha256:
+        yield f"the pair list has the digest {part.pairs_sha256[:12]}, the installed one {here.pairs_sha256[:12]}"
+    if part.image_size != here.image_size:
+        yield f"its images are {part.image_size}, the installed ones {here.image_size}"
+    if part.data_sha256 != here.data_sha256:
+        yield f"its images and poses have the digest {part.data_sha256[:12]}, those here {here.data_sha256[:12]}"
+    if people is not None and people.to_dict() != {pair.id: pair.person for pair in setting.pairs}:
+        yield f"the pairs or people in {PAIRS_FILE} are not those of the installed benchmark"
+
+
+def _weights(record: Record) -> list[Check]:
+    named = record.provenance.weights
+    here = {name: weights.digest(name) for name in named if name in weights.specs()}
+    absent = [name for name in named if not here.get(name)]
+    problems = [
+        f"{name} has the digest {named[name][:12]}, the one here {digest[:12]}"
+        for name, digest in here.items()
+        if digest and digest != named[name]
+    ]
+    checks = [Check("cannot", "weights", f"not here: {', '.join(absent)}")] if absent else []
+    if problems or len(absent) < len(named):
+        checks += judge("weights", problems, f"{len(named) - len(absent)} as they are here")
+    return checks
+
+
+def _recomputed_fingerprints(record: Record) -> list[Check]:
+    """A fingerprint follows from the card, the benchmark, and the digests that the record names."""
+    problems, unknown, right = [], [], 0
+    for score in record.scores:
+        if score.status == "ok":
+            expected = _expected(record, score.protocol, score.variant)
+            if expected is None:
+                unknown.append(score.key)
+            elif expected == score.fingerprint:
+                right += 1
+            else:
+                problems.append(f"{score.key} does not follow from its card, benchmark and weights")
+    checks = []
+    if unknown:
+        why = "the same version of the protocol is not installed here"
+        checks.append(Check("cannot", "fingerprint", f"{why}: {', '.join(unknown)}"))
+    if problems or right:
+        checks += judge("fingerprint", problems, f"{right} follow from card, benchmark and weights")
+    return checks
+
+
+def _expected(record: Record, name: str, variant: str) -> str | None:
+    """The fingerprint that this installation gives, or None where it has not the same protocol."""
+    cards = [card for card in record.protocols if (card.get("id"), card.get("variant")) == (name, variant)]
+    if not cards or name not in protocols.entries():
+        return None
+    try:
+        protocol = protocols.load(name)(variant)
+        if protocol.card.version != cards[0].get("version"):
+            return None
+        digests = record.provenance.weights
+        identities = [features.load(feature).spec.identity(digests) for feature in protocol.features]
+        own = {weight: digests[weight] for weight in protocol.weights}
+    except (UserError, KeyError):
+        return None
+    return fingerprint(protocol.card, record.benchmark, identities, own)

@@ -1,0 +1,43 @@
+"""What the documents tell a reader to do, done."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import fhpt_bench as fb
+from fhpt_bench.benchmark import load_benchmark
+from fhpt_bench.cli import cli
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def test_examples_of_contributing_run(tmp_path: Path) -> None:
+    for code in re.findall(r"```python\n# (\S+)\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(), re.DOTALL):
+        (tmp_path / code[0]).write_text(code[1])
+    record = fb.run(
+        f"{tmp_path}/mine.py:Mirror", protocols=f"{tmp_path}/brightness.py:Brightness", limit=10, out=tmp_path / "run"
+    )
+    assert record["brightness"].status == "ok"
+    assert record["brightness"].n == 10
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_commands_and_links_exist(document: Path) -> None:
+    text = document.read_text()
+    with cli.make_context("fhpt-bench", ["--help-not-shown"], resilient_parsing=True) as context:
+        known = cli.list_commands(context)
+    for command in re.findall(r"^(?:\$ )?fhpt-bench ([a-z]\S*)", text, re.MULTILINE):
+        assert command in known, f"{document.name} tells of `fhpt-bench {command}`"
+    for link in re.findall(r"\]\((?!https?:|#)([^)#]+)\)", text):
+        assert (document.parent / link).exists(), f"{document.name} points at {link}"
+
+
+def test_studio_is_whole() -> None:
+    setting = load_benchmark("studio")
+    assert len(setting.check_images()) == len(setting.images)
+    assert setting.truth.face
+    assert setting.truth.parsing
