@@ -196,7 +196,11 @@ def _draw(grid: Points, pixels: Points, here: Bone | None, there: Bone | None, p
     inside = (np.abs(v) < part.half_width) & (u > part.reach[0]) & (u < part.reach[1])
     along, across = _axes(there)
     length = float(np.linalg.norm(there.end - there.start))
-    grid[inside] = there.start + u[inside, None] * length * along + v[inside, None] * there.width * across
+    taken = there.start + u[inside, None] * length * along + v[inside, None] * there.width * across
+    # What lies beyond the source's edge is not known: it is left to what is drawn there already.
+    known = ((taken >= 0) & (taken <= grid.shape[1::-1])).all(1)
+    rows, columns = np.nonzero(inside)
+    grid[rows[known], columns[known]] = taken[known]
 
 
 def _axes(bone: Bone) -> tuple[Points, Points]:

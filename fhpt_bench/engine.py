@@ -11,7 +11,7 @@ from fhpt_bench.files import explained, write_bytes
 from fhpt_bench.measure import Measurement
 from fhpt_bench.model import models
 from fhpt_bench.plan import Step, make_plan, select_protocols
-from fhpt_bench.processes import join
+from fhpt_bench.processes import Processes, join
 from fhpt_bench.record import BenchmarkPart, Record, describe
 from fhpt_bench.run_folder import RunFolder
 from fhpt_bench.sources import FolderImages, GeneratedImages, ImageSource, RealImages
@@ -68,11 +68,12 @@ def run(
     described = describe(setting, digests)
     plan = make_plan(selection, described)
     device = _device(device)
+    processes = join(device)  # before anything moves to a GPU: each process has its own
     real = RealImages(setting)
     source = GeneratedImages(model, setting, real, device)
-    folder = _folder(out, described, source, overwrite)
+    folder = _folder(out, described, source, overwrite, processes)
     source.keep_in(folder.images)
-    return _measure(setting, plan, source, real, digests, folder, described, batch_size, device, progress)
+    return _measure(setting, plan, source, real, digests, folder, described, batch_size, device, processes, progress)
 
 
 def evaluate(
@@ -108,10 +109,10 @@ def evaluate(
     _check_writable(Path(out or RUNS))
     described = describe(setting, digests)
     plan = make_plan(selection, described)
-    folder = _folder(out, described, source, overwrite)
     device = _device(device)
-    real = RealImages(setting)
-    return _measure(setting, plan, source, real, digests, folder, described, batch_size, device, progress)
+    processes, real = join(device), RealImages(setting)
+    folder = _folder(out, described, source, overwrite, processes)
+    return _measure(setting, plan, source, real, digests, folder, described, batch_size, device, processes, progress)
 
 
 def _prepare(
@@ -142,13 +143,20 @@ def _device(device: str | None) -> str:
     return device
 
 
-def _folder(out: str | Path | None, described: BenchmarkPart, source: ImageSource, overwrite: bool) -> RunFolder:
+def _folder(
+    out: str | Path | None, described: BenchmarkPart, source: ImageSource, overwrite: bool, processes: Processes
+) -> RunFolder:
     if out is None:
         # A cut-down run is another setting: it must not stand in the whole run's way.
         suffix = f"-limit{described.limit}" if described.limit else ""
         safe = "".join(c if c.isalnum() or c in "-_." else "_" for c in source.card.name).lstrip(".") or "model"
         out = Path(RUNS) / described.id / f"{safe}{suffix}"
-    return RunFolder(Path(out), {"model": source.identity, "benchmark": described.identity}, overwrite)
+    identity = {"model": source.identity, "benchmark": described.identity}
+    if processes.main:
+        folder = RunFolder(Path(out), identity, overwrite)
+    processes.wait()
+    # The others must not clear what the main process has begun to write.
+    return folder if processes.main else RunFolder(Path(out), identity)
 
 
 def _measure(
@@ -161,12 +169,12 @@ def _measure(
     described: BenchmarkPart,
     batch_size: int,
     device: str,
+    processes: Processes,
     progress: bool,
 ) -> Record:
     """Let all processes measure, and the main one write the record."""
     from fhpt_bench.outcome import write_outcome
 
-    processes = join(device)
     measurement = Measurement(setting, plan, source, real, digests, folder, device, processes, batch_size)
     measurement.gather(progress and processes.main)
     processes.wait()

@@ -256,6 +256,9 @@ def test_two_processes_give_the_scores_of_one(tiny: Path, tmp_path: Path) -> Non
     two = fb.read_record(tmp_path / "two")
     assert two.provenance.processes == 2
     assert values(two) == values(one)
+    again = subprocess.run([*launch, *words, "--overwrite"], capture_output=True, text=True, check=False)
+    assert again.returncode == 0, again.stderr
+    assert fb.read_record(tmp_path / "two")["ssim"].value == pytest.approx(one["ssim"].value, abs=1e-9)
 
 
 def test_target_batches_keep_targets_together() -> None:

@@ -1,0 +1,73 @@
+"""The colours that clothes come in: a catalogue's palette, lightly varied."""
+
+import colorsys
+
+import numpy as np
+
+from .geometry import Array
+
+NEUTRALS = {
+    "black": "#1b1b1d",
+    "charcoal": "#3a3b3f",
+    "grey": "#8b8c8f",
+    "silver": "#c3c3c2",
+    "white": "#f1efea",
+    "ivory": "#ebe2cf",
+    "navy": "#1f2a44",
+    "khaki": "#a39370",
+    "camel": "#b58a58",
+    "stone": "#c9bda6",
+}
+BRIGHTS = {
+    "denim": "#4a6790",
+    "sky": "#8fb3d3",
+    "royal": "#2b4fa0",
+    "teal": "#2f6f74",
+    "mint": "#a8cdb9",
+    "forest": "#2e4d38",
+    "olive": "#68683c",
+    "sage": "#98a584",
+    "mustard": "#cf9f3b",
+    "butter": "#ead58d",
+    "rust": "#a9512f",
+    "coral": "#e07b67",
+    "red": "#b92b33",
+    "burgundy": "#6b2436",
+    "rose": "#c9929a",
+    "blush": "#e6c3bf",
+    "lilac": "#ab9cc4",
+    "plum": "#5c3a5e",
+    "chocolate": "#56392a",
+}
+
+
+def parse(code: str) -> Array:
+    return np.array([int(code[start : start + 2], 16) for start in (1, 3, 5)]) / 255
+
+
+def from_hsv(hue: float, saturation: float, value: float) -> Array:
+    return np.array(colorsys.hsv_to_rgb(hue % 1, saturation, value))
+
+
+def lightness(colour: Array) -> float:
+    return float(np.asarray(colour) @ [0.3, 0.59, 0.11])
+
+
+def draw(rng: np.random.Generator, neutral_share: float = 0.4) -> Array:
+    """A colour of the palette, moved a little so that two black shirts are not one black shirt."""
+    family = NEUTRALS if rng.random() < neutral_share else BRIGHTS
+    hue, saturation, value = colorsys.rgb_to_hsv(*parse(family[str(rng.choice(list(family)))]))
+    return from_hsv(
+        hue + rng.normal(0, 0.008),
+        float(np.clip(saturation + rng.normal(0, 0.03), 0, 1)),
+        float(np.clip(value + rng.normal(0, 0.025), 0.04, 0.97)),
+    )
+
+
+def draw_against(rng: np.random.Generator, ground: Array, distance: float = 0.25) -> Array:
+    """A colour that stands out from the ground."""
+    for _ in range(50):
+        colour = draw(rng, 0.55)
+        if abs(lightness(colour) - lightness(ground)) > distance:
+            return colour
+    return parse(NEUTRALS["white" if lightness(ground) < 0.5 else "black"])

@@ -1,0 +1,59 @@
+"""Cuts an outfit's mesh into upper and lower garment, and lays a print's chart on the chest."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .body import BodyModel, RestBody
+from .garments import Garment, fabric_coordinates
+from .geometry import Array, compact, components, face_normals
+
+SMALL_PIECE = 100  # triangles: a button
+INNER_PIECE = -1
+PRINT_SIDE = 0.24  # metres
+PRINT_RAISE = 0.02  # metres above the middle of the chest
+
+
+@dataclass
+class Piece:
+    part: str  # upper, lower, or inner: a shirt under a jacket
+    numbers: Array  # the garment's numbers of the vertices
+    vertices: Array
+    triangles: Array
+    coordinates: Array  # (F, 3, 2) metres of fabric
+
+
+def cut(garment: Garment, body: RestBody, model: BodyModel, over_top: bool, inner: tuple[int, ...]) -> list[Piece]:
+    """A connected piece whose middle lies below the hip joints is the lower garment."""
+    vertices = garment.fit(body.vertices)
+    hip = body.heads[model.bone_number["upperleg01.L"]][2] + 0.02
+    knee = body.heads[model.bone_number["lowerleg01.L"]][2]
+    coordinates = fabric_coordinates(garment, vertices)
+    pieces = components(garment.triangles)
+    welded = pieces.max() == 0
+    islands = components(garment.uv_triangles)
+    if welded:  # shirt and trousers in one: their sewing-pattern islands part them
+        pieces = islands
+    pieces = np.where(np.isin(islands, inner), INNER_PIECE, pieces)
+    result = []
+    for piece in np.unique(pieces):
+        chosen = pieces == piece
+        numbers, triangles = compact(garment.triangles[chosen])
+        height = vertices[numbers, 2]
+        reaches_down = not welded and height.min() < knee  # dungarees: their middle is high
+        lower = height.mean() < hip or reaches_down
+        if chosen.sum() < SMALL_PIECE and not welded:
+            lower = over_top  # the buttons of dungarees
+        part = "inner" if piece == INNER_PIECE else "lower" if lower else "upper"
+        result.append(Piece(part, numbers, vertices[numbers], triangles, coordinates[chosen]))
+    return result
+
+
+def chest_chart(vertices: Array, triangles: Array, body: RestBody, model: BodyModel) -> Array:
+    """Texture coordinates of a print seen from the front; what faces backwards is moved off it."""
+    chest = (body.heads[model.bone_number["spine01"]] + body.heads[model.bone_number["spine02"]]) / 2
+    across = vertices[:, 0] / PRINT_SIDE + 0.5
+    up = (vertices[:, 2] - chest[2] - PRINT_RAISE) / PRINT_SIDE + 0.5
+    chart = np.stack([across, up], 1)[triangles]
+    chart[face_normals(vertices, triangles)[:, 1] > 0] = -5
+    return chart

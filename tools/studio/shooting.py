@@ -1,0 +1,160 @@
+"""The photo session: every view of every person, kept in a work folder so that it can be stopped and taken up again."""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from . import casting, dressing, poses
+from .body import BodyModel, read_bvh_pose
+from .casting import Role
+from .dressing import Dressed, Dresser
+from .framing import VIEWS, draw_yaw, frame
+from .photographer import Photographer
+from .truth import Surveyor
+from .wardrobe import OUTFITS
+
+JPEG_QUALITY = 95
+PAPER = (0.62, 0.82)  # linear grey
+# modules that neither a pixel nor a point depends on
+NOT_RENDERING = ("__main__.py", "check.py", "sheets.py", "tables.py", "names.py")
+
+
+@dataclass(frozen=True)
+class Shot:
+    role: Role
+    view: str
+    folder: Path
+
+    @property
+    def _stem(self) -> Path:
+        return self.folder / f"{self.role.identifier}-{self.view}"
+
+    @property
+    def image(self) -> Path:
+        return self._stem.with_suffix(".jpg")
+
+    @property
+    def truth(self) -> Path:
+        return self._stem.with_suffix(".npz")
+
+    @property
+    def notes(self) -> Path:
+        return self._stem.with_suffix(".json")
+
+    @property
+    def settings(self) -> str:
+        """Equal if and only if the same picture would come out again."""
+        return hashlib.sha256(f"{self.role}{self.view}{renderer_digest()}".encode()).hexdigest()
+
+    def is_done(self) -> bool:
+        """The notes are written last: without them the shot was interrupted."""
+        return self.notes.exists() and json.loads(self.notes.read_text())["settings"] == self.settings
+
+
+def shots(roles: Iterable[Role], folder: Path) -> list[Shot]:
+    return [Shot(role, view, folder) for role in roles for view in VIEWS]
+
+
+@cache
+def renderer_digest() -> str:
+    """Of the code and the libraries that make the pictures."""
+    total = hashlib.sha256(f"{version('bpy')} {version('anny')} {version('pillow')}".encode())
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        if path.name not in NOT_RENDERING:
+            total.update(path.read_bytes())
+    return total.hexdigest()
+
+
+class Session:
+    """The loaded models, and the room."""
+
+    def __init__(self, assets: Path) -> None:
+        self._model = BodyModel()
+        self._dresser = Dresser(assets, self._model)
+        self._photographer = Photographer()
+        self._surveyor = Surveyor(self._model)
+        self._bvh = {name: read_bvh_pose(assets / "makehuman" / "poses" / f"{name}.bvh") for name in poses.BVH_POSES}
+
+    def dress(self, role: Role) -> Dressed:
+        return self._dresser.dress(casting.make_person(role, self._model))
+
+    def shoot(self, shot: Shot, dressed: Dressed) -> None:
+        rng = np.random.default_rng([shot.role.seed, 5, VIEWS.index(shot.view)])
+        pose_name, rotations = self._choose_pose(shot, dressed)
+        posed = dressing.pose(dressed, self._model, rotations, draw_yaw(shot.view, rng))
+        camera = frame(posed, shot.view, rng)
+        truth = self._surveyor.survey(posed, camera)
+        image = self._photographer.shoot(posed.parts, camera, _paper(shot.role))
+        shot.folder.mkdir(parents=True, exist_ok=True)
+        _replace(shot.image, lambda path: image.save(path, quality=JPEG_QUALITY))
+        _replace(shot.truth, truth.save)
+        notes = _notes(shot, dressed, pose_name)
+        _replace(shot.notes, lambda path: path.write_text(json.dumps(notes)))
+
+    def _choose_pose(self, shot: Shot, dressed: Dressed) -> tuple[str, dict]:
+        """One of the poses that suit the view; one that sinks a hand into the body is passed over."""
+        names = poses.poses_for(shot.view, OUTFITS[shot.role.outfit].narrow_steps)
+        order = np.random.default_rng([shot.role.seed, 6, VIEWS.index(shot.view)]).permutation(names)
+        for number, name in enumerate(str(name) for name in order):
+            if name in self._bvh:
+                rotations = self._bvh[name]
+                matrices = self._model.bone_matrices(dressed.body.heads, rotations)
+                free = max(dressed.guard.sunk(matrices).values()) < 0
+            else:
+                seed = (shot.role.seed, 8, VIEWS.index(shot.view), number)
+                rotations, free = dressed.guard.pose(poses.POSES[name], dressed.body, seed)
+            if free:
+                return name, rotations
+        raise RuntimeError(f"{shot.role.identifier}: every pose sinks a hand into the body")
+
+
+def take(assets: Path, planned: list[Shot], on_shot: Callable[[], None]) -> None:
+    """Shoot what is not done (the models are loaded for the first of these); the callback counts."""
+    session: Session | None = None
+    dressed: tuple[Role, Dressed] | None = None
+    for shot in planned:
+        if not shot.is_done():
+            session = session or Session(assets)
+            if dressed is None or dressed[0] != shot.role:
+                dressed = (shot.role, session.dress(shot.role))
+            session.shoot(shot, dressed[1])
+        on_shot()
+
+
+def _paper(role: Role) -> np.ndarray:
+    rng = np.random.default_rng([role.seed, 9])
+    return np.clip(rng.uniform(*PAPER) * (1 + rng.normal(0, 0.012, 3)), 0, 1)
+
+
+def _notes(shot: Shot, dressed: Dressed, pose_name: str) -> dict:
+    role, clothes = shot.role, dressed.person.clothes
+    return {
+        "settings": shot.settings,
+        "name": casting.role_image(role, clothes.print is not None, shot.view),
+        "split": role.split,
+        "person": role.identifier,
+        "item": f"{role.item:08d}",
+        "gender": role.gender,
+        "view": shot.view,
+        "outfit": role.outfit,
+        "upper_fabric": clothes.upper.signature,
+        "lower_fabric": clothes.lower.signature,
+        "shoes": role.shoes,
+        "hair": role.hair,
+        "pose": pose_name,
+        "seed": role.seed,
+    }
+
+
+def _replace(path: Path, write: Callable[[Path], object]) -> None:
+    """Write beside it, then move: a killed session leaves no half file."""
+    partial = path.with_name(f"partial-{path.name}")
+    write(partial)
+    os.replace(partial, path)

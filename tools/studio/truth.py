@@ -1,0 +1,179 @@
+"""What is known of a photograph because it was rendered: points with visibility, the face's box, parsing labels."""
+
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+os.environ.setdefault("PYOPENGL_PLATFORM", "egl")
+import pyrender
+
+from .body import BodyModel
+from .dressing import BODY_LABEL, Part, Posed
+from .framing import HEIGHT, WIDTH, Camera
+from .geometry import Array, skin, transform
+from .labels import skin_label
+from .landmarks import (
+    BODY_DEPTH,
+    COCO,
+    FACE_DEPTH,
+    FACE_VERTICES,
+    HAND_BONES,
+    HAND_DEPTH,
+    JOINT_BONE,
+)
+
+SCALE = 2
+NOTHING = 99.0  # depth where the ray meets nobody
+LABEL_STEP = 20  # labels are rendered as grey levels, well apart
+FACE_BOX = 1.3  # of the landmarks' extent
+SEEN_FACE = 20  # of the 68 points
+FRONTAL_DEGREES = 45.0
+
+
+@dataclass
+class Truth:
+    """Points are (x, y, visible); x and y are given for hidden points too."""
+
+    body: Array  # (18, 3)
+    face: Array  # (68, 3)
+    hand_left: Array  # (21, 3)
+    hand_right: Array
+    face_box: Array  # (4,) x0, y0, x1, y1; NaN where no face is seen
+    frontal: bool
+    labels: Array  # (256, 176)
+
+    def save(self, path: Path) -> None:
+        np.savez_compressed(path, **asdict(self))
+
+    @classmethod
+    def load(cls, path: Path) -> "Truth":
+        with np.load(path) as stored:
+            return cls(**{name: stored[name] for name in stored.files})
+
+
+class Surveyor:
+    def __init__(self, model: BodyModel) -> None:
+        self._model = model
+        self._renderer = pyrender.OffscreenRenderer(WIDTH * SCALE, HEIGHT * SCALE)
+        bone_labels = np.array([skin_label(bone) for bone in model.bones])
+        self._skin_labels = bone_labels[model.dominant_bone]
+
+    def survey(self, posed: Posed, camera: Camera) -> Truth:
+        depth, labels = self._render(posed.parts, camera)
+        body, model = posed.dressed.body, self._model
+        vertices = transform(skin(body.vertices, model.weights, posed.bones), posed.placement)
+        heads = transform(_move(posed.bones, body.heads), posed.placement)
+        tails = transform(_move(posed.bones, body.tails), posed.placement)
+
+        def seen(points: Array, tolerance: float | list[float]) -> Array:
+            pixels, distances = camera.project(points)
+            visible = _visible(depth, pixels, distances, np.broadcast_to(tolerance, len(points)))
+            return np.c_[pixels, visible].astype(np.float32)
+
+        points, tolerances = self._body_points(vertices, heads)
+        face = seen(vertices[list(FACE_VERTICES)], FACE_DEPTH)
+        body_points = seen(points, tolerances)
+        left, right = (seen(self._hand_points(side, heads, tails), HAND_DEPTH) for side in "LR")
+        return Truth(
+            body=body_points,
+            face=face,
+            hand_left=left,
+            hand_right=right,
+            face_box=_face_box(face),
+            frontal=self._frontal(posed, body_points),
+            labels=labels,
+        )
+
+    def _body_points(self, vertices: Array, heads: Array) -> tuple[Array, list[float]]:
+        """Limb joints are the rig's; nose, eyes and ears are anny's weighted vertices."""
+        points, tolerances = [], []
+        for name in COCO:
+            side, _, kind = name.rpartition("_")
+            if kind == "neck":
+                point = sum(heads[self._model.bone_number[f"upperarm01.{s}"]] for s in "LR") / 2
+            elif kind in JOINT_BONE:
+                point = heads[self._model.bone_number[f"{JOINT_BONE[kind]}.{side[0].upper()}"]]
+            else:
+                point = self._model.coco_weights[name] @ vertices
+            points.append(point)
+            tolerances.append(BODY_DEPTH[kind])
+        return np.array(points), tolerances
+
+    def _hand_points(self, side: str, heads: Array, tails: Array) -> Array:
+        number = self._model.bone_number
+        points = [heads[number[f"wrist.{side}"]]]
+        for finger in HAND_BONES:
+            points += [heads[number[f"{bone}.{side}"]] for bone in finger]
+            points.append(tails[number[f"{finger[-1]}.{side}"]])
+        return np.array(points)
+
+    def _frontal(self, posed: Posed, body_points: Array) -> bool:
+        forward = posed.bones[self._model.bone_number["head"]][:3, :3] @ [0, -1, 0]
+        towards_camera = -(posed.placement[:3, :3] @ forward)[1]
+        features = [COCO.index(name) for name in ("nose", "right_eye", "left_eye")]
+        return bool(towards_camera > np.cos(np.radians(FRONTAL_DEGREES)) and body_points[features, 2].all())
+
+    def _render(self, parts: list[Part], camera: Camera) -> tuple[Array, Array]:
+        scene = pyrender.Scene(bg_color=[0, 0, 0, 0])
+        grey: dict = {}
+        for part in parts:
+            for label, triangles in self._by_label(part):
+                grey[scene.add(_mesh(part.vertices, triangles))] = (label * LABEL_STEP,) * 3
+        place = np.eye(4)
+        place[:3, :3] = camera.axes().T
+        place[:3, 3] = camera.eye
+        scene.add(pyrender.PerspectiveCamera(yfov=camera.field_of_view, znear=0.5, zfar=20), pose=place)
+        both_sides = pyrender.RenderFlags.SKIP_CULL_FACES
+        drawn, _ = self._renderer.render(scene, flags=pyrender.RenderFlags.SEG | both_sides, seg_node_map=grey)
+        depth = self._renderer.render(scene, flags=pyrender.RenderFlags.DEPTH_ONLY | both_sides)
+        labels = np.round(drawn[..., 0] / LABEL_STEP).astype(np.uint8)
+        return np.where(depth == 0, NOTHING, depth), _reduce(labels)
+
+    def _by_label(self, part: Part) -> list[tuple[int, Array]]:
+        if part.label != BODY_LABEL:
+            return [(part.label, part.triangles)]
+        corners = self._skin_labels[part.source][part.triangles]
+        middle = np.sort(corners, 1)[:, 1]
+        return [(int(label), part.triangles[middle == label]) for label in np.unique(middle)]
+
+
+def _mesh(vertices: Array, triangles: Array) -> pyrender.Mesh:
+    primitive = pyrender.Primitive(
+        positions=vertices[triangles].reshape(-1, 3).astype(np.float32),
+        indices=np.arange(triangles.size, dtype=np.uint32).reshape(-1, 3),
+        material=pyrender.MetallicRoughnessMaterial(doubleSided=True),
+    )
+    return pyrender.Mesh([primitive])
+
+
+def _move(bones: Array, points: Array) -> Array:
+    """Each point with its own bone."""
+    return np.einsum("jab,jb->ja", bones, np.c_[points, np.ones(len(points))])[:, :3]
+
+
+def _reduce(labels: Array) -> Array:
+    """The median of each block: a class that half of a pixel has."""
+    blocks = labels.reshape(HEIGHT, SCALE, WIDTH, SCALE).transpose(0, 2, 1, 3).reshape(HEIGHT, WIDTH, -1)
+    return np.sort(blocks, -1)[..., SCALE * SCALE // 2]
+
+
+def _visible(depth: Array, pixels: Array, distances: Array, tolerances: Array) -> Array:
+    """In the frame, on a person, and not farther than the tolerance behind what is seen around there."""
+    result = np.zeros(len(pixels))
+    for number, ((x, y), distance, tolerance) in enumerate(zip(pixels, distances, tolerances, strict=True)):
+        if not (0 <= x < WIDTH and 0 <= y < HEIGHT):
+            continue
+        row, column = int(y * SCALE), int(x * SCALE)
+        around = depth[max(row - 1, 0) : row + 2, max(column - 1, 0) : column + 2]
+        result[number] = around.max() >= distance - tolerance and around.min() < NOTHING
+    return result
+
+
+def _face_box(face: Array) -> Array:
+    if face[:, 2].sum() < SEEN_FACE:
+        return np.full(4, np.nan, np.float32)
+    low, high = face[:, :2].min(0), face[:, :2].max(0)
+    middle, half = (low + high) / 2, FACE_BOX * (high - low).max() / 2
+    return np.concatenate([middle - half, middle + half]).astype(np.float32)

@@ -1,0 +1,115 @@
+"""What there is to wear: outfits, shoes, and which fabrics suit them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from . import colours, fabrics, prints
+from .fabrics import Fabric
+from .geometry import Array
+
+UPPER_FABRICS = {
+    "plain": 3,
+    "stripes": 3,
+    "checks": 2,
+    "floral": 2,
+    "dots": 1.5,
+    "marl": 1.5,
+    "knit": 1.2,
+    "zigzag": 0.8,
+    "argyle": 0.6,
+    "camouflage": 0.3,
+}
+SHIRT_FABRICS = {"plain": 2, "checks": 3, "stripes": 1, "pinstripes": 2.5, "floral": 1.5, "dots": 1, "denim": 1}
+JACKET_FABRICS = {"plain": 3, "denim": 2, "checks": 1.5, "camouflage": 0.7, "knit": 1}
+LOWER_FABRICS = {"plain": 3, "denim": 5, "marl": 1.5, "pinstripes": 0.5, "checks": 0.4, "camouflage": 0.4}
+QUIET = ("plain", "denim", "marl")  # what goes under a patterned top
+PRINT_GROUNDS = ("plain", "marl", "knit")
+
+
+@dataclass(frozen=True)
+class Outfit:
+    """One garment set, with DeepFashion's category of its upper garment."""
+
+    women: str = ""  # category when a woman wears it; empty: not for women
+    men: str = ""
+    upper: tuple[str, ...] = tuple(UPPER_FABRICS)
+    lower: tuple[str, ...] = tuple(LOWER_FABRICS)
+    closed_front: bool = False  # takes a print on the chest
+    over_top: bool = False  # the lower garment is worn over the upper one
+    narrow_steps: bool = False  # a skirt is skinned to the legs and stretches in a stride
+    suit: bool = False  # jacket and trousers of one sober cloth
+    inner: tuple[int, ...] = ()  # sewing-pattern islands of the shirt under a jacket
+
+
+OUTFITS = {
+    "female_casualsuit01": Outfit(women="Tees_Tanks", closed_front=True),
+    "female_casualsuit02": Outfit(women="Tees_Tanks", closed_front=True),
+    "female_elegantsuit01": Outfit(women="Blouses_Shirts", upper=tuple(SHIRT_FABRICS), narrow_steps=True),
+    "female_sportsuit01": Outfit(women="Tees_Tanks", lower=("plain", "marl")),
+    "male_casualsuit01": Outfit(men="Sweatshirts_Hoodies", upper=("plain", "marl", "knit", "stripes")),
+    "male_casualsuit02": Outfit(women="Blouses_Shirts", men="Shirts_Polos", closed_front=True),
+    "male_casualsuit03": Outfit(women="Jackets_Coats", men="Jackets_Vests", upper=tuple(JACKET_FABRICS)),
+    "male_casualsuit04": Outfit(women="Tees_Tanks", men="Tees_Tanks", closed_front=True),
+    "male_casualsuit05": Outfit(men="Jackets_Vests", upper=tuple(JACKET_FABRICS), inner=(15, 16, 17, 18)),
+    "male_casualsuit06": Outfit(women="Tees_Tanks", men="Tees_Tanks", closed_front=True),
+    "male_elegantsuit01": Outfit(men="Suiting", upper=("plain", "marl", "pinstripes"), suit=True, inner=(3, 6)),
+    "male_worksuit01": Outfit(men="Tees_Tanks", lower=("denim", "plain"), over_top=True),
+}
+SHOES = tuple(f"shoes{number:02d}" for number in range(1, 7))
+LEATHERS = ("#17171a", "#e9e7e2", "#3f281b", "#76593c", "#232a3c", "#5d2027")
+SOCKS = ("#efeeea", "#1d1d20", "#7d7e82")
+
+
+@dataclass
+class Clothes:
+    outfit: str
+    upper: Fabric
+    lower: Fabric
+    inner: Fabric
+    print: Array | None
+    shoes: str
+    leather: Array
+    socks: Array
+
+
+def category(outfit: str, gender: str, printed: bool) -> str:
+    chosen = OUTFITS[outfit].women if gender == "WOMEN" else OUTFITS[outfit].men
+    return "Graphic_Tees" if printed and gender == "WOMEN" and chosen == "Tees_Tanks" else chosen
+
+
+def outfits_for(gender: str) -> list[str]:
+    return [name for name, outfit in OUTFITS.items() if (outfit.women if gender == "WOMEN" else outfit.men)]
+
+
+def dress(rng: np.random.Generator, outfit: str, shoes: str) -> Clothes:
+    """Fabrics for an outfit: one garment may be loud, the other then is quiet."""
+    cut = OUTFITS[outfit]
+    upper = fabrics.weave(_kind(rng, cut.upper, UPPER_FABRICS), rng, 1.0 if cut.suit else 0.35)
+    quiet = tuple(kind for kind in cut.lower if kind in QUIET)
+    lower = upper if cut.suit else _contrasting(rng, upper, cut.lower if upper.kind in QUIET else quiet)
+    printable = cut.closed_front and upper.kind in PRINT_GROUNDS
+    return Clothes(
+        outfit=outfit,
+        upper=upper,
+        lower=lower,
+        inner=_contrasting(rng, upper, ("plain",)),
+        print=prints.draw(rng, upper.mean) if printable and rng.random() < 0.65 else None,
+        shoes=shoes,
+        leather=colours.parse(str(rng.choice(LEATHERS))),
+        socks=colours.parse(str(rng.choice(SOCKS))),
+    )
+
+
+def _contrasting(rng: np.random.Generator, upper: Fabric, kinds: tuple[str, ...]) -> Fabric:
+    """A second fabric, different enough from the top to be told from it."""
+    for _ in range(20):
+        fabric = fabrics.weave(_kind(rng, kinds, LOWER_FABRICS), rng, 0.75)
+        if np.linalg.norm(fabric.mean - upper.mean) > 0.25:
+            break
+    return fabric
+
+
+def _kind(rng: np.random.Generator, allowed: tuple[str, ...], weights: dict[str, float]) -> str:
+    share = np.array([weights.get(kind, 1.0) for kind in allowed], float)
+    return str(rng.choice(list(allowed), p=share / share.sum()))
