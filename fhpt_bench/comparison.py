@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Literal
 
 from fhpt_bench.errors import UserError, did_you_mean
 from fhpt_bench.files import sha256_file
-from fhpt_bench.record import PAIRS_FILE, RECORD_FILE, Record, ScoreEntry, read_pair_values, read_record
+from fhpt_bench.pair_table import PAIRS_FILE, read_pair_values
+from fhpt_bench.record import RECORD_FILE, Record, ScoreEntry, read_record
 from fhpt_bench.statistics import PairedDifference, paired_difference
 
 if TYPE_CHECKING:

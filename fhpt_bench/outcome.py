@@ -14,19 +14,10 @@ from fhpt_bench.contact_sheet import contact_sheet
 from fhpt_bench.data.images import encode_png
 from fhpt_bench.files import sha256_bytes, write_bytes, write_text
 from fhpt_bench.measure import Measurement
+from fhpt_bench.pair_table import PAIRS_FILE, pair_table
 from fhpt_bench.protocol import MetricCard, ProtocolCard, Score
 from fhpt_bench.provenance import provenance
-from fhpt_bench.record import (
-    PAIRS_FILE,
-    RECORD_FILE,
-    SCHEMA_VERSION,
-    BenchmarkPart,
-    PairsPart,
-    Record,
-    ScoreEntry,
-    Stage,
-    pair_table,
-)
+from fhpt_bench.record import RECORD_FILE, SCHEMA_VERSION, BenchmarkPart, PairsPart, Record, ScoreEntry, Stage
 from fhpt_bench.run_folder import Work
 
 if TYPE_CHECKING:

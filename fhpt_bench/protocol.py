@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from fhpt_bench.errors import UserError, did_you_mean
 from fhpt_bench.registry import Registry
+from fhpt_bench.score import Evidence, ImagePairs, Interval, PairValues, Score
+from fhpt_bench.statistics import mean_score
 
-if TYPE_CHECKING:
-    import pandas as pd
-    from numpy.typing import NDArray
-    from torch import Tensor
-
-    from fhpt_bench.benchmark import Pair
+# All that a protocol's author needs has one home to import from.
+__all__ = [
+    "Evidence", "ImagePairs", "Interval", "MetricCard", "PairValues", "PairwiseProtocol", "Protocol", "ProtocolCard",
+    "Score", "protocols",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -73,115 +74,6 @@ class ProtocolCard:
     def key(self) -> str:
         """`id:variant`, as it is typed and as it names columns."""
         return f"{self.id}:{self.variant}"
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A 95 % interval and the method that made it."""
-
-    low: float
-    high: float
-    method: str
-
-
-@dataclass(frozen=True)
-class Score:
-    """One metric's value on one set of pairs.
-
-    Args:
-        metric: a name on the protocol's card.
-        value: None where no pair could be measured (never NaN).
-        n: how many pairs (or images) the value rests on.
-        per_pair: index = pair id; columns value (NaN where skipped), weight, skipped (reason or ""); None for a
-            metric of the whole set.
-        interval: None where it cannot be had (fewer than 10 people).
-        skipped: how many pairs were left out, by reason.
-        details: anything else worth keeping, JSON values only.
-    """
-
-    metric: str
-    value: float | None
-    n: int
-    per_pair: pd.DataFrame | None = None
-    interval: Interval | None = None
-    skipped: Mapping[str, int] = field(default_factory=dict)
-    details: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class PairValues:
-    """A metric's values on B pairs.
-
-    Args:
-        value: (B,) float64, NaN where a pair is skipped.
-        weight: (B,) float64; a mean is sum(weight * value) / sum(weight), so that ratios can be resampled.
-        skipped: B reasons, "" where the pair counts.
-
-    Raises:
-        ValueError: where lengths differ, or a value that counts is not finite.
-    """
-
-    value: NDArray[np.float64]
-    weight: NDArray[np.float64]
-    skipped: tuple[str, ...]
-
-    def __post_init__(self) -> None:
-        if not len(self.value) == len(self.weight) == len(self.skipped):
-            raise ValueError("values, weights and reasons differ in length")
-        counts = np.array([not reason for reason in self.skipped], bool)
-        if not np.isfinite(self.value[counts]).all():
-            raise ValueError("a pair that is not skipped has a value that is not finite")
-
-    @classmethod
-    def of(cls, value: NDArray[np.float64], skipped: Sequence[str] | None = None) -> PairValues:
-        """Values of equal weight.
-
-        Examples:
-            >>> PairValues.of(np.array([0.5, np.nan]), ["", "identical"]).weight.tolist()
-            [1.0, 1.0]
-        """
-        return cls(value.astype(np.float64), np.ones(len(value)), tuple(skipped or [""] * len(value)))
-
-
-@dataclass(frozen=True)
-class ImagePairs:
-    """B generated images beside their targets, as a per-pair protocol sees them.
-
-    Args:
-        generated: (B, H, W, 3) uint8 RGB.
-        target: the same of the real target images.
-        generated_maps: feature id -> maps of (B, C, h, w), for the `MapFeature`s that the protocol declares.
-        target_maps: the same of the targets.
-    """
-
-    generated: NDArray[np.uint8]
-    target: NDArray[np.uint8]
-    generated_maps: Mapping[str, tuple[Tensor, ...]] = field(default_factory=dict)
-    target_maps: Mapping[str, tuple[Tensor, ...]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """Everything that was gathered on a run's pairs, in the order of the pairs.
-
-    Args:
-        pairs: the n pairs.
-        compared: metric -> values on the n pairs, from the protocol's own `compare`.
-        vectors: (feature id, role) -> (n, ...) float32, role "generated", "source" or "target"; repeats included.
-    """
-
-    pairs: tuple[Pair, ...]
-    compared: Mapping[str, PairValues]
-    vectors: Callable[[str, str], NDArray[np.float32]]
-
-    @property
-    def people(self) -> NDArray[np.str_]:
-        """(n,) the person of each pair: what intervals are resampled over."""
-        return np.array([pair.person for pair in self.pairs])
-
-    def unique_targets(self) -> NDArray[np.intp]:
-        """Positions of the first pair of each target image, for metrics in which repeats would count."""
-        return np.unique([pair.target for pair in self.pairs], return_index=True)[1]
 
 
 class Protocol(abc.ABC):
@@ -256,8 +148,6 @@ class PairwiseProtocol(Protocol):
 
     def score(self, evidence: Evidence) -> tuple[Score, ...]:
         """The weighted mean of each metric, its interval over people, and what was skipped."""
-        from fhpt_bench.statistics import mean_score
-
         return tuple(mean_score(metric.name, evidence, evidence.compared[metric.name]) for metric in self.metrics)
 
 

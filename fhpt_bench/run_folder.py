@@ -15,8 +15,9 @@ import numpy as np
 
 from fhpt_bench.errors import UserError
 from fhpt_bench.files import explained, sha256_json, write_text
+from fhpt_bench.pair_table import PAIRS_FILE
 from fhpt_bench.protocol import PairValues
-from fhpt_bench.record import PAIRS_FILE, RECORD_FILE
+from fhpt_bench.record import RECORD_FILE
 
 # What a run writes, and so all that --overwrite may remove.
 _OWN = ("run.json", RECORD_FILE, PAIRS_FILE, "images", "figures", "progress")

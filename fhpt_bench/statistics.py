@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fhpt_bench.protocol import Interval, Score
+from fhpt_bench.score import Interval, Score
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from fhpt_bench.protocol import Evidence, PairValues
+    from fhpt_bench.score import Evidence, PairValues
 
 RESAMPLES = 1000
 SEED = 20200526

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import BaseModel, ValidationError
 
-from fhpt_bench.checks import Check, judge
 from fhpt_bench.errors import UserError
 from fhpt_bench.files import explained, sha256_file
-from fhpt_bench.installed_checks import installed_checks
-from fhpt_bench.record import PAIRS_FILE, Record, ScoreEntry, read_pair_values
+from fhpt_bench.pair_table import PAIRS_FILE, read_pair_values
+from fhpt_bench.record import Record, ScoreEntry
 from fhpt_bench.statistics import METHOD, cluster_bootstrap, weighted_mean
+from fhpt_bench.validation.checks import Check, judge
+from fhpt_bench.validation.installed import installed_checks
 
 if TYPE_CHECKING:
     import pandas as pd

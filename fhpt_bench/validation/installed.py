@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from fhpt_bench import weights
 from fhpt_bench.benchmark import Benchmark, benchmarks, load_benchmark
-from fhpt_bench.checks import Check, judge
 from fhpt_bench.errors import UserError
 from fhpt_bench.feature import features
+from fhpt_bench.pair_table import PAIRS_FILE
 from fhpt_bench.protocol import protocols
-from fhpt_bench.record import PAIRS_FILE, Record, describe, fingerprint
+from fhpt_bench.record import Record, describe, fingerprint
+from fhpt_bench.validation.checks import Check, judge
 
 if TYPE_CHECKING:
     import pandas as pd
