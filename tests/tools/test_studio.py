@@ -21,7 +21,6 @@ SPLITS = ("train", "test")
 NAME = re.compile(
     r"^(fashion|fasion)(WOMEN|MEN)(.+?)id(\d{8})(\d{2})_(\d)(front|back|side|full|additional|flat)\.(jpg|png)$"
 )
-rendered = pytest.mark.skipif(not (DATA / tables.MANIFEST).exists(), reason="the studio images are not here")
 
 
 def people() -> list[dict[str, str]]:
@@ -120,14 +119,12 @@ def test_every_garment_has_a_category_and_known_fabrics() -> None:
         assert wardrobe.outfits_for(gender)
 
 
-@rendered
 def test_the_manifest_holds_every_file_as_it_is() -> None:
     manifest = json.loads((DATA / tables.MANIFEST).read_text())
     assert manifest["format"] == tables.FORMAT
     assert manifest == tables.manifest(DATA, manifest["seed"])
 
 
-@rendered
 @pytest.mark.parametrize("split", SPLITS)
 def test_images_have_the_crops_size_and_the_lists_name_them(split: str) -> None:
     assert listed(split) == sorted(path.name for path in (DATA / split).iterdir())
@@ -137,7 +134,6 @@ def test_images_have_the_crops_size_and_the_lists_name_them(split: str) -> None:
             assert (image.size, image.mode, image.format) == ((176, 256), "RGB", "JPEG"), name
 
 
-@rendered
 def test_the_splits_share_nothing() -> None:
     rows = people()
     for column in ("name", "person", "item", "seed"):
@@ -152,7 +148,6 @@ def test_the_splits_share_nothing() -> None:
     assert max(digests.values()) == 1, "two images are the same"
 
 
-@rendered
 def test_an_item_belongs_to_one_person_and_keeps_its_clothes() -> None:
     for column in ("item", "gender", "outfit", "upper_fabric", "lower_fabric", "shoes", "hair", "seed"):
         worn = {(row["person"], row[column]) for row in people()}
@@ -160,7 +155,6 @@ def test_an_item_belongs_to_one_person_and_keeps_its_clothes() -> None:
     assert len({(row["person"], row["item"]) for row in people()}) == len({row["item"] for row in people()})
 
 
-@rendered
 @pytest.mark.parametrize("split", SPLITS)
 def test_pair_list_is_complete(split: str) -> None:
     with (DATA / f"fasion-resize-pairs-{split}.csv").open(newline="") as file:
@@ -176,7 +170,6 @@ def test_pair_list_is_complete(split: str) -> None:
     assert sorted(name for album in albums.values() for name in album) == listed(split)
 
 
-@rendered
 @pytest.mark.parametrize("split", SPLITS)
 def test_annotation_agrees_with_the_truth(split: str) -> None:
     truth = load(f"truth-{split}.npz")
@@ -190,7 +183,6 @@ def test_annotation_agrees_with_the_truth(split: str) -> None:
         np.testing.assert_allclose(np.stack([x, y], 1)[seen], body[seen, :2], atol=0.051)
 
 
-@rendered
 @pytest.mark.parametrize("split", SPLITS)
 def test_truth_tables_fit_the_images(split: str) -> None:
     truth, parsing = load(f"truth-{split}.npz"), load(f"parsing-{split}.npz")
