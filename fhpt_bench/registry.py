@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import Any, Generic, TypeVar, cast
 
 from fhpt_bench.errors import UserError, did_you_mean
-from fhpt_bench.files import sha256_file
+from fhpt_bench.files import sha256_file, sha256_json
 
 T = TypeVar("T")
 
@@ -123,9 +123,18 @@ class Registry(Generic[T]):
 
 
 def code_digest(plugin: type) -> str:
-    """The sha256 of the file that defines a class: a model's images are stale once it changes."""
-    file = getattr(sys.modules[plugin.__module__], "__file__", None)
-    return sha256_file(Path(file)) if file else ""
+    """A digest of the code that defines a class: a model's images are stale once it changes.
+
+    Args:
+        plugin: a class from a package (all Python files of its folder count, since a model may be spread over
+            several) or from a file of its own (that file counts).
+    """
+    module = sys.modules[plugin.__module__]
+    if not module.__file__:
+        return ""
+    file = Path(module.__file__)
+    files = sorted(file.parent.rglob("*.py")) if module.__package__ else [file]
+    return sha256_json([[path.relative_to(file.parent).as_posix(), sha256_file(path)] for path in files])
 
 
 def _import(module: str) -> ModuleType:

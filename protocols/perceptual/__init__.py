@@ -1,7 +1,10 @@
-"""How the pixels look: `ssim`, `psnr` and `lpips` on (N, H, W, 3) uint8 images; torch is imported on first use only."""
+"""How images look: metrics of pairs on (N, H, W, 3) uint8, metrics of sets on features; torch only on first use."""
 
+from protocols.perceptual.frechet import frechet_distance
+from protocols.perceptual.inception_score import inception_score
+from protocols.perceptual.kernel import kernel_distance
 from protocols.perceptual.lpips import lpips
 from protocols.perceptual.psnr import psnr
 from protocols.perceptual.ssim import ssim
 
-__all__ = ["lpips", "psnr", "ssim"]
+__all__ = ["frechet_distance", "inception_score", "kernel_distance", "lpips", "psnr", "ssim"]

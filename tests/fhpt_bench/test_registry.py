@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,19 @@ def test_path_gives_the_class_and_its_line(tmp_path: Path) -> None:
     before = registry.code_digest(plugin)
     file.write_text(file.read_text() + "# changed\n")
     assert registry.code_digest(models.load(f"{file}:Mine")) != before
+
+
+def test_code_of_a_package_is_all_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "spread"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "layers.py").write_text("WIDTH = 1\n")
+    (package / "model.py").write_text("class Spread: pass\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    plugin = importlib.import_module("spread.model").Spread
+    before = registry.code_digest(plugin)
+    (package / "layers.py").write_text("WIDTH = 2\n")
+    assert registry.code_digest(plugin) != before
 
 
 @pytest.mark.parametrize(
