@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ SEED = 20200526
 # Below this many people a percentile of resampled means says little: no interval is given.
 FEWEST_CLUSTERS = 10
 METHOD = f"bootstrap over people, {RESAMPLES} resamples, 95 % percentile"
+BLOCKS = 20
 PAIRED_METHOD = f"{METHOD}, the same people drawn for both"
 
 
@@ -163,6 +165,45 @@ def _drawn_clusters(n: int) -> NDArray[np.int64]:
 def _percentiles(values: NDArray[np.float64], method: str) -> Interval:
     low, high = np.percentile(values, [2.5, 97.5])
     return Interval(float(low), float(high), method)
+
+
+def block_jackknife(statistic: Callable[[NDArray[np.bool_]], float], cluster: NDArray[np.str_]) -> Interval | None:
+    """A 95 % interval of a statistic of the whole set, from its values without a block of clusters at a time.
+
+    For a Fréchet distance a bootstrap is wrong: repeated images shrink covariances, so every resample lies above the
+    value. Leaving out blocks repeats nothing, and what it adds to the value it adds to all blocks alike.
+    Source: Busing, Meijer and van der Leeden, Delete-m Jackknife for Unequal m, Statistics and Computing 1999, eq. 8.
+
+    Args:
+        statistic: its value on the pairs that a mask of (n,) keeps.
+        cluster: (n,) the person of each pair.
+
+    Returns:
+        Value -+ t · standard error, or None under 10 clusters. It is of the statistic at this number of images, whose
+        expectation falls as images are added.
+
+    Examples:
+        >>> value = np.random.default_rng(0).normal(size=300)
+        >>> people = np.repeat([f"p{i}" for i in range(100)], 3)
+        >>> interval = block_jackknife(lambda keep: float(value[keep].mean()), people)
+        >>> abs((interval.high - interval.low) / 2 - 2.09 * value.std(ddof=1) / 300**0.5) < 0.05
+        True
+    """
+    from scipy.special import stdtrit
+
+    names, position = np.unique(cluster, return_inverse=True)
+    blocks = min(BLOCKS, len(names))
+    if blocks < FEWEST_CLUSTERS:
+        return None
+    block = (np.random.default_rng(SEED).permutation(len(names)) % blocks)[position]
+    value = statistic(np.ones(len(cluster), bool))
+    without = np.array([statistic(block != b) for b in range(blocks)])
+    share = len(cluster) / np.bincount(block, minlength=blocks)  # n / m_b
+    pseudo = share * value - (share - 1) * without
+    estimate = blocks * value - ((1 - 1 / share) * without).sum()
+    error = float(np.sqrt(np.mean((pseudo - estimate) ** 2 / (share - 1))))
+    reach = float(stdtrit(blocks - 1, 0.975)) * error
+    return Interval(value - reach, value + reach, f"delete-block jackknife over people, {blocks} blocks")
 
 
 def weighted_mean(value: NDArray[np.float64], weight: NDArray[np.float64]) -> float | None:
