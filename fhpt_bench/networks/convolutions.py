@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -71,9 +72,9 @@ class ConvolutionMaps(MapFeature):
         self._device = device
 
     @staticmethod
+    @abc.abstractmethod
     def layers() -> nn.Sequential:
         """The stack, numbered as torchvision's `features`."""
-        raise NotImplementedError
 
     def extract(self, images: NDArray[np.uint8]) -> tuple[Tensor, ...]:
         """(N, H, W, 3) uint8 RGB -> five maps of (N, C, h, w) float32 on the device.

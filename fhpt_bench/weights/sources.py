@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import http.client
 import importlib.util
 import subprocess
@@ -29,7 +30,7 @@ class Unusable(Exception):
 
 
 @dataclass(frozen=True)
-class Source:
+class Source(abc.ABC):
     """One published file that holds the weights of a network.
 
     Args:
@@ -47,21 +48,21 @@ class Source:
     digest: str | None = None
 
     @property
+    @abc.abstractmethod
     def origin(self) -> str:
         """Where it comes from, in words."""
-        raise NotImplementedError
 
     def installed(self) -> Path | None:
         """The file on this machine, where the source is an installed package that has it."""
         return None
 
+    @abc.abstractmethod
     def download(self, folder: Path) -> Path:
         """Bring the file into a folder, unchecked.
 
         Raises:
             Unusable: with the reason.
         """
-        raise NotImplementedError
 
     def open(self, path: Path) -> Arrays:
         """Read a file that claims to be this source's, after its size and sha256 have been found right.
