@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 F = TypeVar("F", bound=Feature)
+log = logging.getLogger(__name__)
 
 
 def target_batches(pairs: Sequence[Pair], size: int) -> list[tuple[Pair, ...]]:
@@ -176,6 +178,9 @@ class Measurement:
     def evidence(self, step: Step) -> Evidence:
         """What was gathered for one protocol; after `collect`."""
         ids = [pair.id for pair in self.setting.pairs]
+        images = {pair: self._finished.images[pair] for pair in ids}
+        if _compares(step.protocol) and not self._finished.has(step.fingerprint, images):
+            raise RuntimeError("it broke in another process, which has said why")
         compared = self._finished.gather(step.fingerprint, ids) if _compares(step.protocol) else {}
         return Evidence(self.setting.pairs, compared, self._vectors)
 
@@ -229,6 +234,8 @@ class Measurement:
         except Exception as error:  # whatever a plugin raises
             for step in steps:
                 self.failed[step.protocol.card.key] = f"{type(error).__name__}: {error}"
+                if not self.processes.main:  # the record is the main process's, which cannot know the reason
+                    log.error("%s failed: %s", step.protocol.card.key, self.failed[step.protocol.card.key])
 
     @contextmanager
     def _timed(self, stage: str, images: int, forwards: bool = False) -> Iterator[None]:
