@@ -37,11 +37,12 @@ class Lamp:
 LAMPS = (
     Lamp((1.9, -3.0, 2.7), (0, 0, 1.2), 62, 1.6),
     Lamp((-2.4, -2.8, 1.7), (0, 0, 1.1), 30, 2.2),
-    # narrow, else it draws a bright corner on the wall
-    Lamp((-1.2, 1.6, 2.8), (0, 0, 1.4), 36, 1.0, 80.0),
-    Lamp((0.0, -1.2, 3.6), (0, 1.4, 0.8), 16, 2.5),
+    # from behind: narrow, else it draws a bright corner on the wall; weak, else bald heads get a white edge
+    Lamp((-1.2, 1.6, 2.8), (0, 0, 1.4), 18, 1.2, 80.0),
+    # from above: its cone ends before the floor in front of the person, which else is brighter than the wall
+    Lamp((0.0, -0.6, 3.6), (0, 1.9, 1.2), 14, 2.5, 110.0),
     # lights the wall, so that it meets the floor without a horizon
-    Lamp((0.0, 0.2, 3.4), (0, 2.6, 1.5), 18, 3.0, 90.0),
+    Lamp((0.0, 0.2, 3.4), (0, 2.6, 1.5), 20, 3.0, 90.0),
 )
 PAPER_HALF_WIDTH = 9.0
 PAPER_FRONT, PAPER_BEND, PAPER_RADIUS, PAPER_TOP = -6.0, 1.6, 0.9, 7.0
