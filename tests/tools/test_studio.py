@@ -215,3 +215,47 @@ def test_truth_tables_fit_the_images(split: str) -> None:
     assert parsing["labels"].shape == (count, 256, 176)
     assert parsing["labels"].dtype == np.uint8
     assert parsing["labels"].max() < len(parsing["classes"]) == 9
+
+
+def test_there_are_thirty_poses_and_enough_for_every_view() -> None:
+    pytest.importorskip("anny")
+    from tools.studio import catalogue, hands
+    from tools.studio.framing import VIEWS
+
+    assert len(catalogue.POSES) >= 30
+    for view in VIEWS:
+        for narrow_steps in (False, True):
+            assert len(catalogue.poses_for(view, narrow_steps)) >= 15, view
+    for pose in catalogue.POSES.values():
+        assert {pose.left.grip, pose.right.grip} <= {"", *hands.GRIPS}
+
+
+def test_a_pose_mirrored_twice_is_itself() -> None:
+    pytest.importorskip("anny")
+    from tools.studio import catalogue
+    from tools.studio.poses import mirrored
+
+    for name, pose in catalogue.POSES.items():
+        assert mirrored(mirrored(pose)) == pose, name
+        assert mirrored(pose).left == pose.right
+
+
+def test_a_hand_reaches_its_place_and_faces_as_told() -> None:
+    pytest.importorskip("anny")
+    from tools.studio import arms, hands
+    from tools.studio.body import BodyModel
+    from tools.studio.catalogue import FOLDED_OVER
+    from tools.studio.geometry import unit
+
+    model = BodyModel()
+    body = model.rest({"gender": 1.0}, {})
+    frame = hands.hand_frame("L", model, body)
+    rng = np.random.default_rng(0)
+    rotations = arms.solve_arm(FOLDED_OVER, "L", model, body, frame, rng, opening=0.0)
+    bones = model.bone_matrices(body.heads, rotations)[model.bone_number["wrist.L"]]
+    wrist = body.heads[model.bone_number["wrist.L"]]
+    palm = bones[:3, :3] @ (wrist + 0.6 * frame.length * frame.along) + bones[:3, 3]
+    place = body.heads[model.bone_number["upperarm01.R"]] + FOLDED_OVER.offset
+    assert np.linalg.norm(palm - place) < 0.06
+    np.testing.assert_allclose(bones[:3, :3] @ frame.along, unit(FOLDED_OVER.hand), atol=1e-6)
+    assert (bones[:3, :3] @ frame.palm) @ unit(FOLDED_OVER.palm) > 0.9

@@ -241,8 +241,6 @@ def _used_only(part: Part) -> Part:
 def _hand_guard(model: BodyModel, body: RestBody, parts: list[Part]) -> HandGuard:
     cloth = [part for part in parts if part.material["kind"] == "cloth"]
     starts = np.cumsum([len(body.vertices), *(len(part.rest) for part in cloth)])
-    hand_bones = [number for name, number in model.bone_number.items() if name.startswith(("finger", "metacarpal"))]
-    skin_numbers = np.unique(model.quads)
     return HandGuard(
         model,
         np.concatenate([body.vertices, *(part.rest for part in cloth)]),
@@ -250,5 +248,4 @@ def _hand_guard(model: BodyModel, body: RestBody, parts: list[Part]) -> HandGuar
         np.concatenate(
             [model.triangles, *(part.triangles + start for part, start in zip(cloth, starts, strict=False))]
         ),
-        skin_numbers[np.isin(model.dominant_bone[skin_numbers], hand_bones)],
     )
