@@ -259,3 +259,20 @@ def test_a_hand_reaches_its_place_and_faces_as_told() -> None:
     assert np.linalg.norm(palm - place) < 0.06
     np.testing.assert_allclose(bones[:3, :3] @ frame.along, unit(FOLDED_OVER.hand), atol=1e-6)
     assert (bones[:3, :3] @ frame.palm) @ unit(FOLDED_OVER.palm) > 0.9
+
+
+def test_expressions_move_the_face_only_and_only_a_little() -> None:
+    pytest.importorskip("anny")
+    from tools.studio import expressions
+    from tools.studio.body import BodyModel
+
+    model = BodyModel()
+    units = expressions.FaceUnits(model)
+    body = model.rest({}, {}).vertices
+    neck = model.rest({}, {}).heads[model.bone_number["neck01"]][2]
+    for name, strengths in expressions.EXPRESSIONS.items():
+        moved = np.linalg.norm(units.offsets(strengths), axis=1)
+        assert moved.max() < 0.02, name
+        assert not moved[body[:, 2] < neck].any(), name
+        assert (name == "calm") == (moved.max() == 0)
+    assert expressions.draw(np.random.default_rng(1)) == expressions.draw(np.random.default_rng(1))

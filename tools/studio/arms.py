@@ -29,7 +29,7 @@ def solve_arm(
     joints = [body.heads[model.bone_number[f"{bone}.{side}"]] for bone in ("upperarm01", "lowerarm01", "wrist")]
     if isinstance(arm, Reach):
         upper, fore = _reaching(arm, side, model, body, frame, rng, opening)
-        raised = upper[2] > -0.8
+        raised = True  # a shoulder that is moved would take the hand from its place
         swing = np.eye(3)
     else:
         upper, fore = (unit(unit(way) * mirror + rng.normal(0, JITTER, 3)) for way in (arm.upper, arm.fore))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from . import casting, catalogue, dressing
+from . import casting, catalogue, dressing, expressions
 from .body import BodyModel, read_bvh_pose
 from .casting import Role
 from .dressing import Dressed, Dresser
@@ -92,14 +92,16 @@ class Session:
     def shoot(self, shot: Shot, dressed: Dressed) -> None:
         rng = np.random.default_rng([shot.role.seed, 5, VIEWS.index(shot.view)])
         pose_name, rotations = self._choose_pose(shot, dressed)
-        posed = dressing.pose(dressed, self._model, rotations, draw_yaw(shot.view, rng))
+        expression, strengths = expressions.draw(np.random.default_rng([shot.role.seed, 10, VIEWS.index(shot.view)]))
+        offsets = self._dresser.face_units.offsets(strengths)
+        posed = dressing.pose(dressed, self._model, rotations, draw_yaw(shot.view, rng), offsets)
         camera = frame(posed, shot.view, rng)
         truth = self._surveyor.survey(posed, camera)
         image = self._photographer.shoot(posed.parts, camera, _paper(shot.role))
         shot.folder.mkdir(parents=True, exist_ok=True)
         _replace(shot.image, lambda path: image.save(path, quality=JPEG_QUALITY))
         _replace(shot.truth, truth.save)
-        notes = _notes(shot, dressed, pose_name)
+        notes = _notes(shot, dressed, pose_name) | {"expression": expression}
         _replace(shot.notes, lambda path: path.write_text(json.dumps(notes)))
 
     def _choose_pose(self, shot: Shot, dressed: Dressed) -> tuple[str, dict]:
