@@ -273,6 +273,6 @@ def test_expressions_move_the_face_only_and_only_a_little() -> None:
     for name, strengths in expressions.EXPRESSIONS.items():
         moved = np.linalg.norm(units.offsets(strengths), axis=1)
         assert moved.max() < 0.02, name
-        assert not moved[body[:, 2] < neck].any(), name
+        assert moved[body[:, 2] < neck - 0.05].max() < 0.001, name
         assert (name == "calm") == (moved.max() == 0)
     assert expressions.draw(np.random.default_rng(1)) == expressions.draw(np.random.default_rng(1))
