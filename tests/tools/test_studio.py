@@ -276,3 +276,24 @@ def test_expressions_move_the_face_only_and_only_a_little() -> None:
         assert moved[body[:, 2] < neck - 0.05].max() < 0.001, name
         assert (name == "calm") == (moved.max() == 0)
     assert expressions.draw(np.random.default_rng(1)) == expressions.draw(np.random.default_rng(1))
+
+
+def test_two_saturated_hues_clash() -> None:
+    red, blue, grey, rust = (colours.parse(code) for code in ("#b92b33", "#2b4fa0", "#8b8c8f", "#a9512f"))
+    assert colours.clash(red, blue)
+    assert not colours.clash(red, grey)
+    assert not colours.clash(red, rust)
+
+
+def test_clothes_are_the_splits_own_and_do_not_clash() -> None:
+    pytest.importorskip("anny")
+    from tools.studio import casting
+
+    for split in SPLITS:
+        for role in casting.cast(3, split, 4):
+            clothes = casting.make_clothes(role)
+            worn = [clothes.upper, clothes.lower, clothes.inner, clothes.tie]
+            assert {casting.split_of_fabric(fabric.signature) for fabric in worn} == {split}
+            assert not colours.clash(clothes.upper.accent, clothes.lower.accent)
+            again = casting.make_clothes(role)
+            np.testing.assert_array_equal(again.upper.tile, clothes.upper.tile)

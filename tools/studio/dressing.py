@@ -96,10 +96,10 @@ class Dresser:
         garment = self.garment("clothes", clothes.outfit)
         outfit = OUTFITS[clothes.outfit]
         over_top = outfit.over_top
-        fabrics = {"upper": clothes.upper, "lower": clothes.lower, "inner": clothes.inner}
+        fabrics = {"upper": clothes.upper, "lower": clothes.lower, "inner": clothes.inner, "tie": clothes.tie}
         weights = garment.weights(self._model.weights)
         parts = []
-        for piece in cutting.cut(garment, body, self._model, over_top, outfit.inner):
+        for piece in cutting.cut(garment, body, self._model, over_top, outfit.inner, outfit.tie):
             vertices = piece.vertices
             if piece.part == ("lower" if over_top else "upper"):
                 gap = BIB_GAP if over_top else TOP_GAP
@@ -191,7 +191,11 @@ class Dresser:
                 triangles=split_quads(model.quads[kept]),
                 uv=model.uv[split_quads(model.uv_quads[kept])],
                 label=BODY_LABEL,
-                material={"kind": "skin", "image": painting.paint(self._skin_map, person.complexion, rng)},
+                material={
+                    "kind": "skin",
+                    "image": painting.paint(self._skin_map, person.complexion, rng),
+                    "gloss": person.complexion.gloss,
+                },
                 face=(np.arange(len(vertices))[:, None], np.ones((len(vertices), 1))),
             )
         ]

@@ -53,7 +53,7 @@ LOWER_FABRICS = {
     "camouflage": 0.4,
 }
 QUIET = ("plain", "denim", "marl", "corduroy")  # what goes under a patterned top
-TIE_FABRICS = ("plain", "stripes", "dots", "pinstripes")
+TIE_FABRICS = {"plain": 2.0, "stripes": 1.0, "dots": 1.0, "pinstripes": 1.0}
 PRINT_GROUNDS = ("plain", "marl", "knit")
 
 
@@ -70,7 +70,7 @@ class Outfit:
     narrow_steps: bool = False  # a skirt is skinned to the legs and stretches in a stride
     suit: bool = False  # jacket and trousers of one sober cloth
     inner: tuple[int, ...] = ()  # sewing-pattern islands of the shirt under a jacket
-    tie: tuple[int, ...] = ()  # and of a tie on it
+    tie: tuple[int, ...] = ()  # and those of them that a tie is a part of
 
 
 OUTFITS = {
@@ -85,7 +85,7 @@ OUTFITS = {
     "male_casualsuit05": Outfit(men="Jackets_Vests", upper=tuple(JACKET_FABRICS), inner=(15, 16, 17, 18)),
     "male_casualsuit06": Outfit(women="Tees_Tanks", men="Tees_Tanks", closed_front=True),
     "male_elegantsuit01": Outfit(
-        men="Suiting", upper=("plain", "marl", "pinstripes", "herringbone"), suit=True, inner=(3, 6)
+        men="Suiting", upper=("plain", "marl", "pinstripes", "herringbone"), suit=True, inner=(3, 6), tie=(3,)
     ),
     "male_worksuit01": Outfit(men="Tees_Tanks", lower=("denim", "plain"), over_top=True),
 }
@@ -122,11 +122,11 @@ def outfits_for(gender: str) -> list[str]:
 def dress(rng: np.random.Generator, outfit: str, shoes: str, allowed: Callable[[Fabric], bool]) -> Clothes:
     """Fabrics for an outfit, all of them allowed ones: one garment may be loud, the other then is quiet."""
     cut = OUTFITS[outfit]
-    upper = _weave(rng, cut.upper, 1.0 if cut.suit else 0.35, allowed, [])
+    upper = _weave(rng, _shares(cut.upper, UPPER_FABRICS), 1.0 if cut.suit else 0.35, allowed, [])
     quiet = tuple(kind for kind in cut.lower if kind in QUIET)
     lower_kinds = cut.lower if upper.kind in QUIET else quiet
-    lower = upper if cut.suit else _weave(rng, lower_kinds, 0.75, allowed, [upper])
-    inner = _weave(rng, ("plain",), 0.9, allowed, [upper, lower], SHIRT_LIGHTNESS if cut.suit else 0.0)
+    lower = upper if cut.suit else _weave(rng, _shares(lower_kinds, LOWER_FABRICS), 0.75, allowed, [upper])
+    inner = _weave(rng, {"plain": 1.0}, 0.9, allowed, [upper, lower], SHIRT_LIGHTNESS if cut.suit else 0.0)
     printable = cut.closed_front and upper.kind in PRINT_GROUNDS
     accents = [fabric.accent for fabric in (upper, lower)]
     leathers = [colours.parse(code) for code in LEATHERS]
@@ -146,7 +146,7 @@ def dress(rng: np.random.Generator, outfit: str, shoes: str, allowed: Callable[[
 
 def _weave(
     rng: np.random.Generator,
-    kinds: tuple[str, ...],
+    kinds: dict[str, float],
     neutral_share: float,
     allowed: Callable[[Fabric], bool],
     beside: list[Fabric],
@@ -157,15 +157,19 @@ def _weave(
     If luck does not bring one, being told apart is given up first.
     """
     for attempt in range(TRIES):
-        fabric = fabrics.weave(_kind(rng, kinds, UPPER_FABRICS | LOWER_FABRICS), rng, neutral_share)
+        fabric = fabrics.weave(_draw_kind(rng, kinds), rng, neutral_share)
         if not allowed(fabric) or any(colours.clash(fabric.accent, other.accent) for other in beside):
             continue
         distance = min((float(np.linalg.norm(fabric.mean - other.mean)) for other in beside), default=1.0)
         if attempt > TRIES // 2 or (distance > TOLD_APART and colours.lightness(fabric.mean) > lightest):
             return fabric
-    raise RuntimeError(f"no fabric of {kinds} found")
+    raise RuntimeError(f"no fabric of {list(kinds)} found")
 
 
-def _kind(rng: np.random.Generator, allowed: tuple[str, ...], weights: dict[str, float]) -> str:
-    share = np.array([weights.get(kind, 1.0) for kind in allowed], float)
-    return str(rng.choice(list(allowed), p=share / share.sum()))
+def _shares(kinds: tuple[str, ...], table: dict[str, float]) -> dict[str, float]:
+    return {kind: table.get(kind, 1.0) for kind in kinds}
+
+
+def _draw_kind(rng: np.random.Generator, shares: dict[str, float]) -> str:
+    share = np.array(list(shares.values()))
+    return str(rng.choice(list(shares), p=share / share.sum()))
