@@ -169,7 +169,7 @@ POSES = {
     "folded_easy": Pose(FOLDED_UNDER, FOLDED_OVER, HIP_OUT, (-1, 3, 3), (1, -3, -8)),
     "holds_arm": Pose(HANG_CLOSE, ON_UPPER_ARM, HIP_OUT, (0, 2, 0), (2, -3, 6), views=NOT_BACK),
     # hands at the chest, neck and hair
-    "collar": Pose(HANG, AT_COLLAR, UPRIGHT, (0, -2, 0), (0, 3, -8), views=NOT_BACK),
+    "collar": Pose(HANG, AT_COLLAR, UPRIGHT, (0, -2, 0), (0, 3, -8), views=FACING),
     "hand_on_chest": Pose(HANG_LOOSE, ON_CHEST, ONE_KNEE, (0, 2, 0), (2, -2, 5), views=FACING),
     "neck": Pose(HANG, AT_NECK, HIP_OUT, (0, 2, 0), (2, 3, 8)),
     "hair": Pose(HANG_LOOSE, AT_HAIR, ONE_KNEE, (0, 2, 0), (1, 4, 6)),
