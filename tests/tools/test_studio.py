@@ -207,3 +207,85 @@ def test_truth_tables_fit_the_images(split: str) -> None:
     assert parsing["labels"].shape == (count, 256, 176)
     assert parsing["labels"].dtype == np.uint8
     assert parsing["labels"].max() < len(parsing["classes"]) == 9
+
+
+def test_there_are_thirty_poses_and_enough_for_every_view() -> None:
+    pytest.importorskip("anny")
+    from tools.studio import catalogue, hands
+    from tools.studio.framing import VIEWS
+
+    assert len(catalogue.POSES) >= 30
+    for view in VIEWS:
+        for narrow_steps in (False, True):
+            assert len(catalogue.poses_for(view, narrow_steps)) >= 15, view
+    for pose in catalogue.POSES.values():
+        assert {pose.left.grip, pose.right.grip} <= {"", *hands.GRIPS}
+
+
+def test_a_pose_mirrored_twice_is_itself() -> None:
+    pytest.importorskip("anny")
+    from tools.studio import catalogue
+    from tools.studio.poses import mirrored
+
+    for name, pose in catalogue.POSES.items():
+        assert mirrored(mirrored(pose)) == pose, name
+        assert mirrored(pose).left == pose.right
+
+
+def test_a_hand_reaches_its_place_and_faces_as_told() -> None:
+    pytest.importorskip("anny")
+    from tools.studio import arms, hands
+    from tools.studio.body import BodyModel
+    from tools.studio.catalogue import FOLDED_OVER
+    from tools.studio.geometry import unit
+
+    model = BodyModel()
+    body = model.rest({"gender": 1.0}, {})
+    frame = hands.hand_frame("L", model, body)
+    rng = np.random.default_rng(0)
+    rotations = arms.solve_arm(FOLDED_OVER, "L", model, body, frame, rng, opening=0.0)
+    bones = model.bone_matrices(body.heads, rotations)[model.bone_number["wrist.L"]]
+    wrist = body.heads[model.bone_number["wrist.L"]]
+    palm = bones[:3, :3] @ (wrist + 0.6 * frame.length * frame.along) + bones[:3, 3]
+    place = body.heads[model.bone_number["upperarm01.R"]] + FOLDED_OVER.offset
+    assert np.linalg.norm(palm - place) < 0.06
+    np.testing.assert_allclose(bones[:3, :3] @ frame.along, unit(FOLDED_OVER.hand), atol=1e-6)
+    assert (bones[:3, :3] @ frame.palm) @ unit(FOLDED_OVER.palm) > 0.9
+
+
+def test_expressions_move_the_face_only_and_only_a_little() -> None:
+    pytest.importorskip("anny")
+    from tools.studio import expressions
+    from tools.studio.body import BodyModel
+
+    model = BodyModel()
+    units = expressions.FaceUnits(model)
+    body = model.rest({}, {}).vertices
+    neck = model.rest({}, {}).heads[model.bone_number["neck01"]][2]
+    for name, strengths in expressions.EXPRESSIONS.items():
+        moved = np.linalg.norm(units.offsets(strengths), axis=1)
+        assert moved.max() < 0.02, name
+        assert moved[body[:, 2] < neck - 0.05].max() < 0.001, name
+        assert (name == "calm") == (moved.max() == 0)
+    assert expressions.draw(np.random.default_rng(1)) == expressions.draw(np.random.default_rng(1))
+
+
+def test_two_saturated_hues_clash() -> None:
+    red, blue, grey, rust = (colours.parse(code) for code in ("#b92b33", "#2b4fa0", "#8b8c8f", "#a9512f"))
+    assert colours.clash(red, blue)
+    assert not colours.clash(red, grey)
+    assert not colours.clash(red, rust)
+
+
+def test_clothes_are_the_splits_own_and_do_not_clash() -> None:
+    pytest.importorskip("anny")
+    from tools.studio import casting
+
+    for split in SPLITS:
+        for role in casting.cast(3, split, 4):
+            clothes = casting.make_clothes(role)
+            worn = [clothes.upper, clothes.lower, clothes.inner, clothes.tie]
+            assert {casting.split_of_fabric(fabric.signature) for fabric in worn} == {split}
+            assert not colours.clash(clothes.upper.accent, clothes.lower.accent)
+            again = casting.make_clothes(role)
+            np.testing.assert_array_equal(again.upper.tile, clothes.upper.tile)

@@ -40,6 +40,9 @@ BRIGHTS = {
     "chocolate": "#56392a",
 }
 
+VIVID_SATURATION, VIVID_VALUE = 0.5, 0.35
+SAME_HUE = 0.08  # of a turn
+
 
 def parse(code: str) -> Array:
     return np.array([int(code[start : start + 2], 16) for start in (1, 3, 5)]) / 255
@@ -64,10 +67,21 @@ def draw(rng: np.random.Generator, neutral_share: float = 0.4) -> Array:
     )
 
 
+def clash(first: Array, second: Array) -> bool:
+    """Two saturated colours of different hues, which one person should not wear together."""
+    (hue, *one), (other_hue, *two) = (colorsys.rgb_to_hsv(*np.clip(colour, 0, 1)) for colour in (first, second))
+    apart = abs((hue - other_hue + 0.5) % 1 - 0.5)
+    return _vivid(*one) and _vivid(*two) and apart > SAME_HUE
+
+
+def _vivid(saturation: float, value: float) -> bool:
+    return saturation > VIVID_SATURATION and value > VIVID_VALUE
+
+
 def draw_against(rng: np.random.Generator, ground: Array, distance: float = 0.25) -> Array:
     """A colour that stands out from the ground."""
     for _ in range(50):
         colour = draw(rng, 0.55)
-        if abs(lightness(colour) - lightness(ground)) > distance:
+        if abs(lightness(colour) - lightness(ground)) > distance and not clash(colour, ground):
             return colour
     return parse(NEUTRALS["white" if lightness(ground) < 0.5 else "black"])

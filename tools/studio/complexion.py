@@ -21,7 +21,16 @@ LIGHT_SKIN_HAIR = (0.12, 0.20, 0.22, 0.10, 0.14, 0.08, 0.06, 0.08)
 BROWN_EYES = ((0.32, 0.19, 0.09), (0.20, 0.11, 0.05))
 OTHER_EYES = ((0.36, 0.48, 0.58), (0.34, 0.42, 0.26), (0.42, 0.33, 0.16), (0.45, 0.50, 0.52))
 SKIN_LIGHTNESS = {"caucasian": 0.74, "asian": 0.72, "african": 0.52}
-DARKEST_SKIN = 0.42  # below it a face has no relief left at this size
+LIGHTNESS_SPREAD = {"caucasian": 0.06, "asian": 0.06, "african": 0.085}
+DARKEST_SKIN = 0.36  # below it a face has no relief left at this size
+DARK_SKIN = 0.58  # below it the photographed relief is strengthened
+# style: how often, how strong, and how saturated the lips are
+MAKE_UP = {
+    "none": (0.2, 0.0, (0.3, 0.4)),
+    "nude": (0.3, 0.35, (0.3, 0.5)),
+    "day": (0.3, 0.65, (0.45, 0.65)),
+    "evening": (0.2, 1.0, (0.6, 0.8)),
+}
 BEARDS = ("full", "goatee", "moustache", "chin")
 
 
@@ -50,6 +59,7 @@ class Complexion:
     lip_amount: float
     blush: float
     eye_bags: float
+    gloss: float  # dark skin shows its relief by highlights
     freckles: float
     moles: list[tuple[float, float]]
     shadow: Array = field(default_factory=lambda: np.zeros(3))
@@ -62,7 +72,7 @@ class Complexion:
 
 def draw(rng: np.random.Generator, gender: str, race: str) -> Complexion:
     woman = gender == "WOMEN"
-    lightness = float(np.clip(SKIN_LIGHTNESS[race] + rng.normal(0, 0.06), DARKEST_SKIN, 0.86))
+    lightness = float(np.clip(SKIN_LIGHTNESS[race] + rng.normal(0, LIGHTNESS_SPREAD[race]), DARKEST_SKIN, 0.86))
     warmth = rng.normal(0, 0.03)
     dark = 1 - lightness
     tone = lightness * np.array([1, 0.775 + warmth - 0.05 * dark, 0.66 + 1.5 * warmth - 0.10 * dark])
@@ -70,7 +80,7 @@ def draw(rng: np.random.Generator, gender: str, race: str) -> Complexion:
     freckled = rng.random() < 0.18 and lightness > 0.6
     result = Complexion(
         tone=tone,
-        contrast=float(rng.uniform(0.7, 1.15)) * (1.15 if lightness < 0.58 else 1.0),
+        contrast=float(rng.uniform(0.7, 1.15)) * (1 + 2.2 * max(DARK_SKIN - lightness, 0)),
         hair=hair,
         brow_colour=np.clip(hair * rng.uniform(0.35, 0.8), 0, 1),
         eye=_eye_colour(rng, race),
@@ -79,6 +89,7 @@ def draw(rng: np.random.Generator, gender: str, race: str) -> Complexion:
         lip_amount=0.35,
         blush=float(rng.uniform(0, 0.6)),
         eye_bags=float(rng.uniform(0, 0.6)),
+        gloss=float(np.clip(2.5 * (DARK_SKIN - lightness), 0, 0.5)),
         freckles=float(rng.uniform(0.3, 0.9)) if freckled else 0.0,
         moles=[(rng.uniform(-0.05, 0.05), rng.uniform(-0.03, 0.07)) for _ in range(int(rng.integers(0, 3)))],
     )
@@ -91,21 +102,31 @@ def draw(rng: np.random.Generator, gender: str, race: str) -> Complexion:
 
 
 def _make_up(rng: np.random.Generator, result: Complexion) -> None:
-    result.lips = colours.from_hsv(rng.uniform(0.93, 1.04), rng.uniform(0.45, 0.75), rng.uniform(0.35, 0.72))
-    result.lip_amount = float(rng.uniform(0.15, 0.8))
-    result.shadow = colours.from_hsv(rng.random(), 0.3, rng.uniform(0.2, 0.5))
-    result.shadow_amount = float(max(0, rng.uniform(-0.4, 0.5)))
-    result.liner = float(max(0, rng.uniform(-0.3, 0.8)))
+    """From none to an evening's; dark skin takes darker lipstick, so that no lips glow."""
+    style = str(rng.choice(list(MAKE_UP), p=[share for share, _, _ in MAKE_UP.values()]))
+    _, strength, (low, high) = MAKE_UP[style]
+    light = min(1.0, 0.45 + 0.75 * float(result.tone.max()))
+    lips = colours.from_hsv(rng.uniform(0.93, 1.04), rng.uniform(low, high), rng.uniform(0.35, 0.72) * light)
+    if style in ("none", "nude"):
+        lips = 0.6 * result.lips + 0.4 * lips
+    result.lips = np.clip(lips, 0, 1)
+    result.lip_amount = float(rng.uniform(0.6, 1.0) * (0.25 + 0.6 * strength))
+    result.blush = float(rng.uniform(0.1, 0.4) + 0.4 * strength * rng.random())
+    earthy = rng.random() < 0.5
+    hue = rng.uniform(0.02, 0.1) if earthy else rng.random()
+    result.shadow = colours.from_hsv(hue, 0.3, rng.uniform(0.2, 0.5) * light)
+    result.shadow_amount = float(strength * rng.uniform(0.1, 0.6))
+    result.liner = float(strength * rng.uniform(0.3, 0.95))
 
 
 def _brow(rng: np.random.Generator, woman: bool) -> Brow:
     return Brow(
-        gap=rng.uniform(0.17, 0.30),
+        gap=rng.uniform(0.16, 0.30),
         length=rng.uniform(0.46, 0.60),
         height=rng.uniform(0.016, 0.023),
-        arch=rng.uniform(0, 0.0055),
+        arch=rng.uniform(0, 0.007 if woman else 0.0045),
         slant=rng.uniform(-0.003, 0.003),
-        thickness=rng.uniform(0.0024, 0.0042) if woman else rng.uniform(0.0036, 0.0062),
+        thickness=rng.uniform(0.0020, 0.0046) if woman else rng.uniform(0.0034, 0.0066),
         density=rng.uniform(0.65, 0.97),
     )
 

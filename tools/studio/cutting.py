@@ -9,21 +9,29 @@ from .garments import Garment, fabric_coordinates
 from .geometry import Array, compact, components, face_normals
 
 SMALL_PIECE = 100  # triangles: a button
-INNER_PIECE = -1
+INNER_PIECE, TIE_PIECE = -1, -2
+TIE_HALF_WIDTH = 0.0205  # metres: the tie is modelled as the middle of the shirt
 PRINT_SIDE = 0.24  # metres
 PRINT_RAISE = 0.02  # metres above the middle of the chest
 
 
 @dataclass
 class Piece:
-    part: str  # upper, lower, or inner: a shirt under a jacket
+    part: str  # upper, lower, inner (a shirt under a jacket) or tie
     numbers: Array  # the garment's numbers of the vertices
     vertices: Array
     triangles: Array
     coordinates: Array  # (F, 3, 2) metres of fabric
 
 
-def cut(garment: Garment, body: RestBody, model: BodyModel, over_top: bool, inner: tuple[int, ...]) -> list[Piece]:
+def cut(
+    garment: Garment,
+    body: RestBody,
+    model: BodyModel,
+    over_top: bool,
+    inner: tuple[int, ...] = (),
+    tie: tuple[int, ...] = (),
+) -> list[Piece]:
     """A connected piece whose middle lies below the hip joints is the lower garment."""
     vertices = garment.fit(body.vertices)
     hip = body.heads[model.bone_number["upperleg01.L"]][2] + 0.02
@@ -35,6 +43,8 @@ def cut(garment: Garment, body: RestBody, model: BodyModel, over_top: bool, inne
     if welded:  # shirt and trousers in one: their sewing-pattern islands part them
         pieces = islands
     pieces = np.where(np.isin(islands, inner), INNER_PIECE, pieces)
+    middle = np.abs(vertices[garment.triangles][..., 0].mean(1)) < TIE_HALF_WIDTH
+    pieces = np.where(np.isin(islands, tie) & middle, TIE_PIECE, pieces)
     result = []
     for piece in np.unique(pieces):
         chosen = pieces == piece
@@ -44,7 +54,7 @@ def cut(garment: Garment, body: RestBody, model: BodyModel, over_top: bool, inne
         lower = height.mean() < hip or reaches_down
         if chosen.sum() < SMALL_PIECE and not welded:
             lower = over_top  # the buttons of dungarees
-        part = "inner" if piece == INNER_PIECE else "lower" if lower else "upper"
+        part = {INNER_PIECE: "inner", TIE_PIECE: "tie"}.get(int(piece), "lower" if lower else "upper")
         result.append(Piece(part, numbers, vertices[numbers], triangles, coordinates[chosen]))
     return result
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from . import covered, cutting, hairdos, painting
-from .body import BodyModel, RestBody, read_face_unit
+from .body import BodyModel, RestBody
+from .expressions import FaceUnits
 from .garments import Garment, load_garment
 from .geometry import Array, compact, skin, split_quads, vertex_normals
 from .labels import LABEL
@@ -17,7 +18,7 @@ from .skin_map import SkinMap
 from .wardrobe import OUTFITS
 
 BODY_LABEL = -1  # bare skin: its parsing class depends on the bone
-SMILE_UNITS = {"mouthSmile": 1.0, "cheekSquint": 0.5}
+SMILE = {"mouthSmile": 1.0, "cheekSquint": 0.5}
 HEM_DEPTH = 0.006  # hidden skin that is still drawn near a hem goes in by this much
 TOP_GAP = 0.002  # the upper garment stands off the lower one
 BIB_GAP = 0.005  # dungarees stand off the shirt under them
@@ -38,6 +39,8 @@ class Part:
     print_uv: Array | None = None
     vertices: Array = field(default_factory=lambda: np.zeros((0, 3)))
     source: Array = field(default_factory=lambda: np.zeros(0, int))  # the body's numbers of its vertices
+    # body vertices (V, n) and their shares, by which the part follows the face's movements
+    face: tuple[Array, Array] | None = None
 
 
 @dataclass
@@ -54,6 +57,7 @@ class Dressed:
 class Posed:
     dressed: Dressed
     parts: list[Part]
+    body: Array  # (V, 3) at rest, with the expression
     bones: Array  # (J, 4, 4)
     placement: Array  # (4, 4): turned and set on the floor
 
@@ -64,7 +68,7 @@ class Dresser:
         self._model = model
         self._garments: dict[str, Garment] = {}
         self._skin_map = SkinMap(assets / "textures", model)
-        self._smile = {unit + side: read_face_unit(unit + side) for unit in SMILE_UNITS for side in ("Left", "Right")}
+        self.face_units = FaceUnits(model)
 
     def garment(self, kind: str, name: str) -> Garment:
         key = f"{kind}/{name}"
@@ -74,10 +78,7 @@ class Dresser:
 
     def dress(self, person: Person) -> Dressed:
         body = self._model.rest(person.phenotype, person.face)
-        for unit, share in SMILE_UNITS.items():
-            for side in ("Left", "Right"):
-                numbers, offsets = self._smile[unit + side]
-                body.vertices[numbers] += offsets * person.smile * share
+        body.vertices += self.face_units.offsets({unit: person.smile * share for unit, share in SMILE.items()})
         outfit = self._outfit(person, body)
         hem = min(part.rest[:, 2].min() for part in outfit if part.label == LABEL["lower"])
         parts = [
@@ -95,10 +96,10 @@ class Dresser:
         garment = self.garment("clothes", clothes.outfit)
         outfit = OUTFITS[clothes.outfit]
         over_top = outfit.over_top
-        fabrics = {"upper": clothes.upper, "lower": clothes.lower, "inner": clothes.inner}
+        fabrics = {"upper": clothes.upper, "lower": clothes.lower, "inner": clothes.inner, "tie": clothes.tie}
         weights = garment.weights(self._model.weights)
         parts = []
-        for piece in cutting.cut(garment, body, self._model, over_top, outfit.inner):
+        for piece in cutting.cut(garment, body, self._model, over_top, outfit.inner, outfit.tie):
             vertices = piece.vertices
             if piece.part == ("lower" if over_top else "upper"):
                 gap = BIB_GAP if over_top else TOP_GAP
@@ -190,7 +191,12 @@ class Dresser:
                 triangles=split_quads(model.quads[kept]),
                 uv=model.uv[split_quads(model.uv_quads[kept])],
                 label=BODY_LABEL,
-                material={"kind": "skin", "image": painting.paint(self._skin_map, person.complexion, rng)},
+                material={
+                    "kind": "skin",
+                    "image": painting.paint(self._skin_map, person.complexion, rng),
+                    "gloss": person.complexion.gloss,
+                },
+                face=(np.arange(len(vertices))[:, None], np.ones((len(vertices), 1))),
             )
         ]
 
@@ -211,38 +217,48 @@ class Dresser:
         if person.gender == "WOMEN":
             garment = self.garment("eyelashes", "eyelashes01")
             vertices, weights = garment.fit(body.vertices), garment.weights(model.weights)
-            parts.append(
-                Part("lashes", vertices, weights, garment.triangles, garment.uv, LABEL["face"], {"kind": "lashes"})
-            )
+            lashes = Part("lashes", vertices, weights, garment.triangles, garment.uv, LABEL["face"], {"kind": "lashes"})
+            lashes.face = (garment.anchors, garment.shares)
+            parts.append(lashes)
         return parts
 
 
-def pose(dressed: Dressed, model: BodyModel, rotations: Mapping[str, Array], yaw: Array) -> Posed:
-    """Pose the person, turn it and set it on the floor by its lowest vertex."""
+def pose(
+    dressed: Dressed, model: BodyModel, rotations: Mapping[str, Array], yaw: Array, expression: Array | None = None
+) -> Posed:
+    """Pose the person, turn it and set it on the floor by its lowest vertex.
+
+    An expression is an offset for every vertex of the body.
+    """
     bones = model.bone_matrices(dressed.body.heads, rotations)
     parts = [Part(**vars(part)) for part in dressed.parts]
+    offsets = np.zeros_like(dressed.body.vertices) if expression is None else expression
     for part in parts:
-        part.vertices = skin(part.rest, part.weights, bones) @ yaw.T
+        rest = part.rest
+        if part.face is not None:
+            anchors, shares = part.face
+            rest = rest + (offsets[anchors] * shares[..., None]).sum(1)
+        part.vertices = skin(rest, part.weights, bones) @ yaw.T
     floor = min(part.vertices[:, 2].min() for part in parts)
     for part in parts:
         part.vertices[:, 2] -= floor
     placement = np.eye(4)
     placement[:3, :3] = yaw
     placement[2, 3] = -floor
-    return Posed(dressed, parts, bones, placement)
+    return Posed(dressed, parts, dressed.body.vertices + offsets, bones, placement)
 
 
 def _used_only(part: Part) -> Part:
     used, triangles = compact(part.triangles)
     part.rest, part.weights, part.triangles, part.source = part.rest[used], part.weights[used], triangles, used
+    if part.face is not None:
+        part.face = (part.face[0][used], part.face[1][used])
     return part
 
 
 def _hand_guard(model: BodyModel, body: RestBody, parts: list[Part]) -> HandGuard:
     cloth = [part for part in parts if part.material["kind"] == "cloth"]
     starts = np.cumsum([len(body.vertices), *(len(part.rest) for part in cloth)])
-    hand_bones = [number for name, number in model.bone_number.items() if name.startswith(("finger", "metacarpal"))]
-    skin_numbers = np.unique(model.quads)
     return HandGuard(
         model,
         np.concatenate([body.vertices, *(part.rest for part in cloth)]),
@@ -250,5 +266,4 @@ def _hand_guard(model: BodyModel, body: RestBody, parts: list[Part]) -> HandGuar
         np.concatenate(
             [model.triangles, *(part.triangles + start for part, start in zip(cloth, starts, strict=False))]
         ),
-        skin_numbers[np.isin(model.dominant_bone[skin_numbers], hand_bones)],
     )

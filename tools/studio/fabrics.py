@@ -24,6 +24,13 @@ class Fabric:
         return self.tile.mean((0, 1))
 
     @property
+    def accent(self) -> Array:
+        """The mean of its most colourful twentieth."""
+        pixels = self.tile[::8, ::8].reshape(-1, 3)
+        chroma = np.ptp(pixels, axis=1)
+        return pixels[chroma >= np.percentile(chroma, 95)].mean(0)
+
+    @property
     def signature(self) -> str:
         """Kind and rough colour: two fabrics with one signature could be taken for the same cloth."""
         low, high = (np.percentile(self.tile, q, axis=(0, 1)) for q in (10, 90))
@@ -111,6 +118,35 @@ def argyle(rng: np.random.Generator, ground: Array, figure: Array) -> tuple[Arra
     return blend(image, colours.draw_against(rng, ground), 0.8 * soften(line)), 0.27
 
 
+def herringbone(rng: np.random.Generator, ground: Array, figure: Array) -> tuple[Array, float]:
+    rows, columns = grid(8)
+    slope = np.where(columns % 2 < 1, 1, -1)
+    mask = (3 * rows + slope * 3 * columns) % 1 < 0.5
+    return blend(ground, 0.55 * ground + 0.45 * figure, soften(mask)), 0.2
+
+
+def corduroy(rng: np.random.Generator, ground: Array, figure: Array) -> tuple[Array, float]:
+    phase = grid(32)[1] % 1
+    cord = np.sqrt(np.clip(1 - (2 * phase - 1) ** 2, 0, 1))
+    shade = 0.68 + 0.34 * cord + 0.05 * noise(rng, (14, 1))
+    return ground * shade[..., None], 0.2
+
+
+def ombre(rng: np.random.Generator, ground: Array, figure: Array) -> tuple[Array, float]:
+    """A dip-dyed gradient; it goes there and back, so that the tile repeats."""
+    rows = grid(1)[0]
+    there = 0.5 - 0.5 * np.cos(2 * np.pi * (rows + rng.random()))
+    return blend(ground, 0.25 * ground + 0.75 * figure, np.clip(there + 0.02 * noise(rng, 3), 0, 1)), 1.1
+
+
+def brushed(rng: np.random.Generator, ground: Array, figure: Array) -> tuple[Array, float]:
+    """Abstract strokes in two colours."""
+    image = np.ones((TILE, TILE, 3)) * ground
+    for colour in (figure, 0.5 * ground + 0.5 * figure):
+        image = blend(image, colour, soften(noise(rng, (7, 26)) > rng.uniform(0.8, 1.2)))
+    return image, 0.36
+
+
 def floral(rng: np.random.Generator, ground: Array, figure: Array) -> tuple[Array, float]:
     image = Image.fromarray(_bytes(np.ones((TILE, TILE, 3)) * ground))
     brush = ImageDraw.Draw(image)
@@ -185,7 +221,10 @@ def _bytes(colour: Array) -> Array:
 Weaver = Callable[[np.random.Generator, Array, Array], tuple[Array, float]]
 WEAVERS: dict[str, Weaver] = {
     weaver.__name__: weaver
-    for weaver in (plain, marl, knit, stripes, pinstripes, checks, dots, zigzag, argyle, floral, denim, camouflage)
+    for weaver in (
+        *(plain, marl, knit, stripes, pinstripes, checks, dots, zigzag, argyle, floral, denim, camouflage),
+        *(herringbone, corduroy, ombre, brushed),
+    )
 }
 
 

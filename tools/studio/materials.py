@@ -74,8 +74,8 @@ def make(material: dict) -> bpy.types.Material:
 def _skin(shader: Shader, material: dict) -> None:
     shader.set(
         Base_Color=shader.image(material["image"]).outputs[0],
-        Roughness=0.48,
-        Specular_IOR_Level=0.35,
+        Roughness=0.48 - 0.12 * material["gloss"],
+        Specular_IOR_Level=0.35 + 0.5 * material["gloss"],
         Subsurface_Weight=0.22,
         Subsurface_Radius=(1.0, 0.35, 0.2),
         Subsurface_Scale=0.006,

@@ -43,7 +43,7 @@ def draw(model: BodyModel, seed: int, gender: str, race: str, hair: str, clothes
         face=_face(rng, model),
         complexion=colouring,
         hair=hair,
-        smile=float(max(0, rng.normal(0.25, 0.3))),
+        smile=float(max(0, rng.normal(0.12, 0.2))),
         clothes=clothes,
     )
 

@@ -1,30 +1,35 @@
-"""From a pose of the table to a rotation for every bone, with a little jitter, and hands kept off the hips."""
+"""From a pose of the table to a rotation for every bone, with a little jitter, and hands kept out of the body."""
 
 from collections.abc import Mapping
 
 import numpy as np
 from scipy.spatial import cKDTree
 
+from .arms import OTHER, SIGN, solve_arm
 from .body import BodyModel, RestBody
-from .geometry import Array, rotation_about, rotation_between, rotation_euler, skin, unit, vertex_normals
-from .poses import Arm, Pose
+from .geometry import Array, rotation_euler, skin, vertex_normals
+from .hands import fingers, hand_frame
+from .poses import Pose, Reach
 
-FINGER_CURL = {2: 14.0, 3: 18.0, 4: 21.0, 5: 24.0}  # degrees at the first joint: index .. little finger
-JOINT_SHARE = {1: 1.0, 2: 1.25, 3: 0.8}
-THUMB_CURL = {2: 10.0, 3: 14.0}
-SIGN = {"L": 1, "R": -1}
-OPENING_STEP = 0.07
-OPENING_STEPS = 5
-CLEARANCE = 0.004  # metres that a hand keeps from what is worn beside it
-TRUNK = ("root", "pelvis", "spine", "upperleg", "breast")
+OPENING_STEP = {"swing": 0.07, "reach": 0.009}  # radians that an arm swings out, metres that a hand is drawn away
+OPENING_STEPS = {"swing": 5, "reach": 12}
+CLEARANCE = 0.003  # metres that a hand keeps from what is worn beside it
+FOREARM_GIVE = 0.012  # metres that a forearm may press into cloth and flesh
+NEAR = 0.08  # metres beyond which a hand is not in the body
+TRUNK = ("root", "pelvis", "spine", "upperleg", "breast", "neck", "head", "clavicle", "shoulder", "jaw")
+HAND = ("finger", "metacarpal", "wrist")
+FOREARM = ("lowerarm",)
+ARM = (*FOREARM, "upperarm02")
+GAZE = 5.0  # degrees, standard deviation from side to side; half of it up and down
 
 
 def solve(pose: Pose, model: BodyModel, body: RestBody, rng: np.random.Generator, opening: Mapping[str, float]) -> dict:
-    """Bone name -> rotation. `opening` pushes an upper arm outwards (side -> amount)."""
+    """Bone name -> rotation. `opening` takes a hand away from the body (side -> amount)."""
     rotations: dict[str, Array] = {}
     for side, arm, leg in (("L", pose.left, pose.stance.left), ("R", pose.right, pose.stance.right)):
-        rotations |= _arm(arm, side, model, body, rng, opening.get(side, 0.0))
-        rotations |= _fingers(side, model, body)
+        frame = hand_frame(side, model, body)
+        rotations |= solve_arm(arm, side, model, body, frame, rng, opening.get(side, 0.0))
+        rotations |= fingers(arm.grip, side, frame, rng)
         for bone, degrees in (("upperleg01", leg.thigh), ("lowerleg01", leg.shin), ("foot", leg.foot)):
             rotations[f"{bone}.{side}"] = rotation_euler(np.array(degrees) + rng.normal(0, 0.8, 3))
     root = np.array(pose.stance.root)
@@ -37,105 +42,74 @@ def solve(pose: Pose, model: BodyModel, body: RestBody, rng: np.random.Generator
     return rotations
 
 
-def _arm(arm: Arm, side: str, model: BodyModel, body: RestBody, rng: np.random.Generator, opening: float) -> dict:
-    """Turn each bone to its direction, and twist the upper arm so that the elbow bends about its hinge."""
-    sign = SIGN[side]
-    mirror = np.array([sign, 1, 1])
-    upper = unit(unit(arm.upper) * mirror + rng.normal(0, 0.03, 3))
-    fore = unit(unit(arm.fore) * mirror + rng.normal(0, 0.03, 3))
-    # opening swings the whole arm about the forward axis, so that the elbow keeps its bend
-    swing = rotation_about(np.array([0.0, -1.0, 0.0]), sign * np.degrees(opening))
-    upper, fore = swing @ upper, swing @ fore
-    shoulder, elbow, wrist, knuckle = (
-        body.heads[model.bone_number[f"{bone}.{side}"]] for bone in ("upperarm01", "lowerarm01", "wrist", "finger3-1")
-    )
-    rest_upper, rest_fore, rest_hand = unit(elbow - shoulder), unit(wrist - elbow), unit(knuckle - wrist)
-
-    turn = rotation_between(rest_upper, upper)
-    twist = _elbow_twist(turn @ unit(np.cross(rest_upper, (0, -1, 0))), upper, fore)
-    first, second = turn @ rotation_about(rest_upper, 0.6 * twist), rotation_about(rest_upper, 0.4 * twist)
-    chain = first @ second
-    bend = rotation_between(rest_fore, chain.T @ fore)
-    pronation = -sign * arm.pronation
-    roll = rotation_about(rest_fore, 0.6 * pronation)
-    hand = rotation_about(rest_fore, 0.4 * pronation)
-    if arm.hand is not None:
-        hand = rotation_between(rest_hand, (chain @ bend @ roll).T @ (swing @ (np.array(arm.hand) * mirror))) @ hand
-    hanging = upper[2] < -0.8
-    return {
-        f"upperarm01.{side}": first,
-        f"upperarm02.{side}": second,
-        f"lowerarm01.{side}": bend,
-        f"lowerarm02.{side}": roll,
-        f"wrist.{side}": hand,
-        f"clavicle.{side}": rotation_euler((0, sign * (4 if hanging else 0), 0)),
-    }
-
-
-def _elbow_twist(hinge: Array, upper: Array, fore: Array) -> float:
-    """Degrees about the upper arm that bring the hinge square to the bend; a nearly straight arm has no hinge."""
-    bend = np.degrees(np.arccos(np.clip(upper @ fore, -1, 1)))
-    if bend < 12:
-        return 0.0
-    wanted = unit(np.cross(upper, fore))
-    twist = np.degrees(np.arctan2(np.cross(hinge, wanted) @ upper, hinge @ wanted))
-    return float(np.clip(twist, -95, 95) * np.clip((bend - 12) / 30, 0, 1))
-
-
-def _fingers(side: str, model: BodyModel, body: RestBody) -> dict[str, Array]:
-    """A relaxed hand."""
-    wrist, index, middle, little = (
-        body.heads[model.bone_number[f"{bone}.{side}"]] for bone in ("wrist", "finger2-1", "finger3-1", "finger5-1")
-    )
-    along = unit(middle - wrist)
-    palm = unit(np.cross(along, little - index))
-    palm = palm if palm[2] < 0 else -palm
-    axis = np.cross(along, palm)
-    rotations = {
-        f"finger{finger}-{joint}.{side}": rotation_about(axis, degrees * share)
-        for finger, degrees in FINGER_CURL.items()
-        for joint, share in JOINT_SHARE.items()
-    }
-    return rotations | {f"finger1-{joint}.{side}": rotation_about(axis, curl) for joint, curl in THUMB_CURL.items()}
+def gaze(rng: np.random.Generator) -> dict[str, Array]:
+    """Both eyes turned alike, a few degrees."""
+    turn = rotation_euler(np.clip(rng.normal(0, 1, 3), -2, 2) * [GAZE / 2, 0, GAZE])
+    return {"eye.L": turn, "eye.R": turn}
 
 
 class HandGuard:
-    """Opens an arm, step by step, until its hand is out of the body and out of what is worn there."""
+    """Takes a hand away, step by step, until it is out of the body and out of what is worn there."""
 
-    def __init__(self, model: BodyModel, vertices: Array, weights: Array, triangles: Array, hands: Array) -> None:
-        """The surface is body and clothes together, at rest; `hands` are numbers of the body's hand vertices."""
+    def __init__(self, model: BodyModel, vertices: Array, weights: Array, triangles: Array) -> None:
+        """The surface is body and clothes together, at rest."""
         self._model = model
-        self._vertices, self._weights, self._triangles = vertices, weights, triangles
-        trunk_bones = [number for number, name in enumerate(model.bones) if name.startswith(TRUNK)]
-        used = np.unique(triangles)
-        self._trunk = used[np.isin(weights[used].argmax(1), trunk_bones)]
-        self._hands = {
-            side: hands[[model.bones[bone].endswith(f".{side}") for bone in model.dominant_bone[hands]]]
-            for side in SIGN
-        }
+        used, numbers = np.unique(triangles, return_inverse=True)
+        self._vertices, self._weights = vertices[used], weights[used]
+        self._triangles = numbers.reshape(-1, 3)
+        dominant = self._weights.argmax(1)
 
-    def sunk(self, matrices: Array) -> dict[str, float]:
-        """Per side how deep (metres) the hand lies in the trunk: the 95th percentile over its vertices."""
+        def led_by(names: tuple[str, ...], side: str = "") -> Array:
+            bones = [n for n, bone in enumerate(model.bones) if bone.startswith(names) and bone.endswith(side)]
+            return np.flatnonzero(np.isin(dominant, bones))
+
+        self._trunk = led_by(TRUNK)
+        self._hands = {side: led_by(HAND, f".{side}") for side in SIGN}
+        self._forearms = {side: led_by(FOREARM, f".{side}") for side in SIGN}
+        self._arms = {side: led_by(ARM, f".{side}") for side in SIGN}
+
+    def sunk(self, matrices: Array, pose: Pose | None = None) -> dict[str, float]:
+        """Per side how deep (metres) the hand, and a reaching forearm, lie in the trunk or the other arm."""
         posed = skin(self._vertices, self._weights, matrices)
         normals = vertex_normals(posed, self._triangles)
-        tree = cKDTree(posed[self._trunk])
+        trunk = cKDTree(posed[self._trunk])
         result = {}
         for side, hand in self._hands.items():
-            nearest = self._trunk[tree.query(posed[hand])[1]]
-            height = ((posed[hand] - posed[nearest]) * normals[nearest]).sum(1)
-            near = np.linalg.norm(posed[hand] - posed[nearest], axis=1) < 0.08
-            result[side] = float(np.percentile(np.where(near, -height, -1.0), 95))
+            arm = None if pose is None else pose.left if side == "L" else pose.right
+            reaching = isinstance(arm, Reach)
+            result[side] = _depth(posed, normals, hand, self._trunk, trunk)
+            if reaching:
+                fore = _depth(posed, normals, self._forearms[side], self._trunk, trunk)
+                result[side] = max(result[side], fore - FOREARM_GIVE)
+            if reaching and arm.over:
+                other = np.concatenate([self._hands[OTHER[side]], self._arms[OTHER[side]]])
+                both = np.concatenate([hand, self._arms[side]])
+                result[side] = max(result[side], _depth(posed, normals, both, other, cKDTree(posed[other])))
         return result
 
     def pose(self, pose: Pose, body: RestBody, seed: tuple[int, ...]) -> tuple[dict, bool]:
         """Rotations, and whether the hands came free."""
-        opening = dict.fromkeys(SIGN, 0.0)
-        for _ in range(OPENING_STEPS + 1):
+        manner = {
+            side: "reach" if isinstance(arm, Reach) else "swing" for side, arm in (("L", pose.left), ("R", pose.right))
+        }
+        steps = dict.fromkeys(SIGN, 0)
+        while True:
+            opening = {side: steps[side] * OPENING_STEP[manner[side]] for side in SIGN}
             rotations = solve(pose, self._model, body, np.random.default_rng(seed), opening)
-            sunk = self.sunk(self._model.bone_matrices(body.heads, rotations))
+            sunk = self.sunk(self._model.bone_matrices(body.heads, rotations), pose)
             stuck = [side for side, depth in sunk.items() if depth > -CLEARANCE]
             if not stuck:
                 return rotations, True
+            if any(steps[side] == OPENING_STEPS[manner[side]] for side in stuck):
+                return rotations, False
             for side in stuck:
-                opening[side] += OPENING_STEP
-        return rotations, False
+                steps[side] += 1
+
+
+def _depth(posed: Array, normals: Array, points: Array, surface: Array, tree: cKDTree) -> float:
+    """The 95th percentile, over some vertices, of how deep they lie under a surface."""
+    nearest = surface[tree.query(posed[points])[1]]
+    offset = posed[points] - posed[nearest]
+    height = (offset * normals[nearest]).sum(1)
+    near = np.linalg.norm(offset, axis=1) < NEAR
+    return float(np.percentile(np.where(near, -height, -1.0), 95))

@@ -11,12 +11,14 @@ from pathlib import Path
 
 import numpy as np
 
-from . import casting, dressing, poses
+from . import casting, catalogue, dressing, expressions
 from .body import BodyModel, read_bvh_pose
 from .casting import Role
 from .dressing import Dressed, Dresser
 from .framing import VIEWS, draw_yaw, frame
 from .photographer import Photographer
+from .poses import mirrored
+from .posing import gaze
 from .truth import Surveyor
 from .wardrobe import OUTFITS
 
@@ -80,7 +82,9 @@ class Session:
         self._dresser = Dresser(assets, self._model)
         self._photographer = Photographer()
         self._surveyor = Surveyor(self._model)
-        self._bvh = {name: read_bvh_pose(assets / "makehuman" / "poses" / f"{name}.bvh") for name in poses.BVH_POSES}
+        self._bvh = {
+            name: read_bvh_pose(assets / "makehuman" / "poses" / f"{name}.bvh") for name in catalogue.BVH_POSES
+        }
 
     def dress(self, role: Role) -> Dressed:
         return self._dresser.dress(casting.make_person(role, self._model))
@@ -88,30 +92,35 @@ class Session:
     def shoot(self, shot: Shot, dressed: Dressed) -> None:
         rng = np.random.default_rng([shot.role.seed, 5, VIEWS.index(shot.view)])
         pose_name, rotations = self._choose_pose(shot, dressed)
-        posed = dressing.pose(dressed, self._model, rotations, draw_yaw(shot.view, rng))
+        expression, strengths = expressions.draw(np.random.default_rng([shot.role.seed, 10, VIEWS.index(shot.view)]))
+        offsets = self._dresser.face_units.offsets(strengths)
+        posed = dressing.pose(dressed, self._model, rotations, draw_yaw(shot.view, rng), offsets)
         camera = frame(posed, shot.view, rng)
         truth = self._surveyor.survey(posed, camera)
         image = self._photographer.shoot(posed.parts, camera, _paper(shot.role))
         shot.folder.mkdir(parents=True, exist_ok=True)
         _replace(shot.image, lambda path: image.save(path, quality=JPEG_QUALITY))
         _replace(shot.truth, truth.save)
-        notes = _notes(shot, dressed, pose_name)
+        notes = _notes(shot, dressed, pose_name) | {"expression": expression}
         _replace(shot.notes, lambda path: path.write_text(json.dumps(notes)))
 
     def _choose_pose(self, shot: Shot, dressed: Dressed) -> tuple[str, dict]:
         """One of the poses that suit the view; one that sinks a hand into the body is passed over."""
-        names = poses.poses_for(shot.view, OUTFITS[shot.role.outfit].narrow_steps)
-        order = np.random.default_rng([shot.role.seed, 6, VIEWS.index(shot.view)]).permutation(names)
-        for number, name in enumerate(str(name) for name in order):
+        names = catalogue.poses_for(shot.view, OUTFITS[shot.role.outfit].narrow_steps)
+        rng = np.random.default_rng([shot.role.seed, 6, VIEWS.index(shot.view)])
+        for number, name in enumerate(str(name) for name in rng.permutation(names)):
             if name in self._bvh:
                 rotations = self._bvh[name]
                 matrices = self._model.bone_matrices(dressed.body.heads, rotations)
                 free = max(dressed.guard.sunk(matrices).values()) < 0
             else:
+                pose = catalogue.POSES[name]
+                if rng.random() < 0.5:
+                    name, pose = f"{name}_mirrored", mirrored(pose)
                 seed = (shot.role.seed, 8, VIEWS.index(shot.view), number)
-                rotations, free = dressed.guard.pose(poses.POSES[name], dressed.body, seed)
+                rotations, free = dressed.guard.pose(pose, dressed.body, seed)
             if free:
-                return name, rotations
+                return name, rotations | gaze(rng)
         raise RuntimeError(f"{shot.role.identifier}: every pose sinks a hand into the body")
 
 

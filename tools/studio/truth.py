@@ -63,7 +63,7 @@ class Surveyor:
     def survey(self, posed: Posed, camera: Camera) -> Truth:
         depth, labels = self._render(posed.parts, camera)
         body, model = posed.dressed.body, self._model
-        vertices = transform(skin(body.vertices, model.weights, posed.bones), posed.placement)
+        vertices = transform(skin(posed.body, model.weights, posed.bones), posed.placement)
         heads = transform(_move(posed.bones, body.heads), posed.placement)
         tails = transform(_move(posed.bones, body.tails), posed.placement)
 

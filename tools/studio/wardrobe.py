@@ -1,5 +1,6 @@
 """What there is to wear: outfits, shoes, and which fabrics suit them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,12 +19,41 @@ UPPER_FABRICS = {
     "knit": 1.2,
     "zigzag": 0.8,
     "argyle": 0.6,
+    "ombre": 0.8,
+    "brushed": 0.8,
     "camouflage": 0.3,
 }
-SHIRT_FABRICS = {"plain": 2, "checks": 3, "stripes": 1, "pinstripes": 2.5, "floral": 1.5, "dots": 1, "denim": 1}
-JACKET_FABRICS = {"plain": 3, "denim": 2, "checks": 1.5, "camouflage": 0.7, "knit": 1}
-LOWER_FABRICS = {"plain": 3, "denim": 5, "marl": 1.5, "pinstripes": 0.5, "checks": 0.4, "camouflage": 0.4}
-QUIET = ("plain", "denim", "marl")  # what goes under a patterned top
+SHIRT_FABRICS = {
+    "plain": 2,
+    "checks": 3,
+    "stripes": 1,
+    "pinstripes": 2.5,
+    "floral": 1.5,
+    "dots": 1,
+    "denim": 1,
+    "brushed": 0.8,
+}
+JACKET_FABRICS = {
+    "plain": 3,
+    "denim": 2,
+    "checks": 1.5,
+    "camouflage": 0.7,
+    "knit": 1,
+    "corduroy": 1.5,
+    "herringbone": 1.5,
+}
+LOWER_FABRICS = {
+    "plain": 3,
+    "denim": 4,
+    "marl": 1.2,
+    "corduroy": 1.5,
+    "herringbone": 0.6,
+    "pinstripes": 0.6,
+    "checks": 0.5,
+    "camouflage": 0.4,
+}
+QUIET = ("plain", "denim", "marl", "corduroy")  # what goes under a patterned top
+TIE_FABRICS = {"plain": 2.0, "stripes": 1.0, "dots": 1.0, "pinstripes": 1.0}
 PRINT_GROUNDS = ("plain", "marl", "knit")
 
 
@@ -40,6 +70,7 @@ class Outfit:
     narrow_steps: bool = False  # a skirt is skinned to the legs and stretches in a stride
     suit: bool = False  # jacket and trousers of one sober cloth
     inner: tuple[int, ...] = ()  # sewing-pattern islands of the shirt under a jacket
+    tie: tuple[int, ...] = ()  # and those of them that a tie is a part of
 
 
 OUTFITS = {
@@ -53,9 +84,14 @@ OUTFITS = {
     "male_casualsuit04": Outfit(women="Tees_Tanks", men="Tees_Tanks", closed_front=True),
     "male_casualsuit05": Outfit(men="Jackets_Vests", upper=tuple(JACKET_FABRICS), inner=(15, 16, 17, 18)),
     "male_casualsuit06": Outfit(women="Tees_Tanks", men="Tees_Tanks", closed_front=True),
-    "male_elegantsuit01": Outfit(men="Suiting", upper=("plain", "marl", "pinstripes"), suit=True, inner=(3, 6)),
+    "male_elegantsuit01": Outfit(
+        men="Suiting", upper=("plain", "marl", "pinstripes", "herringbone"), suit=True, inner=(3, 6), tie=(3,)
+    ),
     "male_worksuit01": Outfit(men="Tees_Tanks", lower=("denim", "plain"), over_top=True),
 }
+TOLD_APART = 0.25  # of two fabrics' mean colours
+SHIRT_LIGHTNESS = 0.6  # a shirt under a suit is light
+TRIES = 400
 SHOES = tuple(f"shoes{number:02d}" for number in range(1, 7))
 LEATHERS = ("#17171a", "#e9e7e2", "#3f281b", "#76593c", "#232a3c", "#5d2027")
 SOCKS = ("#efeeea", "#1d1d20", "#7d7e82")
@@ -67,6 +103,7 @@ class Clothes:
     upper: Fabric
     lower: Fabric
     inner: Fabric
+    tie: Fabric
     print: Array | None
     shoes: str
     leather: Array
@@ -82,34 +119,57 @@ def outfits_for(gender: str) -> list[str]:
     return [name for name, outfit in OUTFITS.items() if (outfit.women if gender == "WOMEN" else outfit.men)]
 
 
-def dress(rng: np.random.Generator, outfit: str, shoes: str) -> Clothes:
-    """Fabrics for an outfit: one garment may be loud, the other then is quiet."""
+def dress(rng: np.random.Generator, outfit: str, shoes: str, allowed: Callable[[Fabric], bool]) -> Clothes:
+    """Fabrics for an outfit, all of them allowed ones: one garment may be loud, the other then is quiet."""
     cut = OUTFITS[outfit]
-    upper = fabrics.weave(_kind(rng, cut.upper, UPPER_FABRICS), rng, 1.0 if cut.suit else 0.35)
+    upper = _weave(rng, _shares(cut.upper, UPPER_FABRICS), 1.0 if cut.suit else 0.35, allowed, [])
     quiet = tuple(kind for kind in cut.lower if kind in QUIET)
-    lower = upper if cut.suit else _contrasting(rng, upper, cut.lower if upper.kind in QUIET else quiet)
+    lower_kinds = cut.lower if upper.kind in QUIET else quiet
+    lower = upper if cut.suit else _weave(rng, _shares(lower_kinds, LOWER_FABRICS), 0.75, allowed, [upper])
+    inner = _weave(rng, {"plain": 1.0}, 0.9, allowed, [upper, lower], SHIRT_LIGHTNESS if cut.suit else 0.0)
     printable = cut.closed_front and upper.kind in PRINT_GROUNDS
+    accents = [fabric.accent for fabric in (upper, lower)]
+    leathers = [colours.parse(code) for code in LEATHERS]
+    leathers = [leather for leather in leathers if not any(colours.clash(leather, accent) for accent in accents)]
     return Clothes(
         outfit=outfit,
         upper=upper,
         lower=lower,
-        inner=_contrasting(rng, upper, ("plain",)),
+        inner=inner,
+        tie=_weave(rng, TIE_FABRICS, 0.15, allowed, [inner, upper]) if cut.tie else inner,
         print=prints.draw(rng, upper.mean) if printable and rng.random() < 0.65 else None,
         shoes=shoes,
-        leather=colours.parse(str(rng.choice(LEATHERS))),
+        leather=leathers[int(rng.integers(len(leathers)))],
         socks=colours.parse(str(rng.choice(SOCKS))),
     )
 
 
-def _contrasting(rng: np.random.Generator, upper: Fabric, kinds: tuple[str, ...]) -> Fabric:
-    """A second fabric, different enough from the top to be told from it."""
-    for _ in range(20):
-        fabric = fabrics.weave(_kind(rng, kinds, LOWER_FABRICS), rng, 0.75)
-        if np.linalg.norm(fabric.mean - upper.mean) > 0.25:
-            break
-    return fabric
+def _weave(
+    rng: np.random.Generator,
+    kinds: dict[str, float],
+    neutral_share: float,
+    allowed: Callable[[Fabric], bool],
+    beside: list[Fabric],
+    lightest: float = 0.0,
+) -> Fabric:
+    """An allowed fabric, told apart from what it is worn beside and in no loud contrast of hue to it.
+
+    If luck does not bring one, being told apart is given up first.
+    """
+    for attempt in range(TRIES):
+        fabric = fabrics.weave(_draw_kind(rng, kinds), rng, neutral_share)
+        if not allowed(fabric) or any(colours.clash(fabric.accent, other.accent) for other in beside):
+            continue
+        distance = min((float(np.linalg.norm(fabric.mean - other.mean)) for other in beside), default=1.0)
+        if attempt > TRIES // 2 or (distance > TOLD_APART and colours.lightness(fabric.mean) > lightest):
+            return fabric
+    raise RuntimeError(f"no fabric of {list(kinds)} found")
 
 
-def _kind(rng: np.random.Generator, allowed: tuple[str, ...], weights: dict[str, float]) -> str:
-    share = np.array([weights.get(kind, 1.0) for kind in allowed], float)
-    return str(rng.choice(list(allowed), p=share / share.sum()))
+def _shares(kinds: tuple[str, ...], table: dict[str, float]) -> dict[str, float]:
+    return {kind: table.get(kind, 1.0) for kind in kinds}
+
+
+def _draw_kind(rng: np.random.Generator, shares: dict[str, float]) -> str:
+    share = np.array(list(shares.values()))
+    return str(rng.choice(list(shares), p=share / share.sum()))
