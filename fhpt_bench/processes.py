@@ -1,4 +1,4 @@
-"""One process or many: the same run, its batches dealt out over the ranks of `torchrun` or `accelerate launch`."""
+"""One process or many: the same run, its batches dealt out over the ranks of `torchrun`."""
 
 from __future__ import annotations
 

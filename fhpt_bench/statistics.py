@@ -172,7 +172,7 @@ def block_jackknife(statistic: Callable[[NDArray[np.bool_]], float], cluster: ND
 
     For a Fréchet distance a bootstrap is wrong: repeated images shrink covariances, so every resample lies above the
     value. Leaving out blocks repeats nothing, and what it adds to the value it adds to all blocks alike.
-    Source: Busing, Meijer and van der Leeden, Delete-m Jackknife for Unequal m, Statistics and Computing 1999, eq. 8.
+    Source: Busing, Meijer and van der Leeden, Delete-m Jackknife for Unequal m, Statistics and Computing 1999.
 
     Args:
         statistic: its value on the pairs that a mask of (n,) keeps.

@@ -11,7 +11,7 @@ from protocols.inputs import check_features
 
 
 def frechet_distance(features_a: NDArray[np.floating[Any]], features_b: NDArray[np.floating[Any]]) -> float:
-    """Squared Fréchet distance of Gaussians fitted to two sets: Heusel et al., NeurIPS 2017, equation 6.
+    """Squared Fréchet distance of Gaussians fitted to two sets: Heusel et al., NeurIPS 2017.
 
     ||m1 - m2||² + tr(S1 + S2 - 2 (S1 S2)^½), with covariances that divide by n - 1. The trace of the root is computed
     from symmetric matrices alone, in float64, so that no imaginary part arises and nothing is added to a diagonal.

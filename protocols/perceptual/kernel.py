@@ -11,7 +11,7 @@ from protocols.inputs import check_features
 
 
 def kernel_distance(features_a: NDArray[np.floating[Any]], features_b: NDArray[np.floating[Any]]) -> float:
-    """Unbiased squared maximum mean discrepancy with the cubic kernel: Binkowski et al., ICLR 2018, section 3.
+    """Unbiased squared maximum mean discrepancy with the cubic kernel: Binkowski et al., MMD GANs, ICLR 2018.
 
     k(x, y) = (x·y / D + 1)³ over the full sets; nothing is drawn at random, so the value repeats.
 

@@ -26,12 +26,15 @@ def draw(rng: np.random.Generator) -> tuple[NDArray[np.float64], NDArray[np.floa
 def test_jackknife_covers_where_a_bootstrap_is_biased() -> None:
     rng = np.random.default_rng(0)
     samples = [draw(rng) for _ in range(150)]
-    expected = np.mean([frechet_distance(*sample) for sample in samples])  # at this number of images
+    distances = [frechet_distance(*sample) for sample in samples]
+    expected = np.mean(distances)  # at this number of images
     covered = bootstrap_covered = 0
+    reaches = []
     for generated, real in samples:
         interval = block_jackknife(lambda keep, g=generated, r=real: frechet_distance(g[keep], r[keep]), PERSON)
         assert interval is not None
         covered += interval.low <= expected <= interval.high
+        reaches.append((interval.high - interval.low) / 2)
     for generated, real in samples[:40]:
         resampled = []
         for _ in range(40):
@@ -40,7 +43,9 @@ def test_jackknife_covers_where_a_bootstrap_is_biased() -> None:
             resampled.append(frechet_distance(generated[rows], real[rows]))
         low, high = np.percentile(resampled, [2.5, 97.5])
         bootstrap_covered += low <= expected <= high
-    assert 0.90 <= covered / len(samples) <= 1.0
+    assert covered / len(samples) >= 0.92
+    # It errs on the wide side, as jackknives do, but not by much: 2.09 standard errors, against the true spread.
+    assert 0.95 <= np.mean(reaches) / (2.09 * np.std(distances)) <= 1.5
     assert bootstrap_covered / 40 < 0.6
 
 
