@@ -66,7 +66,7 @@ def test_fabrics_differ_between_seeds() -> None:
 def test_a_print_stands_out_from_its_ground() -> None:
     for seed in range(10):
         ground = colours.draw(np.random.default_rng(seed))
-        image = prints.draw(np.random.default_rng(seed), ground)
+        image = prints.draw(np.random.default_rng(seed), ground, np.array([0.5, 0.5, 0.5]))
         assert image.shape == (prints.SIDE, prints.SIDE, 4)
         inked = image[..., 3] == 1
         assert 0.01 < inked.mean() < 0.9

@@ -1,6 +1,7 @@
 """The colours that clothes come in: a catalogue's palette, lightly varied."""
 
 import colorsys
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -78,10 +79,14 @@ def _vivid(saturation: float, value: float) -> bool:
     return saturation > VIVID_SATURATION and value > VIVID_VALUE
 
 
-def draw_against(rng: np.random.Generator, ground: Array, distance: float = 0.25) -> Array:
-    """A colour that stands out from the ground."""
+def draw_against(
+    rng: np.random.Generator, ground: Array, distance: float = 0.25, beside: Sequence[Array] = ()
+) -> Array:
+    """A colour that stands out from the ground, and clashes neither with it nor with what is beside it."""
     for _ in range(50):
         colour = draw(rng, 0.55)
-        if abs(lightness(colour) - lightness(ground)) > distance and not clash(colour, ground):
+        if abs(lightness(colour) - lightness(ground)) > distance and not any(
+            clash(colour, other) for other in (ground, *beside)
+        ):
             return colour
     return parse(NEUTRALS["white" if lightness(ground) < 0.5 else "black"])

@@ -239,6 +239,10 @@ def pose(
             anchors, shares = part.face
             rest = rest + (offsets[anchors] * shares[..., None]).sum(1)
         part.vertices = skin(rest, part.weights, bones) @ yaw.T
+    tops = [part for part in parts if part.name == "upper"]
+    for hair in (part for part in parts if part.name == "hair"):
+        normals = np.concatenate([vertex_normals(top.vertices, top.triangles) for top in tops])
+        hair.vertices = hairdos.lift(hair.vertices, np.concatenate([top.vertices for top in tops]), normals)
     floor = min(part.vertices[:, 2].min() for part in parts)
     for part in parts:
         part.vertices[:, 2] -= floor

@@ -91,7 +91,9 @@ def checks(rng: np.random.Generator, ground: Array, figure: Array) -> tuple[Arra
     image = blend(ground, figure, soften((rows < 0.5) * 0.5 + (columns < 0.5) * 0.5))
     if rng.random() < 0.6:
         line = np.maximum(np.abs(rows - 0.75) < 0.03, np.abs(columns - 0.75) < 0.03)
-        image = blend(image, colours.draw_against(rng, (ground + figure) / 2, 0.15), 0.6 * soften(line))
+        image = blend(
+            image, colours.draw_against(rng, (ground + figure) / 2, 0.15, [ground, figure]), 0.6 * soften(line)
+        )
     return image, 0.24
 
 
@@ -115,7 +117,7 @@ def argyle(rng: np.random.Generator, ground: Array, figure: Array) -> tuple[Arra
     diamond = np.abs(columns % 1 - 0.5) + np.abs(rows % 1 - 0.5) < 0.5
     line = np.minimum(np.abs((columns + rows) % 1 - 0.5), np.abs((columns - rows) % 1 - 0.5)) < 0.025
     image = blend(ground, 0.4 * ground + 0.6 * figure, soften(diamond))
-    return blend(image, colours.draw_against(rng, ground), 0.8 * soften(line)), 0.27
+    return blend(image, colours.draw_against(rng, ground, beside=[figure]), 0.8 * soften(line)), 0.27
 
 
 def herringbone(rng: np.random.Generator, ground: Array, figure: Array) -> tuple[Array, float]:
@@ -150,7 +152,7 @@ def brushed(rng: np.random.Generator, ground: Array, figure: Array) -> tuple[Arr
 def floral(rng: np.random.Generator, ground: Array, figure: Array) -> tuple[Array, float]:
     image = Image.fromarray(_bytes(np.ones((TILE, TILE, 3)) * ground))
     brush = ImageDraw.Draw(image)
-    second = colours.draw_against(rng, ground, 0.12)
+    second = colours.draw_against(rng, ground, 0.12, [figure])
     leaf = colours.from_hsv(rng.uniform(0.25, 0.38), 0.4, rng.uniform(0.25, 0.5))
     for _ in range(int(rng.integers(14, 26))):
         x, y = rng.integers(0, TILE, 2)

@@ -29,6 +29,8 @@ HAIRDOS = {
     "short03": Hairdo(men=True, fringe=True),
     BALD: Hairdo(men=True),
 }
+CLOTH_GAP = 0.012  # metres that hair keeps from the cloth it falls over
+CLOTH_NEAR = 0.09  # metres beyond which it does not fall over it
 FRINGE_END = 0.034  # metres above the eyes: just over the brows
 FRINGE_GAP = 0.010  # metres that a fringe may stand off the forehead at its end
 FRINGE_RISE = 0.25  # and how much more for every metre above that
@@ -36,6 +38,17 @@ FRINGE_RISE = 0.25  # and how much more for every metre above that
 
 def hairdos_for(gender: str) -> list[str]:
     return [name for name, style in HAIRDOS.items() if (style.women if gender == "WOMEN" else style.men)]
+
+
+def lift(hair: Array, cloth: Array, normals: Array) -> Array:
+    """Hair that falls over a garment lies on it: what is in the cloth comes out along its normals.
+
+    `cloth` are the posed garment's vertices. A tenth of the depth is kept, lest the two sides of the shell meet.
+    """
+    distance, nearest = cKDTree(cloth).query(hair)
+    height = ((hair - cloth[nearest]) * normals[nearest]).sum(1)
+    rise = 0.9 * np.clip(CLOTH_GAP - height, 0, None) * (distance < CLOTH_NEAR)
+    return hair + rise[:, None] * normals[nearest]
 
 
 def clear_face(hair: Array, eyes: Array, head: Array) -> Array:

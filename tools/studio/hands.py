@@ -17,20 +17,20 @@ JITTER = 2.5  # degrees
 class Grip:
     curl: tuple[float, float, float, float]  # at the first joint, index .. little finger
     thumb: tuple[float, float] = (10.0, 14.0)  # at its second and third joint
-    spread: float = 0.0
+    spread: float = -8.0  # degrees beyond the rest pose, which fans the fingers over 34 degrees
 
 
 GRIPS = {
     "relaxed": Grip((14, 18, 21, 24)),
-    "soft": Grip((7, 9, 12, 16), (6, 8), 2),
-    "spread": Grip((4, 4, 5, 7), (0, 2), 7),
+    "soft": Grip((7, 9, 12, 16), (6, 8), -6),
+    "spread": Grip((4, 4, 5, 7), (0, 2), -2),
     "curled": Grip((30, 36, 40, 43), (14, 22)),
-    "fist": Grip((60, 64, 66, 67), (24, 42)),
-    "pointing": Grip((7, 44, 52, 56), (18, 34)),
-    "flat": Grip((3, 3, 4, 5), (4, 4), 1),
-    "holding": Grip((24, 26, 28, 30), (12, 10), 3),
+    "fist": Grip((60, 64, 66, 67), (24, 42), -9),
+    "flat": Grip((3, 3, 4, 5), (4, 4), -7),
+    "holding": Grip((24, 26, 28, 30), (12, 10), -6),
 }
-HANGING = ("relaxed", "relaxed", "soft", "soft", "curled", "spread", "fist", "pointing")  # drawn from for a free hand
+HANGING = ("relaxed", "relaxed", "soft", "soft", "curled", "spread")  # drawn from for a free hand
+THUMB_IN = 20.0  # degrees that the thumb is drawn to the palm's side: at rest it stands off at 60
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def fingers(name: str, side: str, frame: HandFrame, rng: np.random.Generator) ->
     drawn = str(rng.choice(HANGING))
     grip = GRIPS[name or drawn]
     across = np.cross(frame.along, frame.palm)
-    outwards = 1 if side == "L" else -1
+    outwards = -1 if side == "L" else 1
     rotations = {}
     for finger, curl in zip(FINGERS, grip.curl, strict=True):
         bent = curl + rng.normal(0, JITTER)
@@ -64,6 +64,7 @@ def fingers(name: str, side: str, frame: HandFrame, rng: np.random.Generator) ->
         for joint, share in JOINT_SHARE.items():
             turn = rotation_about(across, bent * share)
             rotations[f"finger{finger}-{joint}.{side}"] = fan @ turn if joint == 1 else turn
+    rotations[f"finger1-1.{side}"] = rotation_about(frame.palm, outwards * THUMB_IN)
     for joint, curl in zip((2, 3), grip.thumb, strict=True):
         rotations[f"finger1-{joint}.{side}"] = rotation_about(across, curl)
     return rotations

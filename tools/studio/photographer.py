@@ -19,7 +19,7 @@ from .framing import HEIGHT, WIDTH, Camera
 from .geometry import Array
 
 SCALE = 2  # rendered at twice the size; with Cycles' own pixel filter more brings nothing
-SAMPLES = 8  # denoised; twelve took half as long again, and nobody could tell them apart at the final size
+SAMPLES = 6  # denoised; eight and twelve take longer, and nobody could tell them apart at the final size
 WORLD_LIGHT = 0.30
 CLOTH_THICKNESS = 0.0025
 PREFIX = "person_"

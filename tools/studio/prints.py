@@ -34,19 +34,21 @@ WORDS = [
     "VISTA",
 ]
 MIDDLE = (SIDE / 2, SIDE / 2)
+Ink = tuple[int, ...]
 
 
-def draw(rng: np.random.Generator, ground: Array) -> Array:
-    """(SIDE, SIDE, 4) sRGB and coverage, in a colour that stands out from the shirt's."""
-    colour = _bytes(colours.draw_against(rng, ground))
-    image = Image.new("RGBA", (SIDE, SIDE), (*colour, 0))
+def draw(rng: np.random.Generator, ground: Array, beside: Array) -> Array:
+    """(SIDE, SIDE, 4) sRGB and coverage, in colours that stand out from the shirt's and suit the garment beside it."""
+    colour = colours.draw_against(rng, ground, beside=[beside])
+    second = colours.draw_against(rng, colour, 0.12, [ground, beside])
+    image = Image.new("RGBA", (SIDE, SIDE), (*_bytes(colour), 0))
     brush = ImageDraw.Draw(image)
     motif = rng.choice([_word, _star, _badge])
-    motif(rng, brush, (*colour, 255))
+    motif(rng, brush, (*_bytes(colour), 255), (*_bytes(second), 255))
     return np.asarray(image) / 255
 
 
-def _word(rng: np.random.Generator, brush: ImageDraw.ImageDraw, colour: tuple[int, ...]) -> None:
+def _word(rng: np.random.Generator, brush: ImageDraw.ImageDraw, colour: Ink, second: Ink) -> None:
     word = str(rng.choice(WORDS))
     size = _write(brush, word, 440, colour)
     if rng.random() < 0.5:
@@ -54,7 +56,7 @@ def _word(rng: np.random.Generator, brush: ImageDraw.ImageDraw, colour: tuple[in
         brush.rectangle([60, line, SIDE - 60, line + 14], fill=colour)
 
 
-def _star(rng: np.random.Generator, brush: ImageDraw.ImageDraw, colour: tuple[int, ...]) -> None:
+def _star(rng: np.random.Generator, brush: ImageDraw.ImageDraw, colour: Ink, second: Ink) -> None:
     points = int(rng.choice([3, 4, 5, 6, 8]))
     inner = rng.uniform(60, 150)
     outline = []
@@ -64,16 +66,16 @@ def _star(rng: np.random.Generator, brush: ImageDraw.ImageDraw, colour: tuple[in
         outline.append((SIDE / 2 + radius * np.cos(angle), SIDE / 2 + radius * np.sin(angle)))
     brush.polygon(outline, fill=colour)
     if rng.random() < 0.5:
-        brush.ellipse([190, 190, 322, 322], fill=(*_bytes(colours.draw(rng)), 255))
+        brush.ellipse([190, 190, 322, 322], fill=second)
 
 
-def _badge(rng: np.random.Generator, brush: ImageDraw.ImageDraw, colour: tuple[int, ...]) -> None:
+def _badge(rng: np.random.Generator, brush: ImageDraw.ImageDraw, colour: Ink, second: Ink) -> None:
     word = str(rng.choice(WORDS))
     brush.ellipse([66, 66, 446, 446], outline=colour, width=26)
     _write(brush, word, 290, colour)
 
 
-def _write(brush: ImageDraw.ImageDraw, word: str, width: int, colour: tuple[int, ...]) -> int:
+def _write(brush: ImageDraw.ImageDraw, word: str, width: int, colour: Ink) -> int:
     """The word in the middle, as wide as asked for; returns the size of its letters."""
     trial = ImageFont.load_default(size=100)
     size = int(100 * width / brush.textlength(word, font=trial))
@@ -83,5 +85,5 @@ def _write(brush: ImageDraw.ImageDraw, word: str, width: int, colour: tuple[int,
     return size
 
 
-def _bytes(colour: Array) -> tuple[int, ...]:
+def _bytes(colour: Array) -> Ink:
     return tuple((np.asarray(colour) * 255).astype(int).tolist())

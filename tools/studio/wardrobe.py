@@ -137,7 +137,7 @@ def dress(rng: np.random.Generator, outfit: str, shoes: str, allowed: Callable[[
         lower=lower,
         inner=inner,
         tie=_weave(rng, TIE_FABRICS, 0.15, allowed, [inner, upper]) if cut.tie else inner,
-        print=prints.draw(rng, upper.mean) if printable and rng.random() < 0.65 else None,
+        print=prints.draw(rng, upper.mean, lower.accent) if printable and rng.random() < 0.65 else None,
         shoes=shoes,
         leather=leathers[int(rng.integers(len(leathers)))],
         socks=colours.parse(str(rng.choice(SOCKS))),
