@@ -161,6 +161,23 @@ def find_benchmark(name: str) -> Entry:
     return benchmarks.find(name)
 
 
+def data_folder(name: str, data_root: Path | None = None) -> Path:
+    """Where a benchmark's data lies; nothing in it is read.
+
+    Args:
+        name: a registered name, or the path of a TOML file.
+        data_root: where the data lies, if not where the settings say.
+
+    Raises:
+        UserError: where there is no such benchmark or folder.
+
+    Examples:
+        >>> data_folder("studio").name
+        'studio'
+    """
+    return _locate(name, data_root)[1]
+
+
 def load_benchmark(name: str, data_root: Path | None = None, limit: int | None = None) -> Benchmark:
     """Read a benchmark's settings, pair list, poses and tables; its images are not opened.
 
@@ -176,14 +193,7 @@ def load_benchmark(name: str, data_root: Path | None = None, limit: int | None =
         >>> load_benchmark("studio").image_size
         (256, 176)
     """
-    entry = find_benchmark(name)
-    path = Path(entry.target) if name.endswith(".toml") else benchmarks.load(name)
-    settings = _read_settings(path)
-    if data_root is None and settings.root is None:
-        raise UserError(f"The data of benchmark {name!r} is not part of this package: say where with --data-root.")
-    root = data_root.expanduser() if data_root is not None else path.parent / (settings.root or "")
-    if not root.is_dir():
-        raise UserError(f"There is no data folder {root} for benchmark {name!r}: say where with --data-root.")
+    settings, root = _locate(name, data_root)
     poses = read_keypoints(root / settings.keypoints, settings.image_size[1])
     pairs = [Pair(s, t, _cluster(s, settings.cluster)) for s, t in read_pairs(root / settings.pairs)]
     for image in sorted({name for pair in pairs for name in (pair.source, pair.target)}):
@@ -197,6 +207,18 @@ def load_benchmark(name: str, data_root: Path | None = None, limit: int | None =
         tuple(sorted(pairs, key=lambda pair: (pair.target, pair.source))), poses, truth, settings.protocols,
     )  # fmt: skip
     return benchmark.limited(limit)
+
+
+def _locate(name: str, data_root: Path | None) -> tuple[_Settings, Path]:
+    entry = find_benchmark(name)
+    path = Path(entry.target) if name.endswith(".toml") else benchmarks.load(name)
+    settings = _read_settings(path)
+    if data_root is None and settings.root is None:
+        raise UserError(f"The data of benchmark {name!r} is not part of this package: say where with --data-root.")
+    root = data_root.expanduser() if data_root is not None else path.parent / (settings.root or "")
+    if not root.is_dir():
+        raise UserError(f"There is no data folder {root} for benchmark {name!r}: say where with --data-root.")
+    return settings, root
 
 
 def _read_settings(path: Path) -> _Settings:

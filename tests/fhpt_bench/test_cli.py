@@ -157,6 +157,9 @@ EVALUATE = ["evaluate", "{images}", "-b", "{tiny}", "-o", "{out}"]
         (["run", "-m", "{here}:Modle", "-b", "{tiny}"], nothing, "has no class 'Modle'"),
         ([*RUN[:-1], "/proc/nowhere"], nothing, "Cannot write /proc/nowhere"),
         (["validate", "{tmp}/absent"], nothing, "Cannot read"),
+        (["data", "check", "studoi"], nothing, "Unknown benchmark 'studoi': did you mean studio"),
+        (["data", "check", "{tiny}"], damaged_real_image, r"test/.*\.jpg cannot be decoded"),
+        (["data", "check", "{tiny}", "--data-root", "{tmp}/absent"], nothing, "There is no data folder"),
         (["leaderboard", "--records", "{tmp}/absent"], nothing, "absent"),
     ],
 )  # fmt: skip

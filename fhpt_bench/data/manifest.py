@@ -1,0 +1,95 @@
+"""The manifest of a benchmark's files: their sizes and sha256, and whether the files still are what it says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from fhpt_bench.errors import UserError
+from fhpt_bench.files import explained, sha256_file
+
+MANIFEST = "manifest.json"
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(frozen=True)
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    bytes: Annotated[int, Field(ge=0)]
+
+
+class Manifest(BaseModel):
+    """What `manifest.json` holds; `files` are paths below its folder, with `/` on every system."""
+
+    model_config = ConfigDict(frozen=True)
+    format: Literal[1]
+    files: dict[str, _File]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One file that is not as the manifest says.
+
+    Args:
+        path: below the benchmark's folder.
+        state: `missing`, `changed`, or `unlisted` where the manifest does not know it.
+    """
+
+    path: str
+    state: Literal["missing", "changed", "unlisted"]
+
+
+def read_manifest(folder: Path) -> Manifest | None:
+    """Read a benchmark's manifest, or None where it has none.
+
+    Args:
+        folder: the benchmark's data.
+
+    Raises:
+        UserError: where it cannot be read, is not a manifest, or names a file outside the folder.
+    """
+    path = folder / MANIFEST
+    if not path.exists():
+        return None
+    with explained(path, "read"):
+        try:
+            manifest = Manifest.model_validate(json.loads(path.read_bytes()))
+        except (ValueError, ValidationError) as error:
+            raise UserError(f"The manifest {path} cannot be read: get the benchmark's files again.") from error
+    for name in manifest.files:
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            raise UserError(f"The manifest {path} names {name!r}, which is outside its folder: do not use it.")
+    return manifest
+
+
+def compare_with_manifest(folder: Path, manifest: Manifest, on_file: Callable[[], None]) -> list[Difference]:
+    """Re-compute the digest of every file of a benchmark.
+
+    Args:
+        folder: the benchmark's data.
+        manifest: what should be there.
+        on_file: called after each file of the manifest.
+
+    Returns:
+        What is not as it should be, sorted by path; hidden files (.DS_Store and the like) count as none.
+
+    Raises:
+        UserError: where a file cannot be opened.
+    """
+    found = {
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.is_file() and not path.name.startswith(".")
+    }
+    differences = [Difference(name, "unlisted") for name in found - set(manifest.files) - {MANIFEST}]
+    for name, expected in manifest.files.items():
+        if name not in found:
+            differences.append(Difference(name, "missing"))
+        elif sha256_file(folder / name) != expected.sha256:
+            differences.append(Difference(name, "changed"))
+        on_file()
+    return sorted(differences, key=lambda difference: difference.path)
