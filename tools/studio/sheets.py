@@ -1,16 +1,17 @@
 """python -m tools.studio.sheets --data DIR --out FILE: contact sheets, plain or with the ground truth drawn in."""
 
-from collections.abc import Callable
+import csv
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import click
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 from rich.console import Console
 
 from .landmarks import COCO
+from .names import VIEW_DIGIT
 
-VIEW_ORDER = ("front", "side", "back", "full", "additional")
 LIMBS = (
     *((1, 2), (2, 3), (3, 4), (1, 5), (5, 6), (6, 7), (1, 8), (8, 9), (9, 10), (1, 11), (11, 12), (12, 13)),
     *((1, 0), (0, 14), (14, 16), (0, 15), (15, 17)),
@@ -29,54 +30,82 @@ LABEL_COLOURS = np.array(
         (190, 90, 190),
     ]
 )
-Decorate = Callable[[Image.Image, int, float], Image.Image]
+SIZE = (176, 256)
+SEED = 20200526
+JPEG_QUALITY = 80
+Row = dict[str, str]
+Decorate = Callable[[Image.Image, Row], Image.Image]
 
 
 @click.command(context_settings={"show_default": True})
 @click.option("--data", type=click.Path(exists=True, file_okay=False, path_type=Path), required=True)
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True)
-@click.option("--split", type=click.Choice(["train", "test"]), default="test")
+@click.option("--split", "splits", multiple=True, default=("train", "test"), type=click.Choice(["train", "test"]))
+@click.option("--show", type=click.Choice(["albums", "people", "outfits", "poses", "random"]), default="albums")
 @click.option("--overlay", type=click.Choice(["none", "points", "labels"]), default="none")
-@click.option("--people", default="0:100", help="first:last, counted from 0")
-@click.option("--across", default=2, help="People in a row.")
-@click.option("--scale", default=1.0)
-def main(data: Path, out: Path, split: str, overlay: str, people: str, across: int, scale: float) -> None:
-    """Lay the images of a split out, a person after the other, five views each."""
-    truth = np.load(data / f"truth-{split}.npz")
-    names = [str(name) for name in truth["names"]]
-    albums: dict[str, list[str]] = {}
-    for name in names:
-        albums.setdefault(name.rsplit("_", 1)[0], []).append(name)
-    first, last = (int(number) for number in people.split(":"))
-    chosen = list(albums.values())[first:last]
-    decorate = _decorator(overlay, data, split)
-    width, height = round(176 * scale), round(256 * scale)
-    rows = -(-len(chosen) // across)
-    sheet = Image.new("RGB", (width * len(VIEW_ORDER) * across, height * rows), "white")
-    for number, album in enumerate(chosen):
-        album.sort(
-            key=lambda name: next(place for place, view in enumerate(VIEW_ORDER) if name.endswith(f"{view}.jpg"))
-        )
-        for place, name in enumerate(album):
-            image = Image.open(data / split / name).convert("RGB").resize((width, height), Image.Resampling.BICUBIC)
-            image = decorate(image, names.index(name), scale)
-            sheet.paste(image, ((number % across * len(VIEW_ORDER) + place) * width, number // across * height))
-    sheet.save(out, **({"quality": 80} if out.suffix == ".jpg" else {}))
-    Console(stderr=True).print(f"{len(chosen)} people on {out}, {sheet.width} x {sheet.height}")
+@click.option("--count", type=click.IntRange(min=1), default=60, help="People of albums, images of random.")
+@click.option("--across", type=click.IntRange(min=1), default=10, help="Images in a row.")
+@click.option("--scale", type=click.FloatRange(min=0, min_open=True), default=1.0)
+def main(
+    data: Path, out: Path, splits: tuple[str, ...], show: str, overlay: str, count: int, across: int, scale: float
+) -> None:
+    """Lay images out: whole albums (five views a person), a front view of everybody, an image of every outfit or
+    every pose, or some drawn at random.
+    """
+    with (data / "people.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["split"] in splits]
+    captioned = {"outfits": "outfit", "poses": "pose"}.get(show)
+    chosen = choose(rows, show, count)
+    decorate = _decorator(overlay, data, splits, scale)
+    width, height = (round(side * scale) for side in SIZE)
+    sheet = Image.new("RGB", (width * min(across, len(chosen)), height * -(-len(chosen) // across)), "white")
+    for number, row in enumerate(chosen):
+        with Image.open(data / row["split"] / row["name"]) as photograph:
+            image = photograph.convert("RGB").resize((width, height), Image.Resampling.BICUBIC)
+        image = decorate(image, row)
+        if captioned:
+            caption = row[captioned].replace("_", " ")
+            ImageDraw.Draw(image).text(
+                (4, height - 4), caption, "black", ImageFont.load_default(size=max(9, 11 * scale)), anchor="ls"
+            )
+        sheet.paste(image, (number % across * width, number // across * height))
+    sheet.save(out, **({"quality": JPEG_QUALITY} if out.suffix == ".jpg" else {}))
+    Console(stderr=True).print(f"{len(chosen)} images on {out}, {sheet.width} x {sheet.height}")
 
 
-def _decorator(overlay: str, data: Path, split: str) -> Decorate:
+def choose(rows: Sequence[Row], show: str, count: int) -> list[Row]:
+    """The images of a sheet, in order."""
+    views = list(VIEW_DIGIT)
+    ordered = sorted(rows, key=lambda row: (row["split"], row["person"], views.index(row["view"])))
+    if show == "random":
+        picked = np.random.default_rng(SEED).permutation(len(ordered))[:count]
+        return [ordered[number] for number in picked]
+    if show == "albums":
+        people = list(dict.fromkeys(row["person"] for row in ordered))[:count]
+        return [row for row in ordered if row["person"] in people]
+    if show == "people":
+        return [row for row in ordered if row["view"] == "front"]
+    whole_first = sorted(ordered, key=lambda row: row["view"] != "full")
+    if show == "outfits":
+        first = {(row["outfit"], row["gender"]): row for row in reversed(whole_first)}
+    else:
+        first = {(row["pose"].removesuffix("_mirrored"),): row for row in reversed(whole_first)}
+    return [first[key] for key in sorted(first)]
+
+
+def _decorator(overlay: str, data: Path, splits: Sequence[str], scale: float) -> Decorate:
+    if overlay == "none":
+        return lambda image, row: image
+    kind, keys = ("truth", ("body", "face", "hand_left", "hand_right")) if overlay == "points" else ("parsing", None)
+    tables: dict[str, dict[str, np.ndarray]] = {}
+    for split in splits:
+        with np.load(data / f"{kind}-{split}.npz", allow_pickle=False) as stored:
+            columns = {key: stored[key] for key in keys or ("labels",)}
+            for number, name in enumerate(stored["names"].tolist()):
+                tables[name] = {key: column[number] for key, column in columns.items()}
     if overlay == "points":
-        with np.load(data / f"truth-{split}.npz") as truth:
-            tables = {name: truth[name] for name in ("body", "face", "hand_left", "hand_right")}
-        return lambda image, number, scale: _draw_points(
-            image, {name: table[number] for name, table in tables.items()}, scale
-        )
-    if overlay == "labels":
-        with np.load(data / f"parsing-{split}.npz") as parsing:
-            labels = parsing["labels"]
-        return lambda image, number, scale: _draw_labels(image, labels[number])
-    return lambda image, number, scale: image
+        return lambda image, row: _draw_points(image, tables[row["name"]], scale)
+    return lambda image, row: _draw_labels(image, tables[row["name"]]["labels"])
 
 
 def _draw_points(image: Image.Image, points: dict[str, np.ndarray], scale: float) -> Image.Image:

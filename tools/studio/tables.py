@@ -30,6 +30,7 @@ PEOPLE_COLUMNS = [
     "shoes",
     "hair",
     "pose",
+    "expression",
     "seed",
 ]
 POINT_TABLES = ("body", "face", "hand_left", "hand_right", "face_box", "frontal")
