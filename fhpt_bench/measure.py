@@ -182,7 +182,7 @@ class Measurement:
         if _compares(step.protocol) and not self._finished.has(step.fingerprint, images):
             raise RuntimeError("it broke in another process, which has said why")
         compared = self._finished.gather(step.fingerprint, ids) if _compares(step.protocol) else {}
-        return Evidence(self.setting.pairs, compared, self._vectors)
+        return Evidence(self.setting, compared, self._vectors)
 
     def collect(self) -> dict[str, Work]:
         """Read what all processes have finished; returns the cost of each stage."""

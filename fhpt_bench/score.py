@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from fhpt_bench.benchmark import Pair
+    from fhpt_bench.benchmark import Benchmark, Pair
 
 
 @dataclass(frozen=True)
@@ -106,14 +106,19 @@ class Evidence:
     """Everything that was gathered on a run's pairs, in the order of the pairs.
 
     Args:
-        pairs: the n pairs.
+        benchmark: the setting: its pairs, poses and ground truth.
         compared: metric -> values on the n pairs, from the protocol's own `compare`.
         vectors: (feature id, role) -> (n, ...) float32, role "generated", "source" or "target"; repeats included.
     """
 
-    pairs: tuple[Pair, ...]
+    benchmark: Benchmark
     compared: Mapping[str, PairValues]
     vectors: Callable[[str, str], NDArray[np.float32]]
+
+    @property
+    def pairs(self) -> tuple[Pair, ...]:
+        """The n pairs."""
+        return self.benchmark.pairs
 
     @property
     def people(self) -> NDArray[np.str_]:

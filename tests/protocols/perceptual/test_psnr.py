@@ -1,8 +1,10 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from skimage.metrics import peak_signal_noise_ratio
 
-from fhpt_bench.benchmark import Pair
+from fhpt_bench.benchmark import Pair, load_benchmark
 from fhpt_bench.protocol import Evidence, ImagePairs
 from protocols.perceptual import psnr
 from protocols.perceptual.psnr import PSNR
@@ -37,8 +39,9 @@ def test_identical_pairs_are_left_out_and_counted(pairs):
     generated[1] = target[1]
     values = PSNR().compare(ImagePairs(generated, target))
     assert values["psnr"].skipped == ("", "identical", "")
-    people = tuple(Pair(f"s{i}.png", f"t{i}.png", f"p{i}") for i in range(3))
-    (score,) = PSNR().score(Evidence(people, values, lambda *_: np.empty(0)))
+    three = tuple(Pair(f"s{i}.png", f"t{i}.png", f"p{i}") for i in range(3))
+    setting = dataclasses.replace(load_benchmark("studio"), pairs=three)
+    (score,) = PSNR().score(Evidence(setting, values, lambda *_: np.empty(0)))
     assert score.value == pytest.approx(psnr(generated, target)[[0, 2]].mean())
     assert (score.n, score.skipped) == (2, {"identical": 1})
 
