@@ -62,8 +62,8 @@ def test_joint_distances_are_in_torsos_and_of_visible_joints() -> None:
 
 
 def test_what_does_not_hold_stands_out() -> None:
-    columns = {"test": [Figure("this", "1", "> 0"), Figure("that", "0", "> 0", holds=False)]}
-    assert check.table(columns).splitlines()[2:] == ["| this | > 0 | 1 |", "| that | > 0 | **0** |"]
+    figures = [Figure("this", "1", "> 0"), Figure("that", "0", "> 0", holds=False)]
+    assert check.table("test", figures).splitlines()[2:] == ["| this | > 0 | 1 |", "| that | > 0 | **0** |"]
 
 
 def test_hair_comes_out_of_the_cloth() -> None:

@@ -3,7 +3,9 @@
 import json
 import multiprocessing
 import queue
+import sys
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 if TYPE_CHECKING:
     from .shooting import Shot
 
+# as it is before Blender adds its scripts, among which a new process would find another bpy
+PATH = list(sys.path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
@@ -59,6 +63,9 @@ def main(
 
 def _taken(assets: Path, missing: "Sequence[Shot]", workers: int) -> Iterator[None]:
     """Shoot in several processes, each with people of its own; yields once a photograph."""
+    from . import shooting
+
+    sys.path[:] = PATH
     context = multiprocessing.get_context("spawn")
     finished = context.Queue()
     people = list(dict.fromkeys(shot.role for shot in missing))
@@ -67,7 +74,8 @@ def _taken(assets: Path, missing: "Sequence[Shot]", workers: int) -> Iterator[No
         own = people[number::workers]
         if own:
             share = [shot for shot in missing if shot.role in own]
-            processes.append(context.Process(target=_work, args=(assets, share, finished), daemon=True))
+            arguments = (assets, share, partial(finished.put, None))
+            processes.append(context.Process(target=shooting.take, args=arguments, daemon=True))
             processes[-1].start()
     left = len(missing)
     while left:
@@ -79,12 +87,6 @@ def _taken(assets: Path, missing: "Sequence[Shot]", workers: int) -> Iterator[No
             continue
         left -= 1
         yield
-
-
-def _work(assets: Path, share: "Sequence[Shot]", finished: multiprocessing.Queue) -> None:
-    from . import shooting
-
-    shooting.take(assets, share, lambda: finished.put(None))
 
 
 if __name__ == "__main__":

@@ -51,12 +51,14 @@ class Tally:
 def look(photographs: Sequence[Photograph], on_image: Callable[[], None]) -> dict[str, Tally]:
     """By view."""
     detector = mediapipe.solutions.holistic.Holistic(static_image_mode=True, model_complexity=1)
+    nothing = np.zeros((64, 64, 3), np.uint8)
     tallies = {view: Tally() for view in VIEWS}
     for photograph in photographs:
         tally = tallies[photograph.view]
         image = Image.fromarray(photograph.pixels)
         width, height = image.size
         large = image.resize((width * ENLARGED, height * ENLARGED), Image.Resampling.BICUBIC)
+        detector.process(nothing)  # else it looks for face and hands where the image before had them
         found = detector.process(np.asarray(large))
         tally.images += 1
         if found.pose_landmarks is not None:
@@ -112,4 +114,6 @@ def joint_distances(photograph: Photograph, found: np.ndarray) -> list[float]:
 
 
 def _pixels(landmarks: object, width: int, height: int) -> np.ndarray:
-    return np.array([[point.x * width, point.y * height] for point in landmarks.landmark])  # type: ignore[attr-defined]
+    """MediaPipe has the middle of the first (enlarged) pixel at 0, the truth has it at .5."""
+    points = [[point.x * width, point.y * height] for point in landmarks.landmark]  # type: ignore[attr-defined]
+    return np.array(points) + 0.5 / ENLARGED
