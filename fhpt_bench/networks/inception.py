@@ -37,7 +37,7 @@ class FIDInception(PooledFeature):
         from pytorch_fid import inception
         from torchvision.models import inception_v3
 
-        network = inception_v3(weights=None, num_classes=1008, aux_logits=False, init_weights=False)
+        network: nn.Module = inception_v3(weights=None, num_classes=1008, aux_logits=False, init_weights=False)
         network.Mixed_5b = inception.FIDInceptionA(192, pool_features=32)
         network.Mixed_5c = inception.FIDInceptionA(256, pool_features=64)
         network.Mixed_5d = inception.FIDInceptionA(288, pool_features=64)
@@ -126,8 +126,8 @@ class ImageNetInception(PooledFeature):
         """torchvision's Inception v3 without its auxiliary and its class head."""
         from torchvision.models import inception_v3
 
-        network = inception_v3(weights=None, aux_logits=False, init_weights=False, transform_input=True)
-        network.fc = nn.Identity()  # type: ignore[assignment]
+        network: nn.Module = inception_v3(weights=None, aux_logits=False, init_weights=False, transform_input=True)
+        network.fc = nn.Identity()
         return network
 
     @staticmethod

