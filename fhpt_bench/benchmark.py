@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from fhpt_bench.data.images import check_images
 from fhpt_bench.data.names import parse_name, stem
@@ -163,6 +163,12 @@ class _Settings(BaseModel):
     parsing: str | None = None
     cluster: Literal["person", "item"] = "person"
     protocols: tuple[str, ...]
+
+    @model_validator(mode="after")
+    def _list_and_folder(self) -> _Settings:
+        if (self.train_images is None) != (self.train_list is None):
+            raise ValueError("train_images (a folder) and train_list (names, one a line) need each other")
+        return self
 
 
 def find_benchmark(name: str) -> Entry:
