@@ -12,7 +12,7 @@ import fhpt_bench as fb
 from fhpt_bench.benchmark import load_benchmark
 
 ACME = Path(__file__).parents[1] / "third_party" / "acme_hpt.py"
-PLUGIN = '''
+PLUGIN = """
 from fhpt_bench.protocol import MetricCard, Protocol, Score
 
 class Far(Protocol):
@@ -29,7 +29,7 @@ class Far(Protocol):
         generated, real = (evidence.vectors(self.features[0], role) for role in ("generated", self.variant))
         value = float(((generated.mean(0) - real.mean(0)) ** 2).sum())
         return (Score("far", value, len(generated), details={"real": real.tolist()}),)
-'''
+"""
 FEATURE = f"{ACME}:MeanColour"
 
 
