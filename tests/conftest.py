@@ -138,7 +138,7 @@ def random_inception(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("weights")
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        images = torch.nn.functional.interpolate(torch.rand(2, 3, 12, 12), (139, 139), mode="bilinear") * 2 - 1
+        images = torch.nn.functional.interpolate(torch.rand(4, 3, 7, 5), (299, 299), mode="bicubic") * 2 - 1
         for feature in (FIDInception, ImageNetInception):
             network = feature.network()
             for module in network.modules():

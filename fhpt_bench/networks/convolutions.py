@@ -65,7 +65,8 @@ def check_images(images: NDArray[np.uint8], title: str) -> None:
 
 def image_batch(images: NDArray[np.uint8], device: str) -> Tensor:
     """(N, H, W, 3) uint8 RGB -> (N, 3, H, W) float32 from 0 to 255 on the device."""
-    x = torch.tensor(np.ascontiguousarray(images), device=device).permute(0, 3, 1, 2)
+    # A copy, since a view may be read-only or have negative strides, even one of a single image.
+    x = torch.from_numpy(images.copy()).to(device).permute(0, 3, 1, 2)
     return x.to(torch.float32, memory_format=torch.contiguous_format)
 
 

@@ -39,7 +39,8 @@ def smooth(n: int, height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:
 
 
 def in_unit_range(images: NDArray[np.uint8]) -> torch.Tensor:
-    return torch.tensor(images.transpose(0, 3, 1, 2)).float() / 255
+    # Laid out as pytorch-fid's loader does: another layout sums in another order.
+    return torch.tensor(np.ascontiguousarray(images.transpose(0, 3, 1, 2))).float() / 255
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -106,7 +107,7 @@ def test_resize_equals_clean_fid(size: tuple[int, int]) -> None:
 def test_clean_input_is_scaled_as_clean_fid_does(reference: Any) -> None:
     images = smooth(1, 120, 50)
     reference.resize_input = reference.normalize_input = False
-    x = (torch.tensor(resize_bicubic(images, 299).transpose(0, 3, 1, 2)) - 128) / 128
+    x = (torch.tensor(np.ascontiguousarray(resize_bicubic(images, 299).transpose(0, 3, 1, 2))) - 128) / 128
     with torch.no_grad():
         (expected,) = reference(x)
     rows = FIDInceptionClean("cpu").extract(images)
