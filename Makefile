@@ -29,7 +29,7 @@ types: $(VENV)/.installed-dev
 	$(BIN)/mypy
 
 tests: $(VENV)/.installed-dev  ## unit tests and doctests; the pinned weights that they need are fetched once
-	$(BIN)/fhpt-bench weights fetch
+	$(BIN)/fhpt-bench weights fetch alexnet vgg16 efficientnet-lite0
 	$(BIN)/python -m pytest -W error
 
 clean:

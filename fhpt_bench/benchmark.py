@@ -9,11 +9,11 @@ from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from fhpt_bench.data.images import check_images
 from fhpt_bench.data.names import parse_name, stem
-from fhpt_bench.data.pairs import read_pairs
+from fhpt_bench.data.pairs import read_image_list, read_pairs
 from fhpt_bench.data.pose import read_keypoints
 from fhpt_bench.data.truth import Truth, read_truth
 from fhpt_bench.errors import UserError
@@ -65,6 +65,8 @@ class Benchmark:
         truth: face landmarks and parsing maps, where it has them.
         protocols: what `all` means, as `id` or `id:variant`.
         limit: how many pairs were asked for, or None for all.
+        train_folder: of the training images.
+        train_images: names of the training images in the order of their list; empty where it has none here.
     """
 
     id: str
@@ -77,6 +79,8 @@ class Benchmark:
     truth: Truth
     protocols: tuple[str, ...]
     limit: int | None = None
+    train_folder: Path = Path()
+    train_images: tuple[str, ...] = ()
 
     @property
     def images(self) -> tuple[str, ...]:
@@ -98,6 +102,18 @@ class Benchmark:
             UserError: where one is missing, damaged or of another size.
         """
         digests = check_images([self.folder / name for name in self.images], self.image_size)
+        return {path.name: digest for path, digest in digests.items()}
+
+    def check_train_images(self) -> dict[str, str]:
+        """Decode every training image once.
+
+        Returns:
+            Image name -> digest of its pixels, in the order of the list; empty where there are none.
+
+        Raises:
+            UserError: where one is missing, damaged or of another size.
+        """
+        digests = check_images([self.train_folder / name for name in self.train_images], self.image_size)
         return {path.name: digest for path, digest in digests.items()}
 
     def data_digest(self, images: dict[str, str]) -> str:
@@ -139,12 +155,20 @@ class _Settings(BaseModel):
     root: str | None = None
     image_size: tuple[Annotated[int, Field(gt=0)], Annotated[int, Field(gt=0)]]
     images: str
+    train_images: str | None = None
+    train_list: str | None = None
     pairs: str
     keypoints: str
     truth: str | None = None
     parsing: str | None = None
     cluster: Literal["person", "item"] = "person"
     protocols: tuple[str, ...]
+
+    @model_validator(mode="after")
+    def _list_and_folder(self) -> _Settings:
+        if (self.train_images is None) != (self.train_list is None):
+            raise ValueError("train_images (a folder) and train_list (names, one a line) need each other")
+        return self
 
 
 def find_benchmark(name: str) -> Entry:
@@ -206,6 +230,9 @@ def load_benchmark(name: str, data_root: Path | None = None, limit: int | None =
         settings.id, settings.version, settings.title, root / settings.images, settings.image_size,
         tuple(sorted(pairs, key=lambda pair: (pair.target, pair.source))), poses, truth, settings.protocols,
     )  # fmt: skip
+    if settings.train_images and settings.train_list and (root / settings.train_images).is_dir():
+        listed = read_image_list(root / settings.train_list)
+        benchmark = replace(benchmark, train_folder=root / settings.train_images, train_images=listed)
     return benchmark.limited(limit)
 
 

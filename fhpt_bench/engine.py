@@ -10,7 +10,7 @@ from fhpt_bench.errors import UserError
 from fhpt_bench.files import explained, write_bytes
 from fhpt_bench.measure import Measurement
 from fhpt_bench.model import models
-from fhpt_bench.plan import Step, make_plan, select_protocols
+from fhpt_bench.plan import Step, load_protocols, make_plan, select_protocols
 from fhpt_bench.processes import Processes, join
 from fhpt_bench.record import BenchmarkPart, Record, describe
 from fhpt_bench.run_folder import RunFolder
@@ -65,15 +65,13 @@ def run(
     models.find(model)
     setting, selection, digests = _prepare(benchmark, protocols, data_root, limit, batch_size)
     _check_writable(Path(out or RUNS))
-    described = describe(setting, digests)
-    plan = make_plan(selection, described)
+    described, plan, real, train = _plan(setting, selection, digests)
     device = _device(device)
     processes = join(device)  # before anything moves to a GPU: each process has its own
-    real = RealImages(setting)
     source = GeneratedImages(model, setting, real, device)
     folder = _folder(out, described, source, overwrite, processes)
     source.keep_in(folder.images)
-    return _measure(setting, plan, source, real, digests, folder, described, batch_size, device, processes, progress)
+    return _measure(setting, plan, source, real, train, folder, described, batch_size, device, processes, progress)
 
 
 def evaluate(
@@ -107,12 +105,11 @@ def evaluate(
     path = Path(images).expanduser()
     source = FolderImages(path, name or path.resolve().name, setting)
     _check_writable(Path(out or RUNS))
-    described = describe(setting, digests)
-    plan = make_plan(selection, described)
+    described, plan, real, train = _plan(setting, selection, digests)
     device = _device(device)
-    processes, real = join(device), RealImages(setting)
+    processes = join(device)
     folder = _folder(out, described, source, overwrite, processes)
-    return _measure(setting, plan, source, real, digests, folder, described, batch_size, device, processes, progress)
+    return _measure(setting, plan, source, real, train, folder, described, batch_size, device, processes, progress)
 
 
 def _prepare(
@@ -122,6 +119,18 @@ def _prepare(
         raise UserError(f"A batch size of {batch_size} holds no pair: give a positive number.")
     setting = load_benchmark(benchmark, Path(data_root) if data_root is not None else None, limit)
     return setting, select_protocols(protocols, setting), setting.check_images()
+
+
+def _plan(
+    setting: Benchmark, selection: Sequence[tuple[str, str | None]], digests: dict[str, str]
+) -> tuple[BenchmarkPart, tuple[Step, ...], RealImages, RealImages]:
+    """The benchmark described, the steps, its images and its training images; these are read only if asked for."""
+    chosen = load_protocols(selection)
+    train = setting.check_train_images() if any(protocol.training_images for protocol in chosen) else {}
+    described = describe(setting, digests, train)
+    plan = make_plan(chosen, described)
+    real = RealImages(setting.folder, setting.image_size, digests)
+    return described, plan, real, RealImages(setting.train_folder, setting.image_size, train)
 
 
 def _check_writable(path: Path) -> None:
@@ -164,7 +173,7 @@ def _measure(
     plan: tuple[Step, ...],
     source: ImageSource,
     real: RealImages,
-    digests: dict[str, str],
+    train: RealImages,
     folder: RunFolder,
     described: BenchmarkPart,
     batch_size: int,
@@ -175,7 +184,7 @@ def _measure(
     """Let all processes measure, and the main one write the record."""
     from fhpt_bench.outcome import write_outcome
 
-    measurement = Measurement(setting, plan, source, real, digests, folder, device, processes, batch_size)
+    measurement = Measurement(setting, plan, source, real, train, folder, device, processes, batch_size)
     measurement.gather(progress and processes.main)
     processes.wait()
     if processes.main:

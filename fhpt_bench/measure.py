@@ -65,7 +65,7 @@ class Measurement:
         plan: the protocols; those to be skipped take no part.
         source: of the judged images.
         real: the benchmark's images.
-        digests: of the real images' pixels, by name.
+        train: its training images, none where no protocol needs them.
         folder: where finished work is kept.
         device: "cpu" or "cuda".
         processes: who shares the work.
@@ -78,7 +78,7 @@ class Measurement:
         plan: Sequence[Step],
         source: ImageSource,
         real: RealImages,
-        digests: dict[str, str],
+        train: RealImages,
         folder: RunFolder,
         device: str,
         processes: Processes,
@@ -87,7 +87,7 @@ class Measurement:
         self.setting, self.plan, self.source, self.folder = setting, tuple(plan), source, folder
         self.device, self.processes, self.batch_size = device, processes, batch_size
         self.failed: dict[str, str] = {}  # protocol key -> reason
-        self.real, self._digests = real, digests
+        self.real, self._train = real, train
         self._features: dict[str, Feature] = {}
         self._caches: dict[str, FeatureCache] = {}
         self._stages: dict[str, Work] = {}
@@ -103,20 +103,26 @@ class Measurement:
             UserError: where a model fails or nothing can be written; what was finished is kept.
         """
         mine = slice(self.processes.rank, None, self.processes.count)
-        if self._wanted(VectorFeature, self._steps()):
-            names = self.setting.images
-            chunks = [names[i : i + self.batch_size] for i in range(0, len(names), self.batch_size)]
-            with progress_bar("real images", len(names), progress) as done:
-                for chunk in chunks[mine]:
-                    self._embed(functools.partial(self.real.stack, chunk), [self._digests[name] for name in chunk])
-                    done(len(chunk))
-            if self._stages:
-                self._save(Batch())
+        self._embed_all("real images", self.real, mine, progress)
+        self._embed_all("training images", self._train, mine, progress)
         batches = list(enumerate(target_batches(self.setting.pairs, self.batch_size)))
         with progress_bar(f"pairs of {self.source.card.name}", len(self.setting.pairs), progress) as done:
             for number, batch in batches[mine]:
                 self._measure(number, batch)
                 done(len(batch) * self.processes.count)
+
+    def _embed_all(self, what: str, images: RealImages, mine: slice, progress: bool) -> None:
+        """Embed images of the benchmark's own, through the networks whose protocols look at them."""
+        train, names = images is self._train, list(images.digests)
+        if not names or not self._wanted(VectorFeature, self._steps(train)):
+            return
+        chunks = [names[i : i + self.batch_size] for i in range(0, len(names), self.batch_size)]
+        with progress_bar(what, len(names), progress) as done:
+            for chunk in chunks[mine]:
+                self._embed(functools.partial(images.stack, chunk), [images.digests[n] for n in chunk], train)
+                done(len(chunk))
+        if self._stages:
+            self._save(Batch())
 
     def _measure(self, number: int, batch: tuple[Pair, ...]) -> None:
         """Bring one batch of pairs to an end, doing only what is not finished."""
@@ -162,9 +168,9 @@ class Measurement:
                 }
         return values
 
-    def _embed(self, images: Callable[[], NDArray[np.uint8]], digests: list[str]) -> None:
+    def _embed(self, images: Callable[[], NDArray[np.uint8]], digests: list[str], train: bool = False) -> None:
         """Embed a batch whole or not at all, so that a resumed run equals an uninterrupted one bit for bit."""
-        steps = self._steps()
+        steps = self._steps(train)
         for name, feature in self._wanted(VectorFeature, steps).items():
             cache = self._cache(name)
             new = [cache.get(digest) is None for digest in digests]
@@ -190,18 +196,23 @@ class Measurement:
         return self._finished.stages
 
     def _vectors(self, feature: str, role: str) -> NDArray[np.float32]:
-        """(n, ...) values of a feature on one image of each pair."""
+        """(n, ...) values of a feature on one image of each pair, or on each training image."""
         if role == "generated":
             digests = [self._finished.images[pair.id] for pair in self.setting.pairs]
+        elif role == "train":
+            digests = list(self._train.digests.values())
         else:
-            digests = [self._digests[pair.source if role == "source" else pair.target] for pair in self.setting.pairs]
+            names = [pair.source if role == "source" else pair.target for pair in self.setting.pairs]
+            digests = [self.real.digests[name] for name in names]
         known = {digest: self._cache(feature).get(digest) for digest in set(digests)}
         if any(value is None for value in known.values()):
             raise RuntimeError(f"the cache of {feature} lost an entry: give the same command again")
         return np.stack([known[digest] for digest in digests])  # type: ignore[misc]
 
-    def _steps(self) -> list[Step]:
-        return [step for step in self.plan if not step.skip and step.protocol.card.key not in self.failed]
+    def _steps(self, train: bool = False) -> list[Step]:
+        """What is to be run and has not broken; only what compares with training images, if so asked."""
+        steps = [step for step in self.plan if not step.skip and step.protocol.card.key not in self.failed]
+        return [step for step in steps if step.protocol.training_images] if train else steps
 
     def _wanted(self, kind: type[F], steps: Sequence[Step]) -> dict[str, F]:
         """The networks of one kind that some protocols look through, each loaded once a run."""

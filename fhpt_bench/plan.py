@@ -21,7 +21,7 @@ class Step:
         protocol: made with its variant.
         features: the classes it looks through, by id.
         fingerprint: of its scores.
-        skip: why it cannot run (weights that are not to be had), or None.
+        skip: why it cannot run (weights or training images that are not to be had), or None.
     """
 
     protocol: Protocol
@@ -54,31 +54,47 @@ def select_protocols(chosen: str | Sequence[str], benchmark: Benchmark) -> tuple
     return tuple(selection)
 
 
-def make_plan(selection: Sequence[tuple[str, str | None]], benchmark: BenchmarkPart) -> tuple[Step, ...]:
-    """Load the protocols and fetch the weights that they need.
+def load_protocols(selection: Sequence[tuple[str, str | None]]) -> tuple[Protocol, ...]:
+    """Make the protocols of a selection.
 
     Args:
         selection: from `select_protocols`.
-        benchmark: on which they are to be measured.
-
-    Returns:
-        One step a protocol and variant; those whose weights are not to be had say so.
 
     Raises:
         UserError: where a plugin is broken or has no such variant.
     """
+    return tuple(protocols.load(plugin)(variant) for plugin, variant in selection)
+
+
+def make_plan(chosen: Sequence[Protocol], benchmark: BenchmarkPart) -> tuple[Step, ...]:
+    """Fetch the weights that protocols need.
+
+    Args:
+        chosen: from `load_protocols`.
+        benchmark: on which they are to be measured.
+
+    Returns:
+        One step a protocol and variant; those whose weights or training images are not to be had say so.
+
+    Raises:
+        UserError: where a feature is broken.
+    """
     steps: dict[str, Step] = {}
-    for plugin, variant in selection:
-        protocol = protocols.load(plugin)(variant)
+    digests: dict[str, str] = {}
+    missing: dict[str, str] = {}  # weights -> reason; each is tried once, however many look through it
+    for protocol in chosen:
         needed = {name: features.load(name) for name in protocol.features}
         names = [*protocol.weights, *(w for feature in needed.values() for w in feature.spec.weights)]
-        digests, skip = {}, None
+        skip = None
+        if protocol.training_images and benchmark.train_sha256 is None:
+            skip = f"The benchmark {benchmark.id} names no training images, or their folder is not here."
         for name in names:
-            try:
-                digests[name] = weights.fetch(name)
-            except weights.WeightsMissing as error:
-                digests[name] = "absent"
-                skip = skip or str(error).splitlines()[0]
+            if name not in digests:
+                try:
+                    digests[name] = weights.fetch(name)
+                except weights.WeightsMissing as error:
+                    digests[name], missing[name] = "absent", str(error).splitlines()[0]
+            skip = skip or missing.get(name)
         identities = [feature.spec.identity(digests) for feature in needed.values()]
         own = {name: digests[name] for name in protocol.weights}
         mark = fingerprint(protocol.card, benchmark, identities, own)

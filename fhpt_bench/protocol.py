@@ -57,6 +57,7 @@ class ProtocolCard:
         features: ids of the features it looks through.
         weights: names of pinned weights of its own, beside those of its features.
         numerics: numeric library and dtype of its own arithmetic, without the device.
+        training_images: whether it compares with the benchmark's training images.
     """
 
     id: str
@@ -69,6 +70,7 @@ class ProtocolCard:
     features: tuple[str, ...] = ()
     weights: tuple[str, ...] = ()
     numerics: str = "numpy float64"
+    training_images: bool = False
 
     @property
     def key(self) -> str:
@@ -112,11 +114,16 @@ class Protocol(abc.ABC):
         return ()
 
     @property
+    def training_images(self) -> bool:
+        """Whether this variant compares with the benchmark's training images (`Evidence.vectors(…, "train")`)."""
+        return False
+
+    @property
     def card(self) -> ProtocolCard:
         """The card of this variant."""
         return ProtocolCard(
             self.id, self.variant, self.version, self.title, self.variants[self.variant], self.citation,
-            self.metrics, self.features, self.weights, self.numerics,
+            self.metrics, self.features, self.weights, self.numerics, self.training_images,
         )  # fmt: skip
 
     def compare(self, images: ImagePairs) -> Mapping[str, PairValues]:

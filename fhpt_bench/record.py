@@ -37,6 +37,8 @@ class BenchmarkPart(_Part):
     limit: int | None
     pairs_sha256: str
     data_sha256: str
+    # Of the training images' pixels, where a protocol compared with them: part of those protocols' fingerprints only.
+    train_sha256: str | None = None
 
     @property
     def identity(self) -> list[Any]:
@@ -191,17 +193,18 @@ class Record(_Part):
         return self
 
 
-def describe(benchmark: Benchmark, images: dict[str, str]) -> BenchmarkPart:
+def describe(benchmark: Benchmark, images: dict[str, str], train: dict[str, str]) -> BenchmarkPart:
     """What a record says of a benchmark.
 
     Args:
         benchmark: cut down or not.
         images: digest of each image's pixels (`Benchmark.check_images`).
+        train: the same of the training images (`Benchmark.check_train_images`), empty where no protocol needs them.
     """
     return BenchmarkPart(
         id=benchmark.id, version=benchmark.version, title=benchmark.title, image_size=benchmark.image_size,
         n_pairs=len(benchmark.pairs), limit=benchmark.limit, pairs_sha256=benchmark.pairs_digest,
-        data_sha256=benchmark.data_digest(images),
+        data_sha256=benchmark.data_digest(images), train_sha256=sha256_json(list(train.items())) if train else None,
     )  # fmt: skip
 
 
@@ -219,14 +222,15 @@ def fingerprint(
     Returns:
         64 hexadecimal digits.
     """
-    return sha256_json(
-        {
-            "protocol": [card.id, card.variant, card.version, card.numerics],
-            "benchmark": benchmark.identity,
-            "features": features,
-            "weights": weights,
-        }
-    )
+    content: dict[str, Any] = {
+        "protocol": [card.id, card.variant, card.version, card.numerics],
+        "benchmark": benchmark.identity,
+        "features": features,
+        "weights": weights,
+    }
+    if card.training_images:
+        content["training images"] = benchmark.train_sha256
+    return sha256_json(content)
 
 
 def read_record(path: Path) -> Record:

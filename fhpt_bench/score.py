@@ -109,6 +109,7 @@ class Evidence:
         benchmark: the setting: its pairs, poses and ground truth.
         compared: metric -> values on the n pairs, from the protocol's own `compare`.
         vectors: (feature id, role) -> (n, ...) float32, role "generated", "source" or "target"; repeats included.
+            For a protocol that says `training_images` also role "train": a row a training image, in the list's order.
     """
 
     benchmark: Benchmark

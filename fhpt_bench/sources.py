@@ -29,18 +29,20 @@ _DECODED_IMAGES = 256
 
 
 class RealImages:
-    """The benchmark's own images, decoded once while their pairs are at work.
+    """Images of a benchmark's own, decoded once while their pairs are at work.
 
     Args:
-        benchmark: whose images.
+        folder: where they lie.
+        size: their (height, width).
+        digests: of their pixels, by name.
     """
 
-    def __init__(self, benchmark: Benchmark) -> None:
-        self._benchmark = benchmark
+    def __init__(self, folder: Path, size: tuple[int, int], digests: dict[str, str]) -> None:
+        self._folder, self._size, self.digests = folder, size, digests
         self._read = functools.lru_cache(_DECODED_IMAGES)(self._decode)
 
     def _decode(self, name: str) -> NDArray[np.uint8]:
-        return read_image(self._benchmark.folder / name, self._benchmark.image_size)
+        return read_image(self._folder / name, self._size)
 
     def stack(self, names: Sequence[str]) -> NDArray[np.uint8]:
         """(N, H, W, 3) uint8 of N images by name."""

@@ -8,6 +8,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 
+def check_images(name: str, images: NDArray[np.uint8]) -> None:
+    """Refuse anything but a stack of RGB images.
+
+    Args:
+        name: of the argument, for the message.
+        images: should be (N, H, W, 3) uint8.
+
+    Raises:
+        ValueError: one sentence that says what is wrong.
+    """
+    if not isinstance(images, np.ndarray):
+        raise ValueError(f"{name} must be a numpy array, not {type(images).__name__}")
+    if images.dtype != np.uint8:
+        raise ValueError(f"{name} must be uint8 in 0..255, not {images.dtype}")
+    if images.ndim != 4 or images.shape[3] != 3:
+        raise ValueError(f"{name} must be (N, height, width, 3), not {images.shape}")
+
+
 def check_pairs(generated: NDArray[np.uint8], target: NDArray[np.uint8], smallest: int = 1) -> None:
     """Refuse anything but two equal stacks of RGB images.
 
@@ -25,13 +43,8 @@ def check_pairs(generated: NDArray[np.uint8], target: NDArray[np.uint8], smalles
         Traceback (most recent call last):
         ValueError: generated must be uint8 in 0..255, not float64
     """
-    for name, images in (("generated", generated), ("target", target)):
-        if not isinstance(images, np.ndarray):
-            raise ValueError(f"{name} must be a numpy array, not {type(images).__name__}")
-        if images.dtype != np.uint8:
-            raise ValueError(f"{name} must be uint8 in 0..255, not {images.dtype}")
-        if images.ndim != 4 or images.shape[3] != 3:
-            raise ValueError(f"{name} must be (N, height, width, 3), not {images.shape}")
+    check_images("generated", generated)
+    check_images("target", target)
     if generated.shape != target.shape:
         raise ValueError(f"generated {generated.shape} and target {target.shape} must have one shape")
     height, width = generated.shape[1:3]

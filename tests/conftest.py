@@ -127,6 +127,35 @@ def _measured(given: Given, people: Sequence[str]) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
+def random_inception(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for `FHPT_WEIGHTS_DIR` that holds both Inceptions with random weights of a sensible scale."""
+    import torch
+    from safetensors.numpy import save_file
+
+    from fhpt_bench.networks.inception import FIDInception, ImageNetInception
+    from fhpt_bench.weights.readers import tensor_digest
+
+    folder = tmp_path_factory.mktemp("weights")
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        images = torch.nn.functional.interpolate(torch.rand(4, 3, 7, 5), (299, 299), mode="bicubic") * 2 - 1
+        for feature in (FIDInception, ImageNetInception):
+            network = feature.network()
+            for module in network.modules():
+                if isinstance(module, torch.nn.BatchNorm2d):
+                    module.momentum = 1.0  # so that one forward pass sets the statistics
+            with torch.no_grad():
+                network.train()(images)
+            (name,) = feature.spec.weights
+            arrays = {
+                key: tensor.numpy() for key, tensor in network.state_dict().items() if not key.endswith("_tracked")
+            }
+            header = {"name": name, "digest": tensor_digest(arrays), "origin": "random numbers"}
+            save_file(arrays, folder / f"{name}.safetensors", header)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def given() -> type[Given]:
     """Makes one score of a synthetic record."""
     return Given

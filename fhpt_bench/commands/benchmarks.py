@@ -25,6 +25,7 @@ def benchmarks(name: str | None, data_root: Path | None) -> None:
                 "title": setting.title, "version": setting.version, "images": f"{width} wide, {height} high",
                 "pairs": f"{len(setting.pairs)} of {len({pair.person for pair in setting.pairs})} people, "
                          f"{len(setting.images)} images",
+                "training images": str(len(setting.train_images) or "none here"),
                 "pair list": setting.pairs_digest, "protocols": ", ".join(setting.protocols),
                 "data": str(setting.folder), "from": entry.origin,
             },

@@ -1,4 +1,4 @@
-"""Pair lists: which source goes to which target."""
+"""Lists: which source goes to which target, and which images a training split has."""
 
 from __future__ import annotations
 
@@ -24,12 +24,7 @@ def read_pairs(path: Path) -> list[tuple[str, str]]:
         UserError: where a column is missing, a row is incomplete, a name leads out of the image folder,
             a pair stands twice, or there is no pair.
     """
-    with explained(path, "read"):
-        try:
-            text = path.read_text(encoding="utf-8-sig")
-        except UnicodeDecodeError as error:
-            raise UserError(f"The pair list {path} is not UTF-8 text: save it as UTF-8 CSV.") from error
-    reader = csv.DictReader(io.StringIO(text))
+    reader = csv.DictReader(io.StringIO(_read_text(path)))
     missing = [column for column in ("from", "to") if column not in (reader.fieldnames or ())]
     if missing:
         raise UserError(
@@ -42,10 +37,7 @@ def read_pairs(path: Path) -> list[tuple[str, str]]:
         if not source or not target:
             raise UserError(f"Line {reader.line_num} of the pair list {path} lacks a name: it must read `from,to`.")
         for name in (source, target):
-            if "/" in name or "\\" in name or name.startswith("."):
-                raise UserError(
-                    f"Line {reader.line_num} of the pair list {path} names {name!r}: no folders are allowed."
-                )
+            _check_name(name, f"Line {reader.line_num} of the pair list {path}")
         pair_id = f"{stem(source)}___{stem(target)}"
         if pair_id in pairs:
             raise UserError(f"Line {reader.line_num} of the pair list {path} repeats the pair {pair_id}: remove it.")
@@ -53,3 +45,38 @@ def read_pairs(path: Path) -> list[tuple[str, str]]:
     if not pairs:
         raise UserError(f"The pair list {path} holds no pair.")
     return list(pairs.values())
+
+
+def read_image_list(path: Path) -> tuple[str, ...]:
+    """Read a list of image names, one a line.
+
+    Args:
+        path: the file; a byte-order mark, any line ending and empty lines are accepted.
+
+    Returns:
+        File names in the order of the file, each once.
+
+    Raises:
+        UserError: where a name leads out of the image folder, or there is no name.
+    """
+    names: dict[str, None] = {}
+    for number, line in enumerate(_read_text(path).splitlines(), start=1):
+        if name := line.strip():
+            _check_name(name, f"Line {number} of the image list {path}")
+            names[name] = None
+    if not names:
+        raise UserError(f"The image list {path} names no image.")
+    return tuple(names)
+
+
+def _read_text(path: Path) -> str:
+    with explained(path, "read"):
+        try:
+            return path.read_text(encoding="utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise UserError(f"The list {path} is not UTF-8 text: save it as UTF-8.") from error
+
+
+def _check_name(name: str, where: str) -> None:
+    if "/" in name or "\\" in name or name.startswith("."):
+        raise UserError(f"{where} names {name!r}: no folders are allowed.")

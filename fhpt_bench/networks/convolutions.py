@@ -1,4 +1,4 @@
-"""What AlexNet's and VGG16's maps share: layers by torchvision's names, input scaling, exact float32."""
+"""What the networks share: checked images, exact float32; and of AlexNet and VGG16, layers and input scaling."""
 
 from __future__ import annotations
 
@@ -28,6 +28,8 @@ _BACKENDS: Any = torch.backends
 _EXACT: tuple[tuple[Any, str, Any], ...] = (
     (_BACKENDS.cudnn.conv, "fp32_precision", "ieee"),
     (_BACKENDS.mkldnn.conv, "fp32_precision", "ieee"),
+    (_BACKENDS.cuda.matmul, "fp32_precision", "ieee"),
+    (_BACKENDS.mkldnn.matmul, "fp32_precision", "ieee"),
     (_BACKENDS.cudnn, "benchmark", False),
     (_BACKENDS.cudnn, "deterministic", True),
 )
@@ -45,6 +47,27 @@ def exact_float32(device: str) -> Iterator[None]:
     finally:
         for (owner, switch, _), value in zip(_EXACT, before, strict=True):
             setattr(owner, switch, value)
+
+
+def check_images(images: NDArray[np.uint8], title: str) -> None:
+    """Refuse anything but (N, H, W, 3) uint8.
+
+    Args:
+        images: what a network is given.
+        title: of the network, for the message.
+
+    Raises:
+        ValueError: one sentence that says what was given.
+    """
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3:
+        raise ValueError(f"{title} needs (N, H, W, 3) uint8 images, not {images.shape} {images.dtype}")
+
+
+def image_batch(images: NDArray[np.uint8], device: str) -> Tensor:
+    """(N, H, W, 3) uint8 RGB -> (N, 3, H, W) float32 from 0 to 255 on the device."""
+    # A copy, since a view may be read-only or have negative strides, even one of a single image.
+    x = torch.from_numpy(images.copy()).to(device).permute(0, 3, 1, 2)
+    return x.to(torch.float32, memory_format=torch.contiguous_format)
 
 
 class ConvolutionMaps(MapFeature):
@@ -82,16 +105,14 @@ class ConvolutionMaps(MapFeature):
         Raises:
             ValueError: where the images are not that, or too small to reach the last map.
         """
-        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3:
-            raise ValueError(f"{self.title} needs (N, H, W, 3) uint8 images, not {images.shape} {images.dtype}")
+        check_images(images, self.title)
         if min(images.shape[1:3]) < self.smallest:
             size = f"{images.shape[1]}x{images.shape[2]}"
             raise ValueError(
                 f"{self.title} needs images of at least {self.smallest}x{self.smallest} pixels, not {size}"
             )
         with exact_float32(self._device):
-            x = torch.tensor(np.ascontiguousarray(images), device=self._device).permute(0, 3, 1, 2)
-            x = x.to(torch.float32, memory_format=torch.contiguous_format).div_(127.5).sub_(1)
+            x = image_batch(images, self._device).div_(127.5).sub_(1)
             if self.scaled:
                 shift, scale = (x.new_tensor(value).view(3, 1, 1) for value in (_SHIFT, _SCALE))
                 x = x.sub_(shift).div_(scale)

@@ -46,13 +46,17 @@ def _benchmark(record: Record, people: pd.Series[str] | None) -> list[Check]:
 
 
 def _setting(record: Record, setting: Benchmark, people: pd.Series[str] | None) -> Iterator[str]:
-    part, here = record.benchmark, describe(setting, setting.check_images())
+    part = record.benchmark
+    train = setting.check_train_images() if part.train_sha256 else {}
+    here = describe(setting, setting.check_images(), train)
     if part.pairs_sha256 != here.pairs_sha256:
         yield f"the pair list has the digest {part.pairs_sha256[:12]}, the installed one {here.pairs_sha256[:12]}"
     if part.image_size != here.image_size:
         yield f"its images are {part.image_size}, the installed ones {here.image_size}"
     if part.data_sha256 != here.data_sha256:
         yield f"its images and poses have the digest {part.data_sha256[:12]}, those here {here.data_sha256[:12]}"
+    if part.train_sha256 != here.train_sha256:
+        yield "its training images are not those of the installed benchmark"
     if people is not None and people.to_dict() != {pair.id: pair.person for pair in setting.pairs}:
         yield f"the pairs or people in {PAIRS_FILE} are not those of the installed benchmark"
 

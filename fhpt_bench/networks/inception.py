@@ -1,0 +1,146 @@
+"""Inception v3: the FID's of 2015-12-05 in three preprocessings, and torchvision's as GFLA used it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+from fhpt_bench.feature import FeatureSpec
+from fhpt_bench.networks.convolutions import image_batch
+from fhpt_bench.networks.pooled import PooledFeature, resize_bicubic
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_SIDE = 299
+_PADDED = 256
+
+
+class FIDInception(PooledFeature):
+    """pool3 (2048) of the 2015-12-05 Inception and its 1008 logits without bias, on pytorch-fid's input."""
+
+    spec = FeatureSpec(
+        "inception-2015",
+        1,
+        ("inception-2015-12-05",),
+        "to [0, 1], torch bilinear without antialias to 299x299, to [-1, 1]",
+    )
+    title = "Inception"
+
+    @staticmethod
+    def network() -> nn.Module:
+        """torchvision's Inception v3 with the blocks that TensorFlow's differs in, which pytorch-fid 0.3.0 holds."""
+        from pytorch_fid import inception
+        from torchvision.models import inception_v3
+
+        network: nn.Module = inception_v3(weights=None, num_classes=1008, aux_logits=False, init_weights=False)
+        network.Mixed_5b = inception.FIDInceptionA(192, pool_features=32)
+        network.Mixed_5c = inception.FIDInceptionA(256, pool_features=64)
+        network.Mixed_5d = inception.FIDInceptionA(288, pool_features=64)
+        network.Mixed_6b = inception.FIDInceptionC(768, channels_7x7=128)
+        network.Mixed_6c = inception.FIDInceptionC(768, channels_7x7=160)
+        network.Mixed_6d = inception.FIDInceptionC(768, channels_7x7=160)
+        network.Mixed_6e = inception.FIDInceptionC(768, channels_7x7=192)
+        network.Mixed_7b = inception.FIDInceptionE_1(1280)
+        network.Mixed_7c = inception.FIDInceptionE_2(2048)
+        return network
+
+    def __init__(self, device: str) -> None:
+        super().__init__(device)
+        self._head: Tensor = self._network.fc.weight  # type: ignore[assignment, union-attr]
+        self._network.fc = nn.Identity()
+
+    def prepare(self, images: NDArray[np.uint8]) -> Tensor:
+        """Scaled before it is resized, as pytorch-fid does: the order moves the last digits."""
+        x = image_batch(images, self._device).div_(255)
+        return interpolate(x, (_SIDE, _SIDE), mode="bilinear", align_corners=False).mul_(2).sub_(1)
+
+    def embed(self, x: Tensor) -> Tensor:
+        """(N, 3056): 2048 pooled features, 1008 logits."""
+        pooled: Tensor = self._network(x)
+        # The head's bias is left out, as the inception score's authors did.
+        return torch.cat([pooled, pooled @ self._head.T], 1)
+
+
+class FIDInceptionPadded(FIDInception):
+    """The same on images with white borders up to 256x256, as PATN and DRN laid them out."""
+
+    spec = FeatureSpec(
+        "inception-2015-padded",
+        1,
+        ("inception-2015-12-05",),
+        "white borders to 256x256, to [0, 1], torch bilinear without antialias to 299x299, to [-1, 1]",
+    )
+
+    def prepare(self, images: NDArray[np.uint8]) -> Tensor:
+        """The image in the middle, white around it.
+
+        Raises:
+            ValueError: where it is larger than 256x256.
+        """
+        free = [_PADDED - side for side in images.shape[1:3]]
+        if min(free) < 0:
+            size = f"{images.shape[1]}x{images.shape[2]}"
+            raise ValueError(f"images are padded to {_PADDED}x{_PADDED} pixels here, but these have {size}")
+        borders = [(side // 2, side - side // 2) for side in free]
+        return super().prepare(np.pad(images, ((0, 0), *borders, (0, 0)), constant_values=255))
+
+
+class FIDInceptionClean(FIDInception):
+    """The same on clean-fid's input: its resize, and its scale, which is that of the network's first authors."""
+
+    spec = FeatureSpec(
+        "inception-2015-clean",
+        1,
+        ("inception-2015-12-05",),
+        "Pillow bicubic with antialias in float32 to 299x299, (x - 128) / 128",
+    )
+
+    def prepare(self, images: NDArray[np.uint8]) -> Tensor:
+        """Resized before it is scaled."""
+        x = torch.from_numpy(resize_bicubic(images, _SIDE)).permute(0, 3, 1, 2).contiguous().to(self._device)
+        return x.sub_(128).div_(128)
+
+
+class ImageNetInception(PooledFeature):
+    """The last pooling (2048) of torchvision's ImageNet Inception, on what GFLA's tool feeds it.
+
+    torchvision's network turns images that were normalised by ImageNet's mean and deviation into [-1, 1]; the tool
+    gives it images in [0, 1], as the first pytorch-fid did. Many papers print the outcome as an FID.
+    """
+
+    spec = FeatureSpec(
+        "inception-imagenet-gfla",
+        1,
+        ("inception-imagenet",),
+        "to [0, 1], torch bilinear without antialias to 299x299, torchvision's transform_input",
+    )
+    title = "Inception"
+
+    @staticmethod
+    def network() -> nn.Module:
+        """torchvision's Inception v3 without its auxiliary and its class head."""
+        from torchvision.models import inception_v3
+
+        network: nn.Module = inception_v3(weights=None, aux_logits=False, init_weights=False, transform_input=True)
+        network.fc = nn.Identity()
+        return network
+
+    @staticmethod
+    def renamed(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Without the tensors of the two heads."""
+        return {name: tensor for name, tensor in tensors.items() if not name.startswith(("AuxLogits.", "fc."))}
+
+    def prepare(self, images: NDArray[np.uint8]) -> Tensor:
+        """Images in [0, 1]."""
+        x = image_batch(images, self._device).div_(255)
+        return interpolate(x, (_SIDE, _SIDE), mode="bilinear", align_corners=False)
+
+    def embed(self, x: Tensor) -> Tensor:
+        """(N, 2048)."""
+        pooled: Tensor = self._network(x)
+        return pooled

@@ -1,0 +1,91 @@
+"""What classifiers say of an image in one vector: features of the last pooling, and class logits behind them."""
+
+from __future__ import annotations
+
+import abc
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from fhpt_bench import weights
+from fhpt_bench.feature import VectorFeature
+from fhpt_bench.networks.convolutions import check_images, exact_float32
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def resize_bicubic(images: NDArray[np.uint8], size: int) -> NDArray[np.float32]:
+    """Bicubic resize with antialias in float32: Parmar et al., On Aliased Resizing, CVPR 2022 (clean-fid).
+
+    Args:
+        images: (N, H, W, 3) uint8.
+        size: height and width of the result; the aspect is not kept.
+
+    Returns:
+        (N, size, size, 3) float32, not rounded, clipped to 0..255.
+
+    Examples:
+        >>> resize_bicubic(np.full((1, 5, 4, 3), 7, np.uint8), 2)[0, :, :, 0].tolist()
+        [[7.0, 7.0], [7.0, 7.0]]
+    """
+    resized = np.empty((len(images), size, size, 3), np.float32)
+    for image, result in zip(images, resized, strict=True):
+        for channel in range(3):  # Pillow keeps fractions in one-channel images only
+            plane = Image.fromarray(image[:, :, channel].astype(np.float32))
+            result[:, :, channel] = plane.resize((size, size), Image.Resampling.BICUBIC)
+    return resized.clip(0, 255)
+
+
+class PooledFeature(VectorFeature):
+    """The last pooling of a classifier, and what its head makes of it. Subclasses say which classifier.
+
+    Args:
+        device: "cpu" or "cuda".
+
+    Raises:
+        WeightsMissing: where the weights can be had from no source.
+    """
+
+    title: ClassVar[str]
+
+    def __init__(self, device: str) -> None:
+        # Made without memory and filled by assignment: nothing is drawn from the caller's random numbers.
+        with torch.device("meta"):
+            self._network = self.network()
+        (name,) = self.spec.weights
+        self._network.load_state_dict(self.renamed(weights.load(name)), assign=True)
+        self._network.requires_grad_(False).eval().to(device)
+        self._device = device
+
+    @staticmethod
+    @abc.abstractmethod
+    def network() -> nn.Module:
+        """The classifier, without weights."""
+
+    @staticmethod
+    def renamed(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The pinned tensors by the network's names."""
+        return tensors
+
+    @abc.abstractmethod
+    def prepare(self, images: NDArray[np.uint8]) -> Tensor:
+        """(N, H, W, 3) uint8 RGB -> what the network takes, (N, 3, h, w) float32 on the device."""
+
+    @abc.abstractmethod
+    def embed(self, x: Tensor) -> Tensor:
+        """(N, 3, h, w) -> (N, D): pooled features, then class logits where they are of use."""
+
+    def extract(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """(N, H, W, 3) uint8 RGB -> (N, D) float32.
+
+        Raises:
+            ValueError: where the images are not that.
+        """
+        check_images(images, self.title)
+        with exact_float32(self._device):
+            rows: NDArray[np.float32] = self.embed(self.prepare(images)).cpu().numpy()
+        return rows

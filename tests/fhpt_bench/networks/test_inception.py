@@ -1,0 +1,157 @@
+"""Both Inceptions with random weights, against pytorch-fid, torchvision and clean-fid on the same weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from fhpt_bench import weights
+from fhpt_bench.networks.inception import FIDInception, FIDInceptionClean, FIDInceptionPadded, ImageNetInception
+from fhpt_bench.networks.pooled import resize_bicubic
+
+SIZES = [(256, 176), (31, 47), (299, 299), (333, 420), (1, 1)]
+
+
+@pytest.fixture(autouse=True)
+def random_weights(random_inception: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FHPT_WEIGHTS_DIR", str(random_inception))
+
+
+@pytest.fixture
+def reference(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """pytorch-fid's network on our weights."""
+    from pytorch_fid import inception
+
+    monkeypatch.setattr(inception, "load_state_dict_from_url", lambda *_, **__: weights.load("inception-2015-12-05"))
+    return inception.InceptionV3().eval()
+
+
+def smooth(n: int, height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:
+    rng = np.random.default_rng(seed)
+    blocks = rng.integers(0, 256, (n, 7, 5, 3), np.uint8)
+    return np.stack([np.asarray(Image.fromarray(b).resize((width, height), Image.Resampling.BICUBIC)) for b in blocks])
+
+
+def in_unit_range(images: NDArray[np.uint8]) -> torch.Tensor:
+    # Laid out as pytorch-fid's loader does: another layout sums in another order.
+    return torch.tensor(np.ascontiguousarray(images.transpose(0, 3, 1, 2))).float() / 255
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_equals_pytorch_fid(reference: Any, size: tuple[int, int]) -> None:
+    images = smooth(2, *size)
+    with torch.no_grad():
+        (expected,) = reference(in_unit_range(images))
+    rows = FIDInception("cpu").extract(images)
+    assert (rows.shape, rows.dtype) == ((2, 3056), np.float32)
+    np.testing.assert_allclose(rows[:, :2048], expected.flatten(1).numpy(), rtol=0, atol=1e-4)
+    assert np.abs(rows[0, :2048] - rows[1, :2048]).max() > 0.01, "the weights must tell the images apart"
+
+
+@pytest.mark.filterwarnings("ignore:.*disp.*:DeprecationWarning")  # pytorch-fid's call of scipy
+def test_both_pipelines_give_one_frechet_distance(reference: Any, tmp_path: Path) -> None:
+    from pytorch_fid.fid_score import calculate_frechet_distance, get_activations
+
+    from protocols.perceptual import frechet_distance
+
+    network, theirs, ours = FIDInception("cpu"), [], []
+    for seed in (1, 2):
+        images = smooth(10, 64, 48, seed)
+        files = [tmp_path / f"{seed}-{i}.png" for i in range(10)]
+        for file, image in zip(files, images, strict=True):
+            Image.fromarray(image).save(file)
+        theirs.append(get_activations(files, reference, batch_size=4, num_workers=0))
+        ours.append(network.extract(images)[:, :2048])
+        np.testing.assert_allclose(ours[-1], theirs[-1], rtol=0, atol=1e-4)
+    # A few of the features: pytorch-fid's root of a 2048 x 2048 matrix takes a minute, and is singular here.
+    columns = slice(None, None, 256)
+    statistics = [(x[:, columns].mean(0), np.cov(x[:, columns], rowvar=False)) for x in theirs]
+    expected = calculate_frechet_distance(*statistics[0], *statistics[1])
+    assert frechet_distance(ours[0][:, columns], ours[1][:, columns]) == pytest.approx(expected, rel=1e-3)
+
+
+def test_logits_have_no_bias() -> None:
+    images = smooth(2, 40, 30)
+    rows, head = FIDInception("cpu").extract(images), weights.load("inception-2015-12-05")["fc.weight"].numpy()
+    np.testing.assert_allclose(rows[:, 2048:], rows[:, :2048] @ head.T, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(("size", "left", "top"), [((256, 176), 40, 0), ((63, 33), 111, 96), ((256, 256), 0, 0)])
+def test_white_borders(size: tuple[int, int], left: int, top: int) -> None:
+    images = smooth(1, *size)
+    canvas = np.full((1, 256, 256, 3), 255, np.uint8)
+    canvas[:, top : top + size[0], left : left + size[1]] = images
+    assert np.array_equal(FIDInceptionPadded("cpu").extract(images), FIDInception("cpu").extract(canvas))
+
+
+def test_larger_images_cannot_be_padded() -> None:
+    with pytest.raises(ValueError, match="padded to 256x256 pixels here, but these have 20x257"):
+        FIDInceptionPadded("cpu").extract(np.zeros((1, 20, 257, 3), np.uint8))
+
+
+@pytest.mark.parametrize("size", [*SIZES, (700, 501)])
+def test_resize_equals_clean_fid(size: tuple[int, int]) -> None:
+    from cleanfid.resize import make_resizer
+
+    images = np.random.default_rng(0).integers(0, 256, (2, *size, 3), np.uint8)
+    resizer = make_resizer("PIL", False, "bicubic", (299, 299))
+    assert np.array_equal(resize_bicubic(images, 299), np.stack([resizer(image) for image in images]))
+
+
+def test_clean_input_is_scaled_as_clean_fid_does(reference: Any) -> None:
+    images = smooth(1, 120, 50)
+    reference.resize_input = reference.normalize_input = False
+    x = (torch.tensor(np.ascontiguousarray(resize_bicubic(images, 299).transpose(0, 3, 1, 2))) - 128) / 128
+    with torch.no_grad():
+        (expected,) = reference(x)
+    rows = FIDInceptionClean("cpu").extract(images)
+    np.testing.assert_allclose(rows[:, :2048], expected.flatten(1).numpy(), rtol=0, atol=1e-4)
+    assert np.abs(rows - FIDInception("cpu").extract(images)).max() > 1e-3, "the resize must be seen"
+
+
+def test_gflas_network_is_torchvisions_on_unit_range() -> None:
+    from torchvision.models import inception_v3
+
+    images = smooth(2, 64, 48)
+    network = inception_v3(weights=None, aux_logits=False, init_weights=False).eval()
+    network.fc = torch.nn.Identity()
+    network.load_state_dict(weights.load("inception-imagenet"))
+    x = torch.nn.functional.interpolate(in_unit_range(images), (299, 299), mode="bilinear", align_corners=False)
+    for channel, (mean, deviation) in enumerate([(0.485, 0.229), (0.456, 0.224), (0.406, 0.225)]):
+        x[:, channel] = x[:, channel] * (deviation / 0.5) + (mean - 0.5) / 0.5
+    with torch.no_grad():
+        expected = network(x).numpy()
+    rows = ImageNetInception("cpu").extract(images)
+    assert rows.shape == (2, 2048)
+    np.testing.assert_allclose(rows, expected, rtol=0, atol=1e-4)
+
+
+def test_the_heads_of_torchvisions_file_are_not_needed() -> None:
+    tensors = {
+        "Conv2d_1a_3x3.conv.weight": torch.zeros(1),
+        "AuxLogits.fc.bias": torch.zeros(1),
+        "fc.bias": torch.ones(1),
+    }
+    assert list(ImageNetInception.renamed(tensors)) == ["Conv2d_1a_3x3.conv.weight"]
+
+
+def test_a_row_depends_on_its_image_alone() -> None:
+    images, network = smooth(3, 64, 48), FIDInception("cpu")
+    whole = network.extract(images)
+    np.testing.assert_allclose(network.extract(images[1:2])[0], whole[1], rtol=0, atol=1e-4)
+    assert np.abs(network.extract(images[1:2, ..., ::-1])[0] - whole[1]).max() > 1e-2, "BGR for RGB must be seen"
+
+
+def test_making_it_draws_no_random_numbers_and_wrong_images_are_refused() -> None:
+    before = torch.get_rng_state()
+    network = FIDInception("cpu")
+    assert torch.equal(before, torch.get_rng_state())
+    for wrong in (np.zeros((1, 64, 64, 3)), np.zeros((64, 64, 3), np.uint8), np.zeros((1, 3, 64, 64), np.uint8)):
+        with pytest.raises(ValueError, match="uint8 images"):
+            network.extract(wrong)
