@@ -66,7 +66,7 @@ def run(
     setting, selection, digests = _prepare(benchmark, protocols, data_root, limit, batch_size)
     _check_writable(Path(out or RUNS))
     described = describe(setting, digests)
-    plan = make_plan(selection, described)
+    plan = make_plan(selection, setting, described)
     device = _device(device)
     processes = join(device)  # before anything moves to a GPU: each process has its own
     real = RealImages(setting)
@@ -108,7 +108,7 @@ def evaluate(
     source = FolderImages(path, name or path.resolve().name, setting)
     _check_writable(Path(out or RUNS))
     described = describe(setting, digests)
-    plan = make_plan(selection, described)
+    plan = make_plan(selection, setting, described)
     device = _device(device)
     processes, real = join(device), RealImages(setting)
     folder = _folder(out, described, source, overwrite, processes)

@@ -21,7 +21,7 @@ class Step:
         protocol: made with its variant.
         features: the classes it looks through, by id.
         fingerprint: of its scores.
-        skip: why it cannot run (weights that are not to be had), or None.
+        skip: why it cannot run (weights or settings that are not to be had), or None.
     """
 
     protocol: Protocol
@@ -54,15 +54,18 @@ def select_protocols(chosen: str | Sequence[str], benchmark: Benchmark) -> tuple
     return tuple(selection)
 
 
-def make_plan(selection: Sequence[tuple[str, str | None]], benchmark: BenchmarkPart) -> tuple[Step, ...]:
+def make_plan(
+    selection: Sequence[tuple[str, str | None]], setting: Benchmark, benchmark: BenchmarkPart
+) -> tuple[Step, ...]:
     """Load the protocols and fetch the weights that they need.
 
     Args:
         selection: from `select_protocols`.
-        benchmark: on which they are to be measured.
+        setting: the benchmark on which they are to be measured.
+        benchmark: what a record says of it.
 
     Returns:
-        One step a protocol and variant; those whose weights are not to be had say so.
+        One step a protocol and variant; those whose weights or settings are not to be had say so.
 
     Raises:
         UserError: where a plugin is broken or has no such variant.
@@ -72,7 +75,7 @@ def make_plan(selection: Sequence[tuple[str, str | None]], benchmark: BenchmarkP
         protocol = protocols.load(plugin)(variant)
         needed = {name: features.load(name) for name in protocol.features}
         names = [*protocol.weights, *(w for feature in needed.values() for w in feature.spec.weights)]
-        digests, skip = {}, None
+        digests, skip = {}, protocol.lacks(setting)
         for name in names:
             try:
                 digests[name] = weights.fetch(name)

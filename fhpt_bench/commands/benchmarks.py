@@ -26,6 +26,7 @@ def benchmarks(name: str | None, data_root: Path | None) -> None:
                 "pairs": f"{len(setting.pairs)} of {len({pair.person for pair in setting.pairs})} people, "
                          f"{len(setting.images)} images",
                 "pair list": setting.pairs_digest, "protocols": ", ".join(setting.protocols),
+                "anchors": ", ".join(f"{part} {reach} px" for part, reach in setting.anchors.items()) or "none set",
                 "data": str(setting.folder), "from": entry.origin,
             },
         )  # fmt: skip
