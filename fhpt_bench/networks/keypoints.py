@@ -20,6 +20,7 @@ from fhpt_bench.feature import FeatureSpec, VectorFeature
 # of hands 2.4, 1.9 and 1.9.
 ENLARGED = 2
 VISIBILITY = 0.5
+_NOBODY = np.zeros((64, 64, 3), np.uint8)
 
 
 class MediaPipeHolistic(VectorFeature):
@@ -33,8 +34,8 @@ class MediaPipeHolistic(VectorFeature):
         "mediapipe-holistic",
         1,
         (),
-        f"enlarged {ENLARGED} times (Pillow, bicubic), still images, complexity 1, half a pixel added; a body joint is "
-        f"found at visibility {VISIBILITY} or more and inside the image",
+        f"enlarged {ENLARGED} times (Pillow, bicubic), still images with an empty one before each, complexity 1, half "
+        f"a pixel added; a body joint is found at visibility {VISIBILITY} or more and inside the image",
         backend=f"mediapipe {importlib.metadata.version('mediapipe')}",
     )
 
@@ -44,7 +45,7 @@ class MediaPipeHolistic(VectorFeature):
 
             self._holistic = Holistic(static_image_mode=True, model_complexity=1)
             # Its graph starts with the first image, and says so.
-            self._holistic.process(np.zeros((64, 64, 3), np.uint8))
+            self._holistic.process(_NOBODY)
         self._seen_somebody = False
 
     def extract(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -64,6 +65,8 @@ class MediaPipeHolistic(VectorFeature):
             )
             # With the first person it says one thing more, once.
             with contextlib.nullcontext() if self._seen_somebody else _silent():
+                # Even on still images it looks for face and hands where the last image had them: show it nobody first.
+                self._holistic.process(_NOBODY)
                 found = self._holistic.process(np.asarray(large))
             if found.pose_landmarks is not None:
                 self._seen_somebody = True
@@ -81,8 +84,8 @@ class MediaPipeHolistic(VectorFeature):
 def _pixels(landmarks: Any, width: int, height: int) -> NDArray[np.float64]:
     """(K, 3) x, y in the image's own pixels, and visibility.
 
-    MediaPipe scales so that the middle of the first pixel of what it is given is at 0 (an image and its mirror image
-    agree only so), which is half a pixel of the enlarged image off this project's.
+    MediaPipe has the middle of the first pixel of what it is given at 0, this project at .5. (Without the half pixel
+    its readings of one image at different sizes lie apart by just that.)
     """
     points = np.array([[p.x, p.y, p.visibility] for p in landmarks.landmark])
     return points * (width, height, 1) + (0.5 / ENLARGED, 0.5 / ENLARGED, 0)
