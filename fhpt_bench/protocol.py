@@ -29,7 +29,8 @@ class MetricCard:
     """One number that a protocol reports.
 
     Args:
-        name: unique within the protocol; the headline metric bears the protocol's own id.
+        name: unique within the protocol; the headline metric bears the protocol's own id, if it is not one of several
+            equals.
         label: the name in tables.
         higher_is_better: the direction.
         unit: "" for a pure number.

@@ -1,4 +1,4 @@
-"""KEC and PCKh in a run: on coloured noise, where nobody is, and on a few rendered people."""
+"""KEC and PCKh in a run: on grey images, where nobody is, and on a few rendered people."""
 
 from __future__ import annotations
 
@@ -11,6 +11,15 @@ from fhpt_bench.benchmark import load_benchmark
 from fhpt_bench.errors import UserError
 from protocols.structural.anchor_table import anchor_table
 
+GREY = """
+from fhpt_bench.model import Generator, ModelCard
+
+class Grey(Generator):
+    card = ModelCard("grey", "nobody")
+
+    def generate(self, batch):
+        return batch.source * 0
+"""
 ANCHORS = "\n[anchors]\nbody = 40\nface = 10\nhand = 80\n"
 STUDIO = load_benchmark("studio")
 
@@ -41,21 +50,26 @@ def test_without_anchors_the_curve_is_skipped_and_says_the_way_out(tiny: Path, t
     assert not record.failed
 
 
-def test_nobody_is_found_in_noise(tiny: Path, tmp_path: Path) -> None:
+def test_where_nobody_is_every_keypoint_is_a_miss(tiny: Path, tmp_path: Path) -> None:
     plain = load_benchmark(str(tiny))
     tiny.write_text(tiny.read_text() + ANCHORS)
-    record = fb.run("copy-source", str(tiny), "kec,kec:found-only,pckh", out=tmp_path / "run")
+    (tmp_path / "grey.py").write_text(GREY)
+    record = fb.run(f"{tmp_path}/grey.py:Grey", str(tiny), "kec,kec:found-only,pckh", out=tmp_path / "run")
+    joints = [plain.poses[pair.target] for pair in plain.pairs]
+    n = sum(int(((joint >= 0) & (joint < (48, 64))).all(1).sum()) for joint in joints)
+    assert n > 400
     body = record["kec:canonical:body"]
     assert body.value == 0
     assert body.n == 24
-    assert body.details["n_keypoints"] == 24 * 18
+    assert body.details["n_keypoints"] == body.details["n_not_found"] == n
     assert body.details["detection_rate"] == 0
     assert body.details["curve"] == [0.0] * 20
-    assert record["kec:canonical:face"].skipped == {"no keypoint of the part in the target": 24}
-    assert record["kec:canonical:face"].status == "skipped"
+    face = record["kec:canonical:face"]
+    assert face.n + face.skipped["no keypoint of the part in the target"] == 24
+    assert record["kec:found-only:body"].status == "skipped"
     assert record["kec:found-only:body"].skipped == {"none found": 24}
     assert record["pckh"].value == 0
-    assert record["pckh"].details["n_keypoints"] == 24 * 18
+    assert record["pckh"].details["n_keypoints"] == n
     digests = plain.check_images()
     assert plain.data_digest(digests) != load_benchmark(str(tiny)).data_digest(digests)
 
