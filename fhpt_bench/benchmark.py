@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -62,8 +62,10 @@ class Benchmark:
         image_size: (height, width).
         pairs: sorted by target, then source, so that a target's pairs stand together.
         poses: image name -> (18, 2) pixels (x, y), NaN where missing.
-        truth: face landmarks and parsing maps, where it has them.
+        truth: keypoints with visibility and parsing maps, where it has them.
         protocols: what `all` means, as `id` or `id:variant`.
+        anchors: of keypoint error curves: "body", "face", "hand" -> the largest threshold in pixels; empty where it
+            sets none.
         limit: how many pairs were asked for, or None for all.
         train_folder: of the training images.
         train_images: names of the training images in the order of their list; empty where it has none here.
@@ -78,6 +80,7 @@ class Benchmark:
     poses: dict[str, NDArray[np.float32]]
     truth: Truth
     protocols: tuple[str, ...]
+    anchors: dict[str, int] = field(default_factory=dict)
     limit: int | None = None
     train_folder: Path = Path()
     train_images: tuple[str, ...] = ()
@@ -117,8 +120,13 @@ class Benchmark:
         return {path.name: digest for path, digest in digests.items()}
 
     def data_digest(self, images: dict[str, str]) -> str:
-        """Identifies the pixels and the poses, given what `check_images` returned."""
-        return sha256_json({name: [images[name], sha256_bytes(self.poses[name].tobytes())] for name in self.images})
+        """Identifies the pixels, the keypoints and the anchors, given what `check_images` returned."""
+        points = {
+            name: [self.poses[name], *(self.truth.keypoints[part][name] for part in sorted(self.truth.keypoints))]
+            for name in self.images
+        }
+        digests = {name: [images[name], *(sha256_bytes(p.tobytes()) for p in points[name])] for name in self.images}
+        return sha256_json([digests, self.anchors])
 
     def limited(self, limit: int | None) -> Benchmark:
         """The benchmark cut down to some pairs, spread over the people, the same ones for every model.
@@ -145,6 +153,18 @@ class Benchmark:
         return replace(self, pairs=tuple(self.pairs[i] for i in chosen), limit=limit)
 
 
+_Pixels = Annotated[int, Field(gt=0)]
+
+
+class _Anchors(BaseModel):
+    """The largest threshold of each part's keypoint error curve."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    body: _Pixels
+    face: _Pixels
+    hand: _Pixels
+
+
 class _Settings(BaseModel):
     """The TOML file of a benchmark."""
 
@@ -153,7 +173,7 @@ class _Settings(BaseModel):
     version: str
     title: str
     root: str | None = None
-    image_size: tuple[Annotated[int, Field(gt=0)], Annotated[int, Field(gt=0)]]
+    image_size: tuple[_Pixels, _Pixels]
     images: str
     train_images: str | None = None
     train_list: str | None = None
@@ -163,6 +183,7 @@ class _Settings(BaseModel):
     parsing: str | None = None
     cluster: Literal["person", "item"] = "person"
     protocols: tuple[str, ...]
+    anchors: _Anchors | None = None
 
     @model_validator(mode="after")
     def _list_and_folder(self) -> _Settings:
@@ -220,15 +241,18 @@ def load_benchmark(name: str, data_root: Path | None = None, limit: int | None =
     settings, root = _locate(name, data_root)
     poses = read_keypoints(root / settings.keypoints, settings.image_size[1])
     pairs = [Pair(s, t, _cluster(s, settings.cluster)) for s, t in read_pairs(root / settings.pairs)]
-    for image in sorted({name for pair in pairs for name in (pair.source, pair.target)}):
-        if image not in poses:
-            raise UserError(f"The keypoint file {root / settings.keypoints} has no line for {image}: add one.")
     truth = read_truth(
         root / settings.truth if settings.truth else None, root / settings.parsing if settings.parsing else None
     )
+    for image in sorted({name for pair in pairs for name in (pair.source, pair.target)}):
+        if image not in poses:
+            raise UserError(f"The keypoint file {root / settings.keypoints} has no line for {image}: add one.")
+        if any(image not in table for table in truth.tables):
+            raise UserError(f"The truth or parsing table in {root} has no row for {image}: add one.")
     benchmark = Benchmark(
         settings.id, settings.version, settings.title, root / settings.images, settings.image_size,
         tuple(sorted(pairs, key=lambda pair: (pair.target, pair.source))), poses, truth, settings.protocols,
+        settings.anchors.model_dump() if settings.anchors else {},
     )  # fmt: skip
     if settings.train_images and settings.train_list and (root / settings.train_images).is_dir():
         listed = read_image_list(root / settings.train_list)

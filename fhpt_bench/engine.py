@@ -128,7 +128,7 @@ def _plan(
     chosen = load_protocols(selection)
     train = setting.check_train_images() if any(protocol.training_images for protocol in chosen) else {}
     described = describe(setting, digests, train)
-    plan = make_plan(chosen, described)
+    plan = make_plan(chosen, setting, described)
     real = RealImages(setting.folder, setting.image_size, digests)
     return described, plan, real, RealImages(setting.train_folder, setting.image_size, train)
 

@@ -21,7 +21,7 @@ class Step:
         protocol: made with its variant.
         features: the classes it looks through, by id.
         fingerprint: of its scores.
-        skip: why it cannot run (weights or training images that are not to be had), or None.
+        skip: why it cannot run (weights, settings or training images that are not to be had), or None.
     """
 
     protocol: Protocol
@@ -66,15 +66,16 @@ def load_protocols(selection: Sequence[tuple[str, str | None]]) -> tuple[Protoco
     return tuple(protocols.load(plugin)(variant) for plugin, variant in selection)
 
 
-def make_plan(chosen: Sequence[Protocol], benchmark: BenchmarkPart) -> tuple[Step, ...]:
+def make_plan(chosen: Sequence[Protocol], setting: Benchmark, benchmark: BenchmarkPart) -> tuple[Step, ...]:
     """Fetch the weights that protocols need.
 
     Args:
         chosen: from `load_protocols`.
-        benchmark: on which they are to be measured.
+        setting: the benchmark on which they are to be measured.
+        benchmark: what a record says of it.
 
     Returns:
-        One step a protocol and variant; those whose weights or training images are not to be had say so.
+        One step a protocol and variant; those whose weights, settings or training images are not to be had say so.
 
     Raises:
         UserError: where a feature is broken.
@@ -85,9 +86,7 @@ def make_plan(chosen: Sequence[Protocol], benchmark: BenchmarkPart) -> tuple[Ste
     for protocol in chosen:
         needed = {name: features.load(name) for name in protocol.features}
         names = [*protocol.weights, *(w for feature in needed.values() for w in feature.spec.weights)]
-        skip = None
-        if protocol.training_images and benchmark.train_sha256 is None:
-            skip = f"The benchmark {benchmark.id} names no training images, or their folder is not here."
+        skip = protocol.lacks(setting)
         for name in names:
             if name not in digests:
                 try:

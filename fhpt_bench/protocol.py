@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from fhpt_bench.errors import UserError, did_you_mean
 from fhpt_bench.registry import Registry
 from fhpt_bench.score import Evidence, ImagePairs, Interval, PairValues, Score
 from fhpt_bench.statistics import mean_score
+
+if TYPE_CHECKING:
+    from fhpt_bench.benchmark import Benchmark
 
 # All that a protocol's author needs has one home to import from.
 __all__ = [
@@ -26,7 +29,8 @@ class MetricCard:
     """One number that a protocol reports.
 
     Args:
-        name: unique within the protocol; the headline metric bears the protocol's own id.
+        name: unique within the protocol; the headline metric bears the protocol's own id, if it is not one of several
+            equals.
         label: the name in tables.
         higher_is_better: the direction.
         unit: "" for a pure number.
@@ -112,6 +116,16 @@ class Protocol(abc.ABC):
     def weights(self) -> tuple[str, ...]:
         """Names of pinned weights that this variant uses itself, beside those of its features."""
         return ()
+
+    def lacks(self, benchmark: Benchmark) -> str | None:
+        """Why this cannot be measured on a benchmark, with the way out; None where it can.
+
+        Args:
+            benchmark: with its settings.
+        """
+        if self.training_images and not benchmark.train_images:
+            return f"The benchmark {benchmark.id} names no training images, or their folder is not here."
+        return None
 
     @property
     def training_images(self) -> bool:

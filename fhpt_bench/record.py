@@ -44,7 +44,7 @@ class BenchmarkPart(_Part):
     def identity(self) -> list[Any]:
         """What two runs must share for their numbers to be comparable.
 
-        The images and poses are part of it: one id and version over other pixels is another setting.
+        The images, keypoints and anchors are part of it: one id and version over other pixels is another setting.
         """
         return [self.id, self.version, self.pairs_sha256, list(self.image_size), self.data_sha256]
 

@@ -27,6 +27,7 @@ def benchmarks(name: str | None, data_root: Path | None) -> None:
                          f"{len(setting.images)} images",
                 "training images": str(len(setting.train_images) or "none here"),
                 "pair list": setting.pairs_digest, "protocols": ", ".join(setting.protocols),
+                "anchors": ", ".join(f"{part} {reach} px" for part, reach in setting.anchors.items()) or "none set",
                 "data": str(setting.folder), "from": entry.origin,
             },
         )  # fmt: skip

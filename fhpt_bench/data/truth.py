@@ -1,13 +1,16 @@
-"""Ground truth beyond the body's joints: face landmarks and parsing maps, where a benchmark has them."""
+"""Ground truth beyond the annotated pose: keypoints with visibility and parsing maps, where a benchmark has them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fhpt_bench.data.keypoints import PARTS
 from fhpt_bench.errors import UserError
 from fhpt_bench.files import explained
 
@@ -17,41 +20,68 @@ class Truth:
     """What is known of each image by name.
 
     Args:
-        face: name -> (68, 2) float32 pixels (x, y), NaN where not visible; empty where the benchmark has none.
+        keypoints: part (`fhpt_bench.data.keypoints.PARTS`) -> name -> (K, 3) float32: x, y in pixels and visible, 0 or
+            1; hidden points have their place too. Only the parts that the benchmark has.
         parsing: name -> (H, W) uint8, SPT's 9 classes; empty where the benchmark has none.
     """
 
-    face: dict[str, NDArray[np.float32]]
-    parsing: dict[str, NDArray[np.uint8]]
+    keypoints: dict[str, dict[str, NDArray[np.float32]]] = field(default_factory=dict)
+    parsing: dict[str, NDArray[np.uint8]] = field(default_factory=dict)
+
+    @property
+    def tables(self) -> list[Mapping[str, NDArray[np.generic]]]:
+        """All that is known, a table each: image name -> row."""
+        return [*self.keypoints.values(), *([self.parsing] if self.parsing else [])]
+
+    @functools.cached_property
+    def face(self) -> dict[str, NDArray[np.float32]]:
+        """Name -> (68, 2) float32 pixels (x, y), NaN where not visible; empty where the benchmark has none."""
+        return {
+            name: np.where(points[:, 2:] == 0, np.float32(np.nan), points[:, :2])
+            for name, points in self.keypoints.get("face", {}).items()
+        }
 
 
-def read_truth(face: Path | None, parsing: Path | None) -> Truth:
+def read_truth(keypoints: Path | None, parsing: Path | None) -> Truth:
     """Read the compressed tables of a benchmark (NumPy archives without pickles).
 
     Args:
-        face: archive with names (N,) and face (N, 68, 3) as x, y, visible.
+        keypoints: archive with names (N,) and, for some of the parts, (N, K, 3) as x, y, visible.
         parsing: archive with names (N,) and labels (N, H, W).
 
     Raises:
-        UserError: where an archive cannot be read or lacks an array.
+        UserError: where an archive cannot be read, lacks an array, or holds one of another shape.
     """
-    faces: dict[str, NDArray[np.float32]] = {}
-    if face:
-        names, points = _arrays(face, "names", "face")
-        hidden = points[..., 2] == 0
-        points = np.where(hidden[..., None], np.nan, points[..., :2]).astype(np.float32)
-        faces = {str(name): point for name, point in zip(names, points, strict=True)}
+    points: dict[str, dict[str, NDArray[np.float32]]] = {}
+    if keypoints:
+        arrays = _arrays(keypoints)
+        for part in (part for part in PARTS if part in arrays):
+            rows = _named(keypoints, arrays, part)
+            points[part] = {name: row.astype(np.float32) for name, row in rows.items()}
+            if any(row.shape != (PARTS[part], 3) for row in rows.values()):
+                raise UserError(f"The table {keypoints} holds no {PARTS[part]} points (x, y, visible) of the {part}.")
+        if not points:
+            raise UserError(f"The table {keypoints} holds none of {', '.join(PARTS)}: get the benchmark's files again.")
     maps: dict[str, NDArray[np.uint8]] = {}
     if parsing:
-        names, labels = _arrays(parsing, "names", "labels")
-        maps = {str(name): label for name, label in zip(names, labels, strict=True)}
-    return Truth(faces, maps)
+        maps = {name: row.astype(np.uint8) for name, row in _named(parsing, _arrays(parsing), "labels").items()}
+    return Truth(points, maps)
 
 
-def _arrays(path: Path, *keys: str) -> list[NDArray[np.generic]]:
+def _arrays(path: Path) -> dict[str, NDArray[np.generic]]:
     with explained(path, "read"):
         try:
             with np.load(path, allow_pickle=False) as archive:
-                return [archive[key] for key in keys]
-        except (KeyError, ValueError, EOFError) as error:
+                return {key: archive[key] for key in archive.files}
+        except (ValueError, EOFError) as error:
             raise UserError(f"The table {path} cannot be read ({error}): get the benchmark's files again.") from error
+
+
+def _named(path: Path, arrays: dict[str, NDArray[np.generic]], key: str) -> dict[str, NDArray[np.generic]]:
+    """The rows of one array by the name of their image."""
+    for needed in ("names", key):
+        if needed not in arrays:
+            raise UserError(f"The table {path} has no array {needed!r}: get the benchmark's files again.")
+    if len(arrays["names"]) != len(arrays[key]):
+        raise UserError(f"The table {path} has not as many rows in {key!r} as names: get the benchmark's files again.")
+    return {str(name): row for name, row in zip(arrays["names"], arrays[key], strict=True)}

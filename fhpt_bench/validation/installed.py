@@ -42,7 +42,7 @@ def _benchmark(record: Record, people: pd.Series[str] | None) -> list[Check]:
         problems = list(_setting(record, setting, people))
     except UserError as error:
         return [Check("cannot", "benchmark", str(error))]
-    return judge("benchmark", problems, f"{part.id} {part.version}: the same pairs, people, poses and pixels")
+    return judge("benchmark", problems, f"{part.id} {part.version}: the same pairs, people, keypoints and pixels")
 
 
 def _setting(record: Record, setting: Benchmark, people: pd.Series[str] | None) -> Iterator[str]:
@@ -54,7 +54,8 @@ def _setting(record: Record, setting: Benchmark, people: pd.Series[str] | None) 
     if part.image_size != here.image_size:
         yield f"its images are {part.image_size}, the installed ones {here.image_size}"
     if part.data_sha256 != here.data_sha256:
-        yield f"its images and poses have the digest {part.data_sha256[:12]}, those here {here.data_sha256[:12]}"
+        what = "its images, keypoints and anchors have"
+        yield f"{what} the digest {part.data_sha256[:12]}, those here {here.data_sha256[:12]}"
     if part.train_sha256 != here.train_sha256:
         yield "its training images are not those of the installed benchmark"
     if people is not None and people.to_dict() != {pair.id: pair.person for pair in setting.pairs}:

@@ -78,7 +78,8 @@ def test_every_protocol_keeps_the_contract() -> None:
         assert plugin.id == name
         for variant in plugin.variants:
             card = plugin(variant).card
-            assert card.metrics[0].name == card.id
+            # Body, face and hands are of one rank: none of them is the curve.
+            assert card.metrics[0].name == {"kec": "body"}.get(card.id, card.id)
             assert card.definition
             assert card.citation
             assert card.metrics[0].range[0] < card.metrics[0].range[1]

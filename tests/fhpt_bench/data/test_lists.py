@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from fhpt_bench.benchmark import load_benchmark
+from fhpt_bench.data.keypoints import PARTS
 from fhpt_bench.data.names import parse_name
 from fhpt_bench.data.pairs import read_pairs
 from fhpt_bench.data.pose import read_keypoints
@@ -107,6 +108,46 @@ def test_truth_hides_what_is_not_visible_and_never_unpickles(tmp_path: Path) -> 
     np.savez(tmp_path / "evil.npz", names=np.array([object()], dtype=object), face=face)
     with pytest.raises(UserError, match=r"evil\.npz cannot be read"):
         read_truth(tmp_path / "evil.npz", None)
+
+
+def test_truth_keeps_hidden_points_and_their_visibility(tmp_path: Path) -> None:
+    names, rng = np.array(["a.jpg", "b.jpg"]), np.random.default_rng(0)
+    tables = {
+        part: np.concatenate([rng.uniform(-50, 300, (2, n, 2)), rng.integers(0, 2, (2, n, 1))], -1).astype(np.float32)
+        for part, n in PARTS.items()
+    }
+    np.savez_compressed(tmp_path / "t.npz", names=names, face_box=np.zeros((2, 4)), **tables)
+    truth = read_truth(tmp_path / "t.npz", None)
+    assert list(truth.keypoints) == list(PARTS)
+    for part, rows in tables.items():
+        np.testing.assert_array_equal(truth.keypoints[part]["b.jpg"], rows[1])
+    hidden = tables["face"][1, :, 2] == 0
+    assert np.isnan(truth.face["b.jpg"][hidden]).all()
+    np.testing.assert_array_equal(truth.face["b.jpg"][~hidden], tables["face"][1, ~hidden, :2])
+    assert truth.face["b.jpg"].dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("tables", "message"),
+    [
+        ({"face": np.ones((1, 68, 3))}, "no array 'names'"),
+        ({"names": np.array(["a.jpg"])}, "none of body"),
+        ({"names": np.array(["a.jpg", "b.jpg"]), "body": np.ones((1, 18, 3))}, "not as many rows"),
+        ({"names": np.array(["a.jpg"]), "hand_left": np.ones((1, 20, 3))}, "no 21 points"),
+    ],
+)
+def test_wrong_truth_table_is_named(tmp_path: Path, tables: dict[str, np.ndarray], message: str) -> None:
+    np.savez(tmp_path / "t.npz", **tables)
+    with pytest.raises(UserError, match=message):
+        read_truth(tmp_path / "t.npz", None)
+
+
+def test_image_without_truth_is_named(tiny: Path) -> None:
+    names = [line.split(":")[0] for line in (tiny.parent / "keypoints.csv").read_text().splitlines()[1:]]
+    np.savez(tiny.parent / "t.npz", names=np.array(names[:-1]), body=np.ones((len(names) - 1, 18, 3)))
+    tiny.write_text(tiny.read_text() + 'truth = "t.npz"\n')
+    with pytest.raises(UserError, match=f"no row for {names[-1]}"):
+        load_benchmark(str(tiny))
 
 
 def test_limit_spreads_over_people_and_ignores_the_order_of_the_list(tiny: Path) -> None:

@@ -1,0 +1,63 @@
+"""The anchors of a benchmark, computed once from the images of the `warp` baseline."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fhpt_bench.benchmark import Benchmark
+from fhpt_bench.errors import UserError
+from fhpt_bench.feature import VectorFeature
+from fhpt_bench.networks.keypoints import MediaPipeHolistic
+from fhpt_bench.progress import progress_bar
+from fhpt_bench.protocol import Evidence
+from fhpt_bench.sources import FolderImages, RealImages
+from protocols.structural.keypoint_error_curve import anchor_reach, found_distances, part_keypoints
+
+
+def anchor_table(folder: Path, benchmark: Benchmark) -> str:
+    """The largest anchor of each part: see `anchor_reach`; for hands it is at least twice the body's.
+
+    Args:
+        folder: of the images that the `warp` baseline made for all pairs, `<pair id>.png`.
+        benchmark: whole, not cut down.
+
+    Returns:
+        The table `[anchors]` of the benchmark's TOML file.
+
+    Raises:
+        UserError: where an image lacks, or shows no keypoint of a part in any.
+    """
+    source, real = FolderImages(folder, "warp", benchmark), RealImages(benchmark)
+    estimator = MediaPipeHolistic("cpu")
+
+    @functools.cache
+    def vectors(feature: str, role: str) -> NDArray[np.float32]:
+        """What `Evidence.vectors` gives in a run."""
+        if role == "generated":
+            return _look(estimator, [functools.partial(source.images, 0, [pair]) for pair in benchmark.pairs])
+        names, position = np.unique([pair.target for pair in benchmark.pairs], return_inverse=True)
+        return _look(estimator, [functools.partial(real.stack, [name]) for name in names])[position]
+
+    evidence = Evidence(benchmark, {}, vectors)
+    reach: dict[str, int] = {}
+    for part, metric in (("body", "body"), ("face", "face"), ("hand", "hands")):
+        distances = found_distances(*part_keypoints(evidence, metric)[:2])
+        if not len(distances):
+            raise UserError(f"No keypoint of the {part} was found on the images in {folder}: no anchor can be had.")
+        reach[part] = anchor_reach(distances, 2 * reach["body"] if part == "hand" else 2)
+    return "[anchors] # pixels\n" + "".join(f"{part} = {value}\n" for part, value in reach.items())
+
+
+def _look(estimator: VectorFeature, images: Sequence[Callable[[], NDArray[np.uint8]]]) -> NDArray[np.float32]:
+    """(N, 128, 3) of N images, one at a time."""
+    readings = []
+    with progress_bar("keypoints", len(images), shown=True) as done:
+        for image in images:
+            readings.append(estimator.extract(image()))
+            done(1)
+    return np.concatenate(readings)

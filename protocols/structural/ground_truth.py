@@ -1,0 +1,45 @@
+"""Where the keypoints of a pair's target are, and which of them count."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fhpt_bench.data.keypoints import SLICES
+from fhpt_bench.protocol import Evidence
+
+ESTIMATOR = "mediapipe-holistic"
+
+
+def ground_truth(evidence: Evidence, part: str, occluded: bool = False) -> tuple[NDArray[np.float64], str]:
+    """The keypoints of each pair's target: the benchmark's own where it has them.
+
+    Otherwise the body is the annotated pose, and face and hands are what the estimator sees on the real target.
+
+    Args:
+        evidence: of n pairs.
+        part: "body", "face", "hand_left" or "hand_right".
+        occluded: whether keypoints that something hides count, where the benchmark knows their place.
+
+    Returns:
+        (n, K, 3) x, y in pixels and counts, 0 or 1 (never outside the image); and where they come from.
+    """
+    benchmark = evidence.benchmark
+    targets = [pair.target for pair in evidence.pairs]
+    table = benchmark.truth.keypoints.get(part)
+    if table:
+        points = np.stack([table[name] for name in targets]).astype(np.float64)
+        origin = "the benchmark's own"
+        if occluded:
+            points[..., 2] = 1
+    elif part == "body":
+        poses = np.stack([benchmark.poses[name] for name in targets]).astype(np.float64)
+        points = np.concatenate([poses, np.isfinite(poses).all(-1, keepdims=True)], -1)
+        origin = "the benchmark's poses"
+    else:
+        points = evidence.vectors(ESTIMATOR, "target")[:, SLICES[part]].astype(np.float64)
+        origin = f"{ESTIMATOR} on the real target"
+    height, width = benchmark.image_size
+    inside = ((points[..., :2] >= 0) & (points[..., :2] < (width, height))).all(-1)
+    points[..., 2] = (points[..., 2] > 0) & inside
+    return points, origin

@@ -1,0 +1,94 @@
+"""OpenPose's JSON files as they are found."""
+
+import json
+
+import numpy as np
+import pytest
+
+from fhpt_bench.data.keypoints import SLICES
+from fhpt_bench.errors import UserError
+from fhpt_bench.networks.openpose import read_openpose, read_openpose_folder
+
+
+def points(n, start=0.0, confidence=0.5):
+    """Point i lies at (start + i, 2 i)."""
+    return [value for i in range(n) for value in (start + i, 2.0 * i, confidence)]
+
+
+def write(path, *people):
+    path.write_text(json.dumps({"version": 1.3, "people": list(people)}))
+    return path
+
+
+def test_coco_order_is_taken_as_it_stands(tmp_path):
+    reading = read_openpose(write(tmp_path / "a.json", {"pose_keypoints_2d": points(18)}))
+    assert reading.shape == (128, 3)
+    assert reading[:18].tolist() == [[i, 2 * i, 1] for i in range(18)]
+    assert (reading[18:, 2] == 0).all()
+    assert np.isnan(reading[18:, :2]).all()
+
+
+def test_body_25_loses_the_middle_of_the_hips_and_the_feet(tmp_path):
+    reading = read_openpose(write(tmp_path / "a.json", {"pose_keypoints_2d": points(25)}))
+    assert reading[:18, 0].tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18]
+
+
+@pytest.mark.parametrize("n", [68, 70])
+def test_face_loses_the_pupils_and_hands_keep_their_sides(tmp_path, n):
+    person = {
+        "pose_keypoints_2d": points(18),
+        "face_keypoints_2d": points(n, 100),
+        "hand_left_keypoints_2d": points(21, 200),
+        "hand_right_keypoints_2d": points(21, 300),
+    }
+    reading = read_openpose(write(tmp_path / "a.json", person))
+    for part, start in (("face", 100), ("hand_left", 200), ("hand_right", 300)):
+        assert reading[SLICES[part]][0].tolist() == [start, 0, 1]
+    assert (reading[:, 2] == 1).all()
+
+
+def test_confidence_zero_is_not_found(tmp_path):
+    body = points(18)
+    body[3 * 4 : 3 * 5] = [0, 0, 0]
+    reading = read_openpose(write(tmp_path / "a.json", {"pose_keypoints_2d": body, "face_keypoints_2d": []}))
+    assert np.isnan(reading[4, :2]).all()
+    assert reading[:18, 2].sum() == 17
+
+
+def test_of_several_people_the_surest_counts(tmp_path):
+    people = [{"pose_keypoints_2d": points(18, start, sure)} for start, sure in ((0, 0.2), (50, 0.9), (90, 0.3))]
+    assert read_openpose(write(tmp_path / "a.json", *people))[0, 0] == 50
+    assert (read_openpose(write(tmp_path / "b.json"))[:, 2] == 0).all()
+
+
+def test_a_folder_by_either_name_and_what_is_missing(tmp_path):
+    write(tmp_path / "a___b_keypoints.json", {"pose_keypoints_2d": points(18)})
+    write(tmp_path / "c___d.json", {"pose_keypoints_2d": points(18, 7)})
+    readings = read_openpose_folder(tmp_path, ["c___d", "x___y", "a___b"])
+    assert readings.points.shape == (3, 128, 3)
+    assert readings.points[[0, 2], 0, 0].tolist() == [7, 0]
+    assert readings.missing == ("x___y",)
+    assert (readings.points[1, :, 2] == 0).all()
+    with pytest.raises(UserError, match="for none of 1 images"):
+        read_openpose_folder(tmp_path, ["x___y"])
+    with pytest.raises(UserError, match="There is no folder"):
+        read_openpose_folder(tmp_path / "nowhere", ["x"])
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "[]",
+        "{",
+        '{"people": 3}',
+        '{"people": [3]}',
+        '{"people": [{"pose_keypoints_2d": [1, 2, 3]}]}',
+        '{"people": [{"pose_keypoints_2d": [1, 2]}]}',
+        '{"people": [{"hand_left_keypoints_2d": ' + json.dumps(points(20)) + "}]}",
+        '{"people": [{"pose_keypoints_2d": ' + json.dumps([*points(17), 1, float("nan"), 1]) + "}]}",
+    ],
+)
+def test_what_is_not_openpose_is_named(tmp_path, content):
+    (tmp_path / "a.json").write_text(content)
+    with pytest.raises(UserError, match=r"a\.json is not OpenPose's JSON"):
+        read_openpose(tmp_path / "a.json")
