@@ -65,6 +65,7 @@ class Benchmark:
         truth: face landmarks and parsing maps, where it has them.
         protocols: what `all` means, as `id` or `id:variant`.
         limit: how many pairs were asked for, or None for all.
+        people_known: whether pairs of different persons show different people (DeepFashion's items may share one).
     """
 
     id: str
@@ -77,6 +78,7 @@ class Benchmark:
     truth: Truth
     protocols: tuple[str, ...]
     limit: int | None = None
+    people_known: bool = False
 
     @property
     def images(self) -> tuple[str, ...]:
@@ -205,6 +207,7 @@ def load_benchmark(name: str, data_root: Path | None = None, limit: int | None =
     benchmark = Benchmark(
         settings.id, settings.version, settings.title, root / settings.images, settings.image_size,
         tuple(sorted(pairs, key=lambda pair: (pair.target, pair.source))), poses, truth, settings.protocols,
+        people_known=settings.cluster == "person" and all(parse_name(pair.source) for pair in pairs),
     )  # fmt: skip
     return benchmark.limited(limit)
 
