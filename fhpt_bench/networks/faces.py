@@ -34,7 +34,7 @@ class DlibFaces(VectorFeature):
         "dlib-faces",
         1,
         ("dlib-landmarks", "dlib-resnet"),
-        f"own size, HOG detector upsampling once, at most {FACES} faces, the surest first; 5-point alignment, no jitter",
+        f"own size; HOG detector upsampling once, the {FACES} surest faces; 5-point alignment, no jitter",
         backend="dlib",
     )
 
