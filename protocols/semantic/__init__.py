@@ -1,5 +1,6 @@
 """Who is in the picture: protocols that compare faces, clothes and attributes."""
 
 from protocols.semantic.face_identity import face_identity
+from protocols.semantic.retrieval import retrieval_recall
 
-__all__ = ["face_identity"]
+__all__ = ["face_identity", "retrieval_recall"]
