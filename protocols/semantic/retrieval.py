@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fhpt_bench.data.names import parse_name
+from fhpt_bench.protocol import Evidence, MetricCard, PairValues, Protocol, Score
+from fhpt_bench.statistics import mean_score
 from protocols.inputs import check_features
 
 # Cosines are told apart to this many decimals: below it lies what the order of a summation changes.
@@ -19,6 +23,7 @@ _SPARE = 16
 _NUMBERS_AT_ONCE = 1 << 24
 # A GPU index of FAISS returns no more entries than this.
 _GPU_DEPTH = 2048
+_TOP = (10, 5, 3)
 
 
 @dataclass(frozen=True)
@@ -70,10 +75,10 @@ class Found:
 def retrieval_recall(
     queries: NDArray[np.floating[Any]],
     gallery: NDArray[np.floating[Any]],
-    query_items: Sequence[str],
-    gallery_items: Sequence[str],
+    query_items: Sequence[str] | NDArray[np.str_],
+    gallery_items: Sequence[str] | NDArray[np.str_],
     k: int = 10,
-    gallery_ids: Sequence[str] | None = None,
+    gallery_ids: Sequence[str] | NDArray[np.str_] | None = None,
     left_out: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.float64]:
     """Recall of the top k by cosine similarity: |top k and relevant| / |relevant|, where relevant is the same item.
@@ -106,10 +111,10 @@ def retrieval_recall(
 def search_gallery(
     queries: NDArray[np.floating[Any]],
     gallery: NDArray[np.floating[Any]],
-    query_items: Sequence[str],
-    gallery_items: Sequence[str],
+    query_items: Sequence[str] | NDArray[np.str_],
+    gallery_items: Sequence[str] | NDArray[np.str_],
     depth: int | None = None,
-    gallery_ids: Sequence[str] | None = None,
+    gallery_ids: Sequence[str] | NDArray[np.str_] | None = None,
     left_out: NDArray[np.bool_] | None = None,
 ) -> Found:
     """Rank a gallery for each query by cosine similarity in FAISS; see `retrieval_recall`.
@@ -180,3 +185,96 @@ def _rank(queries: NDArray[np.float64], gallery: NDArray[np.float64], depth: int
         ranked.append(np.take_along_axis(found, best, 1))
         start += len(some)
     return np.concatenate(ranked)
+
+
+_LEFT_OUT = "gallery = the unique source images without the pair's own source and target"
+_WAYS = {
+    "unique": f"{_LEFT_OUT}; share of its images of the item that stand in the top k",
+    "paper": (
+        "gallery = the source image of every pair, repeats kept; share of its images of the item that stand in the "
+        "top k; a real target finds its own copies there, whatever the network"
+    ),
+    "hit": f"{_LEFT_OUT}; whether any image of the item stands in the top k",
+    "map": f"{_LEFT_OUT}; average precision over its full ranking",
+}
+# Backbone -> feature, which of its numbers are compared, and what that is.
+_BACKBONES = {
+    "vgg16-imagenet": ("vgg16-pooled", slice(960, 1472), "VGG16 as trained on ImageNet (relu5_3, mean over pixels)")
+}
+
+
+class Retrieval(Protocol):
+    """Garments found again: generated images query the source images, and the same item is right."""
+
+    id = "retrieval"
+    title = "Retrieval of the same item"
+    citation = "Yang et al., Towards Fine-grained Human Pose Transfer with Detail Replenishing Network"
+    variants: ClassVar[Mapping[str, str]] = {
+        f"{way}-{backbone}": f"cosine similarity in {seen}; {definition}; equal ones by name; mean over pairs"
+        for backbone, (_, _, seen) in _BACKBONES.items()
+        for way, definition in _WAYS.items()
+    }
+    numerics = "FAISS float32, ordered in numpy float64"
+
+    def __init__(self, variant: str | None = None) -> None:
+        super().__init__(variant)
+        self._way, _, backbone = self.variant.partition("-")
+        self._feature, self._compared, _ = _BACKBONES[backbone]
+        word = {"hit": "Hit", "map": "mAP"}.get(self._way, "Recall")
+        named = {"retrieval": word} if self._way == "map" else {_metric(k): f"{word}@{k}" for k in _TOP}
+        self.metrics = tuple(
+            MetricCard(name, label, higher_is_better=True, range=(0.0, 1.0)) for name, label in named.items()
+        )
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """What images are compared by."""
+        return (self._feature,)
+
+    def score(self, evidence: Evidence) -> tuple[Score, ...]:
+        """Each metric with the row for real targets and what a perfect retriever reaches, over the same pairs."""
+        generated, real = (self._search(evidence, role) for role in ("generated", "target"))
+        if self._way == "map":
+            return (_score("retrieval", evidence, generated.average_precision(), real.average_precision(), None),)
+        if self._way == "hit":
+            return tuple(_score(_metric(k), evidence, generated.hit(k), real.hit(k), None) for k in _TOP)
+        return tuple(
+            _score(_metric(k), evidence, generated.recall(k), real.recall(k), generated.ceiling(k)) for k in _TOP
+        )
+
+    def _search(self, evidence: Evidence, role: str) -> Found:
+        sources, targets = (np.array([getattr(pair, side) for pair in evidence.pairs]) for side in ("source", "target"))
+        names, first, left_out = sources, np.arange(len(sources)), None
+        if self._way != "paper":
+            names, first = np.unique(sources, return_index=True)
+            left_out = (sources[:, None] == names) | (targets[:, None] == names)
+        items = np.array([_item(name) for name in sources])
+        queries, gallery = (evidence.vectors(self._feature, r)[:, self._compared] for r in (role, "source"))
+        depth = None if self._way == "map" else max(_TOP)
+        return search_gallery(queries, gallery[first], items, items[first], depth, names, left_out)
+
+
+def _metric(k: int) -> str:
+    return "retrieval" if k == max(_TOP) else f"retrieval@{k}"
+
+
+def _item(name: str) -> str:
+    """The item of a file name; an image without such a name is one of its own."""
+    parsed = parse_name(name)
+    return parsed.item if parsed else name
+
+
+def _score(
+    metric: str,
+    evidence: Evidence,
+    value: NDArray[np.float64],
+    real: NDArray[np.float64],
+    ceiling: NDArray[np.float64] | None,
+) -> Score:
+    counts = np.isfinite(value)
+    reasons = ["" if counted else "without another image of the item in the gallery" for counted in counts]
+    score = mean_score(metric, evidence, PairValues.of(value, reasons))
+    if not counts.any():
+        return score
+    best = 1.0 if ceiling is None else float(ceiling[counts].mean())
+    return dataclasses.replace(score, details={"real": float(real[counts].mean()), "ceiling": best})
