@@ -69,6 +69,7 @@ class Benchmark:
         limit: how many pairs were asked for, or None for all.
         train_folder: of the training images.
         train_images: names of the training images in the order of their list; empty where it has none here.
+        people_known: whether pairs of different persons show different people (DeepFashion's items may share one).
     """
 
     id: str
@@ -84,6 +85,7 @@ class Benchmark:
     limit: int | None = None
     train_folder: Path = Path()
     train_images: tuple[str, ...] = ()
+    people_known: bool = False
 
     @property
     def images(self) -> tuple[str, ...]:
@@ -253,6 +255,7 @@ def load_benchmark(name: str, data_root: Path | None = None, limit: int | None =
         settings.id, settings.version, settings.title, root / settings.images, settings.image_size,
         tuple(sorted(pairs, key=lambda pair: (pair.target, pair.source))), poses, truth, settings.protocols,
         settings.anchors.model_dump() if settings.anchors else {},
+        people_known=settings.cluster == "person" and all(parse_name(pair.source) for pair in pairs),
     )  # fmt: skip
     if settings.train_images and settings.train_list and (root / settings.train_images).is_dir():
         listed = read_image_list(root / settings.train_list)

@@ -97,7 +97,7 @@ class Protocol(abc.ABC):
     title: ClassVar[str]
     citation: ClassVar[str]
     variants: ClassVar[Mapping[str, str]]
-    metrics: ClassVar[tuple[MetricCard, ...]]
+    metrics: tuple[MetricCard, ...]  # of the class, or of a variant where variants report different numbers
     numerics: ClassVar[str] = "numpy float64"
 
     def __init__(self, variant: str | None = None) -> None:

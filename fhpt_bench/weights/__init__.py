@@ -32,8 +32,8 @@ class Weights:
 
     Args:
         name: of the spec.
-        arrays: tensor name -> array.
-        digest: of the tensors, whatever file they came in.
+        arrays: tensor name -> array; empty for a file that its library opens by its path.
+        digest: of the tensors, whatever file they came in; of the file itself where there are none.
         path: the file that holds them on this machine.
         origin: where they came from, in words.
         passed_over: the places that were tried first, each with the reason why it would not do.
@@ -79,7 +79,7 @@ def available(name: str) -> bool:
 
 
 def digest(name: str) -> str | None:
-    """The tensor digest of the weights that `load` would take on this machine, or None where none are here.
+    """The digest of the weights that `load` would take on this machine, or None where none are here.
 
     Raises:
         UserError: where the name is unknown.
@@ -129,7 +129,7 @@ def obtain(name: str, download: bool = True) -> Weights:
 
 
 def fetch(name: str) -> str:
-    """Make sure that the weights are here and whole; returns their tensor digest. See `obtain`."""
+    """Make sure that the weights are here and whole; returns their digest. See `obtain`."""
     return obtain(name).digest
 
 
@@ -147,10 +147,14 @@ def load(name: str, fetch: bool = True) -> dict[str, Tensor]:
 
     Raises:
         WeightsMissing: where no place has them.
+        ValueError: where they are no tensors but a file, which `path` gives.
     """
     import torch
 
-    return {key: torch.tensor(array) for key, array in obtain(name, download=fetch).arrays.items()}
+    found = obtain(name, download=fetch)
+    if not found.arrays:
+        raise ValueError(f"the weights {name} are a file that its library opens: ask for its path")
+    return {key: torch.tensor(array) for key, array in found.arrays.items()}
 
 
 def verify(name: str) -> tuple[Check, ...]:
@@ -206,16 +210,16 @@ def _read_header(path: Path, name: str) -> dict[str, str]:
 
 
 def _read(path: Path, source: Source | None, name: str) -> tuple[Arrays, str]:
-    """Arrays and tensor digest of a file, once all that is known of it has been found right."""
+    """Arrays and digest of a file, once all that is known of it has been found right."""
     if source is None:
         from safetensors.numpy import load_file
 
         known: str | None = _read_header(path, name)["digest"]
         arrays: Arrays = load_file(path)
+        found = tensor_digest(arrays)
     else:
         known = source.digest
-        arrays = source.open(path)
-    found = tensor_digest(arrays)
+        arrays, found = source.open(path)
     if known not in (None, found):
         raise Unusable(f"its tensors have the digest {found} in place of {known}")
     return arrays, found

