@@ -32,7 +32,8 @@ def anchor_table(folder: Path, benchmark: Benchmark) -> str:
     Raises:
         UserError: where an image lacks, or shows no keypoint of a part in any.
     """
-    source, real = FolderImages(folder, "warp", benchmark), RealImages(benchmark)
+    source = FolderImages(folder, "warp", benchmark)
+    real = RealImages(benchmark.folder, benchmark.image_size, benchmark.check_images())
     estimator = MediaPipeHolistic("cpu")
 
     @functools.cache
