@@ -56,7 +56,13 @@ class Feature(abc.ABC):
 
 
 class VectorFeature(Feature):
-    """A feature small enough to keep: cached on disk by image content."""
+    """A feature small enough to keep: cached on disk by image content.
+
+    `beside` says that it computes on one core of the CPU, outside torch: a run then has it done in processes of their
+    own while its main process goes on.
+    """
+
+    beside: ClassVar[bool] = False
 
     @abc.abstractmethod
     def extract(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -69,6 +75,31 @@ class MapFeature(Feature):
     @abc.abstractmethod
     def extract(self, images: NDArray[np.uint8]) -> tuple[Tensor, ...]:
         """(N, H, W, 3) uint8 RGB -> maps of (N, C, h, w); row i depends on image i alone."""
+
+
+class MapSummary(VectorFeature):
+    """A vector made of another feature's maps, so that a pass whose maps are compared anyway gives it for nothing.
+
+    Subclasses name the `maps`.
+    """
+
+    maps: ClassVar[type[MapFeature]]
+
+    def __init__(self, device: str) -> None:
+        self._maps = self.maps(device)
+
+    @staticmethod
+    @abc.abstractmethod
+    def summary(maps: tuple[Tensor, ...]) -> NDArray[np.float32]:
+        """Maps of N images -> (N, ...) float32."""
+
+    def extract(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """(N, H, W, 3) uint8 RGB -> (N, ...) float32.
+
+        Raises:
+            ValueError: where the images are not that, or too small for the maps.
+        """
+        return self.summary(self._maps.extract(images))
 
 
 features: Registry[type[Feature]] = Registry("feature", "fhpt_bench.features", "fhpt_bench.feature:Feature")

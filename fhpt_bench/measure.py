@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import functools
-import logging
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fhpt_bench import weights
 from fhpt_bench.benchmark import Benchmark, Pair
-from fhpt_bench.cache import FeatureCache
 from fhpt_bench.data.images import pixels_sha256
-from fhpt_bench.errors import UserError
-from fhpt_bench.feature import Feature, MapFeature, VectorFeature
+from fhpt_bench.embedder import Embedder
+from fhpt_bench.feature import MapFeature, VectorFeature
+from fhpt_bench.ledger import Ledger
 from fhpt_bench.plan import Step
 from fhpt_bench.processes import Processes
 from fhpt_bench.progress import progress_bar
@@ -28,9 +24,6 @@ from fhpt_bench.sources import ImageSource, RealImages
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-F = TypeVar("F", bound=Feature)
-log = logging.getLogger(__name__)
 
 
 def target_batches(pairs: Sequence[Pair], size: int) -> list[tuple[Pair, ...]]:
@@ -86,11 +79,9 @@ class Measurement:
     ) -> None:
         self.setting, self.plan, self.source, self.folder = setting, tuple(plan), source, folder
         self.device, self.processes, self.batch_size = device, processes, batch_size
-        self.failed: dict[str, str] = {}  # protocol key -> reason
         self.real, self._train = real, train
-        self._features: dict[str, Feature] = {}
-        self._caches: dict[str, FeatureCache] = {}
-        self._stages: dict[str, Work] = {}
+        self.ledger = Ledger(plan, processes.main)
+        self._embedder = Embedder(plan, device, self.ledger, processes.count)
         self._finished = folder.finished()
 
     def gather(self, progress: bool) -> None:
@@ -103,61 +94,69 @@ class Measurement:
             UserError: where a model fails or nothing can be written; what was finished is kept.
         """
         mine = slice(self.processes.rank, None, self.processes.count)
-        self._embed_all("real images", self.real, mine, progress)
-        self._embed_all("training images", self._train, mine, progress)
         batches = list(enumerate(target_batches(self.setting.pairs, self.batch_size)))
-        with progress_bar(f"pairs of {self.source.card.name}", len(self.setting.pairs), progress) as done:
-            for number, batch in batches[mine]:
-                self._measure(number, batch)
-                done(len(batch) * self.processes.count)
+        try:
+            with progress_bar(f"pairs of {self.source.card.name}", len(self.setting.pairs), progress) as done:
+                for number, batch in batches[mine]:
+                    self._measure(number, batch)
+                    done(len(batch) * self.processes.count)
+            self.processes.wait()  # the targets have been embedded with their pairs
+            self._embed_all("real images", self.real, mine, progress)
+            self._embed_all("training images", self._train, mine, progress)
+            self._embedder.finish(progress)
+            self._save(Batch())
+        finally:
+            self._embedder.close()
 
     def _embed_all(self, what: str, images: RealImages, mine: slice, progress: bool) -> None:
         """Embed images of the benchmark's own, through the networks whose protocols look at them."""
         train, names = images is self._train, list(images.digests)
-        if not names or not self._wanted(VectorFeature, self._steps(train)):
+        if not names or not self._embedder.wanted(VectorFeature, self.ledger.steps(train)):
             return
         chunks = [names[i : i + self.batch_size] for i in range(0, len(names), self.batch_size)]
         with progress_bar(what, len(names), progress) as done:
             for chunk in chunks[mine]:
-                self._embed(functools.partial(images.stack, chunk), [images.digests[n] for n in chunk], train)
-                done(len(chunk))
-        if self._stages:
-            self._save(Batch())
+                digests = [images.digests[name] for name in chunk]
+                self._embedder.embed(functools.partial(images.stack, chunk), digests, self.ledger.steps(train))
+                done(len(chunk) * self.processes.count)
 
     def _measure(self, number: int, batch: tuple[Pair, ...]) -> None:
         """Bring one batch of pairs to an end, doing only what is not finished."""
         fresh = not all(self.source.has(pair) for pair in batch)
-        with self._timed("generate" if fresh else "read images", len(batch)):
+        with self.ledger.timed("generate" if fresh else "read images", len(batch)):
             images = self.source.images(number, batch)
         digests = {pair.id: pixels_sha256(image) for pair, image in zip(batch, images, strict=True)}
-        self._embed(lambda: images, list(digests.values()))
         todo = [
             step
-            for step in self._steps()
+            for step in self.ledger.steps()
             if _compares(step.protocol) and not self._finished.has(step.fingerprint, digests)
         ]
-        values = self._compare(todo, batch, images) if todo else {}
+        values = self._compare(todo, batch, images, list(digests.values())) if todo else {}
+        self._embedder.embed(lambda: images, list(digests.values()), self.ledger.steps())
         if values or any(self._finished.images.get(pair) != digest for pair, digest in digests.items()):
             self._save(Batch(digests, values))
 
     def _compare(
-        self, todo: list[Step], batch: tuple[Pair, ...], images: NDArray[np.uint8]
+        self, todo: list[Step], batch: tuple[Pair, ...], images: NDArray[np.uint8], digests: list[str]
     ) -> dict[str, dict[str, PairResult]]:
         unique = sorted({pair.target for pair in batch})
         position = [unique.index(pair.target) for pair in batch]
         targets = self.real.stack(unique)
         generated_maps: dict[str, tuple[Tensor, ...]] = {}
         target_maps: dict[str, tuple[Tensor, ...]] = {}
-        for name, feature in self._wanted(MapFeature, todo).items():
-            with self._guarded(*_users(name, todo)), self._timed(name, len(images) + len(unique), forwards=True):
-                generated_maps[name] = feature.extract(images)
-                target_maps[name] = tuple(maps[position] for maps in feature.extract(targets))
+        for name, feature in self._embedder.wanted(MapFeature, todo).items():
+            users, seen = [step for step in todo if name in step.features], len(images) + len(unique)
+            with self.ledger.guarded(*users), self.ledger.timed(name, seen, seen):
+                generated_maps[name], real_maps = feature.extract(images), feature.extract(targets)
+                target_maps[name] = tuple(maps[position] for maps in real_maps)
+                self._embedder.summarise(name, generated_maps[name], digests)
+                self._embedder.summarise(name, real_maps, [self.real.digests[target] for target in unique])
         values: dict[str, dict[str, PairResult]] = {}
         pairs = ImagePairs(images, targets[position], generated_maps, target_maps)
         for step in todo:
-            if step.protocol.card.key in self.failed:  # its network has just broken
+            if step.protocol.card.key in self.ledger.failed:  # its network has just broken
                 continue
-            with self._guarded(step), self._timed(step.protocol.card.key, len(batch)):
+            with self.ledger.guarded(step), self.ledger.timed(step.protocol.card.key, len(batch)):
                 measured = step.protocol.compare(pairs)
                 rows = {
                     metric: list(zip(v.value.tolist(), v.weight.tolist(), v.skipped, strict=True))
@@ -167,19 +166,6 @@ class Measurement:
                     pair.id: {metric: row[i] for metric, row in rows.items()} for i, pair in enumerate(batch)
                 }
         return values
-
-    def _embed(self, images: Callable[[], NDArray[np.uint8]], digests: list[str], train: bool = False) -> None:
-        """Embed a batch whole or not at all, so that a resumed run equals an uninterrupted one bit for bit."""
-        steps = self._steps(train)
-        for name, feature in self._wanted(VectorFeature, steps).items():
-            cache = self._cache(name)
-            new = [cache.get(digest) is None for digest in digests]
-            if not any(new):
-                continue
-            with self._guarded(*_users(name, steps)), self._timed(name, len(digests), forwards=True):
-                vectors = feature.extract(images())
-                for i in np.flatnonzero(new):
-                    cache.put(digests[i], vectors[i])
 
     def evidence(self, step: Step) -> Evidence:
         """What was gathered for one protocol; after `collect`."""
@@ -204,66 +190,17 @@ class Measurement:
         else:
             names = [pair.source if role == "source" else pair.target for pair in self.setting.pairs]
             digests = [self.real.digests[name] for name in names]
-        known = {digest: self._cache(feature).get(digest) for digest in set(digests)}
+        known = {digest: self._embedder.vector(feature, digest) for digest in set(digests)}
         if any(value is None for value in known.values()):
             raise RuntimeError(f"the cache of {feature} lost an entry: give the same command again")
         return np.stack([known[digest] for digest in digests])  # type: ignore[misc]
 
-    def _steps(self, train: bool = False) -> list[Step]:
-        """What is to be run and has not broken; only what compares with training images, if so asked."""
-        steps = [step for step in self.plan if not step.skip and step.protocol.card.key not in self.failed]
-        return [step for step in steps if step.protocol.training_images] if train else steps
-
-    def _wanted(self, kind: type[F], steps: Sequence[Step]) -> dict[str, F]:
-        """The networks of one kind that some protocols look through, each loaded once a run."""
-        found: dict[str, F] = {}
-        for name, plugin in {n: f for step in steps for n, f in step.features.items()}.items():
-            if not issubclass(plugin, kind):
-                continue
-            if name not in self._features:
-                with self._guarded(*_users(name, steps)), self._timed(f"load {name}", 0):
-                    self._features[name] = plugin(self.device)
-            feature = self._features.get(name)
-            if isinstance(feature, kind):
-                found[name] = feature
-        return found
-
-    def _cache(self, name: str) -> FeatureCache:
-        if name not in self._caches:
-            plugin = next(step.features[name] for step in self.plan if name in step.features)
-            known = {weight: weights.fetch(weight) for weight in plugin.spec.weights}
-            self._caches[name] = FeatureCache(plugin.spec.identity(known))
-        return self._caches[name]
-
-    @contextmanager
-    def _guarded(self, *steps: Step) -> Iterator[None]:
-        """One failing protocol is recorded as failed, and the others go on."""
-        try:
-            yield
-        except UserError:  # a full disk is nobody's failing: the run stops with its sentence
-            raise
-        except Exception as error:  # whatever a plugin raises
-            for step in steps:
-                self.failed[step.protocol.card.key] = f"{type(error).__name__}: {error}"
-                if not self.processes.main:  # the record is the main process's, which cannot know the reason
-                    log.error("%s failed: %s", step.protocol.card.key, self.failed[step.protocol.card.key])
-
-    @contextmanager
-    def _timed(self, stage: str, images: int, forwards: bool = False) -> Iterator[None]:
-        start = time.perf_counter()
-        yield
-        cost = Work(time.perf_counter() - start, images, images if forwards else 0)
-        self._stages.setdefault(stage, Work()).add(cost)
-
     def _save(self, batch: Batch) -> None:
-        batch.stages, self._stages = self._stages, {}
-        self.folder.append(self.processes.rank, batch)
+        batch.stages = self.ledger.close()
+        if batch.images or batch.stages:
+            self.folder.append(self.processes.rank, batch)
 
 
 def _compares(protocol: Protocol) -> bool:
     """Whether a protocol measures pairs while their images are at hand."""
     return type(protocol).compare is not Protocol.compare
-
-
-def _users(feature: str, steps: Sequence[Step]) -> list[Step]:
-    return [step for step in steps if feature in step.features]

@@ -82,7 +82,7 @@ def _score(measurement: Measurement, step: Step) -> list[tuple[ScoreEntry, pd.Da
     card = step.protocol.card
     if step.skip:
         return [(_entry(card, metric, step, "skipped", step.skip), None) for metric in card.metrics]
-    reason = measurement.failed.get(card.key)
+    reason = measurement.ledger.failed.get(card.key)
     if reason is None:
         try:
             scores = {score.metric: score for score in step.protocol.score(measurement.evidence(step))}

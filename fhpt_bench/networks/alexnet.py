@@ -11,7 +11,7 @@ from fhpt_bench.networks.convolutions import ConvolutionMaps
 class AlexNetMaps(ConvolutionMaps):
     """The five ReLU maps of torchvision's AlexNet, on LPIPS's scaled input (64, 192, 384, 256, 256 channels)."""
 
-    spec = FeatureSpec("alexnet-maps", 1, ("alexnet",), "to [-1, 1], LPIPS scaling layer, own size")
+    spec = FeatureSpec("alexnet-maps", 2, ("alexnet",), "to [-1, 1], LPIPS scaling layer, own size")
     title = "AlexNet"
     taps = (1, 4, 7, 9, 11)
     smallest = 31
@@ -38,5 +38,5 @@ class AlexNetMaps(ConvolutionMaps):
 class AlexNetMapsUnscaled(AlexNetMaps):
     """The same without the scaling layer, as LPIPS v0.0 had it by mistake."""
 
-    spec = FeatureSpec("alexnet-maps-unscaled", 1, ("alexnet",), "to [-1, 1], own size")
+    spec = FeatureSpec("alexnet-maps-unscaled", 2, ("alexnet",), "to [-1, 1], own size")
     scaled = False

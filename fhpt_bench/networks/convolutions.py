@@ -63,6 +63,19 @@ def check_images(images: NDArray[np.uint8], title: str) -> None:
         raise ValueError(f"{title} needs (N, H, W, 3) uint8 images, not {images.shape} {images.dtype}")
 
 
+def portions(images: NDArray[np.uint8], device: str) -> list[NDArray[np.uint8]]:
+    """How images go through a network: on a CPU one at a time, else together.
+
+    On a CPU company saves no time, and would move an image's values in the last bits.
+
+    Args:
+        images: (N, H, W, 3).
+        device: "cpu" or "cuda".
+    """
+    size = 1 if device == "cpu" else max(1, len(images))
+    return [images[i : i + size] for i in range(0, len(images), size)]
+
+
 def image_batch(images: NDArray[np.uint8], device: str) -> Tensor:
     """(N, H, W, 3) uint8 RGB -> (N, 3, H, W) float32 from 0 to 255 on the device."""
     # A copy, since a view may be read-only or have negative strides, even one of a single image.
@@ -91,7 +104,7 @@ class ConvolutionMaps(MapFeature):
             self._layers = self.layers()
         (name,) = self.spec.weights
         nn.ModuleDict({"features": self._layers}).load_state_dict(weights.load(name), assign=True)
-        self._layers.requires_grad_(False).eval().to(device)
+        self._layers.requires_grad_(False).eval().to(device).to(memory_format=torch.channels_last)
         self._device = device
 
     @staticmethod
@@ -112,13 +125,18 @@ class ConvolutionMaps(MapFeature):
                 f"{self.title} needs images of at least {self.smallest}x{self.smallest} pixels, not {size}"
             )
         with exact_float32(self._device):
-            x = image_batch(images, self._device).div_(127.5).sub_(1)
-            if self.scaled:
-                shift, scale = (x.new_tensor(value).view(3, 1, 1) for value in (_SHIFT, _SCALE))
-                x = x.sub_(shift).div_(scale)
-            maps = []
-            for position, layer in enumerate(self._layers):
-                x = layer(x)
-                if position in self.taps:
-                    maps.append(x)
-        return tuple(maps)
+            parts = [self._look(portion) for portion in portions(images, self._device)]
+            return tuple(torch.cat(maps) for maps in zip(*parts, strict=True))
+
+    def _look(self, images: NDArray[np.uint8]) -> list[Tensor]:
+        x = image_batch(images, self._device).div_(127.5).sub_(1)
+        if self.scaled:
+            shift, scale = (x.new_tensor(value).view(3, 1, 1) for value in (_SHIFT, _SCALE))
+            x = x.sub_(shift).div_(scale)
+        x = x.contiguous(memory_format=torch.channels_last)  # a quarter faster
+        maps = []
+        for position, layer in enumerate(self._layers):
+            x = layer(x)
+            if position in self.taps:
+                maps.append(x)
+        return maps

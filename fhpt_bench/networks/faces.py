@@ -37,6 +37,7 @@ class DlibFaces(VectorFeature):
         f"own size; HOG detector upsampling once, the {FACES} surest faces; 5-point alignment, no jitter",
         backend="dlib",
     )
+    beside = True
 
     def __init__(self, device: str) -> None:
         import dlib

@@ -38,6 +38,7 @@ class MediaPipeHolistic(VectorFeature):
         f"a pixel added; a body joint is found at visibility {VISIBILITY} or more and inside the image",
         backend=f"mediapipe {importlib.metadata.version('mediapipe')}",
     )
+    beside = True
 
     def __init__(self, device: str) -> None:
         with _silent():

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from fhpt_bench import weights
 from fhpt_bench.feature import VectorFeature
-from fhpt_bench.networks.convolutions import check_images, exact_float32
+from fhpt_bench.networks.convolutions import check_images, exact_float32, portions
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -87,5 +87,5 @@ class PooledFeature(VectorFeature):
         """
         check_images(images, self.title)
         with exact_float32(self._device):
-            rows: NDArray[np.float32] = self.embed(self.prepare(images)).cpu().numpy()
-        return rows
+            rows = [self.embed(self.prepare(portion)).cpu().numpy() for portion in portions(images, self._device)]
+        return np.concatenate(rows)

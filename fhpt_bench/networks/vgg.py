@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from fhpt_bench.feature import FeatureSpec, VectorFeature
+from fhpt_bench.feature import FeatureSpec, MapSummary
 from fhpt_bench.networks.convolutions import ConvolutionMaps
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class VGG16Maps(ConvolutionMaps):
     """The maps relu1_2, 2_2, 3_3, 4_3 and 5_3 of torchvision's VGG16, on LPIPS's scaled input (64 to 512 channels)."""
 
-    spec = FeatureSpec("vgg16-maps", 1, ("vgg16",), "to [-1, 1], LPIPS scaling layer, own size")
+    spec = FeatureSpec("vgg16-maps", 2, ("vgg16",), "to [-1, 1], LPIPS scaling layer, own size")
     title = "VGG16"
     taps = (3, 8, 15, 22, 29)
     smallest = 16
@@ -37,7 +37,7 @@ class VGG16Maps(ConvolutionMaps):
         return nn.Sequential(*stack)
 
 
-class VGG16Pooled(VectorFeature):
+class VGG16Pooled(MapSummary):
     """What torchvision's VGG16 says of a whole image: the means of its five maps over the pixels, 1472 numbers.
 
     The early maps know colours and weaves, the last one garments: a head that is trained on top may want them all.
@@ -49,17 +49,13 @@ class VGG16Pooled(VectorFeature):
         WeightsMissing: where the weights can be had from no source.
     """
 
-    spec = FeatureSpec("vgg16-pooled", 1, ("vgg16",), f"{VGG16Maps.spec.preprocessing}; mean over pixels of each map")
+    spec = FeatureSpec("vgg16-pooled", 2, ("vgg16",), f"{VGG16Maps.spec.preprocessing}; mean over pixels of each map")
+    maps = VGG16Maps
 
-    def __init__(self, device: str) -> None:
-        self._maps = VGG16Maps(device)
-
-    def extract(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """(N, H, W, 3) uint8 RGB -> (N, 1472) float32, 0 or more, from relu1_2 to relu5_3.
-
-        Raises:
-            ValueError: where the images are not that, or smaller than 16 pixels.
-        """
-        means = [maps.mean((2, 3)) for maps in self._maps.extract(images)]
-        pooled: NDArray[np.float32] = torch.cat(means, 1).cpu().numpy()
+    @staticmethod
+    def summary(maps: tuple[Tensor, ...]) -> NDArray[np.float32]:
+        """Five maps of N images -> (N, 1472) float32, 0 or more, from relu1_2 to relu5_3."""
+        # Image by image, since the order of a sum may depend on how many images share it.
+        rows = [torch.cat([image.mean((1, 2)) for image in images]) for images in zip(*maps, strict=True)]
+        pooled: NDArray[np.float32] = torch.stack(rows).cpu().numpy()
         return pooled

@@ -67,14 +67,15 @@ def map_distance(generated: Sequence[Tensor], target: Sequence[Tensor], heads: S
 
     total = torch.zeros(len(generated[0]), dtype=torch.float64, device=generated[0].device)
     for a, b, head in zip(generated, target, heads, strict=True):
-        difference = (_unit_length(a) - _unit_length(b)).square().mul(head).sum(1)
-        total += difference.mean((1, 2), dtype=torch.float64)
+        for i in range(len(a)):  # one at a time: what passes in between would be large
+            difference = _unit_length(a[i]).sub_(_unit_length(b[i])).square_().mul_(head[0])
+            total[i] += difference.sum(0).mean(dtype=torch.float64)
     return total
 
 
 def _unit_length(maps: Tensor) -> Tensor:
     # The constant is the reference's; it decides what a pixel without any activation becomes.
-    return maps / (maps.square().sum(1, keepdim=True).sqrt() + 1e-10)
+    return maps / (maps.square().sum(0, keepdim=True).sqrt() + 1e-10)
 
 
 def lpips(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 import fhpt_bench as fb
 from fhpt_bench.benchmark import load_benchmark
@@ -91,9 +92,17 @@ def test_real_images_beat_the_warp_and_the_order_of_pairs_is_nothing(few: Path, 
     for score in warp.scores:
         assert again[score.key].value == score.value
         assert again[score.key].fingerprint == score.fingerprint
-    table = anchor_table(tmp_path / "warp" / "images", load_benchmark(str(few)))
+
+
+def test_the_anchors_of_the_targets_themselves(few: Path, tmp_path: Path) -> None:
+    setting, images = load_benchmark(str(few)), tmp_path / "images"
+    images.mkdir()
+    for pair in setting.pairs:
+        Image.open(setting.folder / pair.target).save(images / f"{pair.id}.png")
+    table = anchor_table(images, setting)
     reach = {line.split(" = ")[0]: int(line.split(" = ")[1]) for line in table.splitlines()[1:]}
     assert list(reach) == ["body", "face", "hand"]
+    assert reach["body"] < 20
     assert reach["hand"] >= 2 * reach["body"]
 
 
