@@ -255,7 +255,11 @@ def test_two_processes_give_the_scores_of_one(tiny: Path, tmp_path: Path) -> Non
     assert done.returncode == 0, done.stderr
     two = fb.read_record(tmp_path / "two")
     assert two.provenance.processes == 2
-    assert values(two) == values(one)
+    # With two processes each has one thread, which moves the last bits of a convolution of images as small as these.
+    assert [score.key for score in two.scores] == [score.key for score in one.scores]
+    for score in one.scores:
+        assert two[score.key].value == pytest.approx(score.value, rel=1e-7)
+        assert two[score.key].fingerprint == score.fingerprint
     again = subprocess.run([*launch, *words, "--overwrite"], capture_output=True, text=True, check=False)
     assert again.returncode == 0, again.stderr
     assert fb.read_record(tmp_path / "two")["ssim"].value == pytest.approx(one["ssim"].value, abs=1e-9)

@@ -27,8 +27,9 @@ STUDIO = load_benchmark("studio")
 
 @pytest.fixture
 def few(tmp_path: Path) -> Path:
-    """The settings of four pairs of two rendered people, front and additional views."""
-    people = sorted({pair.person for pair in STUDIO.pairs})[:2]
+    """The settings of four pairs of two rendered people who show a hand from the front, front and additional views."""
+    hands = STUDIO.truth.keypoints["hand_left"]
+    people = sorted({p.person for p in STUDIO.pairs if "front" in p.target and hands[p.target][:, 2].sum() > 15})[:2]
     chosen = [
         pair
         for pair in STUDIO.pairs
