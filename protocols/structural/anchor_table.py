@@ -20,7 +20,7 @@ from protocols.structural.keypoint_error_curve import anchor_reach, found_distan
 
 
 def anchor_table(folder: Path, benchmark: Benchmark) -> str:
-    """The largest anchor of each part: see `anchor_reach`; for hands it is at least twice the body's.
+    """The largest anchor of each part: see `anchor_reach`; for hands it is twice the body's, as in Yang et al.
 
     Args:
         folder: of the images that the `warp` baseline made for all pairs, `<pair id>.png`.
@@ -46,11 +46,12 @@ def anchor_table(folder: Path, benchmark: Benchmark) -> str:
 
     evidence = Evidence(benchmark, {}, vectors)
     reach: dict[str, int] = {}
-    for part, metric in (("body", "body"), ("face", "face"), ("hand", "hands")):
-        distances = found_distances(*part_keypoints(evidence, metric)[:2])
+    for part in ("body", "face"):
+        distances = found_distances(*part_keypoints(evidence, part)[:2])
         if not len(distances):
             raise UserError(f"No keypoint of the {part} was found on the images in {folder}: no anchor can be had.")
-        reach[part] = anchor_reach(distances, 2 * reach["body"] if part == "hand" else 2)
+        reach[part] = anchor_reach(distances)
+    reach["hand"] = 2 * reach["body"]
     return "[anchors] # pixels\n" + "".join(f"{part} = {value}\n" for part, value in reach.items())
 
 

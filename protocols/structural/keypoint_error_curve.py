@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from fhpt_bench.benchmark import Benchmark
 
 STEPS = 20
-_STEP, _SHARE = 2, 0.9  # pixels, and the share of found keypoints, that the largest anchor is made of
+_STEP, _SHARE = 2, 0.75  # pixels, and the share of found keypoints, that the largest anchor is made of
 # Metric -> its parts, and whose anchors it has.
 _METRICS = {
     "body": (("body",), "body"),
@@ -53,12 +53,14 @@ def anchors(reach: float) -> NDArray[np.float64]:
     return np.arange(1, STEPS + 1) * reach / STEPS
 
 
-def anchor_reach(distances: NDArray[np.float64], least: int = _STEP) -> int:
-    """The largest anchor of a part: the smallest multiple of 2 pixels under which 90 % of the distances lie.
+def anchor_reach(distances: NDArray[np.float64]) -> int:
+    """The largest anchor of a part: the smallest multiple of 2 pixels under which three quarters of the distances lie.
+
+    Not more of them: the baseline takes every back for a front, and what it does there would stretch the curve over
+    half the image.
 
     Args:
         distances: (M,) pixels between a baseline's found keypoints and their place.
-        least: what it must not be smaller than (for hands twice the body's, as in Yang et al.).
 
     Returns:
         Pixels.
@@ -68,15 +70,13 @@ def anchor_reach(distances: NDArray[np.float64], least: int = _STEP) -> int:
 
     Examples:
         >>> anchor_reach(np.arange(10.0))
-        10
-        >>> anchor_reach(np.arange(10.0), least=24)
-        24
+        8
     """
     if not len(distances):
         raise ValueError("no keypoint was found: there is no distance to choose an anchor by")
-    # The ceil(0.9 M)-th smallest must lie strictly under it.
+    # The ceil(0.75 M)-th smallest must lie strictly under it.
     needed = np.sort(distances)[int(np.ceil(_SHARE * len(distances) - 1e-9)) - 1]
-    return max(least, _STEP * (int(needed // _STEP) + 1))
+    return _STEP * (int(needed // _STEP) + 1)
 
 
 def keypoint_hits(

@@ -127,16 +127,16 @@ def test_anchors_are_twenty_equal_steps_without_zero():
     [
         (np.full(10, 3.9), 4),
         (np.full(10, 4.0), 6),  # under it, strictly
-        (np.r_[np.full(9, 1.0), 99], 2),  # one of ten may lie beyond
-        (np.r_[np.full(8, 1.0), 7.5, 99], 8),
-        (np.r_[np.full(89, 1.0), np.full(11, 9.0)], 10),
+        (np.r_[np.full(3, 1.0), 99], 2),  # one of four may lie beyond
+        (np.r_[np.full(5, 1.0), 7.5, 99, 99], 8),
+        (np.r_[np.full(74, 1.0), np.full(26, 9.0)], 10),
         (np.array([0.0]), 2),
     ],
 )
-def test_reach_is_the_smallest_even_number_above_nine_of_ten(distances, reach):
+def test_reach_is_the_smallest_even_number_above_three_of_four(distances, reach):
     assert anchor_reach(distances) == reach
-    assert (distances < reach).mean() >= 0.9
-    assert reach == 2 or (distances < reach - 2).mean() < 0.9
+    assert (distances < reach).mean() >= 0.75
+    assert reach == 2 or (distances < reach - 2).mean() < 0.75
     with pytest.raises(ValueError, match="no keypoint"):
         anchor_reach(distances[:0])
 
