@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -73,3 +75,32 @@ def test_a_script_needs_no_main_guard(tiny: Path, tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("value") == 1
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes as Linux shows them")
+def test_a_killed_main_process_leaves_nobody_behind() -> None:
+    code = (
+        "import os, time\n"
+        "from loky import ProcessPoolExecutor\n"
+        "from fhpt_bench import aside\n"
+        "pool = ProcessPoolExecutor(1, initializer=aside._end_with, initargs=(os.getpid(),))\n"
+        "print(pool.submit(os.getpid).result(), flush=True)\n"
+        "time.sleep(600)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as main:
+        assert main.stdout is not None
+        beside = int(main.stdout.readline())
+        assert _lives(beside)
+        main.kill()
+    for _ in range(100):
+        if not _lives(beside):
+            break
+        time.sleep(0.1)
+    assert not _lives(beside)
+
+
+def _lives(process: int) -> bool:
+    try:
+        return "Z" not in Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except FileNotFoundError:
+        return False
