@@ -12,7 +12,11 @@ from PIL import Image, ImageDraw, ImageFont
 from fhpt_bench.data.pose import LIMBS
 
 Row = tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.uint8], NDArray[np.uint8]]
-_GAP, _HEAD = 8, 24
+_GAP, _LINE = 8, 24
+_LARGE, _SMALL = 13, 11  # a pair id is long
+_INK = (30, 30, 30)
+# A narrower column has no room for its title.
+_NARROWEST = 120
 
 
 def draw_pose(pose: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.uint8]:
@@ -41,25 +45,89 @@ def draw_pose(pose: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.ui
     return np.asarray(image)
 
 
-def contact_sheet(rows: Sequence[Row], model: str) -> NDArray[np.uint8]:
+def contact_sheet(
+    rows: Sequence[Row], model: str, heading: str = "", captions: Sequence[str] | None = None
+) -> NDArray[np.uint8]:
     """Lay pairs out, one a row: source, target pose, generated, target.
 
     Args:
         rows: (H, W, 3) uint8 source, (18, 2) target pose, generated and target image of each pair.
         model: its name, over the generated images.
+        heading: over all, if any.
+        captions: one over each row, if any.
 
     Returns:
         (h, w, 3) uint8.
     """
     height, width = rows[0][0].shape[:2]
-    titles = ("source", "target pose", model, "target")
-    sheet = Image.new(
-        "RGB", (_GAP + len(titles) * (width + _GAP), _HEAD + len(rows) * (height + _GAP)), (255, 255, 255)
-    )
-    draw = ImageDraw.Draw(sheet)
+    tiles = [
+        [scaled(tile, max(width, _NARROWEST)) for tile in (source, draw_pose(pose, (height, width)), generated, target)]
+        for source, pose, generated, target in rows
+    ]
+    return image_grid(tiles, ("source", "target pose", model, "target"), heading, captions)
+
+
+def scaled(image: NDArray[np.uint8], width: int) -> NDArray[np.uint8]:
+    """An image at another width, its proportions kept.
+
+    Args:
+        image: (H, W, 3) uint8.
+        width: in pixels.
+
+    Examples:
+        >>> scaled(np.zeros((10, 4, 3), np.uint8), 6).shape
+        (15, 6, 3)
+    """
+    if image.shape[1] == width:
+        return image
+    height = max(1, round(image.shape[0] * width / image.shape[1]))
+    return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.LANCZOS))
+
+
+def image_grid(
+    rows: Sequence[Sequence[NDArray[np.uint8] | None]],
+    titles: Sequence[str],
+    heading: str = "",
+    captions: Sequence[str] | None = None,
+) -> NDArray[np.uint8]:
+    """Lay images of one size out in rows and titled columns, on white.
+
+    Args:
+        rows: (H, W, 3) uint8 images, None where a place stays empty; the first image of the first row is there.
+        titles: one a column.
+        heading: over all, if any.
+        captions: one over each row, if any.
+
+    Returns:
+        (h, w, 3) uint8; texts that do not fit are cut short.
+
+    Examples:
+        >>> image_grid([[np.zeros((30, 90, 3), np.uint8), None]], ["a", "b"]).shape
+        (62, 204, 3)
+    """
+    first = rows[0][0]
+    if first is None:
+        raise ValueError("the first place is empty")
+    height, width = first.shape[:2]
+    top, above = _LINE * (2 if heading else 1), _LINE if captions else 0
+    size = (_GAP + len(titles) * (width + _GAP), top + len(rows) * (above + height + _GAP))
+    sheet = Image.new("RGB", size, (255, 255, 255))
+    draw, large, small = ImageDraw.Draw(sheet), ImageFont.load_default(_LARGE), ImageFont.load_default(_SMALL)
+
+    def write(text: str, x: int, y: int, room: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont = large) -> None:
+        short = text
+        while short and font.getlength(short if short == text else f"{short}...") > room:
+            short = short[:-1]
+        draw.text((x, y + 5), short if short == text else f"{short}...", fill=_INK, font=font)
+
+    write(heading, _GAP, 0, size[0] - 2 * _GAP)
     for column, title in enumerate(titles):
-        draw.text((_GAP + column * (width + _GAP), 5), title[:26], fill=(30, 30, 30), font=ImageFont.load_default(13))
-    for line, (source, pose, generated, target) in enumerate(rows):
-        for column, tile in enumerate((source, draw_pose(pose, (height, width)), generated, target)):
-            sheet.paste(Image.fromarray(tile), (_GAP + column * (width + _GAP), _HEAD + line * (height + _GAP)))
+        write(title, _GAP + column * (width + _GAP), top - _LINE, width)
+    for line, row in enumerate(rows):
+        y = top + line * (above + height + _GAP)
+        if captions:
+            write(captions[line], _GAP, y, size[0] - 2 * _GAP, small)
+        for column, tile in enumerate(row):
+            if tile is not None:
+                sheet.paste(Image.fromarray(tile), (_GAP + column * (width + _GAP), y + above))
     return np.asarray(sheet)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fhpt_bench.benchmark import Benchmark, load_benchmark
 from fhpt_bench.errors import UserError
-from fhpt_bench.files import explained, write_bytes
+from fhpt_bench.files import explained, file_name, write_bytes
 from fhpt_bench.measure import Measurement
 from fhpt_bench.model import models
 from fhpt_bench.plan import Step, load_protocols, make_plan, select_protocols
@@ -158,8 +158,7 @@ def _folder(
     if out is None:
         # A cut-down run is another setting: it must not stand in the whole run's way.
         suffix = f"-limit{described.limit}" if described.limit else ""
-        safe = "".join(c if c.isalnum() or c in "-_." else "_" for c in source.card.name).lstrip(".") or "model"
-        out = Path(RUNS) / described.id / f"{safe}{suffix}"
+        out = Path(RUNS) / described.id / f"{file_name(source.card.name) or 'model'}{suffix}"
     identity = {"model": source.identity, "benchmark": described.identity}
     if processes.main:
         folder = RunFolder(Path(out), identity, overwrite)
@@ -188,7 +187,7 @@ def _measure(
     measurement.gather(progress and processes.main)
     processes.wait()
     if processes.main:
-        record = write_outcome(measurement, described)
+        record = write_outcome(measurement, described, progress)
     processes.wait()
     if not processes.main:
         from fhpt_bench.record import read_record

@@ -77,6 +77,16 @@ def write_text(path: Path, content: str) -> None:
     write_bytes(path, content.encode())
 
 
+def file_name(text: str) -> str:
+    """A name from anywhere as the name of a file that is neither hidden nor elsewhere.
+
+    Examples:
+        >>> file_name("../face-id:canonical:acc@0.6")
+        '_face-id_canonical_acc_0.6'
+    """
+    return "".join(c if c.isalnum() or c in "-_." else "_" for c in text).lstrip(".")
+
+
 def sha256_bytes(content: bytes) -> str:
     """The sha256 of bytes as 64 hexadecimal digits.
 

@@ -1,40 +1,34 @@
-"""From evidence to files: scores, the table of pairs, the contact sheet, the record."""
+"""From evidence to files: scores, the table of pairs, the record, the figures."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from fhpt_bench.contact_sheet import contact_sheet
-from fhpt_bench.data.images import encode_png
+from fhpt_bench.figures import write_figures
 from fhpt_bench.files import sha256_bytes, write_bytes, write_text
 from fhpt_bench.measure import Measurement
 from fhpt_bench.pair_table import PAIRS_FILE, pair_table
 from fhpt_bench.protocol import MetricCard, ProtocolCard, Score
 from fhpt_bench.provenance import provenance
 from fhpt_bench.record import RECORD_FILE, SCHEMA_VERSION, BenchmarkPart, PairsPart, Record, ScoreEntry, Stage
-from fhpt_bench.run_folder import Work
+from fhpt_bench.run_folder import RunFolder, Work
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from fhpt_bench.plan import Step
 
-CONTACT_SHEET = "figures/contact_sheet.png"
-_SHEET_ROWS = 6
 
-
-def write_outcome(measurement: Measurement, described: BenchmarkPart) -> Record:
+def write_outcome(measurement: Measurement, described: BenchmarkPart, progress: bool) -> Record:
     """Score what was gathered and write the run's files.
 
     Args:
         measurement: after `gather` in all processes.
         described: the benchmark.
+        progress: show a bar.
 
     Returns:
         The record.
@@ -57,7 +51,6 @@ def write_outcome(measurement: Measurement, described: BenchmarkPart) -> Record:
     table = pair_table([p.id for p in setting.pairs], [p.person for p in setting.pairs], tables)
     content = table.to_csv(lineterminator="\n").encode()
     write_bytes(folder.path / PAIRS_FILE, content)
-    _write_sheet(measurement)
     stages["write"] = Work(time.perf_counter() - start)
     record = Record(
         schema_version=SCHEMA_VERSION,
@@ -73,8 +66,18 @@ def write_outcome(measurement: Measurement, described: BenchmarkPart) -> Record:
         pairs=PairsPart(file=PAIRS_FILE, sha256=sha256_bytes(content), rows=len(setting.pairs)),
         scores=tuple(entries),
     )  # fmt: skip
-    write_text(folder.path / RECORD_FILE, record.model_dump_json(indent=1) + "\n")
+    _write(record, folder)
+    # The record is safe before anything is drawn; then it is written again with what that took.
+    start = time.perf_counter()
+    write_figures(measurement, entries, tables, progress)
+    drawing = Stage(name="figures", seconds=round(time.perf_counter() - start, 3), images=0, forwards=0)
+    record = record.model_copy(update={"stages": (*record.stages, drawing)})
+    _write(record, folder)
     return record.placed(folder.path)
+
+
+def _write(record: Record, folder: RunFolder) -> None:
+    write_text(folder.path / RECORD_FILE, record.model_dump_json(indent=1) + "\n")
 
 
 def _score(measurement: Measurement, step: Step) -> list[tuple[ScoreEntry, pd.DataFrame | None]]:
@@ -120,17 +123,3 @@ def _plain(card: ProtocolCard) -> dict[str, Any]:
     for metric in plain["metrics"]:
         metric["range"] = [end if math.isfinite(end) else None for end in metric["range"]]
     return plain
-
-
-def _write_sheet(measurement: Measurement) -> Path:
-    """A few pairs spread over the list: source, target pose, generated, target."""
-    setting, source, path = measurement.setting, measurement.source, measurement.folder.path / CONTACT_SHEET
-    chosen = np.linspace(0, len(setting.pairs) - 1, min(_SHEET_ROWS, len(setting.pairs))).round().astype(int)
-    rows = []
-    for i in chosen:
-        pair = setting.pairs[i]
-        real = measurement.real.stack([pair.source, pair.target])
-        generated = source.images(0, [pair])[0]
-        rows.append((real[0], setting.poses[pair.target], generated, real[1]))
-    write_bytes(path, encode_png(contact_sheet(rows, source.card.name)))
-    return path

@@ -11,7 +11,7 @@ import numpy as np
 
 from fhpt_bench.errors import UserError, did_you_mean
 from fhpt_bench.registry import Registry
-from fhpt_bench.score import Evidence, ImagePairs, Interval, PairValues, Score
+from fhpt_bench.score import Evidence, Exhibits, ImagePairs, Interval, PairValues, Score
 from fhpt_bench.statistics import mean_score
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 # All that a protocol's author needs has one home to import from.
 __all__ = [
-    "Evidence", "ImagePairs", "Interval", "MetricCard", "PairValues", "PairwiseProtocol", "Protocol", "ProtocolCard",
-    "Score", "protocols",
+    "Evidence", "Exhibits", "ImagePairs", "Interval", "MetricCard", "PairValues", "PairwiseProtocol", "Protocol",
+    "ProtocolCard", "Score", "protocols",
 ]  # fmt: skip
 
 
@@ -158,6 +158,18 @@ class Protocol(abc.ABC):
         Args:
             evidence: of n pairs.
         """
+
+    def draw(self, evidence: Evidence, exhibits: Exhibits) -> Mapping[str, bytes]:
+        """Draw figures for the run's folder, once there is a score; none by default.
+
+        Args:
+            evidence: what `score` was given.
+            exhibits: scores of this and of comparable models, and the images.
+
+        Returns:
+            Name of each figure -> PNG file.
+        """
+        return {}
 
 
 class PairwiseProtocol(Protocol):

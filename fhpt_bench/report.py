@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from fhpt_bench.outcome import CONTACT_SHEET
+from fhpt_bench.figures import CONTACT_SHEET
 from fhpt_bench.record import RECORD_FILE, Record, ScoreEntry
 from fhpt_bench.text import model_label, number_format
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from fhpt_bench.benchmark import Benchmark, Pair
+    from fhpt_bench.record import ScoreEntry
 
 
 @dataclass(frozen=True)
@@ -129,3 +130,19 @@ class Evidence:
     def unique_targets(self) -> NDArray[np.intp]:
         """Positions of the first pair of each target image, for metrics in which repeats would count."""
         return np.unique([pair.target for pair in self.pairs], return_index=True)[1]
+
+
+@dataclass(frozen=True)
+class Exhibits:
+    """What a protocol's figures may show beside its evidence.
+
+    Args:
+        scores: model -> metric -> its score by this protocol, where it has a value: the run's own model first, then
+            those whose record lies beside the run's and has an equal fingerprint, since no other can be compared.
+        generated: pairs -> (N, H, W, 3) uint8 judged images.
+        real: names -> (N, H, W, 3) uint8 images of the benchmark.
+    """
+
+    scores: Mapping[str, Mapping[str, ScoreEntry]]
+    generated: Callable[[Sequence[Pair]], NDArray[np.uint8]]
+    real: Callable[[Sequence[str]], NDArray[np.uint8]]

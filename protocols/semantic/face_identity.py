@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from fhpt_bench.protocol import Evidence, Interval, MetricCard, PairValues, Protocol, Score
+from fhpt_bench.protocol import Evidence, Exhibits, Interval, MetricCard, PairValues, Protocol, Score
 from fhpt_bench.statistics import block_jackknife, mean_score
 from protocols.inputs import check_pairs
 from protocols.semantic.verification import equal_error, verification_auc
@@ -265,6 +265,31 @@ class FaceIdentity(Protocol):
         scores.append(mean("rank-1", _first_is_own(faces), named, gallery=len(faces.gallery.names)))
         scores.append(_auc(faces, np.where(lost, np.inf, distance), named))
         return tuple(scores)
+
+    def draw(self, evidence: Evidence, exhibits: Exhibits) -> dict[str, bytes]:
+        """The distances beside those between real faces."""
+        from fhpt_bench.plots import literal
+        from protocols.semantic.face_plot import plot_distances
+
+        side = "source" if self.variant == "source" else "target"
+        faces, (model, own) = _look(evidence, side), next(iter(exhibits.scores.items()))
+        distance = face_distance(faces.generated, faces.real)
+        if not np.isfinite(distance).any():
+            return {}
+        shown = {f"generated to {side}": distance[np.isfinite(distance)]}
+        if evidence.benchmark.people_known:
+            real = zip(("real, same person", "real, different people"), faces.album.comparisons(), strict=True)
+            shown |= {what: distances for what, distances in real if len(distances)}
+        thresholds = {f"threshold {threshold}": threshold for threshold in _THRESHOLDS}
+        if "acc@eer" in own:
+            equal = own["acc@eer"].details["equal_error"]["threshold"]
+            thresholds[f"threshold {equal:.3g}: equal error of the real faces"] = equal
+        title = f"Face distance ({self.variant}): {literal(model)}"
+        expected = faces.target_shows
+        if expected.any():
+            lost = (expected & ~_shows(faces.generated)).sum() / expected.sum()
+            title += f"\nno face found in {lost:.0%} of the {expected.sum()} generated images whose target shows one"
+        return {"distances": plot_distances(shown, thresholds, title)}
 
 
 def _first_is_own(faces: _Faces) -> NDArray[np.bool_]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fhpt_bench.data.names import parse_name
-from fhpt_bench.protocol import Evidence, MetricCard, PairValues, Protocol, Score
+from fhpt_bench.protocol import Evidence, Exhibits, MetricCard, PairValues, Protocol, Score
 from fhpt_bench.statistics import mean_score
 from protocols.inputs import check_features
 
@@ -33,10 +33,12 @@ class Found:
     Args:
         relevant: (N, depth) whether the entry at that rank is of the query's item; False past the gallery's end.
         total: (N,) how many such entries the gallery holds for the query.
+        ranked: (N, depth) the entries themselves, by position in the gallery; -1 past its end.
     """
 
     relevant: NDArray[np.bool_]
     total: NDArray[np.int64]
+    ranked: NDArray[np.intp]
 
     def recall(self, k: int) -> NDArray[np.float64]:
         """(N,) share of all relevant entries that stand in the top k; NaN without any."""
@@ -149,7 +151,9 @@ def search_gallery(
     ranked = ranked[rows, np.argsort(left_out[rows, ranked], axis=1, kind="stable")][:, :depth]
     relevant = np.zeros((n, depth), bool)
     relevant[:, : ranked.shape[1]] = same[rows, ranked]
-    return Found(relevant, same.sum(1))
+    places = np.full((n, depth), -1)
+    places[:, : ranked.shape[1]] = np.where(left_out[rows, ranked], -1, ranked)
+    return Found(relevant, same.sum(1), places)
 
 
 def _unit_length(features: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
@@ -241,6 +245,25 @@ class Retrieval(Protocol):
         return tuple(
             _score(_metric(k), evidence, generated.recall(k), real.recall(k), generated.ceiling(k)) for k in _TOP
         )
+
+    def draw(self, evidence: Evidence, exhibits: Exhibits) -> dict[str, bytes]:
+        """What a few generated images find, for the gallery without repeats."""
+        from protocols.semantic.gallery import Query, draw_gallery, spread
+
+        found, depth = self._search(evidence, "generated"), max(_TOP)
+        rows = spread(evidence.people, found.total > 0) if self._way == "unique" else []
+        if not rows:
+            return {}
+        names, pairs = np.unique([pair.source for pair in evidence.pairs]), [evidence.pairs[row] for row in rows]
+        targets = exhibits.real([pair.target for pair in pairs])
+        queries = []
+        for row, pair, generated, target in zip(rows, pairs, exhibits.generated(pairs), targets, strict=True):
+            places = [place for place in found.ranked[row].tolist() if place >= 0]
+            images, right = exhibits.real(names[places].tolist()), found.relevant[row].tolist()
+            caption = f"{sum(right)} of the {found.total[row]} images of its item are here  {pair.id}"
+            queries.append(Query(generated, target, list(zip(images, right, strict=False)), caption))
+        heading = f"Retrieval ({self.variant}): {next(iter(exhibits.scores))}, the top {depth} of {len(names)} images"
+        return {"gallery": draw_gallery(queries, depth, heading)}
 
     def _search(self, evidence: Evidence, role: str) -> Found:
         sources, targets = (np.array([getattr(pair, side) for pair in evidence.pairs]) for side in ("source", "target"))

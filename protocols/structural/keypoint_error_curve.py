@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fhpt_bench.data.keypoints import SLICES
-from fhpt_bench.protocol import Evidence, MetricCard, PairValues, Protocol, Score
+from fhpt_bench.protocol import Evidence, Exhibits, MetricCard, PairValues, Protocol, Score
 from fhpt_bench.statistics import mean_score
 from protocols.structural.ground_truth import ESTIMATOR, ground_truth
 from protocols.structural.inputs import check_keypoints
@@ -218,6 +218,15 @@ class KeypointErrorCurve(Protocol):
     def score(self, evidence: Evidence) -> tuple[Score, ...]:
         """The area of each metric's curve, with the curve in its details."""
         return tuple(self._score(metric.name, evidence) for metric in self.metrics)
+
+    def draw(self, evidence: Evidence, exhibits: Exhibits) -> dict[str, bytes]:
+        """The curves of this model and of all that are comparable."""
+        from protocols.structural.curve_plot import plot_curves
+
+        setting = evidence.benchmark
+        title = f"Keypoint error curves ({self.variant}) on {setting.id} {setting.version}, {len(setting.pairs)} pairs"
+        curves = plot_curves(exhibits.scores, title)
+        return {"curves": curves} if curves else {}
 
     def _score(self, metric: str, evidence: Evidence) -> Score:
         estimated, truth, origin = part_keypoints(evidence, metric, self.variant == "in-frame")

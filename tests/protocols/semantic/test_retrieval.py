@@ -6,7 +6,7 @@ from protocols.semantic.retrieval import search_gallery
 
 
 def brute_force(queries, gallery, query_items, gallery_items, ids, left_out):
-    """Each query's full ranking as a list of (relevant?), and the number of relevant entries, by sorting in Python."""
+    """Each query's full ranking as a list of (relevant?, id), by sorting in Python."""
     answers = []
     for q, item, banned in zip(queries, query_items, left_out, strict=True):
         entries = []
@@ -14,7 +14,7 @@ def brute_force(queries, gallery, query_items, gallery_items, ids, left_out):
             if not out:
                 cosine = float(q @ g) / np.sqrt(float(q @ q) * float(g @ g)) if q.any() and g.any() else 0.0
                 entries.append((-round(cosine, 9), name, other == item))
-        answers.append([relevant for _, _, relevant in sorted(entries)])
+        answers.append([(relevant, name) for _, name, relevant in sorted(entries)])
     return answers
 
 
@@ -46,7 +46,11 @@ def test_equals_brute_force_with_ties(given, depth):
     found = search_gallery(queries, gallery, query_items, gallery_items, depth, ids, left_out)
     answers = brute_force(*given)
     kept = depth or len(gallery)
-    for i, answer in enumerate(answers):
+    for i, ranking in enumerate(answers):
+        answer = [relevant for relevant, _ in ranking]
+        places = [place for place in found.ranked[i].tolist() if place >= 0]
+        assert [ids[place] for place in places] == [name for _, name in ranking][:kept]
+        assert found.ranked[i].tolist() == places + [-1] * (kept - len(places))
         total = sum(answer)
         padded = (answer + [False] * kept)[:kept]
         assert found.relevant[i].tolist() == padded

@@ -1,0 +1,95 @@
+"""A retrieval gallery: queries beside what they found, right and wrong told apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from fhpt_bench.contact_sheet import image_grid, scaled
+from fhpt_bench.data.images import encode_png
+
+_WIDTH, _FRAME, _STRIP = 128, 4, 18
+# Bluish green and vermillion: Okabe and Ito, Color Universal Design (2008).
+_RIGHT, _WRONG, _PLAIN = (0, 140, 105), (213, 94, 0), (255, 255, 255)
+_TICK = ((-7, 0), (-2, 5), (7, -5))
+_CROSS = ((-5, -5), (5, 5)), ((-5, 5), (5, -5))
+
+Image8 = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Query:
+    """One line of a gallery.
+
+    Args:
+        generated: (H, W, 3) uint8, the query.
+        target: what it should look like.
+        found: (H, W, 3) uint8 images, best first, and whether each is right.
+        caption: over the line.
+    """
+
+    generated: Image8
+    target: Image8
+    found: Sequence[tuple[Image8, bool]]
+    caption: str
+
+
+def spread(people: NDArray[np.str_], counts: NDArray[np.bool_], most: int = 6) -> list[int]:
+    """Choose pairs spread over the people, and over each one's pairs; the same for every model.
+
+    Args:
+        people: (n,) the person of each pair.
+        counts: (n,) which pairs may be chosen.
+        most: how many at the most.
+
+    Returns:
+        Positions; no person twice.
+
+    Examples:
+        >>> spread(np.array(["a", "a", "b", "b"]), np.array([True, True, True, True]))
+        [0, 3]
+    """
+    known = np.unique(people[counts])
+    chosen = known[np.linspace(0, len(known) - 1, min(most, len(known))).round().astype(int)]
+    rows = [np.flatnonzero(counts & (people == person)) for person in chosen]
+    return [int(of[number * len(of) // len(rows)]) for number, of in enumerate(rows)]
+
+
+def draw_gallery(queries: Sequence[Query], depth: int, heading: str) -> bytes:
+    """Each query, its target and what it found, like Fig. 9 of Yang et al., arXiv:2005.12494.
+
+    Args:
+        queries: at least one.
+        depth: columns of found images; a shorter list leaves the last ones empty.
+        heading: over all.
+
+    Returns:
+        A PNG file: under what was found a tick on green or a cross on orange.
+    """
+    rows = [
+        [
+            _framed(query.generated, None),
+            _framed(query.target, None),
+            *(_framed(image, right) for image, right in query.found),
+        ]
+        for query in queries
+    ]
+    titles = ["generated", "target", *(str(rank) for rank in range(1, depth + 1))]
+    return encode_png(image_grid(rows, titles, heading, [query.caption for query in queries]))
+
+
+def _framed(image: Image8, right: bool | None) -> Image8:
+    """An image in a frame with a sign below, or in white where neither is right nor wrong."""
+    small = scaled(image, _WIDTH)
+    ground = _PLAIN if right is None else _RIGHT if right else _WRONG
+    tile = Image.new("RGB", (_WIDTH + 2 * _FRAME, small.shape[0] + _FRAME + _STRIP), ground)
+    tile.paste(Image.fromarray(small), (_FRAME, _FRAME))
+    draw = ImageDraw.Draw(tile)
+    for stroke in () if right is None else (_TICK,) if right else _CROSS:
+        points = [(tile.width // 2 + x, tile.height - _STRIP // 2 + y) for x, y in stroke]
+        draw.line(points, fill=(255, 255, 255), width=3)
+    return np.asarray(tile)
