@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import colorsys
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,7 +14,7 @@ from fhpt_bench.data.pose import LIMBS
 
 Row = tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.uint8], NDArray[np.uint8]]
 _GAP, _LINE = 8, 24
-_LARGE, _SMALL = 13, 11  # a pair id is long
+_LETTERS = (13, 12, 11)  # the largest that fits: a pair id is long
 _INK = (30, 30, 30)
 # A narrower column has no room for its title.
 _NARROWEST = 120
@@ -112,13 +113,13 @@ def image_grid(
     top, above = _LINE * (2 if heading else 1), _LINE if captions else 0
     size = (_GAP + len(titles) * (width + _GAP), top + len(rows) * (above + height + _GAP))
     sheet = Image.new("RGB", size, (255, 255, 255))
-    draw, large, small = ImageDraw.Draw(sheet), ImageFont.load_default(_LARGE), ImageFont.load_default(_SMALL)
+    draw, fonts = ImageDraw.Draw(sheet), [ImageFont.load_default(letters) for letters in _LETTERS]
 
-    def write(text: str, x: int, y: int, room: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont = large) -> None:
-        short = text
-        while short and font.getlength(short if short == text else f"{short}...") > room:
-            short = short[:-1]
-        draw.text((x, y + 5), short if short == text else f"{short}...", fill=_INK, font=font)
+    def write(text: str, x: int, y: int, room: int) -> None:
+        font = next((font for font in fonts if font.getlength(text) <= room), fonts[-1])
+        shorter = (f"{text[:end]}..." for end in range(len(text), -1, -1))
+        fitting = next((some for some in itertools.chain([text], shorter) if font.getlength(some) <= room), "")
+        draw.text((x, y + 5), fitting, fill=_INK, font=font)
 
     write(heading, _GAP, 0, size[0] - 2 * _GAP)
     for column, title in enumerate(titles):
@@ -126,7 +127,7 @@ def image_grid(
     for line, row in enumerate(rows):
         y = top + line * (above + height + _GAP)
         if captions:
-            write(captions[line], _GAP, y, size[0] - 2 * _GAP, small)
+            write(captions[line], _GAP, y, size[0] - 2 * _GAP)
         for column, tile in enumerate(row):
             if tile is not None:
                 sheet.paste(Image.fromarray(tile), (_GAP + column * (width + _GAP), y + above))
