@@ -46,7 +46,9 @@ def differences(a: object, b: object, rel: float, place: str = "") -> list[str]:
     if isinstance(a, dict) and isinstance(b, dict) and a.keys() == b.keys():
         return [found for name in a for found in differences(a[name], b[name], rel, f"{place}.{name}")]
     if isinstance(a, list | tuple) and isinstance(b, list | tuple) and len(a) == len(b):
-        return [found for i, pair in enumerate(zip(a, b, strict=True)) for found in differences(*pair, rel, f"{place}.{i}")]
+        return [
+            found for i, pair in enumerate(zip(a, b, strict=True)) for found in differences(*pair, rel, f"{place}.{i}")
+        ]
     if isinstance(a, float) and isinstance(b, float):
         same = (math.isnan(a) and math.isnan(b)) or math.isclose(a, b, rel_tol=rel, abs_tol=1e-12)
         return [] if same else [f"{place}: {a!r} and {b!r}"]
@@ -57,13 +59,13 @@ def plain(scores: dict[str, Score]) -> dict[str, object]:
     """All that scores say, values by pair sorted by the pair's id."""
     return {
         metric: {
-            **{f.name: getattr(score, f.name) for f in dataclasses.fields(score) if f.name not in ("per_pair", "interval")},
+            **{name: getattr(score, name) for name in ("value", "n", "details")},
             "interval": score.interval and dataclasses.asdict(score.interval),
             "per_pair": None if score.per_pair is None else score.per_pair.sort_index().to_dict(),
             "skipped": dict(score.skipped),
         }
         for metric, score in scores.items()
-    }  # fmt: skip
+    }
 
 
 @every_protocol
