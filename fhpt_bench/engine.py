@@ -10,6 +10,7 @@ from fhpt_bench.errors import UserError
 from fhpt_bench.files import explained, file_name, write_bytes
 from fhpt_bench.measure import Measurement
 from fhpt_bench.model import models
+from fhpt_bench.networks.openpose import OpenPoseFolder
 from fhpt_bench.plan import Step, load_protocols, make_plan, select_protocols
 from fhpt_bench.processes import Processes, join
 from fhpt_bench.record import BenchmarkPart, Record, describe
@@ -31,6 +32,7 @@ def run(
     batch_size: int = BATCH_SIZE,
     device: str | None = None,
     overwrite: bool = False,
+    keypoints: str | Path | None = None,
     progress: bool = False,
 ) -> Record:
     """Generate a model's images for every pair of a benchmark and measure them.
@@ -47,6 +49,9 @@ def run(
         batch_size: pairs at a time; bounds the memory.
         device: "cpu" or "cuda"; what is there, if not given.
         overwrite: start anew in a folder that holds a run.
+        keypoints: folder of OpenPose's JSON files, `<pair id>_keypoints.json`, from which keypoints are read that are
+            otherwise MediaPipe's; such scores compare with their like alone. The real targets' files,
+            `<image stem>_keypoints.json`, are needed where the benchmark does not know their faces and hands.
         progress: show bars on standard error.
 
     Returns:
@@ -65,7 +70,8 @@ def run(
     models.find(model)
     setting, selection, digests = _prepare(benchmark, protocols, data_root, limit, batch_size)
     _check_writable(Path(out or RUNS))
-    described, plan, real, train = _plan(setting, selection, digests)
+    given = _given(keypoints, setting, progress)
+    described, plan, real, train = _plan(setting, selection, digests, given)
     device = _device(device)
     processes = join(device)  # before anything moves to a GPU: each process has its own
     source = GeneratedImages(model, setting, real, device)
@@ -86,6 +92,7 @@ def evaluate(
     batch_size: int = BATCH_SIZE,
     device: str | None = None,
     overwrite: bool = False,
+    keypoints: str | Path | None = None,
     progress: bool = False,
 ) -> Record:
     """Measure a folder of images that somebody else generated, named `<pair id>.png`.
@@ -105,7 +112,8 @@ def evaluate(
     path = Path(images).expanduser()
     source = FolderImages(path, name or path.resolve().name, setting)
     _check_writable(Path(out or RUNS))
-    described, plan, real, train = _plan(setting, selection, digests)
+    given = _given(keypoints, setting, progress)
+    described, plan, real, train = _plan(setting, selection, digests, given)
     device = _device(device)
     processes = join(device)
     folder = _folder(out, described, source, overwrite, processes)
@@ -121,14 +129,24 @@ def _prepare(
     return setting, select_protocols(protocols, setting), setting.check_images()
 
 
+def _given(keypoints: str | Path | None, setting: Benchmark, progress: bool) -> dict[str, OpenPoseFolder]:
+    """Feature id -> what the user gives in its place."""
+    if keypoints is None:
+        return {}
+    return {OpenPoseFolder.replaces: OpenPoseFolder(Path(keypoints).expanduser(), setting, progress)}
+
+
 def _plan(
-    setting: Benchmark, selection: Sequence[tuple[str, str | None]], digests: dict[str, str]
+    setting: Benchmark,
+    selection: Sequence[tuple[str, str | None]],
+    digests: dict[str, str],
+    given: dict[str, OpenPoseFolder],
 ) -> tuple[BenchmarkPart, tuple[Step, ...], RealImages, RealImages]:
     """The benchmark described, the steps, its images and its training images; these are read only if asked for."""
     chosen = load_protocols(selection)
     train = setting.check_train_images() if any(protocol.training_images for protocol in chosen) else {}
     described = describe(setting, digests, train)
-    plan = make_plan(chosen, setting, described)
+    plan = make_plan(chosen, setting, described, given)
     real = RealImages(setting.folder, setting.image_size, digests)
     return described, plan, real, RealImages(setting.train_folder, setting.image_size, train)
 

@@ -174,7 +174,12 @@ class Measurement:
         if _compares(step.protocol) and not self._finished.has(step.fingerprint, images):
             raise RuntimeError("it broke in another process, which has said why")
         compared = self._finished.gather(step.fingerprint, ids) if _compares(step.protocol) else {}
-        return Evidence(self.setting, compared, self._vectors)
+
+        def vectors(feature: str, role: str) -> NDArray[np.float32]:
+            given = step.given.get(feature)
+            return given.vectors(self.setting.pairs, role) if given else self._vectors(feature, role)
+
+        return Evidence(self.setting, compared, vectors, step.given)
 
     def collect(self) -> dict[str, Work]:
         """Read what all processes have finished; returns the cost of each stage."""

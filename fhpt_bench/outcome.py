@@ -58,7 +58,7 @@ def write_outcome(measurement: Measurement, described: BenchmarkPart, progress: 
         benchmark=described,
         model=measurement.source.card,
         provenance=provenance(measurement.plan, measurement.device, measurement.processes.count),
-        protocols=tuple(_plain(step.protocol.card) for step in measurement.plan),
+        protocols=tuple(_plain(step.card) for step in measurement.plan),
         stages=tuple(
             Stage(name=name, seconds=round(work.seconds, 3), images=work.images, forwards=work.forwards)
             for name, work in stages.items()

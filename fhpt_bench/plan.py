@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from fhpt_bench import weights
 from fhpt_bench.benchmark import Benchmark
 from fhpt_bench.errors import UserError
 from fhpt_bench.feature import Feature, features
-from fhpt_bench.protocol import Protocol, protocols
+from fhpt_bench.networks.openpose import OpenPoseFolder
+from fhpt_bench.protocol import Protocol, ProtocolCard, protocols
 from fhpt_bench.record import BenchmarkPart, fingerprint
 
 
@@ -19,15 +20,24 @@ class Step:
 
     Args:
         protocol: made with its variant.
-        features: the classes it looks through, by id.
+        features: the classes it looks through, by id, but for what is given.
         fingerprint: of its scores.
         skip: why it cannot run (weights, settings or training images that are not to be had), or None.
+        given: feature id -> the user's own readings in its place.
     """
 
     protocol: Protocol
     features: dict[str, type[Feature]]
     fingerprint: str
     skip: str | None = None
+    given: Mapping[str, OpenPoseFolder] = field(default_factory=dict)
+
+    @property
+    def card(self) -> ProtocolCard:
+        """The protocol's card with what it looked through in this run."""
+        card = self.protocol.card
+        seen = tuple(self.given[name].spec.id if name in self.given else name for name in card.features)
+        return replace(card, features=seen)
 
 
 def select_protocols(chosen: str | Sequence[str], benchmark: Benchmark) -> tuple[tuple[str, str | None], ...]:
@@ -66,25 +76,35 @@ def load_protocols(selection: Sequence[tuple[str, str | None]]) -> tuple[Protoco
     return tuple(protocols.load(plugin)(variant) for plugin, variant in selection)
 
 
-def make_plan(chosen: Sequence[Protocol], setting: Benchmark, benchmark: BenchmarkPart) -> tuple[Step, ...]:
+def make_plan(
+    chosen: Sequence[Protocol],
+    setting: Benchmark,
+    benchmark: BenchmarkPart,
+    given: Mapping[str, OpenPoseFolder],
+) -> tuple[Step, ...]:
     """Fetch the weights that protocols need.
 
     Args:
         chosen: from `load_protocols`.
         setting: the benchmark on which they are to be measured.
         benchmark: what a record says of it.
+        given: feature id -> the user's own readings in its place.
 
     Returns:
         One step a protocol and variant; those whose weights, settings or training images are not to be had say so.
 
     Raises:
-        UserError: where a feature is broken.
+        UserError: where a feature is broken, or nothing looks at what is given.
     """
+    if given and not any(name in given for protocol in chosen for name in protocol.features):
+        raise UserError(
+            "--keypoints is given, but no chosen protocol looks at keypoints: leave it out, or choose one that does."
+        )
     steps: dict[str, Step] = {}
     digests: dict[str, str] = {}
     missing: dict[str, str] = {}  # weights -> reason; each is tried once, however many look through it
     for protocol in chosen:
-        needed = {name: features.load(name) for name in protocol.features}
+        needed = {name: features.load(name) for name in protocol.features if name not in given}
         names = [*protocol.weights, *(w for feature in needed.values() for w in feature.spec.weights)]
         skip = protocol.lacks(setting)
         for name in names:
@@ -94,8 +114,9 @@ def make_plan(chosen: Sequence[Protocol], setting: Benchmark, benchmark: Benchma
                 except weights.WeightsMissing as error:
                     digests[name], missing[name] = "absent", str(error).splitlines()[0]
             skip = skip or missing.get(name)
-        identities = [feature.spec.identity(digests) for feature in needed.values()]
+        specs = [given[name].spec if name in given else needed[name].spec for name in protocol.features]
+        identities = [spec.identity(digests) for spec in specs]
         own = {name: digests[name] for name in protocol.weights}
         mark = fingerprint(protocol.card, benchmark, identities, own)
-        steps.setdefault(protocol.card.key, Step(protocol, needed, mark, skip))
+        steps.setdefault(protocol.card.key, Step(protocol, needed, mark, skip, given))
     return tuple(steps.values())

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from fhpt_bench.benchmark import Benchmark, Pair
+    from fhpt_bench.networks.openpose import OpenPoseFolder
     from fhpt_bench.record import ScoreEntry
 
 
@@ -111,11 +112,13 @@ class Evidence:
         compared: metric -> values on the n pairs, from the protocol's own `compare`.
         vectors: (feature id, role) -> (n, ...) float32, role "generated", "source" or "target"; repeats included.
             For a protocol that says `training_images` also role "train": a row a training image, in the list's order.
+        given: feature id -> the user's own readings, which `vectors` gives in its place.
     """
 
     benchmark: Benchmark
     compared: Mapping[str, PairValues]
     vectors: Callable[[str, str], NDArray[np.float32]]
+    given: Mapping[str, OpenPoseFolder] = field(default_factory=dict)
 
     @property
     def pairs(self) -> tuple[Pair, ...]:

@@ -24,6 +24,8 @@ def measuring_options(command: Command) -> Command:
                          help="The run's folder.  [default: runs/BENCHMARK/MODEL]"),
             click.option("--batch-size", type=int, default=16, show_default=True, help="Pairs at a time."),
             click.option("--device", type=click.Choice(["cpu", "cuda"]), help="What is there, if not given."),
+            click.option("--keypoints", type=click.Path(path_type=Path), metavar="DIR",
+                         help="Folder of OpenPose's <pair id>_keypoints.json, read in place of MediaPipe's keypoints."),
             click.option("--overwrite", is_flag=True, help="Start anew in a folder that holds a run."),
         ]
     ):  # fmt: skip

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fhpt_bench.benchmark import Benchmark, Pair
 from fhpt_bench.data.keypoints import BODY_FROM_OPENPOSE_25, KEYPOINTS, PARTS, SLICES
+from fhpt_bench.data.names import stem
 from fhpt_bench.errors import UserError
-from fhpt_bench.files import explained
+from fhpt_bench.feature import Feature, FeatureSpec
+from fhpt_bench.files import explained, sha256_bytes, sha256_json
+from fhpt_bench.progress import progress_bar
 
 _FIELDS = {
     "body": "pose_keypoints_2d",
@@ -22,39 +27,100 @@ _FIELDS = {
 }
 
 
-@dataclass(frozen=True)
-class OpenPoseReadings:
-    """What a folder of OpenPose's files says of N images.
+class OpenPoseFolder(Feature):
+    """Keypoints that the user had OpenPose find, one file an image, in place of those that a network finds here.
+
+    The files of generated images are named by their pair, `<pair id>_keypoints.json` as OpenPose writes them, or
+    `<pair id>.json`; those of real target images, which only benchmarks without keypoints of face and hands need, by
+    the image: `<image stem>_keypoints.json`.
 
     Args:
-        points: (N, 128, 3) float32, x, y in pixels and found, as `MediaPipeHolistic.extract` gives them.
-        missing: the images without a file, on which nothing counts as found.
-    """
-
-    points: NDArray[np.float32]
-    missing: tuple[str, ...]
-
-
-def read_openpose_folder(folder: Path, names: Sequence[str]) -> OpenPoseReadings:
-    """Read the files of some images.
-
-    Args:
-        folder: with `<name>_keypoints.json`, as OpenPose writes them, or `<name>.json`.
-        names: of the images, without suffix; of generated images the pair ids.
+        folder: with the files.
+        benchmark: whose pairs they are of.
+        progress: show a bar.
 
     Raises:
-        UserError: where the folder does not exist, has a file for none of them, or one cannot be read.
+        UserError: where the folder does not exist, lacks a pair, has some of the targets only, or a file cannot be
+            read or is of an image of another size.
     """
-    if not folder.is_dir():
-        raise UserError(f"There is no folder {folder}.")
-    points, missing = [], []
-    for name in names:
-        found = [path for end in ("_keypoints.json", ".json") if (path := folder / f"{name}{end}").is_file()]
-        points.append(read_openpose(found[0]) if found else _nothing())
-        missing += [] if found else [name]
-    if len(missing) == len(names):
-        raise UserError(f"The folder {folder} has a file for none of {len(names)} images: name them <pair id>.json.")
-    return OpenPoseReadings(np.stack(points), tuple(missing))
+
+    spec = FeatureSpec(
+        "openpose-json",
+        1,
+        (),
+        "read from files; of several people the one whose body has the most confidence; a point is found at any "
+        "confidence above 0",
+        backend="OpenPose",
+    )
+    # The feature whose values it gives.
+    replaces: ClassVar[str] = "mediapipe-holistic"
+
+    def __init__(self, folder: Path, benchmark: Benchmark, progress: bool = False) -> None:
+        if not folder.is_dir():
+            raise UserError(
+                f"There is no folder of keypoints {folder}: give --keypoints the one with OpenPose's files."
+            )
+        pairs, targets = [pair.id for pair in benchmark.pairs], sorted({stem(p.target) for p in benchmark.pairs})
+        with explained(folder, "read"):
+            here = {path.name for path in folder.iterdir()}
+        files = {
+            name: folder / file
+            for name in (*pairs, *targets)
+            for file in (f"{name}.json", f"{name}_keypoints.json")  # where both are there, OpenPose's own name wins
+            if file in here
+        }
+        _check_complete(folder, files, pairs, targets)
+        height, width = benchmark.image_size
+        self._readings: dict[str, NDArray[np.float32]] = {}
+        with progress_bar("OpenPose files", len(files), progress) as done:
+            for name, path in files.items():
+                reading = self._readings[name] = read_openpose(path)
+                if (reading[SLICES["body"], :2] > (width + 1, height + 1)).any():  # never where not found: NaN
+                    raise UserError(
+                        f"The file {path} has a joint outside of the {width}x{height} images: run OpenPose on the "
+                        "very images that are judged, without resizing or padding them."
+                    )
+                done(1)
+        if not any((reading[:, :2] > 1).any() for reading in self._readings.values()):
+            raise UserError(
+                f"The folder {folder} has no keypoint beyond the first pixel: write pixels, with --keypoint_scale 0."
+            )
+        self.targets = targets[0] in self._readings
+
+    @functools.cached_property
+    def sha256(self) -> str:
+        """A digest of what was read."""
+        return sha256_json({name: sha256_bytes(reading.tobytes()) for name, reading in self._readings.items()})
+
+    def vectors(self, pairs: Sequence[Pair], role: str) -> NDArray[np.float32]:
+        """(n, 128, 3) x, y and found, as `MediaPipeHolistic.extract` gives them.
+
+        Args:
+            pairs: n pairs.
+            role: "generated", or "target" where `targets` says that their files are there.
+
+        Raises:
+            ValueError: where there are no such files.
+        """
+        if role != "generated" and not (role == "target" and self.targets):
+            raise ValueError(f"no keypoints of the {role} images were given")
+        return np.stack([self._readings[pair.id if role == "generated" else stem(pair.target)] for pair in pairs])
+
+
+def _check_complete(folder: Path, files: Container[str], pairs: Sequence[str], targets: Sequence[str]) -> None:
+    """Every pair must have its file, and every target or none of them."""
+    missing = [name for name in pairs if name not in files]
+    if missing:
+        raise UserError(
+            f"The folder {folder} lacks the keypoints of {len(missing)} of {len(pairs)} pairs, first "
+            f"{missing[0]}_keypoints.json: run OpenPose with --write_json on the generated images, named <pair id>.png."
+        )
+    missing = [name for name in targets if name not in files]
+    if 0 < len(missing) < len(targets):
+        raise UserError(
+            f"The folder {folder} lacks the keypoints of {len(missing)} of {len(targets)} real targets, first "
+            f"{missing[0]}_keypoints.json: lay in the files of all targets, or of none."
+        )
 
 
 def read_openpose(path: Path) -> NDArray[np.float32]:

@@ -9,6 +9,7 @@ from fhpt_bench import weights
 from fhpt_bench.benchmark import Benchmark, benchmarks, load_benchmark
 from fhpt_bench.errors import UserError
 from fhpt_bench.feature import features
+from fhpt_bench.networks.openpose import OpenPoseFolder
 from fhpt_bench.pair_table import PAIRS_FILE
 from fhpt_bench.protocol import protocols
 from fhpt_bench.record import Record, describe, fingerprint
@@ -108,7 +109,12 @@ def _expected(record: Record, name: str, variant: str) -> str | None:
         if protocol.card.version != cards[0].get("version"):
             return None
         digests = record.provenance.weights
-        identities = [features.load(feature).spec.identity(digests) for feature in protocol.features]
+        named = cards[0].get("features", [])
+        # The user may have brought readings in a feature's place.
+        stood_for = [OpenPoseFolder.replaces if name == OpenPoseFolder.spec.id else name for name in named]
+        seen = named if stood_for == list(protocol.features) else protocol.features
+        kinds = [OpenPoseFolder if name == OpenPoseFolder.spec.id else features.load(name) for name in seen]
+        identities = [kind.spec.identity(digests) for kind in kinds]
         own = {weight: digests[weight] for weight in protocol.weights}
     except (UserError, KeyError):
         return None

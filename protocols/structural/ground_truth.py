@@ -5,16 +5,22 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from fhpt_bench.data.keypoints import SLICES
+from fhpt_bench.data.keypoints import PARTS, SLICES
 from fhpt_bench.protocol import Evidence
 
 ESTIMATOR = "mediapipe-holistic"
 
 
-def ground_truth(evidence: Evidence, part: str, occluded: bool = False) -> tuple[NDArray[np.float64], str]:
+def estimator(evidence: Evidence) -> dict[str, str]:
+    """Whose readings of the generated images these are, for a score's details."""
+    given = evidence.given.get(ESTIMATOR)
+    return {"estimator": given.spec.id, "readings_sha256": given.sha256} if given else {"estimator": ESTIMATOR}
+
+
+def ground_truth(evidence: Evidence, part: str, occluded: bool = False) -> tuple[NDArray[np.float64], str | None]:
     """The keypoints of each pair's target: the benchmark's own where it has them.
 
-    Otherwise the body is the annotated pose, and face and hands are what the estimator sees on the real target.
+    Otherwise the body is the annotated pose, and face and hands are what the same estimator sees on the real target.
 
     Args:
         evidence: of n pairs.
@@ -22,11 +28,13 @@ def ground_truth(evidence: Evidence, part: str, occluded: bool = False) -> tuple
         occluded: whether keypoints that something hides count, where the benchmark knows their place.
 
     Returns:
-        (n, K, 3) x, y in pixels and counts, 0 or 1 (never outside the image); and where they come from.
+        (n, K, 3) x, y in pixels and counts, 0 or 1 (never outside the image); and where they come from. None: the user
+        gave the estimator's readings of the generated images, but not of the real targets, so that nothing counts.
     """
     benchmark = evidence.benchmark
     targets = [pair.target for pair in evidence.pairs]
     table = benchmark.truth.keypoints.get(part)
+    origin: str | None
     if table:
         points = np.stack([table[name] for name in targets]).astype(np.float64)
         origin = "the benchmark's own"
@@ -36,9 +44,11 @@ def ground_truth(evidence: Evidence, part: str, occluded: bool = False) -> tuple
         poses = np.stack([benchmark.poses[name] for name in targets]).astype(np.float64)
         points = np.concatenate([poses, np.isfinite(poses).all(-1, keepdims=True)], -1)
         origin = "the benchmark's poses"
+    elif (given := evidence.given.get(ESTIMATOR)) and not given.targets:
+        return np.zeros((len(targets), PARTS[part], 3)), None
     else:
         points = evidence.vectors(ESTIMATOR, "target")[:, SLICES[part]].astype(np.float64)
-        origin = f"{ESTIMATOR} on the real target"
+        origin = f"{estimator(evidence)['estimator']} on the real target"
     height, width = benchmark.image_size
     inside = ((points[..., :2] >= 0) & (points[..., :2] < (width, height))).all(-1)
     points[..., 2] = (points[..., 2] > 0) & inside

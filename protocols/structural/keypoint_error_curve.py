@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fhpt_bench.data.keypoints import SLICES
 from fhpt_bench.protocol import Evidence, Exhibits, MetricCard, PairValues, Protocol, Score
 from fhpt_bench.statistics import mean_score
-from protocols.structural.ground_truth import ESTIMATOR, ground_truth
+from protocols.structural.ground_truth import ESTIMATOR, estimator, ground_truth
 from protocols.structural.inputs import check_keypoints
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ def _distances(estimated: Points, truth: Points, wanted: NDArray[np.bool_]) -> N
     return result
 
 
-def part_keypoints(evidence: Evidence, metric: str, occluded: bool = False) -> tuple[Points, Points, str]:
+def part_keypoints(evidence: Evidence, metric: str, occluded: bool = False) -> tuple[Points, Points, str | None]:
     """What was found of one metric's parts on the generated images, what is true, and where that comes from.
 
     Args:
@@ -174,7 +174,7 @@ def part_keypoints(evidence: Evidence, metric: str, occluded: bool = False) -> t
         occluded: see `ground_truth`.
 
     Returns:
-        (n, K, 3) estimated, (n, K, 3) truth, and a phrase.
+        (n, K, 3) estimated, (n, K, 3) truth, and a phrase, or None where the truth is not given.
     """
     parts, _ = _METRICS[metric]
     readings = evidence.vectors(ESTIMATOR, "generated")
@@ -233,11 +233,11 @@ class KeypointErrorCurve(Protocol):
         reach = evidence.benchmark.anchors[_METRICS[metric][1]]
         hits, counts = keypoint_hits(estimated, truth, anchors(reach), self.variant == "found-only")
         true, found = truth[..., 2] > 0, (truth[..., 2] > 0) & (estimated[..., 2] > 0)
-        score = mean_score(metric, evidence, _pair_values(hits, counts, true))
+        score = mean_score(metric, evidence, _pair_values(hits, counts, true, origin is not None))
         n = int(counts.sum())
         details = {
             "truth": origin,
-            "estimator": ESTIMATOR,
+            **estimator(evidence),
             "reach": reach,
             "anchors": anchors(reach).tolist(),
             "curve": (hits.sum(0) / n).tolist() if n else None,
@@ -249,11 +249,13 @@ class KeypointErrorCurve(Protocol):
         return dataclasses.replace(score, details=details)
 
 
-def _pair_values(hits: NDArray[np.int64], counts: NDArray[np.int64], true: NDArray[np.bool_]) -> PairValues:
+def _pair_values(
+    hits: NDArray[np.int64], counts: NDArray[np.int64], true: NDArray[np.bool_], given: bool
+) -> PairValues:
     """The area of each pair's own curve, weighed by its keypoints: the weighted mean is the whole curve's area."""
     areas = np.divide(hits.mean(1), counts, out=np.full(len(counts), np.nan), where=counts > 0)
+    nothing = "no keypoint of the part in the target" if given else "no keypoints of the real targets given"
     reasons = [
-        "" if count else "none found" if seen else "no keypoint of the part in the target"
-        for count, seen in zip(counts, true.any(1), strict=True)
+        "" if count else "none found" if seen else nothing for count, seen in zip(counts, true.any(1), strict=True)
     ]
     return PairValues(areas, counts.astype(np.float64), tuple(reasons))

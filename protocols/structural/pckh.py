@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fhpt_bench.data.keypoints import SLICES
 from fhpt_bench.protocol import Evidence, MetricCard, PairValues, Protocol, Score
 from fhpt_bench.statistics import mean_score
-from protocols.structural.ground_truth import ESTIMATOR, ground_truth
+from protocols.structural.ground_truth import ESTIMATOR, estimator, ground_truth
 from protocols.structural.inputs import check_keypoints
 
 _HEAD = (0, 1, 14, 15, 16, 17)  # nose, neck, eyes, ears
@@ -108,7 +108,7 @@ class PCKh(Protocol):
         n = int(counts.sum())
         details = {
             "truth": origin,
-            "estimator": ESTIMATOR,
+            **estimator(evidence),
             "n_keypoints": n,
             "n_found": found,
             "detection_rate": found / n if n else None,

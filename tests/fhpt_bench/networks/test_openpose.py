@@ -5,9 +5,11 @@ import json
 import numpy as np
 import pytest
 
+from fhpt_bench.benchmark import Benchmark, Pair
 from fhpt_bench.data.keypoints import SLICES
+from fhpt_bench.data.truth import Truth
 from fhpt_bench.errors import UserError
-from fhpt_bench.networks.openpose import read_openpose, read_openpose_folder
+from fhpt_bench.networks.openpose import OpenPoseFolder, read_openpose
 
 
 def points(n, start=0.0, confidence=0.5):
@@ -61,18 +63,27 @@ def test_of_several_people_the_surest_counts(tmp_path):
     assert (read_openpose(write(tmp_path / "b.json"))[:, 2] == 0).all()
 
 
-def test_a_folder_by_either_name_and_what_is_missing(tmp_path):
+def test_a_folder_by_either_name(tmp_path):
+    pairs = (Pair("a.jpg", "b.jpg", "ann"), Pair("c.jpg", "d.jpg", "ann"), Pair("e.jpg", "b.jpg", "ann"))
+    setting = Benchmark("x", "1", "", tmp_path, (256, 176), pairs, {}, Truth(), ())
     write(tmp_path / "a___b_keypoints.json", {"pose_keypoints_2d": points(18)})
+    write(tmp_path / "a___b.json", {"pose_keypoints_2d": points(18, 99)})
     write(tmp_path / "c___d.json", {"pose_keypoints_2d": points(18, 7)})
-    readings = read_openpose_folder(tmp_path, ["c___d", "x___y", "a___b"])
-    assert readings.points.shape == (3, 128, 3)
-    assert readings.points[[0, 2], 0, 0].tolist() == [7, 0]
-    assert readings.missing == ("x___y",)
-    assert (readings.points[1, :, 2] == 0).all()
-    with pytest.raises(UserError, match="for none of 1 images"):
-        read_openpose_folder(tmp_path, ["x___y"])
-    with pytest.raises(UserError, match="There is no folder"):
-        read_openpose_folder(tmp_path / "nowhere", ["x"])
+    write(tmp_path / "e___b.json")
+    given = OpenPoseFolder(tmp_path, setting)
+    found = given.vectors(pairs, "generated")
+    assert (found.shape, found.dtype) == ((3, 128, 3), np.float32)
+    assert found[:2, 0, 0].tolist() == [0, 7]
+    assert (found[2, :, 2] == 0).all()
+    assert given.vectors(pairs[1:2], "generated")[0, 0, 0] == 7
+    assert not given.targets
+    with pytest.raises(ValueError, match="no keypoints of the target images"):
+        given.vectors(pairs, "target")
+    for name, start in (("b", 20), ("d", 30)):
+        write(tmp_path / f"{name}_keypoints.json", {"pose_keypoints_2d": points(18, start)})
+    both = OpenPoseFolder(tmp_path, setting)
+    assert both.vectors(pairs, "target")[:, 0, 0].tolist() == [20, 30, 20]
+    assert both.sha256 != given.sha256
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,95 @@
+"""Every registered protocol in one run, by one process and by two."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import fhpt_bench as fb
+from fhpt_bench.benchmark import load_benchmark
+from fhpt_bench.protocol import protocols
+from fhpt_bench.weights import available
+
+# Other batches sum float32 numbers in another order: see tests/fhpt_bench/networks/test_invariance.py. A Fréchet
+# distance of 10 images in 1280 dimensions is a small difference of large numbers.
+ROUNDING, OF_SETS = 1e-6, 1e-5
+SETS = {"fid", "kid", "fd-effnet-lite0", "kd-effnet-lite0"}
+LEFT, SIDE = 24, 128
+
+
+@pytest.fixture
+def people(tmp_path: Path) -> Path:
+    """The settings of 10 pairs of five rendered people from the waist up, with six training images."""
+    studio = load_benchmark("studio")
+    root = tmp_path / "data"
+    for part in ("test", "train"):
+        (root / part).mkdir(parents=True)
+
+    def crop(part: str, name: str) -> None:
+        with Image.open(studio.folder.parent / part / name) as image:
+            image.crop((LEFT, 0, LEFT + SIDE, SIDE)).save(root / part / name, quality=95)
+
+    pairs, keypoints = ["from,to"], ["name:keypoints_y:keypoints_x"]
+    for person in sorted({pair.person for pair in studio.pairs})[::8]:
+        own = sorted({pair.source for pair in studio.pairs if pair.person == person})
+        front, side = (next(name for name in own if view in name) for view in ("front", "side"))
+        pairs += [f"{front},{side}", f"{side},{front}"]
+        for name in (front, side):
+            crop("test", name)
+            x, y = np.nan_to_num(studio.poses[name] - [LEFT, 0], nan=-1).T
+            keypoints.append(f"{name}: {y.tolist()}: {x.tolist()}")
+    listed = sorted(path.name for path in (studio.folder.parent / "train").iterdir())[:6]
+    for name in listed:
+        crop("train", name)
+    for file, lines in (("pairs.csv", pairs), ("keypoints.csv", keypoints), ("train.lst", listed)):
+        (root / file).write_text("\n".join(lines) + "\n")
+    settings = root / "people.toml"
+    settings.write_text(
+        f'id = "people"\nversion = "1"\ntitle = "five people"\nroot = "."\nimage_size = [{SIDE}, {SIDE}]\n'
+        'images = "test"\npairs = "pairs.csv"\nkeypoints = "keypoints.csv"\n'
+        'train_images = "train"\ntrain_list = "train.lst"\n'
+        'protocols = ["ssim"]\n[anchors]\nbody = 20\nface = 10\nhand = 40\n'
+    )
+    return settings
+
+
+def everything() -> list[str]:
+    """Each variant of each protocol whose weights are on this machine."""
+    from fhpt_bench.feature import features
+
+    made = [protocols.load(name)(variant) for name in protocols.entries() for variant in protocols.load(name).variants]
+    return [
+        protocol.card.key
+        for protocol in made
+        if all(map(available, [*protocol.weights,
+                               *(w for name in protocol.features for w in features.load(name).spec.weights)]))
+    ]  # fmt: skip
+
+
+def test_processes_and_batches_do_not_matter(people: Path, tmp_path: Path) -> None:
+    chosen = everything()
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"]
+    words = ["run", "-m", "warp", "-b", str(people), "-p", ",".join(chosen), "-o", str(tmp_path / "two")]
+    # A cache of its own, so that these processes find nothing that was seen before.
+    own = {**os.environ, "FHPT_CACHE_DIR": str(tmp_path / "cache of two")}
+    done = subprocess.run(
+        [*launch, "fhpt_bench", *words, "--batch-size", "3"], capture_output=True, text=True, check=False, env=own
+    )
+    assert done.returncode == 0, done.stderr
+    one = fb.run("warp", str(people), chosen, out=tmp_path / "one")
+    two = fb.read_record(tmp_path / "two")
+    assert two.provenance.processes == 2
+    assert {score.key.rpartition(":")[0] for score in one.scores} == set(chosen)
+    for score in one.scores:
+        other = two[score.key]
+        assert (other.status, other.n, other.skipped) == (score.status, score.n, score.skipped)
+        assert other.fingerprint == score.fingerprint
+        if score.value is not None:
+            assert other.value == pytest.approx(score.value, rel=OF_SETS if score.protocol in SETS else ROUNDING)
+    assert sum(score.status == "ok" for score in one.scores) > 2 * len(one.scores) / 3

@@ -1,0 +1,195 @@
+"""A few rendered people as evidence, through the real networks: what every protocol can be tried on."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image, ImageFilter
+
+from fhpt_bench import weights
+from fhpt_bench.benchmark import Benchmark, Pair, load_benchmark
+from fhpt_bench.data.images import pixels_sha256
+from fhpt_bench.feature import MapFeature, features
+from fhpt_bench.protocol import Evidence, ImagePairs, PairValues, Protocol, Score
+from fhpt_bench.sources import RealImages
+
+Pixels = NDArray[np.uint8]
+VIEWS = ("1front", "2side", "3back")
+# Finding somebody takes the whole size; the other networks see every fourth pixel, in a sixteenth of the time.
+WHOLE_SIZE = {"dlib-faces", "mediapipe-holistic"}
+NUMBERS = 4096
+
+
+class StandIn:
+    """What stands for a network whose weights are not on this machine: random projections of small images."""
+
+    def __init__(self) -> None:
+        self._mix = np.random.default_rng(0).normal(0, 0.05, (16 * 11 * 3, NUMBERS))
+
+    def extract(self, images: Pixels) -> NDArray[np.float32]:
+        small = [np.asarray(Image.fromarray(image).resize((11, 16)), np.float64).ravel() / 128 - 1 for image in images]
+        return np.tanh(np.stack([row @ self._mix for row in small])).astype(np.float32)
+
+
+@functools.cache
+def network(name: str):
+    kind = features.load(name)
+    if all(weights.available(needed) for needed in kind.spec.weights):
+        return kind("cpu")
+    assert not issubclass(kind, MapFeature), f"the weights of {name} must be fetched first"
+    return StandIn()
+
+
+_SEEN: dict[tuple[str, str], NDArray[np.float32] | tuple] = {}
+
+
+def look(name: str, images: Sequence[Pixels]) -> list:
+    """A network's view of each image, which is looked at once a session: vectors, or the row of each map."""
+    keys = [(name, pixels_sha256(image)) for image in images]
+    new = {key: image for key, image in zip(keys, images, strict=True) if key not in _SEEN}
+    if new:
+        # One thread: what is so small gains nothing by two, and loses much where others want the cores.
+        with threads(1):
+            shown = np.stack(list(new.values()))
+            found = network(name).extract(shown if name in WHOLE_SIZE else shown[:, ::4, ::4])
+        rows = found if isinstance(found, np.ndarray) else zip(*found, strict=True)
+        _SEEN.update(zip(new, rows, strict=True))
+    return [_SEEN[key] for key in keys]
+
+
+@contextlib.contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Let torch use so many."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@dataclasses.dataclass(frozen=True)
+class Trial:
+    """Pairs with the images that are judged and those that they are compared with.
+
+    Args:
+        setting: a benchmark of these pairs.
+        generated: pair id -> image.
+        real: image name -> image, for sources and targets.
+        train: training images.
+        swapped: whether generated and target images have changed places.
+    """
+
+    setting: Benchmark
+    generated: dict[str, Pixels]
+    real: dict[str, Pixels]
+    train: tuple[Pixels, ...]
+    swapped: bool = False
+
+    @property
+    def pairs(self) -> tuple[Pair, ...]:
+        return self.setting.pairs
+
+    def of(self, pairs: Sequence[Pair]) -> Trial:
+        """The same world with other pairs, in another order, or with some of them twice."""
+        return dataclasses.replace(self, setting=dataclasses.replace(self.setting, pairs=tuple(pairs)))
+
+    def painted(self, paint) -> Trial:
+        """The same with other generated images: what `paint` makes of each target image."""
+        return dataclasses.replace(self, generated={p.id: paint(self.real[p.target]) for p in self.pairs})
+
+    def swap(self) -> Trial:
+        """Generated and target images change places; what is known of the targets beside their pixels does not."""
+        return dataclasses.replace(self, swapped=not self.swapped)
+
+    def images(self, role: str) -> list[Pixels]:
+        if role == "train":
+            return list(self.train)
+        if role == "source":
+            return [self.real[pair.source] for pair in self.pairs]
+        if (role == "generated") != self.swapped:
+            return [self.generated[pair.id] for pair in self.pairs]
+        return [self.real[pair.target] for pair in self.pairs]
+
+    def score(self, protocol: Protocol, batch: int = 8) -> dict[str, Score]:
+        """What a run makes of it: pairs compared in batches, then the whole scored."""
+        assert protocol.lacks(self.setting) is None
+        generated, target = self.images("generated"), self.images("target")
+        compared: list[dict[str, PairValues]] = []
+        if type(protocol).compare is not Protocol.compare:
+            for start in range(0, len(self.pairs), batch):
+                some = slice(start, start + batch)
+                compared.append(dict(protocol.compare(_stacked(protocol, generated[some], target[some]))))
+        joined = {metric: _joined([values[metric] for values in compared]) for metric in (compared or [{}])[0]}
+
+        def vectors(name: str, role: str) -> NDArray[np.float32]:
+            assert name in protocol.features
+            assert role != "train" or protocol.training_images
+            return np.stack(look(name, self.images(role)))
+
+        return {score.metric: score for score in protocol.score(Evidence(self.setting, joined, vectors))}
+
+
+def _stacked(protocol: Protocol, generated: list[Pixels], target: list[Pixels]) -> ImagePairs:
+    import torch
+
+    sides = []
+    for images in (generated, target):
+        maps = {name: look(name, images) for name in protocol.features if issubclass(features.load(name), MapFeature)}
+        sides.append({name: tuple(map(torch.stack, zip(*rows, strict=True))) for name, rows in maps.items()})
+    return ImagePairs(*(np.stack(images)[:, ::2, ::2] for images in (generated, target)), *sides)
+
+
+def _joined(parts: list[PairValues]) -> PairValues:
+    value, weight = (np.concatenate([getattr(part, name) for part in parts]) for name in ("value", "weight"))
+    return PairValues(value, weight, tuple(reason for part in parts for reason in part.skipped))
+
+
+def blurred(image: Pixels, radius: float = 5, shift: int = 12) -> Pixels:
+    """Damage that nobody can take for an improvement."""
+    soft = np.asarray(Image.fromarray(image).filter(ImageFilter.GaussianBlur(radius)))
+    return np.ascontiguousarray(np.roll(soft, (shift, shift), (0, 1)))
+
+
+@pytest.fixture(scope="session")
+def trial() -> Trial:
+    """18 pairs of 3 men and 3 women; two of a person's pairs share their target; painted well, badly and not at all."""
+    studio = load_benchmark("studio")
+    everybody = sorted({pair.person for pair in studio.pairs})
+    people = [*everybody[:3], *everybody[-3:]]
+    names = {person: sorted({p.source for p in studio.pairs if p.person == person}) for person in people}
+    pairs = []
+    for person in people:
+        front, side, back = (next(name for name in names[person] if view in name) for view in VIEWS)
+        pairs += [Pair(a, b, person) for a, b in ((side, front), (back, front), (front, side))]
+    images = RealImages(studio.folder, studio.image_size, {})
+    real = {name: images.stack([name])[0] for pair in pairs for name in (pair.source, pair.target)}
+    rng, generated = np.random.default_rng(0), {}
+    for i, pair in enumerate(pairs):
+        noisy = real[pair.target] + rng.normal(0, 5 + 3 * (i % 4), real[pair.target].shape)
+        noisy = np.roll(noisy, 1 + i % 5, 1) if i % 6 else rng.normal(128, 40, noisy.shape)
+        generated[pair.id] = noisy.clip(0, 255).astype(np.uint8)
+    train = studio.folder.parent / "train"
+    listed = tuple(sorted(path.name for path in train.iterdir())[:12])
+    training = RealImages(train, studio.image_size, {}).stack(listed)
+    anchors = studio.anchors or {"body": 20, "face": 10, "hand": 40}
+    setting = dataclasses.replace(studio, pairs=tuple(pairs), anchors=anchors, train_images=listed)
+    return Trial(setting, generated, real, tuple(training))
+
+
+@pytest.fixture(name="blurred")
+def _blurred():
+    return blurred
+
+
+@pytest.fixture(name="threads")
+def _threads():
+    return threads
