@@ -13,7 +13,7 @@ from fhpt_bench.errors import UserError, did_you_mean
 
 # In the order of use; other packages add theirs through the entry-point group `fhpt_bench.commands`.
 BUILT_IN = (
-    "run", "evaluate", "compare", "validate", "models", "protocols", "benchmarks", "data", "weights", "doctor",
+    "run", "evaluate", "compare", "train", "validate", "models", "protocols", "benchmarks", "data", "weights", "doctor",
 )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from fhpt_bench.files import cache_folder
 from fhpt_bench.model import models
 from fhpt_bench.protocol import protocols
 from fhpt_bench.provenance import PACKAGES, git_commit, package_versions
+from fhpt_bench.training.recipe import recipes
 
 # Import name of each package that needs more than its wheel (system libraries, binaries).
 _FRAGILE = {"dlib-bin": "dlib", "faiss-cpu": "faiss", "mediapipe": "cv2"}
@@ -32,7 +33,7 @@ def diagnose() -> dict[str, dict[str, str]]:
     for package, module in _FRAGILE.items():
         if versions[package] != "absent":
             versions[package] += _import_trouble(module)
-    registries = (models, protocols, features, benchmarks)
+    registries = (models, protocols, features, benchmarks, recipes, weights.added)
     broken = {
         f"{registry.kind} {name}": reason
         for registry in registries
@@ -51,8 +52,10 @@ def diagnose() -> dict[str, dict[str, str]]:
         },
         "packages": versions,
         "weights": {
-            name: "here" if weights.available(name) else f"absent: `fhpt-bench weights fetch {name}`"
-            for name in weights.specs()
+            name: "here"
+            if weights.available(name)
+            else f"absent: `fhpt-bench {'weights fetch' if spec.sources else 'train'} {name}`"
+            for name, spec in weights.specs().items()
         },
         "plugins": broken or {"all": f"{sum(len(r.entries()) for r in registries)} load"},
     }

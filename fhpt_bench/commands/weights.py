@@ -33,7 +33,7 @@ def fetch_weights(names: tuple[str, ...]) -> None:
         if name not in store.specs():
             raise UserError(f"Unknown weights {name!r}: {did_you_mean(name, store.specs())}")
     missing = []
-    for name in names or store.specs():
+    for name in names or [name for name, spec in store.specs().items() if spec.sources]:
         try:
             found = store.obtain(name)
         except store.WeightsMissing as error:

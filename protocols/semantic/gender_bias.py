@@ -2,10 +2,27 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
+
+from fhpt_bench.data.names import parse_name
+from fhpt_bench.protocol import Evidence, MetricCard, PairValues, Protocol, Score
+from fhpt_bench.statistics import mean_score
+from protocols.semantic.heads.backbones import GENDER_BACKBONE, GENDER_HEAD
+from protocols.semantic.heads.head import load_head, unusable
+
+if TYPE_CHECKING:
+    from fhpt_bench.benchmark import Benchmark
+
+# Nose and eyes among the 18 COCO joints: where none of them is seen, no face is.
+_FACE_JOINTS = [0, 14, 15]
+# What the head answers above zero, and otherwise.
+_GENDERS = ("WOMEN", "MEN")
 
 
 @dataclass(frozen=True)
@@ -71,3 +88,101 @@ def gender_error(answered: Sequence[str], true: Sequence[str]) -> GenderError:
         majority=1 - max(size.values()) / len(true),
         confusion=confusion,
     )
+
+
+class GenderBias(Protocol):
+    """How often the generated person is taken for the other gender, and whose pictures that happens to."""
+
+    id = "gender-bias"
+    title = "Gender bias"
+    citation = "Yang et al., Towards Fine-grained Human Pose Transfer with Detail Replenishing Network"
+    variants: ClassVar[Mapping[str, str]] = {
+        "canonical": (
+            f"answer of a linear head on {GENDER_BACKBONE.title}, learnt on the benchmark's training split, against "
+            "the gender in the file name: wrong answers over pairs; balanced: mean of women's and men's share; "
+            "women, men: over the pairs of each; no-face: over the pairs whose source image shows neither nose nor "
+            "eyes by the benchmark's keypoints"
+        )
+    }
+    metrics = tuple(
+        MetricCard(name, label, higher_is_better=False, range=(0.0, 1.0))
+        for name, label in {
+            "gender-bias": "Gender error",
+            "balanced": "Gender error, balanced",
+            "women": "Gender error, women",
+            "men": "Gender error, men",
+            "no-face": "Gender error, no source face",
+        }.items()
+    )
+    numerics = "numpy float64"
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """What the head looks at."""
+        return (GENDER_BACKBONE.feature,)
+
+    @property
+    def weights(self) -> tuple[str, ...]:
+        """The trained head."""
+        return (GENDER_HEAD,)
+
+    def lacks(self, benchmark: Benchmark) -> str | None:
+        """File names without a gender, or a head that was learnt on another benchmark or network."""
+        for pair in benchmark.pairs:
+            if parse_name(pair.source) is None:
+                return (
+                    f"The file name {pair.source} of {benchmark.id} does not say WOMEN or MEN as DeepFashion's names "
+                    "do: rename the images to measure this."
+                )
+        return unusable(GENDER_HEAD, GENDER_BACKBONE, benchmark, 1) or super().lacks(benchmark)
+
+    def score(self, evidence: Evidence) -> tuple[Score, ...]:
+        """Each error with the same on the real targets and what always answering the majority would get."""
+        true = np.array([_gender(pair.source) for pair in evidence.pairs])
+        head = load_head(GENDER_HEAD, GENDER_BACKBONE, 1)
+        answers = {
+            role: np.where(head(evidence.vectors(*self.features, role)[:, GENDER_BACKBONE.seen])[:, 0] > 0, *_GENDERS)
+            for role in ("generated", "target")
+        }
+        wrong, real_wrong = (answer != true for answer in answers.values())
+        poses = evidence.benchmark.poses
+        faceless = np.array([np.isnan(poses[pair.source][_FACE_JOINTS]).any(1).all() for pair in evidence.pairs])
+        everyone = np.ones(len(true), bool)
+
+        def mean(metric: str, counts: NDArray[np.bool_], left_out: str, weight: NDArray[np.float64]) -> Score:
+            reasons = tuple(np.where(counts, "", left_out).tolist())
+            score = mean_score(metric, evidence, PairValues(np.where(counts, wrong, np.nan), weight, reasons))
+            if not counts.any():
+                return score
+            shares = [(counts & (true == gender)) @ weight for gender in _GENDERS]
+            return dataclasses.replace(
+                score,
+                details={
+                    "real": float(real_wrong[counts] @ weight[counts] / weight[counts].sum()),
+                    "majority": float(min(shares) / sum(shares)),
+                },
+            )
+
+        equal = np.ones(len(true))
+        # So that women's pairs weigh as much together as men's.
+        balance = 1 / np.array([(true == gender).sum() for gender in true])
+        women, men = (true == gender for gender in _GENDERS)
+        overall = mean("gender-bias", everyone, "", equal)
+        confusion = {
+            role: gender_error(answer.tolist(), true.tolist()).confusion
+            for role, answer in zip(("generated", "real"), answers.values(), strict=True)
+        }
+        return (
+            dataclasses.replace(overall, details={**overall.details, "confusion": confusion}),
+            mean("balanced", everyone, "", balance),
+            mean("women", women, "of a man", equal),
+            mean("men", men, "of a woman", equal),
+            mean("no-face", faceless, "whose source shows a face", equal),
+        )
+
+
+def _gender(name: str) -> str:
+    parsed = parse_name(name)
+    if parsed is None:  # `lacks` has looked
+        raise ValueError(f"{name} says no gender")
+    return parsed.gender

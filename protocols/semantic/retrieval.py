@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,11 @@ from fhpt_bench.data.names import parse_name
 from fhpt_bench.protocol import Evidence, Exhibits, MetricCard, PairValues, Protocol, Score
 from fhpt_bench.statistics import mean_score
 from protocols.inputs import check_features
+from protocols.semantic.heads.backbones import BACKBONES, Backbone
+from protocols.semantic.heads.head import load_head, unusable
+
+if TYPE_CHECKING:
+    from fhpt_bench.benchmark import Benchmark
 
 # Cosines are told apart to this many decimals: below it lies what the order of a summation changes.
 _DECIMALS = 9
@@ -201,10 +206,16 @@ _WAYS = {
     "hit": f"{_LEFT_OUT}; whether any image of the item stands in the top k",
     "map": f"{_LEFT_OUT}; average precision over its full ranking",
 }
-# Backbone -> feature, which of its numbers are compared, and what that is.
-_BACKBONES = {
-    "vgg16-imagenet": ("vgg16-pooled", slice(960, 1472), "VGG16 as trained on ImageNet (relu5_3, mean over pixels)")
+_VARIANTS: Mapping[str, tuple[Backbone, bool]] = {
+    **{name: (backbone, True) for name, backbone in BACKBONES.items()},
+    **{f"{name}-imagenet": (backbone, False) for name, backbone in BACKBONES.items()},
 }
+
+
+def _seen(backbone: Backbone, trained: bool) -> str:
+    if not trained:
+        return backbone.plain_title
+    return f"a linear head on {backbone.title}, learnt on the benchmark's training split"
 
 
 class Retrieval(Protocol):
@@ -214,16 +225,16 @@ class Retrieval(Protocol):
     title = "Retrieval of the same item"
     citation = "Yang et al., Towards Fine-grained Human Pose Transfer with Detail Replenishing Network"
     variants: ClassVar[Mapping[str, str]] = {
-        f"{way}-{backbone}": f"cosine similarity in {seen}; {definition}; equal ones by name; mean over pairs"
-        for backbone, (_, _, seen) in _BACKBONES.items()
+        f"{way}-{name}": f"cosine similarity in {_seen(*chosen)}; {definition}; equal ones by name; mean over pairs"
+        for name, chosen in _VARIANTS.items()
         for way, definition in _WAYS.items()
     }
     numerics = "FAISS float32, ordered in numpy float64"
 
     def __init__(self, variant: str | None = None) -> None:
         super().__init__(variant)
-        self._way, _, backbone = self.variant.partition("-")
-        self._feature, self._compared, _ = _BACKBONES[backbone]
+        self._way, _, name = self.variant.partition("-")
+        self._backbone, self._trained = _VARIANTS[name]
         word = {"hit": "Hit", "map": "mAP"}.get(self._way, "Recall")
         named = {"retrieval": word} if self._way == "map" else {_metric(k): f"{word}@{k}" for k in _TOP}
         self.metrics = tuple(
@@ -233,7 +244,17 @@ class Retrieval(Protocol):
     @property
     def features(self) -> tuple[str, ...]:
         """What images are compared by."""
-        return (self._feature,)
+        return (self._backbone.feature,)
+
+    @property
+    def weights(self) -> tuple[str, ...]:
+        """The trained head."""
+        return (self._backbone.retrieval_head,) if self._trained else ()
+
+    def lacks(self, benchmark: Benchmark) -> str | None:
+        """A head that was learnt on another benchmark, or on another network, does not serve."""
+        reason = unusable(self._backbone.retrieval_head, self._backbone, benchmark) if self._trained else None
+        return reason or super().lacks(benchmark)
 
     def score(self, evidence: Evidence) -> tuple[Score, ...]:
         """Each metric with the row for real targets and what a perfect retriever reaches, over the same pairs."""
@@ -265,6 +286,11 @@ class Retrieval(Protocol):
         heading = f"Retrieval ({self.variant}): {next(iter(exhibits.scores))}, the top {depth} of {len(names)} images"
         return {"gallery": draw_gallery(queries, depth, heading)}
 
+    def _compared(self, features: NDArray[np.float32]) -> NDArray[np.floating[Any]]:
+        if not self._trained:
+            return features[:, self._backbone.plain]
+        return load_head(self._backbone.retrieval_head, self._backbone)(features[:, self._backbone.seen])
+
     def _search(self, evidence: Evidence, role: str) -> Found:
         sources, targets = (np.array([getattr(pair, side) for pair in evidence.pairs]) for side in ("source", "target"))
         names, first, left_out = sources, np.arange(len(sources)), None
@@ -272,7 +298,7 @@ class Retrieval(Protocol):
             names, first = np.unique(sources, return_index=True)
             left_out = (sources[:, None] == names) | (targets[:, None] == names)
         items = np.array([_item(name) for name in sources])
-        queries, gallery = (evidence.vectors(self._feature, r)[:, self._compared] for r in (role, "source"))
+        queries, gallery = (self._compared(evidence.vectors(self._backbone.feature, r)) for r in (role, "source"))
         depth = None if self._way == "map" else max(_TOP)
         return search_gallery(queries, gallery[first], items, items[first], depth, names, left_out)
 

@@ -1,0 +1,42 @@
+"""`fhpt-bench train`: learn from a benchmark's training split."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.option("--benchmark", "-b", default="studio", show_default=True, help="Name, or a TOML file.")
+@click.option("--data-root", type=click.Path(path_type=Path), help="Where the benchmark's data lies.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of all that is drawn.")
+@click.option(
+    "--out", "-o", type=click.Path(path_type=Path), help="The folder to write.  [default: trained/BENCHMARK/NAME]"
+)
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), help="What is there, if not given.")  # fmt: skip
+def train(
+    name: str | None, benchmark: str, data_root: Path | None, seed: int, out: Path | None, device: str | None
+) -> None:
+    """Train NAME on a benchmark's training split; without NAME, list what can be trained.
+
+    What is finished is kept: the same command goes on where a stopped one ended.
+    """
+    if name is None:
+        from fhpt_bench.listing import print_table
+        from fhpt_bench.training.recipe import recipes
+
+        rows = []
+        for entry in recipes.entries().values():
+            broken = recipes.broken(entry.name)
+            card = None if broken else recipes.load(entry.name).card
+            told = (card.trains, card.needs) if card else (f"BROKEN {broken}", "")
+            rows.append((entry.name, *told, entry.origin))
+        print_table(("recipe", "what is learnt", "from", "by"), rows)
+        return
+    from fhpt_bench.training import engine
+
+    facts = engine.train(name, benchmark, data_root=data_root, seed=seed, out=out, device=device, progress=True)
+    for fact, value in facts.items():
+        click.echo(f"{fact}: {value}")

@@ -1,0 +1,87 @@
+"""The recipe interface: what `fhpt-bench train` can train, and what a recipe is given."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from fhpt_bench.registry import Registry
+
+if TYPE_CHECKING:
+    from fhpt_bench.benchmark import Benchmark
+    from fhpt_bench.sources import RealImages
+    from fhpt_bench.training.folder import TrainingFolder
+
+
+@dataclass(frozen=True)
+class RecipeCard:
+    """What a recipe trains.
+
+    Args:
+        name: the name under which it is registered.
+        title: what comes out, in a phrase.
+        trains: what is learnt, and what stays as it is.
+        needs: what of a benchmark it learns from.
+        citation: where the method comes from.
+    """
+
+    name: str
+    title: str
+    trains: str
+    needs: str
+    citation: str
+
+
+@dataclass(frozen=True)
+class Task:
+    """One training.
+
+    Args:
+        benchmark: whose training split is learnt from.
+        images: its training images.
+        seed: of all that is drawn.
+        folder: where everything is written.
+        device: "cpu" or "cuda".
+        progress: whether to show bars.
+    """
+
+    benchmark: Benchmark
+    images: RealImages
+    seed: int
+    folder: TrainingFolder
+    device: str
+    progress: bool
+
+
+class Recipe(abc.ABC):
+    """Something that can be trained; made without arguments."""
+
+    card: ClassVar[RecipeCard]
+
+    def lacks(self, benchmark: Benchmark) -> str | None:
+        """Why it cannot be trained on a benchmark, one sentence with the way out; None where it can.
+
+        Asked before an image is opened or a network loads.
+
+        Args:
+            benchmark: with its settings.
+        """
+        if not benchmark.train_images:
+            return (
+                f"The benchmark {benchmark.id} names no training images, or their folder is not here: name them in its "
+                "settings as train_images and train_list, and say with --data-root where the data lies."
+            )
+        return None
+
+    @abc.abstractmethod
+    def train(self, task: Task) -> Mapping[str, str]:
+        """Train, and write what was learnt into the task's folder.
+
+        Returns:
+            What to tell the user: name -> value.
+        """
+
+
+recipes: Registry[type[Recipe]] = Registry("recipe", "fhpt_bench.recipes", "fhpt_bench.training.recipe:Recipe")

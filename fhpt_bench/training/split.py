@@ -1,0 +1,41 @@
+"""The people that a training keeps aside, to see how well it does on somebody new."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def deal_people(people: Sequence[str], groups: Sequence[str], count: int, seed: int) -> NDArray[np.int64]:
+    """Deal the people into folds, those of each group evenly; all images of a person stay together.
+
+    Args:
+        people: N, who is on each image.
+        groups: N, the group that the person belongs to ("WOMEN", "MEN"; or one for all).
+        count: how many folds.
+        seed: of the draw.
+
+    Returns:
+        (N,) the fold of each image, from 0; it does not depend on the order of the images.
+
+    Raises:
+        ValueError: where the lengths differ, a person is in two groups, or a group has fewer people than folds.
+
+    Examples:
+        >>> deal_people(["ann", "ann", "bob", "bob", "cem", "cem"], ["all"] * 6, count=3, seed=0).tolist()
+        [1, 1, 0, 0, 2, 2]
+    """
+    if len(people) != len(groups):
+        raise ValueError(f"{len(people)} people do not fit {len(groups)} groups")
+    group_of = dict(zip(people, groups, strict=True))
+    if any(group_of[person] != group for person, group in zip(people, groups, strict=True)):
+        raise ValueError("a person is in two groups")
+    rng, fold = np.random.default_rng(seed), dict[str, int]()
+    for group in sorted(set(groups)):
+        members = sorted(person for person, its in group_of.items() if its == group)
+        if len(members) < count:
+            raise ValueError(f"{len(members)} people of {group} cannot be dealt into {count} folds")
+        fold |= {members[place]: turn % count for turn, place in enumerate(rng.permutation(len(members)))}
+    return np.array([fold[person] for person in people])
