@@ -15,7 +15,7 @@ import click
 @click.option(
     "--out", "-o", type=click.Path(path_type=Path), help="The folder to write.  [default: trained/BENCHMARK/NAME]"
 )
-@click.option("--device", type=click.Choice(["cpu", "cuda"]), help="What is there, if not given.")  # fmt: skip
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), help="What is there, if not given.")
 def train(
     name: str | None, benchmark: str, data_root: Path | None, seed: int, out: Path | None, device: str | None
 ) -> None:
@@ -24,16 +24,15 @@ def train(
     What is finished is kept: the same command goes on where a stopped one ended.
     """
     if name is None:
-        from fhpt_bench.listing import print_table
         from fhpt_bench.training.recipe import recipes
 
-        rows = []
         for entry in recipes.entries().values():
-            broken = recipes.broken(entry.name)
-            card = None if broken else recipes.load(entry.name).card
-            told = (card.trains, card.needs) if card else (f"BROKEN {broken}", "")
-            rows.append((entry.name, *told, entry.origin))
-        print_table(("recipe", "what is learnt", "from", "by"), rows)
+            if broken := recipes.broken(entry.name):
+                click.echo(f"{entry.name:<24}BROKEN {broken}")
+                continue
+            card = recipes.load(entry.name).card
+            click.echo(f"{entry.name:<24}{card.title} ({entry.origin})")
+            click.echo(f"{'':<24}{card.trains}; from {card.needs}")
         return
     from fhpt_bench.training import engine
 

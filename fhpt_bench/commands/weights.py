@@ -17,9 +17,9 @@ def list_weights() -> None:
 
     for name, spec in store.specs().items():
         state = "here" if store.available(name) else "absent"
-        click.echo(f"{name:<16}{state:<8}{spec.description} ({spec.licence})")
+        click.echo(f"{name:<24}{state:<8}{spec.description} ({spec.licence})")
         for source in spec.sources:
-            click.echo(f"{'':<24}{source.file}, {source.size:,} bytes, from {source.origin}")
+            click.echo(f"{'':<32}{source.file}, {source.size:,} bytes, from {source.origin}")
 
 
 @weights.command("fetch")
@@ -41,7 +41,7 @@ def fetch_weights(names: tuple[str, ...]) -> None:
             continue
         for reason in found.passed_over:
             click.echo(f"{name}: passed over {reason}", err=True)
-        click.echo(f"{name:<16}{found.digest[:16]}  {found.path}")
+        click.echo(f"{name:<24}{found.digest[:16]}  {found.path}")
     if missing:
         raise store.WeightsMissing("\n".join(missing))
 
@@ -54,6 +54,6 @@ def verify_weights(context: click.Context) -> None:
 
     checks = [check for name in store.specs() for check in store.verify(name)]
     for check in checks:
-        click.echo(f"{check.name:<16}{check.state:<9}{check.path or ''}  {check.reason}".rstrip())
+        click.echo(f"{check.name:<24}{check.state:<9}{check.path or ''}  {check.reason}".rstrip())
     if any(check.state == "changed" for check in checks):
         context.exit(1)

@@ -11,7 +11,7 @@ from fhpt_bench import weights
 from fhpt_bench.cache import FeatureCache
 from fhpt_bench.data.images import pixels_sha256
 from fhpt_bench.errors import UserError
-from fhpt_bench.feature import Feature, VectorFeature, features
+from fhpt_bench.feature import VectorFeature, features
 from fhpt_bench.progress import progress_bar
 from fhpt_bench.training.recipe import Task
 
@@ -36,7 +36,7 @@ def training_features(task: Task, name: str, changes: Sequence[Change]) -> list[
     if not issubclass(plugin, VectorFeature):
         raise UserError(f"The feature {name} gives maps, which are not kept: a recipe needs a vector.")
     cache = FeatureCache(plugin.spec.identity({weight: weights.fetch(weight) for weight in plugin.spec.weights}))
-    network: Feature | None = None
+    network: VectorFeature | None = None
     rows: list[list[NDArray[np.float32]]] = [[] for _ in range(1 + len(changes))]
     with progress_bar(f"{name} of training images", len(task.images.digests) * len(rows), task.progress) as done:
         for position, image in enumerate(task.images.digests):

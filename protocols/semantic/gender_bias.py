@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 # Nose and eyes among the 18 COCO joints: where none of them is seen, no face is.
 _FACE_JOINTS = [0, 14, 15]
-# What the head answers above zero, and otherwise.
-_GENDERS = ("WOMEN", "MEN")
 
 
 @dataclass(frozen=True)
@@ -140,33 +138,29 @@ class GenderBias(Protocol):
         """Each error with the same on the real targets and what always answering the majority would get."""
         true = np.array([_gender(pair.source) for pair in evidence.pairs])
         head = load_head(GENDER_HEAD, GENDER_BACKBONE, 1)
-        answers = {
-            role: np.where(head(evidence.vectors(*self.features, role)[:, GENDER_BACKBONE.seen])[:, 0] > 0, *_GENDERS)
-            for role in ("generated", "target")
-        }
+        answers = {}
+        for role in ("generated", "target"):
+            output = head(evidence.vectors(GENDER_BACKBONE.feature, role)[:, GENDER_BACKBONE.seen])[:, 0]
+            answers[role] = np.where(output > 0, "WOMEN", "MEN")
         wrong, real_wrong = (answer != true for answer in answers.values())
         poses = evidence.benchmark.poses
         faceless = np.array([np.isnan(poses[pair.source][_FACE_JOINTS]).any(1).all() for pair in evidence.pairs])
-        everyone = np.ones(len(true), bool)
+        everyone, women, men = np.ones(len(true), bool), true == "WOMEN", true == "MEN"
 
         def mean(metric: str, counts: NDArray[np.bool_], left_out: str, weight: NDArray[np.float64]) -> Score:
             reasons = tuple(np.where(counts, "", left_out).tolist())
             score = mean_score(metric, evidence, PairValues(np.where(counts, wrong, np.nan), weight, reasons))
             if not counts.any():
                 return score
-            shares = [(counts & (true == gender)) @ weight for gender in _GENDERS]
-            return dataclasses.replace(
-                score,
-                details={
-                    "real": float(real_wrong[counts] @ weight[counts] / weight[counts].sum()),
-                    "majority": float(min(shares) / sum(shares)),
-                },
-            )
+            details = {"real": float(real_wrong[counts] @ weight[counts] / weight[counts].sum())}
+            shares = [(counts & of) @ weight for of in (women, men)]
+            if min(shares) > 0:  # of one gender alone there is no majority to answer
+                details["majority"] = float(min(shares) / sum(shares))
+            return dataclasses.replace(score, details=details)
 
         equal = np.ones(len(true))
         # So that women's pairs weigh as much together as men's.
         balance = 1 / np.array([(true == gender).sum() for gender in true])
-        women, men = (true == gender for gender in _GENDERS)
         overall = mean("gender-bias", everyone, "", equal)
         confusion = {
             role: gender_error(answer.tolist(), true.tolist()).confusion

@@ -139,7 +139,7 @@ class ItemLearner(Learner):
 
         ways, images = self._ways.shape[:2]
         drawn = torch.stack([torch.randint(ways, (images,)), torch.randperm(images)], 1)
-        return drawn.to(self._ways.device).split(_BATCH)
+        return torch.split(drawn.to(self._ways.device), _BATCH)
 
     def step(self, batch: Tensor) -> Tensor:
         """One step of Adam on the softmax over cosines."""

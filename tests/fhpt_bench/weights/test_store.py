@@ -14,7 +14,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from fhpt_bench import weights
+from fhpt_bench import registry, weights
 from fhpt_bench.commands.weights import weights as command
 from fhpt_bench.errors import UserError
 from fhpt_bench.files import sha256_file
@@ -63,6 +63,7 @@ def store(tmp_path, monkeypatch):
         )
         table.append(WeightSpec(name, f"a {name} network", "none", "nobody", sources))
     monkeypatch.setattr(weights, "TABLE", tuple(table))
+    monkeypatch.setattr(registry, "_entry_points", lambda group: ())  # no other package adds any
     monkeypatch.setenv("FHPT_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.delenv("FHPT_WEIGHTS_DIR", raising=False)
     set_network(monkeypatch)
@@ -263,14 +264,14 @@ def test_a_file_is_kept_as_it_is(store, monkeypatch, tmp_path):
     source = KeptFile("toyfaces/models/face.dat", file.stat().st_size, sha256_file(file))
     monkeypatch.setattr(weights, "TABLE", (WeightSpec("face", "a face model", "none", "nobody", (source,)),))
     runner = CliRunner()
-    assert "face            absent" in runner.invoke(command, ["list"]).output
+    assert "face                    absent" in runner.invoke(command, ["list"]).output
     with pytest.raises(weights.WeightsMissing, match="pip install --force-reinstall toyfaces"):
         weights.fetch("face")
 
     monkeypatch.syspath_prepend(str(package.parents[1]))
     assert weights.path("face") == file
     assert weights.fetch("face") == weights.digest("face") == sha256_file(file)
-    assert "face            here" in runner.invoke(command, ["list"]).output
+    assert "face                    here" in runner.invoke(command, ["list"]).output
     assert str(file) in runner.invoke(command, ["fetch", "face"]).output
     assert runner.invoke(command, ["verify"]).exit_code == 0
     with pytest.raises(ValueError, match="ask for its path"):
@@ -297,7 +298,7 @@ def test_unknown_names_are_the_users_mistake(store):
 def test_commands(store, monkeypatch):
     runner = CliRunner()
     listing = runner.invoke(command, ["list"]).output
-    assert "small           absent" in listing
+    assert "small                   absent" in listing
     assert "https://example.org/small.pth" in listing
     failed = runner.invoke(command, ["fetch"])
     assert isinstance(failed.exception, weights.WeightsMissing)
@@ -310,19 +311,33 @@ def test_commands(store, monkeypatch):
     fetched = runner.invoke(command, ["fetch", "small"])
     assert fetched.exit_code == 0
     assert tensor_digest(EXPECTED["small"])[:16] in fetched.output
-    assert "small           here" in runner.invoke(command, ["list"]).output
+    assert "small                   here" in runner.invoke(command, ["list"]).output
     assert runner.invoke(command, ["verify"]).exit_code == 0
     cached("small").write_bytes(cached("small").read_bytes()[:-1])
     verified = runner.invoke(command, ["verify"])
     assert verified.exit_code == 1
-    assert "small           changed" in verified.output
+    assert "small                   changed" in verified.output
     assert "passed over" in runner.invoke(command, ["fetch"]).output
+
+
+def test_weights_of_other_packages(store, monkeypatch):
+    head = "protocols.semantic.heads:RETRIEVAL_RESNET50"
+    points = (("theirs", head, "acme 1.0"), ("torn", "no_such_module:SPEC", "acme 1.0"))
+    monkeypatch.setattr(registry, "_entry_points", lambda group: points)
+    assert list(weights.specs()) == ["small", "large", "theirs"], "a broken one does not stop the others"
+    assert not weights.available("theirs")
+    with pytest.raises(UserError, match=r"The weights 'torn' \(acme 1.0\) is broken: ModuleNotFoundError"):
+        weights.obtain("torn")
+    with pytest.raises(weights.WeightsMissing, match="make them with `fhpt-bench train retrieval-resnet50 --out DIR`"):
+        weights.obtain("theirs")
+    failed = CliRunner().invoke(command, ["fetch"])
+    assert "retrieval-resnet50" not in str(failed.exception), "what is trained is not fetched"
 
 
 @pytest.mark.parametrize("name", weights.specs())
 def test_the_real_weights(name):
     if not weights.available(name) and all(isinstance(source, Download) for source in weights.specs()[name].sources):
-        pytest.skip("only a download has it, and it is not on this machine")
+        pytest.skip("only a download or a training gives it, and it is not on this machine")
     found = weights.obtain(name)
     if name.startswith("dlib-"):
         assert found.digest == sha256_file(found.path)
