@@ -267,6 +267,22 @@ class Retrieval(Protocol):
             _score(_metric(k), evidence, generated.recall(k), real.recall(k), generated.ceiling(k)) for k in _TOP
         )
 
+    def _compared(self, features: NDArray[np.float32]) -> NDArray[np.floating[Any]]:
+        if not self._trained:
+            return features[:, self._backbone.plain]
+        return load_head(self._backbone.retrieval_head, self._backbone)(features[:, self._backbone.seen])
+
+    def _search(self, evidence: Evidence, role: str) -> Found:
+        sources, targets = (np.array([getattr(pair, side) for pair in evidence.pairs]) for side in ("source", "target"))
+        names, first, left_out = sources, np.arange(len(sources)), None
+        if self._way != "paper":
+            names, first = np.unique(sources, return_index=True)
+            left_out = (sources[:, None] == names) | (targets[:, None] == names)
+        items = np.array([_item(name) for name in sources])
+        queries, gallery = (self._compared(evidence.vectors(self._backbone.feature, r)) for r in (role, "source"))
+        depth = None if self._way == "map" else max(_TOP)
+        return search_gallery(queries, gallery[first], items, items[first], depth, names, left_out)
+
     def draw(self, evidence: Evidence, exhibits: Exhibits) -> dict[str, bytes]:
         """What a few generated images find, for the gallery without repeats."""
         from protocols.semantic.gallery import Query, draw_gallery, spread
@@ -285,22 +301,6 @@ class Retrieval(Protocol):
             queries.append(Query(generated, target, list(zip(images, right, strict=False)), caption))
         heading = f"Retrieval ({self.variant}): {next(iter(exhibits.scores))}, the top {depth} of {len(names)} images"
         return {"gallery": draw_gallery(queries, depth, heading)}
-
-    def _compared(self, features: NDArray[np.float32]) -> NDArray[np.floating[Any]]:
-        if not self._trained:
-            return features[:, self._backbone.plain]
-        return load_head(self._backbone.retrieval_head, self._backbone)(features[:, self._backbone.seen])
-
-    def _search(self, evidence: Evidence, role: str) -> Found:
-        sources, targets = (np.array([getattr(pair, side) for pair in evidence.pairs]) for side in ("source", "target"))
-        names, first, left_out = sources, np.arange(len(sources)), None
-        if self._way != "paper":
-            names, first = np.unique(sources, return_index=True)
-            left_out = (sources[:, None] == names) | (targets[:, None] == names)
-        items = np.array([_item(name) for name in sources])
-        queries, gallery = (self._compared(evidence.vectors(self._backbone.feature, r)) for r in (role, "source"))
-        depth = None if self._way == "map" else max(_TOP)
-        return search_gallery(queries, gallery[first], items, items[first], depth, names, left_out)
 
 
 def _metric(k: int) -> str:
