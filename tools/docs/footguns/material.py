@@ -51,6 +51,11 @@ class Material:
         """The 100 pairs that most tables are of, spread over the people as `--limit 100` does."""
         return self.setting.limited(SUBSET).pairs
 
+    @property
+    def unique(self) -> list[str]:
+        """The target images, each once."""
+        return sorted({pair.target for pair in self.setting.pairs})
+
     def generated(self, pairs: Sequence[Pair]) -> Images:
         """(N, H, W, 3) uint8."""
         return self._source.images(0, pairs)
