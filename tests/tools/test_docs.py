@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import doctest
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from fhpt_bench.cli import cli
 from tools.docs import protocol_pages
-from tools.docs.pages import fill, table
+from tools.docs.footguns.__main__ import TABLES
+from tools.docs.pages import fill, marks, table
+from tools.docs.precision.rows import Row, apart, golden_table
 
 
 def test_protocol_pages_are_what_the_code_says() -> None:
@@ -64,3 +67,44 @@ def test_blocks_are_filled_in_where_their_marks_stand() -> None:
             fill(wrong, {"x": "new"})
     with pytest.raises(ValueError, match="does not have 2 cells"):
         table(["a", "b"], [["1"]])
+
+
+def row(allowed: float, observed: float) -> Row:
+    return Row("psnr", "`psnr`", "numpy", "2x2", allowed, observed, "dB", "protocols/perceptual/test_psnr.py")
+
+
+@pytest.mark.parametrize(
+    ("observed", "shown"),
+    [
+        (0, "0 dB"),
+        (1e-10, "1e-10 dB"),
+        (1.01e-10, "2e-10 dB"),
+        (9.5e-10, "1e-9 dB **too much**"),
+        (3, "3 dB **too much**"),
+    ],
+)
+def test_a_difference_is_never_shown_smaller_than_it_was(observed: float, shown: str) -> None:
+    cells = golden_table([row(5e-10, observed)]).splitlines()[2].split(" | ")
+    assert cells[3:5] == ["5e-10 dB", shown]
+    assert row(5e-10, observed).holds == ("too much" not in shown)
+
+
+def test_what_cannot_be_compared_is_no_small_difference() -> None:
+    assert apart([1.0, 2.0], [1.0, 2.5]) == 0.5
+    for a, b in (([np.nan], [1.0]), ([1.0], [np.inf]), ([1.0, 1.0], [1.0])):
+        with pytest.raises(ValueError, match="cannot compare"):
+            apart(a, b)
+
+
+@pytest.mark.parametrize(
+    ("page", "blocks"),
+    [("footguns.md", [*TABLES]), ("precision.md", ["made", "pairs", "sets", "inceptions", "classifiers", "people"])],
+)
+def test_every_block_of_the_measured_pages_is_filled(page: str, blocks: list[str]) -> None:
+    text = (protocol_pages.FOLDER.parent / page).read_text(encoding="utf-8")
+    emptied = fill(text, dict.fromkeys(blocks, ""))
+    assert emptied.count("<!-- measured:") == len(blocks)
+    for name in blocks:
+        start, end = marks(name)
+        assert text.partition(start)[2].partition(end)[0].strip(), f"{page} has nothing in {name!r}"
+    assert "too much" not in text

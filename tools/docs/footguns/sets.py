@@ -114,7 +114,7 @@ def draws(material: Material) -> dict[int, dict[str, list[float]]]:
     train = look(FEATURE, material.train)[:, :POOLED]
     rng = np.random.default_rng(SEED)
     found: dict[int, dict[str, list[float]]] = {}
-    with progress_bar("draws", len(COUNTS) * DRAWS, shown=True) as done:
+    with progress_bar("draws", len(COUNTS), shown=True) as done:
         for n in COUNTS:
             found[n] = values = {"fd": [], "kd": [], "fd real": [], "kd real": []}
             for _ in range(DRAWS if n < len(generated) else 1):
@@ -126,7 +126,7 @@ def draws(material: Material) -> dict[int, dict[str, list[float]]]:
                 halves = train[order[:n]], train[order[n : 2 * n]]
                 values["fd real"].append(frechet_distance(*halves))
                 values["kd real"].append(kernel_distance(*halves))
-                done(1)
+            done(1)
     return found
 
 
@@ -135,7 +135,7 @@ def small_sets(material: Material) -> str:
     rows = []
     for n, values in draws(material).items():
         cells = [f"{np.mean(values[key]):{form}}" if values[key] else "-"
-                 for key, form in (("fd", ".1f"), ("kd", ".2f"), ("fd real", ".1f"), ("kd real", ".3f"))]  # fmt: skip
+                 for key, form in (("fd", ".1f"), ("kd", ".4f"), ("fd real", ".1f"), ("kd real", "z.4f"))]  # fmt: skip
         rows.append((n, *cells))
     columns = ["n", "FD of n `warp` images", "KD of them", "FD of n real images and n others", "KD of them"]
     return table(columns, rows)
