@@ -99,6 +99,7 @@ class Protocol(abc.ABC):
     variants: ClassVar[Mapping[str, str]]
     metrics: tuple[MetricCard, ...]  # of the class, or of a variant where variants report different numbers
     numerics: ClassVar[str] = "numpy float64"
+    moved_by: ClassVar[tuple[str, ...]] = ()  # what else changes the number, a phrase each, for whoever reads the card
 
     def __init__(self, variant: str | None = None) -> None:
         self.variant = variant if variant is not None else next(iter(self.variants))

@@ -129,13 +129,17 @@ def _measured(given: Given, people: Sequence[str]) -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def random_inception(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder for `FHPT_WEIGHTS_DIR` that holds both Inceptions with random weights of a sensible scale."""
+    return write_random_inception(tmp_path_factory.mktemp("weights"))
+
+
+def write_random_inception(folder: Path) -> Path:
+    """Fill a folder with them; tools/docs/precision compares with the same ones."""
     import torch
     from safetensors.numpy import save_file
 
     from fhpt_bench.networks.inception import FIDInception, ImageNetInception
     from fhpt_bench.weights.readers import tensor_digest
 
-    folder = tmp_path_factory.mktemp("weights")
     with torch.random.fork_rng():
         torch.manual_seed(0)
         images = torch.nn.functional.interpolate(torch.rand(4, 3, 7, 5), (299, 299), mode="bicubic") * 2 - 1

@@ -17,7 +17,8 @@ def protocols(name: str | None) -> None:
     registry = protocol.protocols
     if name is not None:
         plugin, _, variant = name.partition(":")
-        card = registry.load(plugin)(variant or None).card
+        kind = registry.load(plugin)
+        card = kind(variant or None).card
         metrics = [
             f"{m.label} ({m.name}{', ' + m.unit if m.unit else ''}): {'higher' if m.higher_is_better else 'lower'} is "
             f"better, from {_end(m.range[0])} to {_end(m.range[1])}"
@@ -29,7 +30,8 @@ def protocols(name: str | None) -> None:
                 "title": card.title, "definition": card.definition, "version": str(card.version),
                 "reports": "; ".join(metrics), "looks through": ", ".join(card.features) or "no network",
                 "arithmetic": card.numerics, "citation": card.citation,
-                "variants": ", ".join(registry.load(plugin).variants), "from": registry.find(plugin).origin,
+                **({"moved by": "; ".join(kind.moved_by)} if kind.moved_by else {}),
+                "variants": ", ".join(kind.variants), "from": registry.find(plugin).origin,
             },
         )  # fmt: skip
         return

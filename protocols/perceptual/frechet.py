@@ -166,6 +166,13 @@ class FrechetProtocol(Protocol):
     """A Fréchet distance between generated and real images, through the network that a variant names."""
 
     settings: ClassVar[Mapping[str, _Variant]]
+    moved_by = (
+        "how many images stand on each side: fewer give a larger value",
+        "the reference set: unique targets, targets with repeats, or training images",
+        "resize filter, antialias and rounding before the network",
+        "JPEG on one side only",
+        "not by which images are paired: a wrong pairing is not seen",
+    )
 
     @property
     def features(self) -> tuple[str, ...]:

@@ -59,6 +59,12 @@ class ScoreOfLogits(Protocol):
     """An inception score of the generated images, through the network that a variant names."""
 
     embeddings: ClassVar[Mapping[str, Embedding]]
+    moved_by = (
+        "the number of images in a split: fewer give a smaller value",
+        "the order of the images, which deals them into splits",
+        "white borders and the resize before the network",
+        "real images play no part: sharp pictures of anything score",
+    )
 
     @property
     def features(self) -> tuple[str, ...]:

@@ -91,6 +91,12 @@ class KernelProtocol(Protocol):
     """A kernel distance between the generated images and the targets without repeats."""
 
     embedding: ClassVar[Embedding]
+    moved_by = (
+        "repeats on either side, which bias it; the number of images does not, it only widens the interval",
+        "random subsets in place of the full sets, as many tools draw them",
+        "a factor of 100 or 1000, which some papers print without saying so",
+        "resize filter, antialias and rounding before the network",
+    )
 
     @property
     def features(self) -> tuple[str, ...]:

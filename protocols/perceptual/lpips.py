@@ -149,6 +149,11 @@ class LPIPS(PairwiseProtocol):
     variants: ClassVar[Mapping[str, str]] = {name: variant.definition for name, variant in _VARIANTS.items()}
     metrics = (MetricCard("lpips", "LPIPS", higher_is_better=False, range=(0.0, np.inf), real=0.0),)
     numerics = "torch float32"
+    moved_by = (
+        "the network and the version of its channel weights: values of two variants do not compare",
+        "the scale of the input: the network expects [-1, 1]",
+        "the size of the images, and JPEG in place of PNG",
+    )
 
     @property
     def features(self) -> tuple[str, ...]:

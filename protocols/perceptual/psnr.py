@@ -50,6 +50,12 @@ class PSNR(PairwiseProtocol):
         "canonical": "uint8 RGB, data range 255, mean over pairs in dB; identical pairs are left out and counted",
     }
     metrics = (MetricCard("psnr", "PSNR", higher_is_better=True, unit="dB", range=(0.0, np.inf)),)
+    moved_by = (
+        "borders that both images share",
+        "identical pairs: left out here, infinite or capped elsewhere",
+        "the mean of the pairs' values or the value of their mean error",
+        "a shift by one pixel, which no eye sees",
+    )
 
     def compare(self, images: ImagePairs) -> Mapping[str, PairValues]:
         """PSNR of each pair that is not identical."""

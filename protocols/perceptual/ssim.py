@@ -108,6 +108,12 @@ class SSIM(PairwiseProtocol):
     variants: ClassVar[Mapping[str, str]] = {name: variant.definition for name, variant in _VARIANTS.items()}
     metrics = (MetricCard("ssim", "SSIM", higher_is_better=True, range=(-1.0, 1.0), real=1.0),)
     numerics = "scikit-image float64"
+    moved_by = (
+        "borders that both images share: a white one is perfectly similar, and counts",
+        "the window: the larger and flatter it is, the less detail counts",
+        "the data range: a larger one than the images have lifts every value",
+        "grey in place of RGB, and JPEG in place of PNG",
+    )
 
     def compare(self, images: ImagePairs) -> Mapping[str, PairValues]:
         """SSIM of each pair."""

@@ -215,6 +215,12 @@ class FaceIdentity(Protocol):
         MetricCard("auc", "Face AUC", higher_is_better=True, range=(0.0, 1.0)),
     )
     numerics = "numpy float64"
+    moved_by = (
+        "which pairs count: a model that paints no face is not judged by it, unless `strict` is asked",
+        "the threshold: 0.6 is tuned to photographs, and may accept strangers elsewhere",
+        "the size of faces: the detector, which enlarges an image once, finds none below about 40 pixels",
+        "how many people stand in the gallery, for rank-1",
+    )
 
     @property
     def features(self) -> tuple[str, ...]:

@@ -230,6 +230,12 @@ class Retrieval(Protocol):
         for way, definition in _WAYS.items()
     }
     numerics = "FAISS float32, ordered in numpy float64"
+    moved_by = (
+        "repeats in the gallery, and whether the query's own source and target stand in it",
+        "the size of the gallery and the images per item, which set chance and ceiling",
+        "the backbone and what it was trained on",
+        "recall (the share of all right entries) or hit rate (any right entry)",
+    )
 
     def __init__(self, variant: str | None = None) -> None:
         super().__init__(variant)

@@ -201,6 +201,12 @@ class KeypointErrorCurve(Protocol):
     metrics = tuple(
         MetricCard(metric, f"KEC({metric})", higher_is_better=True, range=(0.0, 1.0)) for metric in _METRICS
     )
+    moved_by = (
+        "the anchors, which are the benchmark's: curves of two benchmarks do not compare",
+        "keypoints that were not found: a miss here, left out in `found-only`",
+        "the estimator and its threshold, on the generated image",
+        "pixels: at another image size, or for a person farther away, the same error is another number",
+    )
 
     @property
     def features(self) -> tuple[str, ...]:

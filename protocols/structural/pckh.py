@@ -89,6 +89,11 @@ class PCKh(Protocol):
         "joint not found is wrong",
     }
     metrics = (MetricCard("pckh", "PCKh", higher_is_better=True, range=(0.0, 1.0)),)
+    moved_by = (
+        "the head's box, which a side or back view makes narrow",
+        "the estimator and its threshold, on the generated image",
+        "joints that were not found: wrong here, left out elsewhere",
+    )
 
     @property
     def features(self) -> tuple[str, ...]:

@@ -82,6 +82,20 @@ def test_logits_have_no_bias() -> None:
     np.testing.assert_allclose(rows[:, 2048:], rows[:, :2048] @ head.T, rtol=0, atol=1e-5)
 
 
+def test_logits_equal_torch_fidelitys(tmp_path: Path) -> None:
+    """At 299x299, where its own resize does nothing; its scale is clean-fid's."""
+    from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+
+    torch.save(weights.load("inception-2015-12-05"), tmp_path / "inception.pth")
+    reference = FeatureExtractorInceptionV3(
+        "ours", ["logits_unbiased"], feature_extractor_weights_path=str(tmp_path / "inception.pth")
+    )
+    images = smooth(2, 299, 299)
+    (expected,) = reference(torch.tensor(images).permute(0, 3, 1, 2))
+    np.testing.assert_allclose(FIDInceptionClean("cpu").extract(images)[:, 2048:], expected.numpy(), rtol=0, atol=1e-4)
+    assert expected.std() > 0.01
+
+
 @pytest.mark.parametrize(("size", "left", "top"), [((256, 176), 40, 0), ((63, 33), 111, 96), ((256, 256), 0, 0)])
 def test_white_borders(size: tuple[int, int], left: int, top: int) -> None:
     images = smooth(1, *size)

@@ -1,0 +1,115 @@
+"""What the traps are measured on: images that a run has left behind, the real ones, and what networks say of them."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fhpt_bench import weights
+from fhpt_bench.benchmark import Benchmark, Pair, load_benchmark
+from fhpt_bench.cache import FeatureCache
+from fhpt_bench.data.images import pixels_sha256, read_image
+from fhpt_bench.data.pairs import read_image_list
+from fhpt_bench.feature import VectorFeature, features
+from fhpt_bench.progress import progress_bar
+from fhpt_bench.sources import FolderImages
+
+SUBSET = 100
+Images = NDArray[np.uint8]
+Vectors = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Material:
+    """Generated images of all pairs, and the benchmark that they belong to.
+
+    Args:
+        setting: with all pairs, sorted by target.
+        run: the folder of a run of it.
+    """
+
+    setting: Benchmark
+    run: Path
+
+    @classmethod
+    def of(cls, run: Path, benchmark: str) -> Material:
+        """Of a run's folder and the name or TOML file of its benchmark; training images are `train/`, if not named."""
+        setting = load_benchmark(benchmark)
+        if not setting.train_images:
+            folder = setting.folder.parent / "train"
+            setting = replace(setting, train_folder=folder, train_images=read_image_list(folder.with_suffix(".lst")))
+        return cls(setting, run)
+
+    @property
+    def few(self) -> tuple[Pair, ...]:
+        """The 100 pairs that most tables are of, spread over the people as `--limit 100` does."""
+        return self.setting.limited(SUBSET).pairs
+
+    @property
+    def unique(self) -> list[str]:
+        """The target images, each once."""
+        return sorted({pair.target for pair in self.setting.pairs})
+
+    def generated(self, pairs: Sequence[Pair]) -> Images:
+        """(N, H, W, 3) uint8."""
+        return self._source.images(0, pairs)
+
+    def targets(self, pairs: Sequence[Pair]) -> Images:
+        """(N, H, W, 3) uint8, repeats included."""
+        return self.real([pair.target for pair in pairs])
+
+    def real(self, names: Sequence[str]) -> Images:
+        """(N, H, W, 3) uint8 of test images."""
+        return np.stack([read_image(self.setting.folder / name) for name in names])
+
+    @functools.cached_property
+    def train(self) -> Images:
+        """(M, H, W, 3) uint8 of all training images."""
+        return np.stack([read_image(self.setting.train_folder / name) for name in self.setting.train_images])
+
+    @functools.cached_property
+    def _source(self) -> FolderImages:
+        return FolderImages(self.run / "images", "warp", self.setting)
+
+
+def look(feature: str, images: Images) -> Vectors:
+    """What a network says of each image, from the cache where it has been asked before.
+
+    Args:
+        feature: its id.
+        images: (N, H, W, 3) uint8 RGB.
+    """
+    spec = features.load(feature).spec
+    cache = FeatureCache(spec.identity({name: weights.fetch(name) for name in spec.weights}))
+    return _kept(cache, feature, images, lambda: network(feature).extract)
+
+
+def _kept(
+    cache: FeatureCache, title: str, images: Images, network: Callable[[], Callable[[Images], Vectors]]
+) -> Vectors:
+    rows = []
+    with progress_bar(title, len(images), shown=True) as done:
+        for image in images:
+            digest = pixels_sha256(image)
+            row = cache.get(digest)
+            if row is None:
+                row = network()(image[np.newaxis])[0]
+                cache.put(digest, row)
+            rows.append(row)
+            done(1)
+    return np.stack(rows)
+
+
+@functools.cache
+def network(feature: str) -> Any:
+    """A vector network on the CPU, made once."""
+    made = features.load(feature)("cpu")
+    if not isinstance(made, VectorFeature):
+        raise TypeError(f"{feature} gives no vectors")
+    return made

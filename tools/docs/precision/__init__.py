@@ -1,0 +1,1 @@
+"""How near each number is to its reference, computed for docs/precision.md."""

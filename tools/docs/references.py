@@ -1,0 +1,31 @@
+"""Reference packages, made ready to be asked."""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from typing import Any
+
+from fhpt_bench import weights
+
+
+@functools.cache
+def package_lpips(variant: str) -> Any:
+    """The package `lpips` with the convolutions of our store, which it would download otherwise.
+
+    Args:
+        variant: network and version of the channel weights, as "alex-0.1".
+
+    Returns:
+        Its module: two (N, 3, H, W) float32 in [-1, 1] -> distances.
+    """
+    import lpips
+
+    net, version = variant.split("-")
+    with warnings.catch_warnings():  # it builds its trunk through torchvision's former interface
+        warnings.simplefilter("ignore", UserWarning)
+        model = lpips.LPIPS(net=net, version=version, pnet_rand=True, verbose=False)
+    trunk = weights.load({"alex": "alexnet", "vgg": "vgg16"}[net])
+    # "slice1.0.weight" there is "features.0.weight" here
+    model.net.load_state_dict({name: trunk[f"features.{name.partition('.')[2]}"] for name in model.net.state_dict()})
+    return model.requires_grad_(False)
