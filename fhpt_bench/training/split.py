@@ -25,7 +25,7 @@ def deal_people(people: Sequence[str], groups: Sequence[str], count: int, seed: 
 
     Examples:
         >>> deal_people(["ann", "ann", "bob", "bob", "cem", "cem"], ["all"] * 6, count=3, seed=0).tolist()
-        [1, 1, 0, 0, 2, 2]
+        [1, 1, 2, 2, 0, 0]
     """
     if len(people) != len(groups):
         raise ValueError(f"{len(people)} people do not fit {len(groups)} groups")

@@ -15,6 +15,7 @@ from fhpt_bench.protocol import Evidence, MetricCard, PairValues, Protocol, Scor
 from fhpt_bench.statistics import mean_score
 from protocols.semantic.heads.backbones import GENDER_BACKBONE, GENDER_HEAD
 from protocols.semantic.heads.head import load_head, unusable
+from protocols.semantic.verification import verification_auc
 
 if TYPE_CHECKING:
     from fhpt_bench.benchmark import Benchmark
@@ -138,10 +139,12 @@ class GenderBias(Protocol):
         """Each error with the same on the real targets and what always answering the majority would get."""
         true = np.array([_gender(pair.source) for pair in evidence.pairs])
         head = load_head(GENDER_HEAD, GENDER_BACKBONE, 1)
-        answers = {}
-        for role in ("generated", "target"):
-            output = head(evidence.vectors(GENDER_BACKBONE.feature, role)[:, GENDER_BACKBONE.seen])[:, 0]
-            answers[role] = np.where(output > 0, "WOMEN", "MEN")
+        roles = {"generated": "generated", "real": "target"}
+        output = {
+            name: head(evidence.vectors(GENDER_BACKBONE.feature, role)[:, GENDER_BACKBONE.seen])[:, 0]
+            for name, role in roles.items()
+        }
+        answers = {name: np.where(found > 0, "WOMEN", "MEN") for name, found in output.items()}
         wrong, real_wrong = (answer != true for answer in answers.values())
         poses = evidence.benchmark.poses
         faceless = np.array([np.isnan(poses[pair.source][_FACE_JOINTS]).any(1).all() for pair in evidence.pairs])
@@ -162,12 +165,13 @@ class GenderBias(Protocol):
         # So that women's pairs weigh as much together as men's.
         balance = 1 / np.array([(true == gender).sum() for gender in true])
         overall = mean("gender-bias", everyone, "", equal)
-        confusion = {
-            role: gender_error(answer.tolist(), true.tolist()).confusion
-            for role, answer in zip(("generated", "real"), answers.values(), strict=True)
-        }
+        told = {name: gender_error(answer.tolist(), true.tolist()) for name, answer in answers.items()}
+        details = {**overall.details, "confusion": {name: found.confusion for name, found in told.items()}}
+        if women.any() and men.any():
+            # Whatever moves all outputs alike (blur, say) turns answers over, but not this.
+            details["auc"] = {name: verification_auc(-found[women], -found[men]) for name, found in output.items()}
         return (
-            dataclasses.replace(overall, details={**overall.details, "confusion": confusion}),
+            dataclasses.replace(overall, details=details),
             mean("balanced", everyone, "", balance),
             mean("women", women, "of a man", equal),
             mean("men", men, "of a woman", equal),

@@ -92,6 +92,12 @@ def test_equals_counting(evidence):
     confusion = found["gender-bias"].details["confusion"]
     assert confusion["generated"]["MEN"] == {"MEN": 12 - counted["MEN"][0], "WOMEN": counted["MEN"][0]}
     assert confusion["real"]["WOMEN"] == {"MEN": real["WOMEN"][0], "WOMEN": 18 - real["WOMEN"][0]}
+    vectors = {role: evidence.vectors("vgg16-pooled", role)[:, 0] for role in ("generated", "target")}
+    is_woman = np.array(["WOMEN" in pair.source for pair in evidence.pairs])
+    for name, role in (("generated", "generated"), ("real", "target")):
+        above = vectors[role][is_woman][:, None] - vectors[role][~is_woman]
+        share = ((above > 0) + 0.5 * (above == 0)).mean()
+        assert found["gender-bias"].details["auc"][name] == pytest.approx(share)
     back = wrong(evidence, "generated", lambda pair: "3back" in pair.source)
     assert found["no-face"].value == pytest.approx((back["WOMEN"][0] + back["MEN"][0]) / 15)
     assert (found["no-face"].n, found["no-face"].skipped) == (15, {"whose source shows a face": 15})
@@ -110,7 +116,9 @@ def test_order_of_pairs_does_not_matter(evidence):
     for name, score in scores(evidence).items():
         other = scores(shuffled)[name]
         assert other.value == pytest.approx(score.value, abs=1e-12)
-        assert other.details == score.details
+        assert other.details.keys() == score.details.keys()
+        assert other.details.get("confusion") == score.details.get("confusion")
+        assert other.details["real"] == pytest.approx(score.details["real"], abs=1e-12)
         assert other.interval == score.interval or other.interval.low == pytest.approx(score.interval.low)
 
 
