@@ -293,8 +293,10 @@ class Retrieval(Protocol):
         """What a few generated images find, for the gallery without repeats."""
         from protocols.semantic.gallery import Query, draw_gallery, spread
 
+        if self._way != "unique":
+            return {}
         found, depth = self._search(evidence, "generated"), max(_TOP)
-        rows = spread(evidence.people, found.total > 0) if self._way == "unique" else []
+        rows = spread(evidence.people, found.total > 0)
         if not rows:
             return {}
         names, pairs = np.unique([pair.source for pair in evidence.pairs]), [evidence.pairs[row] for row in rows]
