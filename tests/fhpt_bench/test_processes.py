@@ -16,7 +16,7 @@ from fhpt_bench.benchmark import load_benchmark
 from fhpt_bench.protocol import protocols
 from fhpt_bench.weights import available
 
-# Other batches sum float32 numbers in another order: see tests/fhpt_bench/networks/test_invariance.py. A Fréchet
+# One thread sums float32 numbers in another order than two: see tests/fhpt_bench/networks/test_invariance.py. A Fréchet
 # distance of 10 images in 1280 dimensions is a small difference of large numbers.
 ROUNDING, OF_SETS = 1e-6, 1e-5
 SETS = {"fid", "kid", "fd-effnet-lite0", "kd-effnet-lite0"}
@@ -51,8 +51,9 @@ def people(tmp_path: Path) -> Path:
     for file, lines in (("pairs.csv", pairs), ("keypoints.csv", keypoints), ("train.lst", listed)):
         (root / file).write_text("\n".join(lines) + "\n")
     settings = root / "people.toml"
+    # Under this id and version the heads that ship serve.
     settings.write_text(
-        f'id = "people"\nversion = "1"\ntitle = "five people"\nroot = "."\nimage_size = [{SIDE}, {SIDE}]\n'
+        f'id = "studio"\nversion = "1.0"\ntitle = "five people"\nroot = "."\nimage_size = [{SIDE}, {SIDE}]\n'
         'images = "test"\npairs = "pairs.csv"\nkeypoints = "keypoints.csv"\n'
         'train_images = "train"\ntrain_list = "train.lst"\n'
         'protocols = ["ssim"]\n[anchors]\nbody = 20\nface = 10\nhand = 40\n'

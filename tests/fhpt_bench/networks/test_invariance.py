@@ -17,7 +17,7 @@ from fhpt_bench.feature import features
 from fhpt_bench.sources import RealImages
 
 # float32 sums in another order, beside the largest number of a row (or map): 24 bits are 6e-8, a convolution's sum has
-# thousands of terms, and up to fifty layers follow each other. Measured on all features: below 3e-6.
+# thousands of terms, and up to fifty layers follow each other.
 ROUNDING = 1e-5
 
 
