@@ -257,3 +257,26 @@ def test_the_shipped_head_beats_imagenet_on_people_it_has_not_seen():
         found_again(x, items[some])[0] for x in (seen, load_head(backbone.retrieval_head, backbone)(seen))
     )
     assert plain < 0.6 < 0.9 < trained
+
+
+def test_resnet50_is_trained_and_run_like_the_others(learning_benchmark, tmp_path, monkeypatch):
+    """With random weights in a local file: the code is whole, whatever they find."""
+    import torch
+
+    from fhpt_bench.networks.resnet import ResNet50Pooled
+
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        tensors = ResNet50Pooled.network().state_dict()
+    arrays = {key: tensor.numpy() for key, tensor in tensors.items() if not key.endswith("num_batches_tracked")}
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    facts = {"name": "resnet50", "digest": tensor_digest(arrays), "origin": "random numbers"}
+    save_file(arrays, folder / "resnet50.safetensors", facts)
+    monkeypatch.setenv("FHPT_WEIGHTS_DIR", str(folder))
+    told = train("retrieval-resnet50", str(learning_benchmark), out=tmp_path / "out", device="cpu")
+    shutil.copy(told["head"], folder)
+    chosen = ["retrieval:unique-resnet50", "retrieval:unique-resnet50-imagenet"]
+    record = fb.run("copy-source", str(learning_benchmark), chosen, out=tmp_path / "run")
+    assert [record[key].status for key in chosen] == ["ok", "ok"]
+    assert {stage.name: stage.forwards for stage in record.stages if stage.forwards} == {"resnet50-pooled": 24}
