@@ -168,7 +168,7 @@ def colours(material: Material) -> str:
         rows.append(
             (name, *(f"{value:{form}}" for value, form in zip(values, (".4f", ".2f", ".4f", ".1f"), strict=True)))
         )
-    return table(["colour order", "SSIM ↑", "PSNR (dB) ↑", "LPIPS ↓ (alex-0.1)", "FD(EffNet-lite0) ↓"], rows)
+    return table(["colour order", "SSIM ↑", "PSNR (dB) ↑", "LPIPS ↓ (alex-0.1)", "FD of 800 images ↓"], rows)
 
 
 def pairing(material: Material) -> str:
