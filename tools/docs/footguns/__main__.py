@@ -1,6 +1,7 @@
 """python -m tools.docs.footguns RUN: measures the traps of docs/footguns.md, and fills its tables.
 
-RUN is the folder of `fhpt-bench run --model warp --protocols ssim` on studio.
+RUN is the folder of `fhpt-bench run --model warp --protocols ssim,lpips:vgg-0.1` on studio: its images, and the
+VGG16 values of its pairs, which take minutes.
 """
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ def one_pair(material: Material, path: Path) -> None:
         axis.set_xticks([])
         axis.set_yticks([])
     figure.tight_layout(pad=0.4)
-    figure.savefig(path)
+    figure.savefig(path, bbox_inches="tight")
     plt.close(figure)
 
 
@@ -79,7 +79,7 @@ def small_sets(material: Material, path: Path) -> None:
         axis.set_ylim(bottom=min(0, axis.get_ylim()[0]))
     axes[0].legend(fontsize=7)
     figure.tight_layout()
-    figure.savefig(path)
+    figure.savefig(path, bbox_inches="tight")
     plt.close(figure)
 
 
@@ -98,5 +98,5 @@ def faces(material: Material, path: Path) -> None:
     axis.set_yticks([])
     axis.legend(fontsize=7)
     figure.tight_layout()
-    figure.savefig(path)
+    figure.savefig(path, bbox_inches="tight")
     plt.close(figure)

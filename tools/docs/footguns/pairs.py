@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.stats import spearmanr
 
+from fhpt_bench.pair_table import read_pair_values
 from protocols.perceptual import frechet_distance, lpips, psnr, ssim
 from tools.docs.footguns.material import Images, Material, look
 from tools.docs.footguns.sets import POOLED
@@ -108,11 +109,16 @@ def as_jpeg(images: Images, quality: int | None) -> Images:
 
 
 def heads(material: Material) -> str:
-    """The LPIPS variants on the same pairs."""
-    generated, target = material.generated(material.few), material.targets(material.few)
-    values = {
-        variant: lpips(generated, target, variant, device="cpu") for variant in ("alex-0.1", "alex-0.0", "vgg-0.1")
-    }
+    """The LPIPS variants on the same pairs, from the run's own table where it has them."""
+    measured = read_pair_values(material.run)
+    values = {}
+    for variant in ("alex-0.1", "alex-0.0", "vgg-0.1"):
+        known = measured.get(f"lpips:{variant}:lpips")
+        if known is not None:
+            values[variant] = known["value"][[pair.id for pair in material.few]].to_numpy(np.float64)
+        else:
+            stacks = material.generated(material.few), material.targets(material.few)
+            values[variant] = lpips(*stacks, variant, device="cpu")
     rows = [(f"`lpips:{name}`", *_beside(value, values["alex-0.1"])) for name, value in values.items()]
     return table(["LPIPS", "mean", "lowest to highest", "rank correlation with alex-0.1"], rows)
 
@@ -162,7 +168,7 @@ def colours(material: Material) -> str:
         rows.append(
             (name, *(f"{value:{form}}" for value, form in zip(values, (".4f", ".2f", ".4f", ".1f"), strict=True)))
         )
-    return table(["colour order", "SSIM ↑", "PSNR (dB) ↑", "LPIPS ↓ (alex-0.1)", "FD(EffNet-lite0) ↓"], rows)
+    return table(["colour order", "SSIM ↑", "PSNR (dB) ↑", "LPIPS ↓ (alex-0.1)", "FD of 800 images ↓"], rows)
 
 
 def pairing(material: Material) -> str:
