@@ -103,6 +103,12 @@ class GenderBias(Protocol):
             "eyes by the benchmark's keypoints"
         )
     }
+    moved_by = (
+        "The head: it is learnt on one benchmark, and another seed, penalty or threshold is another head.",
+        "How an image is made: the head saw clean images only, and takes artefacts for one gender rather than the "
+        "other; read it beside the real targets' error.",
+        "The share of each gender in the list, for all but the balanced error: compare with the majority's.",
+    )
     metrics = tuple(
         MetricCard(name, label, higher_is_better=False, range=(0.0, 1.0))
         for name, label in {
