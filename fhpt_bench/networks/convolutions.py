@@ -97,6 +97,7 @@ class ConvolutionMaps(MapFeature):
     taps: ClassVar[tuple[int, ...]]
     smallest: ClassVar[int]
     scaled: ClassVar[bool] = True
+    layout: ClassVar[torch.memory_format] = torch.contiguous_format  # of its tensors: the faster one
 
     def __init__(self, device: str) -> None:
         # Made without memory and filled by assignment: nothing is drawn from the caller's random numbers.
@@ -104,7 +105,7 @@ class ConvolutionMaps(MapFeature):
             self._layers = self.layers()
         (name,) = self.spec.weights
         nn.ModuleDict({"features": self._layers}).load_state_dict(weights.load(name), assign=True)
-        self._layers.requires_grad_(False).eval().to(device).to(memory_format=torch.channels_last)
+        self._layers.requires_grad_(False).eval().to(device).to(memory_format=self.layout)
         self._device = device
 
     @staticmethod
@@ -133,7 +134,7 @@ class ConvolutionMaps(MapFeature):
         if self.scaled:
             shift, scale = (x.new_tensor(value).view(3, 1, 1) for value in (_SHIFT, _SCALE))
             x = x.sub_(shift).div_(scale)
-        x = x.contiguous(memory_format=torch.channels_last)  # a quarter faster
+        x = x.contiguous(memory_format=self.layout)
         maps = []
         for position, layer in enumerate(self._layers):
             x = layer(x)

@@ -45,6 +45,7 @@ class EfficientNetLite0(PooledFeature):
         "Pillow bicubic with antialias in float32 to 224x224, aspect not kept, (x - 127) / 128",
     )
     title = "EfficientNet-lite0"
+    layout = torch.channels_last
 
     @staticmethod
     def network() -> nn.Module:

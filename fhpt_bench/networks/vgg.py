@@ -22,6 +22,7 @@ class VGG16Maps(ConvolutionMaps):
     title = "VGG16"
     taps = (3, 8, 15, 22, 29)
     smallest = 16
+    layout = torch.channels_last
 
     @staticmethod
     def layers() -> nn.Sequential:
