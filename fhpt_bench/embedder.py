@@ -40,6 +40,10 @@ class Embedder:
         self._aside = Aside(processes)
         self._begun: set[tuple[str, str]] = set()  # (feature id, image digest) that a process beside is at
 
+    def embeds(self, steps: Sequence[Step]) -> bool:
+        """Whether some protocols look through a feature that gives vectors."""
+        return bool(_plugins(VectorFeature, steps))
+
     def wanted(self, kind: type[F], steps: Sequence[Step]) -> dict[str, F]:
         """The features of one kind that some protocols look through, loaded; not those that break at that.
 

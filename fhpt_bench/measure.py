@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fhpt_bench.benchmark import Benchmark, Pair
 from fhpt_bench.data.images import pixels_sha256
 from fhpt_bench.embedder import Embedder
-from fhpt_bench.feature import MapFeature, VectorFeature
+from fhpt_bench.feature import MapFeature
 from fhpt_bench.ledger import Ledger
 from fhpt_bench.plan import Step
 from fhpt_bench.processes import Processes
@@ -111,7 +111,7 @@ class Measurement:
     def _embed_all(self, what: str, images: RealImages, mine: slice, progress: bool) -> None:
         """Embed images of the benchmark's own, through the networks whose protocols look at them."""
         train, names = images is self._train, list(images.digests)
-        if not names or not self._embedder.wanted(VectorFeature, self.ledger.steps(train)):
+        if not names or not self._embedder.embeds(self.ledger.steps(train)):
             return
         chunks = [names[i : i + self.batch_size] for i in range(0, len(names), self.batch_size)]
         with progress_bar(what, len(names), progress) as done:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from rich.console import Console
@@ -16,7 +17,7 @@ _DIGITS = 4
 
 
 def report(record: Record) -> None:
-    """Print a record's scores and paths.
+    """Print a record's scores and paths; of several processes the first one does.
 
     Args:
         record: in its folder.
@@ -24,6 +25,8 @@ def report(record: Record) -> None:
     Raises:
         SystemExit: with code 1 where a protocol failed.
     """
+    if os.environ.get("RANK", "0") != "0":
+        return
     console = Console(emoji=False)
     table = Table(
         title=escape(f"{model_label(record.model)} on {record.benchmark.id} {record.benchmark.version}"),
@@ -39,18 +42,30 @@ def report(record: Record) -> None:
             str(score.n) if score.status == "ok" else "",
         )  # fmt: skip
     console.print(table)
-    for score in record.scores:
-        if score.status != "ok":
-            console.print(escape(f"{score.key} {score.status}: {score.reason}"), soft_wrap=True)
-        elif score.skipped:
-            why = ", ".join(f"{count} {reason}" for reason, count in score.skipped.items())
-            console.print(escape(f"{score.key} leaves out {why}."), soft_wrap=True)
+    for text, metrics in _remarks(record).items():
+        console.print(escape(text.format(", ".join(metrics))), soft_wrap=True)
     if record.folder is not None:
         # Not wrapped: a path that is cut in two cannot be copied.
         console.print(f"record         {escape(str(record.folder / RECORD_FILE))}", soft_wrap=True, highlight=False)
         console.print(f"contact sheet  {escape(str(record.folder / CONTACT_SHEET))}", soft_wrap=True, highlight=False)
     if record.failed:
         sys.exit(1)
+
+
+def _remarks(record: Record) -> dict[str, list[str]]:
+    """What is to be said of scores beside the table -> the metrics of one protocol of which it is said."""
+    remarks: dict[str, list[str]] = {}
+    for score in record.scores:
+        if score.status != "ok":
+            said = f"{score.status}: {score.reason}"
+        elif score.skipped:
+            why = ", ".join(f"{count} {reason}" for reason, count in score.skipped.items())
+            said = f"leaves out {why}."
+        else:
+            continue
+        braces = said.replace("{", "{{").replace("}", "}}")
+        remarks.setdefault(f"{score.protocol}:{score.variant} ({{}}) {braces}", []).append(score.metric)
+    return remarks
 
 
 def _value(score: ScoreEntry) -> str:
