@@ -11,7 +11,9 @@ from rich.table import Table
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print rows under headings; what they hold is text, never markup."""
-    table = Table(*columns, box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")  # a name that is cut short cannot be told from its neighbours
     for row in rows:
         table.add_row(*map(escape, row))
     Console(emoji=False).print(table)
