@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import os
-import threading
 import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fhpt_bench.cache import FeatureCache
+from fhpt_bench.processes import end_with
 
 if TYPE_CHECKING:
     from loky import Future, ProcessPoolExecutor
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 _MOST = 8  # processes: each holds its networks in memory
 _WAITING = 4  # batches a process at the most, so that images do not pile up
-_LOOK_ROUND = 2  # seconds between two looks whether the main process is still there
 
 
 class Aside:
@@ -58,7 +57,7 @@ class Aside:
             from loky import ProcessPoolExecutor, cpu_count
 
             self._count = max(1, min(_MOST, cpu_count() // self._share - 1))
-            self._pool = ProcessPoolExecutor(self._count, initializer=_end_with, initargs=(os.getpid(),))
+            self._pool = ProcessPoolExecutor(self._count, initializer=end_with, initargs=(os.getpid(),))
         self._waiting.append(
             (plugin.spec.id, len(digests), self._pool.submit(_look, plugin, identity, images, digests))
         )
@@ -79,17 +78,6 @@ class Aside:
             self._pool.shutdown(wait=True, kill_workers=bool(self._waiting))
             self._pool = None
         self._waiting.clear()
-
-
-def _end_with(main: int) -> None:
-    """In such a process: end when the main one was killed, whatever this one is waiting for."""
-
-    def watch() -> None:
-        while os.getppid() == main:
-            time.sleep(_LOOK_ROUND)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 @functools.cache

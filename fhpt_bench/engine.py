@@ -12,7 +12,7 @@ from fhpt_bench.measure import Measurement
 from fhpt_bench.model import models
 from fhpt_bench.networks.openpose import OpenPoseFolder
 from fhpt_bench.plan import Step, load_protocols, make_plan, select_protocols
-from fhpt_bench.processes import Processes, join
+from fhpt_bench.processes import Processes, fitting, join, start
 from fhpt_bench.record import BenchmarkPart, Record, describe
 from fhpt_bench.run_folder import RunFolder
 from fhpt_bench.sources import FolderImages, GeneratedImages, ImageSource, RealImages
@@ -34,6 +34,7 @@ def run(
     overwrite: bool = False,
     keypoints: str | Path | None = None,
     progress: bool = False,
+    processes: int | None = 1,
 ) -> Record:
     """Generate a model's images for every pair of a benchmark and measure them.
 
@@ -53,6 +54,7 @@ def run(
             otherwise MediaPipe's; such scores compare with their like alone. The real targets' files,
             `<image stem>_keypoints.json`, are needed where the benchmark does not know their faces and hands.
         progress: show bars on standard error.
+        processes: the command line's alone: more of them start its command again; None: as many as fit.
 
     Returns:
         The record, also written to the folder with its pairs, images and contact sheet.
@@ -73,11 +75,11 @@ def run(
     given = _given(keypoints, setting, progress)
     described, plan, real, train = _plan(setting, selection, digests, given)
     device = _device(device)
-    processes = join(device)  # before anything moves to a GPU: each process has its own
+    crew = _crew(processes, device, setting)  # before anything moves to a GPU: each process has its own
     source = GeneratedImages(model, setting, real, device)
-    folder = _folder(out, described, source, overwrite, processes)
+    folder = _folder(out, described, source, overwrite, crew)
     source.keep_in(folder.images)
-    return _measure(setting, plan, source, real, train, folder, described, batch_size, device, processes, progress)
+    return _measure(setting, plan, source, real, train, folder, described, batch_size, device, crew, progress)
 
 
 def evaluate(
@@ -94,6 +96,7 @@ def evaluate(
     overwrite: bool = False,
     keypoints: str | Path | None = None,
     progress: bool = False,
+    processes: int | None = 1,
 ) -> Record:
     """Measure a folder of images that somebody else generated, named `<pair id>.png`.
 
@@ -115,9 +118,9 @@ def evaluate(
     given = _given(keypoints, setting, progress)
     described, plan, real, train = _plan(setting, selection, digests, given)
     device = _device(device)
-    processes = join(device)
-    folder = _folder(out, described, source, overwrite, processes)
-    return _measure(setting, plan, source, real, train, folder, described, batch_size, device, processes, progress)
+    crew = _crew(processes, device, setting)
+    folder = _folder(out, described, source, overwrite, crew)
+    return _measure(setting, plan, source, real, train, folder, described, batch_size, device, crew, progress)
 
 
 def _prepare(
@@ -149,6 +152,11 @@ def _plan(
     plan = make_plan(chosen, setting, described, given)
     real = RealImages(setting.folder, setting.image_size, digests)
     return described, plan, real, RealImages(setting.train_folder, setting.image_size, train)
+
+
+def _crew(count: int | None, device: str, setting: Benchmark) -> Processes:
+    start(fitting(device, len(setting.pairs)) if count is None else count)
+    return join(device)
 
 
 def _check_writable(path: Path) -> None:

@@ -113,12 +113,12 @@ class Measurement:
         train, names = images is self._train, list(images.digests)
         if not names or not self._embedder.embeds(self.ledger.steps(train)):
             return
-        chunks = [names[i : i + self.batch_size] for i in range(0, len(names), self.batch_size)]
-        with progress_bar(what, len(names), progress) as done:
-            for chunk in chunks[mine]:
+        chunks = [names[i : i + self.batch_size] for i in range(0, len(names), self.batch_size)][mine]
+        with progress_bar(what, sum(map(len, chunks)), progress) as done:
+            for chunk in chunks:
                 digests = [images.digests[name] for name in chunk]
                 self._embedder.embed(functools.partial(images.stack, chunk), digests, self.ledger.steps(train))
-                done(len(chunk) * self.processes.count)
+                done(len(chunk))
 
     def _measure(self, number: int, batch: tuple[Pair, ...]) -> None:
         """Bring one batch of pairs to an end, doing only what is not finished."""

@@ -1,10 +1,19 @@
-"""One process or many: the same run, its batches dealt out over the ranks of `torchrun`."""
+"""One process or many: the same run, its batches dealt out over ranks, `torchrun`'s or our own."""
 
 from __future__ import annotations
 
 import os
+import socket
+import subprocess
+import sys
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+
+_MOST, _PAIRS_EACH = 8, 100  # each process holds the networks in memory, and takes seconds to start
+_LOOK_ROUND = 2  # seconds between two looks whether the main process is still there
+_STARTED_BY = "FHPT_STARTED_BY"
 
 
 @dataclass(frozen=True)
@@ -27,15 +36,69 @@ class Processes:
         return self.rank == 0
 
 
+def fitting(device: str, pairs: int) -> int:
+    """How many processes a run is best shared by: on a CPU one a core, with a single thread each, else one.
+
+    Args:
+        device: "cpu" or "cuda".
+        pairs: how many there are; few are done before others have started.
+
+    Examples:
+        >>> fitting("cuda", 800), fitting("cpu", 50)
+        (1, 1)
+    """
+    from loky import cpu_count
+
+    return 1 if device != "cpu" else max(1, min(_MOST, cpu_count(), pairs // _PAIRS_EACH))
+
+
+def start(count: int) -> None:
+    """Start this very command in more processes, which `join` then joins; nothing where a launcher has done so.
+
+    Args:
+        count: how many processes there will be, with this one.
+    """
+    if count < 2 or "WORLD_SIZE" in os.environ:
+        return
+    import torch
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    shared = {"WORLD_SIZE": str(count), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1"}
+    for rank in range(1, count):
+        own = {"RANK": str(rank), "LOCAL_RANK": str(rank), _STARTED_BY: str(os.getpid())}
+        subprocess.Popen([sys.executable, "-m", "fhpt_bench", *sys.argv[1:]], env={**os.environ, **shared, **own})
+    os.environ.update(shared, RANK="0", LOCAL_RANK="0")
+    torch.set_num_threads(1)
+
+
 def join(device: str) -> Processes:
-    """Join the other processes that a launcher started, if any.
+    """Join the other processes that a launcher or `start` started, if any.
 
     Args:
         device: "cpu" or "cuda".
     """
+    if _STARTED_BY in os.environ:
+        end_with(int(os.environ[_STARTED_BY]))
     if int(os.environ.get("WORLD_SIZE", "1")) < 2:
         return Processes()
     from accelerate import PartialState
 
     state = PartialState(cpu=device == "cpu")
     return Processes(state.num_processes, state.process_index, state.wait_for_everyone)
+
+
+def end_with(main: int) -> None:
+    """End this process when the main one is no longer there, whatever it is waiting for.
+
+    Args:
+        main: its number; it started this one.
+    """
+
+    def watch() -> None:
+        while os.getppid() == main:
+            time.sleep(_LOOK_ROUND)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

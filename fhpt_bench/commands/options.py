@@ -26,6 +26,8 @@ def measuring_options(command: Command) -> Command:
             click.option("--device", type=click.Choice(["cpu", "cuda"]), help="What is there, if not given."),
             click.option("--keypoints", type=click.Path(path_type=Path), metavar="DIR",
                          help="Folder of OpenPose's <pair id>_keypoints.json, read in place of MediaPipe's keypoints."),
+            click.option("--processes", type=click.IntRange(1),
+                         help="How many share the work.  [default: on a CPU one a core]"),
             click.option("--overwrite", is_flag=True, help="Start anew in a folder that holds a run."),
         ]
     ):  # fmt: skip

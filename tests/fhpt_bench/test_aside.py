@@ -81,8 +81,8 @@ def test_a_killed_main_process_leaves_nobody_behind() -> None:
     code = (
         "import os, time\n"
         "from loky import ProcessPoolExecutor\n"
-        "from fhpt_bench import aside\n"
-        "pool = ProcessPoolExecutor(1, initializer=aside._end_with, initargs=(os.getpid(),))\n"
+        "from fhpt_bench.processes import end_with\n"
+        "pool = ProcessPoolExecutor(1, initializer=end_with, initargs=(os.getpid(),))\n"
         "print(pool.submit(os.getpid).result(), flush=True)\n"
         "time.sleep(600)\n"
     )

@@ -238,6 +238,23 @@ def test_a_random_model_repeats_itself(tiny: Path, tmp_path: Path, plugins: Path
     assert len(set(a["ssim"].per_pair)) == 24
 
 
+def test_the_command_shares_its_work_by_itself(tiny: Path, tmp_path: Path) -> None:
+    words = ["run", "-m", "warp", "-b", str(tiny), "-p", "ssim,psnr", "-o"]
+    command = [sys.executable, "-m", "fhpt_bench", *words, str(tmp_path / "two"), "--processes", "2"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("record  ") == 1, "one of the processes prints"
+    assert sorted(path.name for path in (tmp_path / "two" / "progress").iterdir()) == ["rank-0.jsonl", "rank-1.jsonl"]
+    one, two = fb.run("warp", str(tiny), "ssim,psnr", out=tmp_path / "one"), fb.read_record(tmp_path / "two")
+    assert two.provenance.processes == 2
+    assert [score.value for score in two.scores] == [score.value for score in one.scores]
+    assert [score.fingerprint for score in two.scores] == [score.fingerprint for score in one.scores]
+    (tiny.parent / "pairs.csv").unlink()
+    wrong = subprocess.run([*command, "--overwrite"], capture_output=True, text=True, check=False)
+    assert wrong.returncode == 2
+    assert wrong.stderr.count("\n") == 1, "only the first process finds fault"
+
+
 def test_two_processes_give_the_scores_of_one(tiny: Path, tmp_path: Path) -> None:
     one = fb.run("warp", str(tiny), PROTOCOLS, out=tmp_path / "one", batch_size=4)
     launch = [
