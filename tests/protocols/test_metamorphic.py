@@ -9,11 +9,23 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from fhpt_bench import weights
 from fhpt_bench.protocol import Protocol, Score, protocols
 
-ALL = [(name, variant) for name in protocols.entries() for variant in protocols.load(name).variants]
-KEYS = [f"{name}:{variant}" for name, variant in ALL]
-every_protocol = pytest.mark.parametrize("protocol", [protocols.load(n)(v) for n, v in ALL], ids=KEYS)
+MADE = [protocols.load(name)(variant) for name in protocols.entries() for variant in protocols.load(name).variants]
+# A head that does not ship is whoever's trains it; the other backbones' go through the same code.
+UNTRAINED = {protocol.card.key for protocol in MADE if not all(map(weights.available, protocol.weights))}
+every_protocol = pytest.mark.parametrize(
+    "protocol",
+    [
+        pytest.param(
+            protocol,
+            id=protocol.card.key,
+            marks=pytest.mark.skipif(protocol.card.key in UNTRAINED, reason="its head is not trained"),
+        )
+        for protocol in MADE
+    ],
+)
 
 # Order, batches and threads change the order of float64 sums, no more.
 SAME = 1e-9
@@ -92,14 +104,20 @@ def test_order_batches_and_threads_do_not_matter(trial, protocol: Protocol, thre
 
 @every_protocol
 def test_swapping_generated_and_real(trial, protocol: Protocol) -> None:
-    once = {pair.target: pair for pair in trial.pairs}
-    before = trial.of(list(once.values()))
-    one, other = before.score(protocol), before.swap().score(protocol)
+    once = trial.of(list({pair.target: pair for pair in trial.pairs}.values()))
+    # Where right and wrong are counted, a few good images may be right on either side: grey ones are not.
+    seen = [_swapped(world, protocol) for world in (once, once.painted(lambda image: np.full_like(image, 128)))]
+    assert not seen[0][1], "these are symmetric"
+    assert seen[0][0] or seen[1][0], "nothing has seen the swap"
+
+
+def _swapped(trial, protocol: Protocol) -> tuple[bool, set[str]]:
+    """Whether the swap was seen where it must be, and the symmetric metrics that it moved."""
+    one, other = trial.score(protocol), trial.swap().score(protocol)
     moved = {metric for metric in one if differences(plain(one)[metric], plain(other)[metric], 1e-6)}
     same = {metric for metric in one if {protocol.card.key, key(protocol, metric)} & SYMMETRIC}
     values = {metric for metric in same if differences(one[metric].value, other[metric].value, 1e-6)}
-    assert not values, "these are symmetric"
-    assert moved - same or same == set(one), "nothing has seen the swap"
+    return bool(moved - same or same == set(one)), values
 
 
 @every_protocol
@@ -145,3 +163,7 @@ def test_real_images_get_what_the_card_says_and_damage_does_not_help(trial, prot
     elif damaged is not None:  # a blur may leave no face
         assert damaged <= best if headline.higher_is_better else damaged >= best
         assert headline.real is None or damaged != best
+
+
+def test_all_but_what_nobody_has_trained_is_asked() -> None:
+    assert {f"retrieval:{way}-resnet50" for way in ("unique", "paper", "hit", "map")} >= UNTRAINED
