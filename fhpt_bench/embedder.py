@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fhpt_bench import weights
 from fhpt_bench.aside import Aside
 from fhpt_bench.cache import FeatureCache
-from fhpt_bench.feature import Feature, MapSummary, VectorFeature
+from fhpt_bench.feature import Feature, MapFeature, MapSummary, VectorFeature
 from fhpt_bench.ledger import Ledger
 from fhpt_bench.plan import Step
 from fhpt_bench.progress import progress_bar
@@ -58,7 +58,23 @@ class Embedder:
                 found[name] = feature
         return found
 
-    def embed(self, images: Callable[[], NDArray[np.uint8]], digests: list[str], steps: Sequence[Step]) -> None:
+    def shared(self, steps: Sequence[Step]) -> frozenset[str]:
+        """The features whose vectors are made of maps that some protocols compare anyway.
+
+        Args:
+            steps: the protocols.
+        """
+        compared = {plugin.spec.id for plugin in _plugins(MapFeature, steps).values()}
+        made = _plugins(MapSummary, steps).items()
+        return frozenset(name for name, plugin in made if plugin.maps.spec.id in compared)
+
+    def embed(
+        self,
+        images: Callable[[], NDArray[np.uint8]],
+        digests: list[str],
+        steps: Sequence[Step],
+        without: frozenset[str] = frozenset(),
+    ) -> None:
         """Keep what the networks say of a batch of images.
 
         A batch goes through a network whole or not at all, so that a resumed run equals an uninterrupted one.
@@ -67,9 +83,10 @@ class Embedder:
             images: gives (N, H, W, 3) uint8; called only where a network has not seen one of them.
             digests: of the N images.
             steps: the protocols that ask for it.
+            without: features that are left for later.
         """
         for name, plugin in _plugins(VectorFeature, steps).items():
-            if not self._new(name, digests).any():
+            if name in without or not self._new(name, digests).any():
                 continue
             if plugin.beside:
                 with self._ledger.guarded(*_users(name, steps)):

@@ -96,19 +96,24 @@ class Measurement:
         mine = slice(self.processes.rank, None, self.processes.count)
         batches = list(enumerate(target_batches(self.setting.pairs, self.batch_size)))
         try:
+            # First, since a generated image may be one of them; but what is made of compared maps comes with those.
+            self._embed_all("real images", self.real, mine, progress, self._embedder.shared(self.ledger.steps()))
             with progress_bar(f"pairs of {self.source.card.name}", len(self.setting.pairs), progress) as done:
                 for number, batch in batches[mine]:
                     self._measure(number, batch)
                     done(len(batch) * self.processes.count)
-            self.processes.wait()  # the targets have been embedded with their pairs
-            self._embed_all("real images", self.real, mine, progress)
+            self.processes.wait()  # by now the targets' maps have been compared
+            if self._embedder.shared(self.ledger.steps()):
+                self._embed_all("other real images", self.real, mine, progress)
             self._embed_all("training images", self._train, mine, progress)
             self._embedder.finish(progress)
             self._save(Batch())
         finally:
             self._embedder.close()
 
-    def _embed_all(self, what: str, images: RealImages, mine: slice, progress: bool) -> None:
+    def _embed_all(
+        self, what: str, images: RealImages, mine: slice, progress: bool, without: frozenset[str] = frozenset()
+    ) -> None:
         """Embed images of the benchmark's own, through the networks whose protocols look at them."""
         train, names = images is self._train, list(images.digests)
         if not names or not self._embedder.embeds(self.ledger.steps(train)):
@@ -117,7 +122,7 @@ class Measurement:
         with progress_bar(what, sum(map(len, chunks)), progress) as done:
             for chunk in chunks:
                 digests = [images.digests[name] for name in chunk]
-                self._embedder.embed(functools.partial(images.stack, chunk), digests, self.ledger.steps(train))
+                self._embedder.embed(functools.partial(images.stack, chunk), digests, self.ledger.steps(train), without)
                 done(len(chunk))
 
     def _measure(self, number: int, batch: tuple[Pair, ...]) -> None:

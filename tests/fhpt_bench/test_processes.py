@@ -90,7 +90,8 @@ def test_processes_and_batches_do_not_matter(people: Path, tmp_path: Path) -> No
     assert {score.key.rpartition(":")[0] for score in one.scores} == set(chosen)
     for score in one.scores:
         other = two[score.key]
-        assert (other.status, other.n, other.skipped) == (score.status, score.n, score.skipped)
+        reasons = score.key, score.reason, other.reason
+        assert (other.status, other.n, other.skipped) == (score.status, score.n, score.skipped), reasons
         assert other.fingerprint == score.fingerprint
         if score.value is not None:
             rounding = OF_SETS if score.protocol in SETS else ROUNDING
