@@ -57,7 +57,7 @@ class Aside:
             from loky import ProcessPoolExecutor, cpu_count
 
             self._count = max(1, min(_MOST, cpu_count() // self._share - 1))
-            self._pool = ProcessPoolExecutor(self._count, initializer=end_with, initargs=(os.getpid(),))
+            self._pool = ProcessPoolExecutor(self._count, initializer=_begin, initargs=(os.getpid(),))
         self._waiting.append(
             (plugin.spec.id, len(digests), self._pool.submit(_look, plugin, identity, images, digests))
         )
@@ -78,6 +78,17 @@ class Aside:
             self._pool.shutdown(wait=True, kill_workers=bool(self._waiting))
             self._pool = None
         self._waiting.clear()
+
+
+def _begin(main: int) -> None:
+    """In such a process, first of all: end with the main one, and do not end for having loaded networks.
+
+    loky takes what a process holds after its first batch for its size, and a second network for a leak.
+    """
+    import loky.process_executor
+
+    loky.process_executor._MAX_MEMORY_LEAK_SIZE = float("inf")
+    end_with(main)
 
 
 @functools.cache
