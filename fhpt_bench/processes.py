@@ -10,6 +10,9 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+
+from fhpt_bench.errors import UserError
 
 _MOST, _PAIRS_EACH = 8, 100  # each process holds the networks in memory, and takes seconds to start
 _LOOK_ROUND = 2  # seconds between two looks whether the main process is still there
@@ -57,9 +60,15 @@ def start(count: int) -> None:
 
     Args:
         count: how many processes there will be, with this one.
+
+    Raises:
+        UserError: in a program that is not ours, whose command would do something else.
     """
     if count < 2 or "WORLD_SIZE" in os.environ:
         return
+    program = Path(sys.argv[0])
+    if program.stem != "fhpt-bench" and program.parts[-2:] != ("fhpt_bench", "__main__.py"):
+        raise UserError(f"processes={count} is for the command line: start this program by torchrun, or give 1.")
     import torch
 
     with socket.socket() as probe:

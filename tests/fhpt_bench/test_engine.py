@@ -255,6 +255,11 @@ def test_the_command_shares_its_work_by_itself(tiny: Path, tmp_path: Path) -> No
     assert wrong.stderr.count("\n") == 1, "only the first process finds fault"
 
 
+def test_a_program_of_somebody_elses_is_not_started_again(tiny: Path, tmp_path: Path) -> None:
+    with pytest.raises(fb.UserError, match="torchrun"):
+        fb.run("warp", str(tiny), "psnr", out=tmp_path / "run", processes=2)
+
+
 def test_two_processes_give_the_scores_of_one(tiny: Path, tmp_path: Path) -> None:
     one = fb.run("warp", str(tiny), PROTOCOLS, out=tmp_path / "one", batch_size=4)
     launch = [
