@@ -14,7 +14,7 @@ PREAMBLE = "% Made by `fhpt-bench leaderboard --format latex`. Needs \\usepackag
 # gap between columns.
 _PAGE, _COLUMN = 500.0, 245.0
 _LARGE, _SMALL, _GAP = 4.3, 3.8, 6.0
-_LINES = 65  # of a float, its references included, so that a page holds it
+_LINES = 55  # of a float, its references included, so that a page holds it
 _SIGNS = {
     "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}",
     ">": r"\textgreater{}", "|": r"\textbar{}", "↑": r"$\uparrow$", "↓": r"$\downarrow$", "[": "{[}", "]": "{]}",

@@ -121,7 +121,8 @@ def check_wanted(words: Sequence[str], known: Collection[str]) -> None:
     """
     for word in words:
         if not any(fits(key, word) for key in known):
-            raise UserError(f"There is no score {word!r} to show: {did_you_mean(word, known)}")
+            alike = {":".join(key.split(":")[: word.count(":") + 1]) for key in known}
+            raise UserError(f"There is no score {word!r} to show: {did_you_mean(word, alike)}")
 
 
 def fits(key: str, wanted: str) -> bool:
