@@ -54,6 +54,8 @@ def leaderboard(
         click.echo(f"left out: {plain(problem)}", err=True)
     if not measured and not rows:
         raise UserError(f"No record that can be read lies below {', '.join(map(str, chosen))}: {MAKE_ONE}.")
+    if sort is not None and not measured:
+        raise UserError(f"--sort {sort} sorts measured rows, and there are none: published ones are never ranked.")
     known = {record.benchmark.id for record, _ in measured} | {row.benchmark for row in rows}
     if benchmark is not None and benchmark not in known:
         raise UserError(f"No record of a benchmark {benchmark!r} was found: {did_you_mean(benchmark, known)}")

@@ -156,10 +156,10 @@ def select(rows: Iterable[PublishedRow], benchmark: str | None, wanted: Sequence
 
 def _read(path: Path) -> list[PublishedRow]:
     with explained(path, "read"):
-        text = path.read_text(encoding="utf-8")
+        raw = path.read_bytes()
     try:
         # Decimals keep the digits that the source prints: 0.090 is not 0.09.
-        content = tomllib.loads(text, parse_float=Decimal)
+        content = tomllib.loads(raw.decode(), parse_float=Decimal)
         file = _File.model_validate(content)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"The file of published rows {path} is not valid TOML: {error}.") from error
@@ -174,11 +174,8 @@ def _read(path: Path) -> list[PublishedRow]:
                 scores = _scores(row.scores)
             except (UserError, ValueError) as error:
                 raise _wrong(path, content, ("source", i, "row", j, "scores"), str(error)) from error
-            rows.append(
-                PublishedRow(
-                    file.benchmark, row.system, row.setting, row.measured_by, row.n, scores, row.note, plain
-                )
-            )  # fmt: skip
+            more = row.model_dump(exclude={"scores"})
+            rows.append(PublishedRow(benchmark=file.benchmark, scores=scores, source=plain, **more))
     return rows
 
 

@@ -157,6 +157,8 @@ def test_published_rows_show_before_anything_was_run(tmp_path: Path, monkeypatch
         shown("--published", "--records", tmp_path / "absent")
     with pytest.raises(UserError, match="There is no folder"):
         shown()
+    with pytest.raises(UserError, match="never ranked"):
+        shown("--published", "--sort", "fid")
 
 
 def test_published_rows_belong_to_their_benchmark(three: Path) -> None:
@@ -229,3 +231,9 @@ def test_what_is_wrong_with_a_row_is_said_in_a_sentence(tmp_path: Path, old: str
         load_published(tmp_path)
     assert str(tmp_path / "paper.toml") in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_file_in_another_encoding_is_named(tmp_path: Path) -> None:
+    (tmp_path / "paper.toml").write_bytes(ROW.replace("First", "é").encode("latin-1"))
+    with pytest.raises(UserError, match=r"paper\.toml is not valid TOML"):
+        load_published(tmp_path)
