@@ -11,25 +11,39 @@ import click
 )
 @click.option("--benchmark", metavar="ID", help="Only this benchmark.")
 @click.option(
-    "--format", "form", type=click.Choice(["table", "markdown", "csv"]), default="table", show_default=True,
-    help="csv has every number in full, a row a model and score.",
+    "--format", "form", type=click.Choice(["table", "markdown", "csv", "latex"]), default="table",
+    show_default=True, help="csv has every number in full, a row a model and score; latex needs booktabs.",
 )  # fmt: skip
 @click.option("--sort", metavar="KEY", help="Sort by protocol[:variant[:metric]] instead of the first column.")
-def leaderboard(folders: tuple[str, ...], benchmark: str | None, form: str, sort: str | None) -> None:
+@click.option(
+    "--protocols", metavar="LIST", help="Only these scores: protocol[:variant[:metric]], separated by commas."
+)
+@click.option("--published", is_flag=True, help="Show what papers print too, apart and never ranked.")
+def leaderboard(
+    folders: tuple[str, ...], benchmark: str | None, form: str, sort: str | None, protocols: str | None, published: bool
+) -> None:
     """Show who is better at what, among all records found.
 
     One table a benchmark, version and pair list; scores never share a column unless their fingerprints are equal.
     """
     from pathlib import Path
 
+    from rich.console import Console
+
     from fhpt_bench.comparison import MAKE_ONE, find_records, read_values
     from fhpt_bench.errors import UserError, did_you_mean
     from fhpt_bench.text import plain
-    from leaderboards.rendering import comma_separated, markdown, terminal
-    from leaderboards.tables import build_tables
+    from leaderboards.latex import PREAMBLE, latex
+    from leaderboards.literature import load_published, select
+    from leaderboards.literature_sheets import published_sheets
+    from leaderboards.rendering import as_sheet, comma_separated
+    from leaderboards.sheet import markdown, terminal
+    from leaderboards.tables import build_tables, check_wanted
 
+    rows = load_published() if published else []
     chosen = [Path(folder).expanduser() for folder in folders or ("runs",)]
-    records, problems = find_records(chosen)
+    # Published rows can be shown before anything was run.
+    records, problems = find_records(chosen) if folders or chosen[0].is_dir() or not rows else ([], [])
     measured = []
     for record in records:
         try:
@@ -38,19 +52,29 @@ def leaderboard(folders: tuple[str, ...], benchmark: str | None, form: str, sort
             problems.append(str(error))
     for problem in problems:
         click.echo(f"left out: {plain(problem)}", err=True)
-    if not measured:
+    if not measured and not rows:
         raise UserError(f"No record that can be read lies below {', '.join(map(str, chosen))}: {MAKE_ONE}.")
-    known = {record.benchmark.id for record, _ in measured}
+    if sort is not None and not measured:
+        raise UserError(f"--sort {sort} sorts measured rows, and there are none: published ones are never ranked.")
+    known = {record.benchmark.id for record, _ in measured} | {row.benchmark for row in rows}
     if benchmark is not None and benchmark not in known:
         raise UserError(f"No record of a benchmark {benchmark!r} was found: {did_you_mean(benchmark, known)}")
-    tables = build_tables([item for item in measured if benchmark in (None, item[0].benchmark.id)], sort)
+    measured = [item for item in measured if benchmark in (None, item[0].benchmark.id)]
+    wanted = [word.strip() for word in (protocols or "").split(",") if word.strip()]
+    keys = {score.key for record, _ in measured for score in record.scores}
+    check_wanted(wanted, keys | {score.key for row in rows for score in row.scores})
+    rows = select(rows, benchmark, wanted)
+    tables = build_tables(measured, sort, wanted)
     if form == "csv":
-        click.echo(comma_separated(tables), nl=False)
+        click.echo(comma_separated(tables, rows), nl=False)
+        return
+    console = Console(highlight=False)
+    width = console.width if form == "table" else None
+    sheets = [*(as_sheet(table, width) for table in tables), *published_sheets(rows)]
+    if form == "table":
+        for sheet in sheets:
+            console.print(*terminal(sheet, console.width), sep="\n")
     elif form == "markdown":
-        click.echo("\n".join(map(markdown, tables)), nl=False)
+        click.echo("\n".join(map(markdown, sheets)), nl=False)
     else:
-        from rich.console import Console
-
-        console = Console(highlight=False)
-        for table in tables:
-            console.print(*terminal(table, console.width), sep="\n")
+        click.echo("\n".join([PREAMBLE, *map(latex, sheets)]), nl=False)

@@ -1,127 +1,67 @@
-"""A table of the leaderboard as terminal text, as GitHub Markdown and as CSV."""
+"""A table of the leaderboard as a sheet of text, and as CSV."""
 
 from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from fhpt_bench.text import number_format, plain
+from leaderboards.literature import PublishedRow, PublishedScore
+from leaderboards.sheet import Entry, Head, Line, Sheet, terminal_blocks
 from leaderboards.tables import Cell, Column, Row, Table
-
-if TYPE_CHECKING:
-    from rich.console import RenderableType
 
 # Digits of a value: more where all columns then fit beside each other.
 DIGITS = (4, 3)
-NAME_WIDTH = 28
 
 
-def terminal(table: Table, width: int) -> list[RenderableType]:
-    """A table for a terminal; columns that do not fit go into a further block, so that no number is cut.
+def as_sheet(table: Table, width: int | None = None) -> Sheet:
+    """A table as text.
 
     Args:
         table: from `build_tables`.
-        width: of the terminal, in characters.
-
-    Returns:
-        What a rich console prints: heading, blocks of columns, footnotes.
+        width: of the terminal that it is for, in characters: values get the digits that let all columns stand beside
+            each other, if any do; None gives them all.
     """
-    from rich.text import Text
-
-    blocks: list[list[int]] = []
-    digits = DIGITS[0]
-    for digits in DIGITS:
-        blocks = _blocks(table, digits, width)
-        if len(blocks) == 1:
-            break
-    return [
-        Text(_heading(table), style="bold"),
-        *(_block(table, block, digits) for block in blocks),
-        *(Text(note, style="dim") for note in table.notes),
-        Text(),
-    ]
+    sheets = [_as_sheet(table, digits) for digits in DIGITS]
+    if width is None:
+        return sheets[0]
+    return next((sheet for sheet in sheets if len(terminal_blocks(sheet, width)) == 1), sheets[-1])
 
 
-def _blocks(table: Table, digits: int, width: int) -> list[list[int]]:
-    """Deal the columns into blocks that fit."""
-    from rich.cells import cell_len
-
-    names = min(NAME_WIDTH, max(cell_len(row.label) for row in table.rows))
-    blocks: list[list[int]] = [[]]
-    used = names
-    for i, column in enumerate(table.columns):
-        texts = [_head(column), *(_cell(row.cells[i], _format(table, i, digits), table) for row in table.rows)]
-        wide = 2 + max(cell_len(line) for lines in texts for line in lines)
-        if used + wide > width and blocks[-1]:
-            blocks.append([])
-            used = names
-        blocks[-1].append(i)
-        used += wide
-    return blocks
-
-
-def _block(table: Table, block: list[int], digits: int) -> RenderableType:
-    from rich import box
-    from rich.table import Table as Grid
-    from rich.text import Text
-
-    grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    grid.add_column("model", max_width=NAME_WIDTH, overflow="fold")
-    for i in block:
-        grid.add_column(Text("\n".join(_head(table.columns[i]))), justify="right", no_wrap=True)
-    for row in table.rows:
-        cells = []
-        for i in block:
-            first, *rest = _cell(row.cells[i], _format(table, i, digits), table)
-            cells.append(
-                Text.assemble((first, "bold" if _is_best(row.cells[i]) else ""), ("\n".join(["", *rest]), "dim"))
+def _as_sheet(table: Table, digits: int) -> Sheet:
+    forms = [_format(table, i, digits) for i in range(len(table.columns))]
+    return Sheet(
+        _heading(table),
+        tuple(Head(tuple(_head(column)), plain(column.fingerprint)) for column in table.columns),
+        tuple(
+            Line(
+                (row.label,),
+                tuple(
+                    Entry(tuple(_cell(cell, form, table)), cell is not None and cell.rank == 1)
+                    for cell, form in zip(row.cells, forms, strict=True)
+                ),
             )
-        grid.add_row(Text(row.label), *cells)
-    return grid
-
-
-def markdown(table: Table) -> str:
-    """A table as GitHub Markdown, the rank-1 values bold, its footnotes as a list.
-
-    Args:
-        table: from `build_tables`.
-    """
-    head = ["model", *(" ".join(_head(column)) for column in table.columns)]
-    lines = [
-        f"**{_escaped(_heading(table))}**",
-        "",
-        f"| {' | '.join(map(_escaped, head))} |",
-        f"|{'|'.join([':--', *['--:'] * len(table.columns)])}|",
-    ]
-    for row in table.rows:
-        cells = [_escaped(row.label)]
-        for i, cell in enumerate(row.cells):
-            first, *rest = map(_escaped, _cell(cell, _format(table, i, DIGITS[0]), table))
-            cells.append(" ".join([f"**{first}**" if _is_best(cell) else first, *rest]))
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join([*lines, "", *(f"- {_escaped(note)}" for note in table.notes), ""])
-
-
-def _escaped(text: str) -> str:
-    """Text in which Markdown and HTML find nothing to act upon."""
-    return re.sub(r"([\\`*_\[\]<>|#&~!])", r"\\\1", text)
+            for row in table.rows
+        ),
+        table.notes,
+    )
 
 
 CSV_COLUMNS = (
     "benchmark", "version", "pairs_sha256", "limit", "pairs", "model", "label", "folder", "oracle", "conditioning",
     "codec", "protocol", "variant", "metric", "unit", "higher_is_better", "fingerprint", "status", "value", "low",
-    "high", "interval", "n", "rank", "reason",
+    "high", "interval", "n", "rank", "reason", "published", "setting", "measured_by", "source", "url", "grade", "note",
 )  # fmt: skip
 
 
-def comma_separated(tables: Sequence[Table]) -> str:
+def comma_separated(tables: Sequence[Table], published: Sequence[PublishedRow] = ()) -> str:
     """All tables as one CSV: a row a model and score, numbers in full.
 
     Args:
         tables: from `build_tables`.
+        published: rows of the literature, which go below, marked by the column `published` and without rank or
+            fingerprint.
 
     Returns:
         A header line and the rows; a text that a spreadsheet would take for a formula starts with an apostrophe.
@@ -134,6 +74,10 @@ def comma_separated(tables: Sequence[Table]) -> str:
             for cell in row.cells:
                 if cell is not None:
                     writer.writerow([_safe(value) for value in _fields(table, row, cell)])
+    for paper in published:
+        for score in paper.scores:
+            fields = _published_fields(paper, score)
+            writer.writerow([_safe(fields.get(column)) for column in CSV_COLUMNS])
     return file.getvalue()
 
 
@@ -144,8 +88,19 @@ def _fields(table: Table, row: Row, cell: Cell) -> tuple[object, ...]:
         benchmark.id, benchmark.version, benchmark.pairs_sha256, benchmark.limit, benchmark.n_pairs, model.name,
         row.label, str(row.record.folder), model.oracle, " ".join(model.conditioning), model.codec, score.protocol,
         score.variant, score.metric, score.unit, score.higher_is_better, score.fingerprint, score.status, score.value,
-        low, high, method, score.n, cell.rank, score.reason,
+        low, high, method, score.n, cell.rank, score.reason, False, *[None] * 6,
     )  # fmt: skip
+
+
+def _published_fields(row: PublishedRow, score: PublishedScore) -> dict[str, object]:
+    metric, source = score.metric, row.source
+    return {
+        "benchmark": row.benchmark, "model": row.system, "label": row.system, "protocol": score.protocol,
+        "variant": score.variant, "metric": metric.name, "unit": metric.unit,
+        "higher_is_better": metric.higher_is_better, "status": "published", "value": score.value, "n": row.n,
+        "published": True, "setting": row.setting, "measured_by": row.measured_by, "source": source.name,
+        "url": source.url, "grade": source.grade, "note": row.remarks,
+    }  # fmt: skip
 
 
 def _safe(value: object) -> object:
@@ -190,13 +145,9 @@ def _cell(cell: Cell | None, form: str, table: Table) -> list[str]:
     if score.value is None:
         return [score.status]
     rank = f" ({cell.rank}{'=' if cell.shared else ''})" if cell.rank else ""
-    lines = [f"{'*' if _is_best(cell) else ''}{score.value:{form}}{rank}"]
+    lines = [f"{score.value:{form}}{rank}"]
     if score.interval is not None:
         lines.append(f"[{score.interval[0]:{form}}, {score.interval[1]:{form}}]")
     if score.n != table.benchmark.n_pairs:
         lines.append(f"n={score.n}")
     return lines
-
-
-def _is_best(cell: Cell | None) -> bool:
-    return cell is not None and cell.rank == 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, groupby
 from typing import TYPE_CHECKING
@@ -81,26 +81,27 @@ class Table:
     notes: tuple[str, ...]
 
 
-def build_tables(measured: Sequence[Measured], sort: str | None = None) -> list[Table]:
+def build_tables(measured: Sequence[Measured], sort: str | None = None, wanted: Sequence[str] = ()) -> list[Table]:
     """Group records by their setting and rank their models column by column.
 
     Args:
         measured: records with their values by pair.
         sort: the column to sort by, as `protocol`, `protocol:variant` or `protocol:variant:metric`; the first if not
             given, or where a table has no such column.
+        wanted: the columns to keep, each named like the one to sort by; all if empty.
 
     Returns:
-        The tables by benchmark, version, pair list and limit.
+        The tables by benchmark, version, pair list and limit; none for a setting without a wanted column.
 
     Raises:
         UserError: where no table has the column to sort by.
     """
     groups = [list(group) for _, group in groupby(sorted(measured, key=_setting), key=_setting)]
-    tables = [_build_table(group, sort) for group in groups]
+    tables = [_build_table(group, sort, wanted) for group in groups]
     known = {column.key for table in tables for column in table.columns}
-    if sort is not None and not any(_fits(key, sort) for key in known):
+    if sort is not None and not any(fits(key, sort) for key in known):
         raise UserError(f"There is no score {sort!r} to sort by: {did_you_mean(sort, known)}")
-    return tables
+    return [table for table in tables if table.columns or not wanted]
 
 
 def _setting(item: Measured) -> tuple[str, str, str, int]:
@@ -108,19 +109,45 @@ def _setting(item: Measured) -> tuple[str, str, str, int]:
     return benchmark.id, benchmark.version, benchmark.pairs_sha256, benchmark.limit or 0
 
 
-def _fits(key: str, wanted: str) -> bool:
+def check_wanted(words: Sequence[str], known: Collection[str]) -> None:
+    """Refuse a word that names no score.
+
+    Args:
+        words: each as `protocol`, `protocol:variant` or `protocol:variant:metric`.
+        known: keys of all scores there are.
+
+    Raises:
+        UserError: where one fits none of them.
+    """
+    for word in words:
+        if not any(fits(key, word) for key in known):
+            alike = {":".join(key.split(":")[: word.count(":") + 1]) for key in known}
+            raise UserError(f"There is no score {word!r} to show: {did_you_mean(word, alike)}")
+
+
+def fits(key: str, wanted: str) -> bool:
+    """Whether `protocol`, `protocol:variant` or `protocol:variant:metric` names a score or a group that it is in.
+
+    Examples:
+        >>> fits("ssim:patn:ssim", "ssim"), fits("ssim:patn:ssim", "ssim:gfla")
+        (True, False)
+    """
     return key == wanted or key.startswith(f"{wanted}:")
 
 
-def _build_table(measured: list[Measured], sort: str | None) -> Table:
-    columns = _columns([record for record, _ in measured])
+def _build_table(measured: list[Measured], sort: str | None, wanted: Sequence[str]) -> Table:
+    columns = [
+        column
+        for column in _columns([record for record, _ in measured])
+        if not wanted or any(fits(column.key, word) for word in wanted)
+    ]
     rankings = [_rank(column, measured) for column in columns]
     labels = _labels([record for record, _ in measured])
     rows = [
         Row(record, label, tuple(ranking.cells[i] for ranking in rankings))
         for i, ((record, _), label) in enumerate(zip(measured, labels, strict=True))
     ]
-    at = next((i for i, column in enumerate(columns) if sort and _fits(column.key, sort)), 0)
+    at = next((i for i, column in enumerate(columns) if sort and fits(column.key, sort)), 0)
     rows.sort(key=lambda row: _order(row, columns[at].higher_is_better, at) if columns else (row.label,))
     notes = _notes(columns, rankings, rows)
     return Table(measured[0][0].benchmark, tuple(columns), tuple(rows), tuple(notes))
@@ -220,7 +247,7 @@ def _notes(columns: list[Column], rankings: list[_Ranking], rows: list[Row]) -> 
     if any(ranked):
         notes.append(
             "(rank): 1 + the number of models that are better beyond chance: the 95 % interval of the paired "
-            "difference, over the people of the pairs that both have, excludes 0; = shared rank; * rank 1."
+            "difference, over the people of the pairs that both have, excludes 0; = shared rank; * or bold: rank 1."
         )
     whole = [c.name for c, r, is_ranked in zip(columns, rankings, ranked, strict=True) if is_ranked and not r.paired]
     if whole:
