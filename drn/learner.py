@@ -81,7 +81,7 @@ class AdversarialLearner(Learner):
         parts = {name: part for name, part in painter.network.named_children() if any(True for _ in part.parameters())}
         self._optimisers = {name: self._optimiser(part) for name, part in parts.items()}
         self._critic_optimiser = self._optimiser(self._critics)
-        every = [*self._optimisers.values(), self._critic_optimiser]
+        every = [*self._optimisers.values(), *([self._critic_optimiser] if adversarial else [])]
         self._schedulers = [fixed_then_linear(o, settings.fixed_iterations, settings.iterations) for o in every]
         draws = 1 + settings.discriminator_steps * adversarial
         self.images_per_unit = settings.batch_size * draws

@@ -81,6 +81,7 @@ def test_a_run_names_what_was_learnt_and_does_not_depend_on_the_batch(checkpoint
     for image in (tmp_path / "1" / "images").iterdir():
         assert (np.asarray(Image.open(image)) == np.asarray(Image.open(tmp_path / "6" / "images" / image.name))).all()
     other = random_checkpoint(tmp_path, "drn", seed=1)
+    random_checkpoint(tmp_path, "drn-face")
     with pytest.raises(UserError, match="--overwrite"):
         fb.run("drn", protocols="psnr", limit=6, out=tmp_path / "1", checkpoint=other)
 
