@@ -55,8 +55,8 @@ def train(
 ) -> None:
     """Train NAME on a benchmark's training split; without NAME, list what can be trained.
 
-    What is finished is kept: the same command goes on where a stopped one ended. For several processes, put
-    `accelerate launch` before it: accelerate launch --num-processes 2 --cpu -m fhpt_bench train NAME.
+    What is finished is kept: the same command goes on where a stopped one ended. For several processes:
+    torchrun --nproc-per-node 2 -m fhpt_bench train NAME.
     """
     if name is None:
         _list()

@@ -117,13 +117,13 @@ def fit(learner: Learner, schedule: Schedule, task: Task) -> tuple[dict[str, flo
         UserError: where the checkpoint is damaged, the processes do not see the same one, or nothing can be written.
     """
     processes = join(task.device)
-    with _own_random_numbers(task.device), _Training(learner, schedule, task, processes) as training:
+    with own_random_numbers(task.device), _Training(learner, schedule, task, processes) as training:
         training.run()
     return tuple(training.rows)
 
 
 @contextlib.contextmanager
-def _own_random_numbers(device: str) -> Iterator[None]:
+def own_random_numbers(device: str) -> Iterator[None]:
     """What the caller draws afterwards does not depend on the training."""
     import torch
 

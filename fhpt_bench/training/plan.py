@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from fhpt_bench.processes import launched
 from fhpt_bench.training.loop import Learner, Schedule, own_random_numbers, seed_unit
 from fhpt_bench.training.recipe import Task
 
@@ -34,7 +35,7 @@ def measured(learner: Learner, schedule: Schedule, task: Task) -> dict[str, str]
     with own_random_numbers(task.device):
         judging = _seconds(learner.judge, task.device)
         for number in range(1, _TRIALS + 1):
-            seed_unit(task.seed, number, 0)
+            seed_unit(task.seed, number, launched()[1])
             seconds = _seconds(lambda number=number: learner.advance(number), task.device)
     looks = 2 + (schedule.units - 1) // schedule.judge_every
     rate = f", {learner.images_per_unit / seconds:.3g} images/s" if learner.images_per_unit else ""
