@@ -92,7 +92,7 @@ def perceptual_loss(features_generated: Sequence[Tensor], features_target: Seque
         A scalar, float32.
 
     Examples:
-        >>> perceptual_loss([torch.ones(1, 2, 2, 2), torch.ones(1, 4, 1, 1)], [torch.zeros(1, 2, 2, 2)] * 2)
+        >>> perceptual_loss([torch.ones(1, 2, 2, 2)] * 2, [torch.zeros(1, 2, 2, 2)] * 2)
         tensor(2.)
     """
     pairs = zip(features_generated, features_target, strict=True)
