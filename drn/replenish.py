@@ -95,7 +95,6 @@ class AdaIN(nn.Module):
         )  # fmt: skip
         initialise_style(self)
         nn.init.zeros_(self.mlp[-1].weight)
-        self.norm = nn.InstanceNorm2d(channels, eps=EPSILON)
 
     def forward(self, features: Tensor, z: Tensor) -> Tensor:
         """Eq. 4.
@@ -107,8 +106,12 @@ class AdaIN(nn.Module):
         Returns:
             (B, channels, H, W) whose mean and deviation per image and channel are z's bias and scale.
         """
-        scale, bias = self.mlp(z)[:, :, None, None].chunk(2, 1)
-        return torch.addcmul(bias, 1 + scale, self.norm(features))
+        # Batch norm over one image with B * C channels: a norm per image and channel, its scale and bias in one pass.
+        modulation = self.mlp(z).to(torch.promote_types(features.dtype, torch.float32))
+        scale, bias = (part.flatten() for part in modulation.chunk(2, 1))
+        flat = features.reshape(1, -1, *features.shape[2:])
+        result = functional.batch_norm(flat, None, None, 1 + scale, bias, training=True, eps=EPSILON)
+        return result.view_as(features)
 
 
 class AdaINBlock(nn.Module):
