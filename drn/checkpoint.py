@@ -88,9 +88,7 @@ def read_checkpoint(name: str, path: Path | None = None) -> Checkpoint:
     try:
         card = json.loads(read_header(found.path, name)["card"])
         held = dict(card["settings"])
-        settings = Settings(
-            **{**held, "loss": LossWeights(**held["loss"]), "betas": tuple(held["betas"])}
-        )
+        settings = Settings(**{**held, "loss": LossWeights(**held["loss"]), "betas": tuple(held["betas"])})
     except (KeyError, TypeError, ValueError) as error:
         known = ", ".join(field.name for field in fields(Settings))
         raise UserError(

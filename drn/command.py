@@ -13,7 +13,9 @@ import click
 @click.option("--checkpoint", type=click.Path(path_type=Path), help="In place of the model's own.")
 @click.option("--benchmark", "-b", default="studio", show_default=True, help="Name, or a TOML file.")
 @click.option("--data-root", type=click.Path(path_type=Path), help="Where the benchmark's data lies.")
-@click.option("--pairs", "count", type=click.IntRange(1, 100), default=6, show_default=True, help="How many, a row each.")
+@click.option(
+    "--pairs", "count", type=click.IntRange(1, 100), default=6, show_default=True, help="How many, a row each."
+)
 @click.option("--pair", "chosen", multiple=True, help="The id of one pair, in place of --pairs; may be repeated.")
 @click.option("--out", "-o", type=click.Path(path_type=Path), help="PNG file.  [default: WHAT.png]")
 def visualize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from drn.discriminators import Discriminator
 from drn.losses import (
+    TAPS,
     PerceptualNetwork,
     lsgan_discriminator,
     lsgan_generator,
@@ -25,6 +26,7 @@ from fhpt_bench.contact_sheet import image_grid
 from fhpt_bench.sources import quantise
 from fhpt_bench.training.distributed import average_gradients, same_start
 from fhpt_bench.training.loop import Learner
+from fhpt_bench.training.replay import Replay
 from fhpt_bench.training.schedules import fixed_then_linear
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
     from fhpt_bench.training.pairs import PairStream, TrainingBatch
 
+_TERMS = ("reconstruction", "perceptual", "style", "gan")  # of eq. 7
 _SHOWN = 6  # pairs on a sheet
 _JUDGED = 8  # pairs at a time
 
@@ -62,10 +65,9 @@ class AdversarialLearner(Learner):
         adversarial: bool = True,
     ) -> None:
         self._painter, self._settings, self._stream = painter, settings, stream
-        self._accelerator, self._seed, self._adversarial = accelerator, seed, adversarial
+        self._accelerator, self._seed, self._alternate, self._adversarial = accelerator, seed, alternate, adversarial
         device = accelerator.device
         self._held_out = people_of(held_out, device)
-        self._coarse_painter = painter if isinstance(painter, WholePainter) and alternate else None
         self._critics = nn.ModuleDict(
             {
                 "appearance": Discriminator(3, settings.discriminator_width, settings.discriminator_dropout),
@@ -83,6 +85,13 @@ class AdversarialLearner(Learner):
         self._critic_optimiser = self._optimiser(self._critics)
         every = [*self._optimisers.values(), *([self._critic_optimiser] if adversarial else [])]
         self._schedulers = [fixed_then_linear(o, settings.fixed_iterations, settings.iterations) for o in every]
+        network, self._transfer = (
+            list(painter.network.parameters()),
+            list(parts.get("transfer", nn.Module()).parameters()),
+        )
+        self._coarse = Replay(self._coarse_pass, self._transfer, device)
+        self._full = Replay(self._full_pass, network, device)
+        self._critic = Replay(self._critic_pass, list(self._critics.parameters()), device)
         draws = 1 + settings.discriminator_steps * adversarial
         self.images_per_unit = settings.batch_size * draws
 
@@ -116,16 +125,23 @@ class AdversarialLearner(Learner):
         """One iteration of Algorithm 1."""
         self._painter.network.train()
         half = number <= self._settings.half_size_iterations
-        view = self._next(half)
-        with torch.no_grad(), self._accelerator.autocast():
-            seen = self._look(view.target)
         losses: dict[str, Tensor] = {}
-        if self._coarse_painter is not None:
-            losses |= self._coarse_step(self._coarse_painter, view, seen)
-        losses |= self._full_step(view, seen)
-        if self._adversarial:
-            for _ in range(self._settings.discriminator_steps):
-                losses["discriminators"] = self._critic_step(self._next(half))
+        # Sizes stay the same for thousands of iterations, which pays for a search of the fastest kernels.
+        with torch.backends.cudnn.flags(enabled=True, benchmark=True):
+            view = self._next(half)
+            recon, per, *seen = self._coarse(view.target, *view.inputs)
+            if self._alternate:
+                losses |= {"coarse_reconstruction": recon.clone(), "coarse_perceptual": per.clone()}
+                self._step(self._transfer, self._optimisers["transfer"])
+            terms = self._full(view.target, *view.inputs, *seen)
+            losses |= {name: term.clone() for name, term in zip(_TERMS, terms, strict=False)}
+            self._step(self._painter.network.parameters(), *self._optimisers.values())
+            if self._adversarial:
+                for _ in range(self._settings.discriminator_steps):
+                    view = self._next(half)
+                    (loss,) = self._critic(view.target, *view.inputs)
+                    losses["discriminators"] = loss.clone()
+                    self._step(self._critics.parameters(), self._critic_optimiser)
         for scheduler in self._schedulers:
             scheduler.step()
         return losses
@@ -137,95 +153,78 @@ class AdversarialLearner(Learner):
         generator = torch.Generator().manual_seed(self._seed * 1_000_003 + draw)
         chance = torch.rand(self._settings.batch_size, CHANCES, generator=generator)
         mine = chance[self._accelerator.process_index :: self._accelerator.num_processes]
-        device = self._accelerator.device
         with torch.no_grad():
-            people = changed(people_of(batch, device), mine.to(device, non_blocking=True), self._settings)
+            people = changed(people_of(batch, self._accelerator.device), mine, self._settings)
             return self._painter.view(people, half)
 
-    def _coarse_step(self, painter: WholePainter, view: View, seen: Sequence[Tensor]) -> dict[str, Tensor]:
-        """Update G_P with L_1 (eq. 5) on the coarse image; no adversarial loss reaches it here."""
+    def _coarse_pass(self, target: Tensor, *inputs: Tensor) -> tuple[Tensor, ...]:
+        """Gradients of L_1 (eq. 5) on the coarse image: no adversarial loss; and the target's features."""
+        view, weights = View(target, inputs), self._settings.loss
+        with torch.no_grad(), self._accelerator.autocast():
+            seen = self._look(view.target)
+        if not (self._alternate and isinstance(self._painter, WholePainter)):
+            nothing = torch.zeros((), device=view.target.device)
+            return nothing, nothing, *seen
         with self._accelerator.autocast():
-            coarse = painter.coarse(view)
+            coarse = self._painter.coarse(view)
             features = self._look(coarse)
-        recon, per = self._content(coarse, view, features, seen)
-        weights = self._settings.loss
-        self._update(weights.reconstruction * recon + weights.perceptual * per, ["transfer"])
-        return {"coarse_reconstruction": recon.detach(), "coarse_perceptual": per.detach()}
+        recon, per = reconstruction_loss(coarse, view.target), perceptual_loss(features, seen)
+        self._backward(weights.reconstruction * recon + weights.perceptual * per, self._painter.network)
+        return recon.detach(), per.detach(), *seen
 
-    def _full_step(self, view: View, seen: Sequence[Tensor]) -> dict[str, Tensor]:
-        """Update G_P and G_T with L_2 (eq. 7) on the final image; gradients reach G_P through F_t and I_c."""
-        weights = self._settings.loss
+    def _full_pass(self, target: Tensor, *inputs: Tensor) -> tuple[Tensor, ...]:
+        """Gradients of L_2 (eq. 7) on the final image; they reach G_P through F_t and I_c."""
+        layers = len(TAPS)  # the target's features come last
+        view, seen, weights = View(target, inputs[:-layers]), inputs[-layers:], self._settings.loss
         self._critics.requires_grad_(False)
         with self._accelerator.autocast():
             image = self._painter.paint(view)
             features = self._look(image)
-        recon, per = self._content(image, view, features, seen)
-        loss = weights.reconstruction * recon + weights.perceptual * per
-        losses = {"reconstruction": recon.detach(), "perceptual": per.detach()}
+        recon, per = reconstruction_loss(image, view.target), perceptual_loss(features, seen)
+        loss, terms = weights.reconstruction * recon + weights.perceptual * per, [recon, per]
         if self._adversarial:
-            sty = style_loss(features, seen)
             with self._accelerator.autocast():
-                scores = self._judge_pairs(image, view)
-            gan = sum((lsgan_generator(score.float()) for score in scores), start=torch.zeros((), device=image.device))
-            loss = loss + weights.style * sty + weights.gan * gan
-            losses |= {"style": sty.detach(), "gan": gan.detach()}
-        self._update(loss, list(self._optimisers))
+                judged = self._judge_pairs(image, view)
+            sty, gan = style_loss(features, seen), torch.stack([lsgan_generator(scores) for scores in judged]).sum()
+            loss, terms = loss + weights.style * sty + weights.gan * gan, [*terms, sty, gan]
+        self._backward(loss, self._painter.network)
         self._critics.requires_grad_(True)
-        return losses
+        return tuple(term.detach() for term in terms)
 
-    def _critic_step(self, view: View) -> Tensor:
-        """Update D_A and D_S on a new batch."""
+    def _critic_pass(self, target: Tensor, *inputs: Tensor) -> tuple[Tensor, ...]:
+        """Gradients of D_A's and D_S's loss on a new batch."""
+        view = View(target, inputs)
         with torch.no_grad(), self._accelerator.autocast():
             fake = self._painter.paint(view)
         with self._accelerator.autocast():
-            real = self._judge_pairs(view.target, view)
-            made = self._judge_pairs(fake, view)
-        loss = sum(
-            (lsgan_discriminator(r.float(), m.float()) for r, m in zip(real, made, strict=True)),
-            start=torch.zeros((), device=fake.device),
-        )
-        self._critic_optimiser.zero_grad(set_to_none=True)
-        self._accelerator.backward(loss)
-        average_gradients(self._accelerator, self._critics.parameters())
-        self._critic_optimiser.step()
-        return loss.detach()
+            real, made = self._judge_pairs(view.target, view), self._judge_pairs(fake, view)
+        loss = torch.stack([lsgan_discriminator(r, m) for r, m in zip(real, made, strict=True)]).sum()
+        self._backward(loss, self._critics)
+        return (loss.detach(),)
 
     def _judge_pairs(self, image: Tensor, view: View) -> tuple[Tensor, Tensor]:
         """What D_A says of (I_s, image) and D_S of (P_t, image)."""
         return self._critics["appearance"](image, view.appearance), self._critics["shape"](image, view.shape)
 
-    @staticmethod
-    def _content(
-        image: Tensor, view: View, features: Sequence[Tensor], seen: Sequence[Tensor]
-    ) -> tuple[Tensor, Tensor]:
-        return reconstruction_loss(image.float(), view.target), perceptual_loss(features, seen)
-
-    def _update(self, loss: Tensor, parts: Sequence[str]) -> None:
-        network = self._painter.network
-        network.zero_grad(set_to_none=True)
+    def _backward(self, loss: Tensor, module: nn.Module) -> None:
+        module.zero_grad(set_to_none=True)
         self._accelerator.backward(loss)
-        average_gradients(
-            self._accelerator, [p for name in parts for p in network.get_submodule(name).parameters()]
-        )
-        for name in parts:
-            self._optimisers[name].step()
+
+    def _step(self, parameters: Iterable[nn.Parameter], *optimisers: torch.optim.Optimizer) -> None:
+        average_gradients(self._accelerator, parameters)
+        for optimiser in optimisers:
+            optimiser.step()
 
     def judge(self) -> Mapping[str, float]:
         """Reconstruction and perceptual loss on people who are not learnt from, at full size."""
         rows = []
         for view in self._held_out_views():
             with torch.no_grad(), self._accelerator.autocast():
-                seen = self._look(view.target)
-                images = {"": self._paint(view)}
-                if self._coarse_painter is not None:
-                    images["coarse_"] = self._coarse_painter.coarse(view)
-                row = {}
-                for name, image in images.items():
-                    clipped = image.float().clamp(-1, 1)
-                    recon, per = self._content(clipped, view, self._look(clipped), seen)
-                    row |= {
-                        f"held_out_{name}reconstruction": float(recon), f"held_out_{name}perceptual": float(per)
-                    }  # fmt: skip
+                seen, row = self._look(view.target), {}
+                for name, painted in self._painted(view).items():
+                    image = painted.float().clamp(-1, 1)
+                    row[f"held_out_{name}_reconstruction"] = float(reconstruction_loss(image, view.target))
+                    row[f"held_out_{name}_perceptual"] = float(perceptual_loss(self._look(image), seen))
                 rows.append((len(view.target), row))
         total = sum(count for count, _ in rows)
         return {key: sum(count * row[key] for count, row in rows) / total for key in rows[0][1]}
@@ -234,16 +233,16 @@ class AdversarialLearner(Learner):
         """Held-out people: source, coarse image, final image, target."""
         view = next(iter(self._held_out_views(_SHOWN)))
         with torch.no_grad(), self._accelerator.autocast():
-            columns = {"source": view.appearance}
-            if self._coarse_painter is not None:
-                columns["coarse"] = self._coarse_painter.coarse(view)
-            columns |= {"generated": self._paint(view), "target": view.target}
+            columns = {"source": view.appearance, **self._painted(view), "target": view.target}
         tiles = zip(*(quantise(column) for column in columns.values()), strict=True)
         return image_grid([list(row) for row in tiles], list(columns))
 
-    def _paint(self, view: View) -> Tensor:
-        self._painter.network.eval()
-        return self._painter.paint(view)
+    def _painted(self, view: View) -> dict[str, Tensor]:
+        """The coarse image, where it has a step of its own, and the final one."""
+        painter = self._painter
+        painter.network.eval()
+        coarse = {"coarse": painter.coarse(view)} if self._alternate and isinstance(painter, WholePainter) else {}
+        return {**coarse, "final": painter.paint(view)}
 
     def _held_out_views(self, size: int = _JUDGED) -> list[View]:
         count = len(self._held_out.source)

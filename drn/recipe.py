@@ -28,6 +28,7 @@ _CITATION = (
     "Yang et al., Towards Fine-grained Human Pose Transfer with Detail Replenishing Network, Section IV, Algorithm 1"
 )
 _NEEDS = "training pairs with body keypoints"
+_FACE_NEEDS = "training pairs with face landmarks"
 _FOLDS = 16  # one of so many folds of the training people is held out
 _HELD_OUT = 64  # pairs of theirs that are looked at
 _STAGES = 8  # sides of images must be multiples of it
@@ -140,7 +141,9 @@ class Texture64Recipe(DRNRecipe):
 class End2EndRecipe(DRNRecipe):
     """ "End2end" (Table II)."""
 
-    card = RecipeCard("drn-end2end", "DRN without a coarse step", "G_P and G_T with L_2, D_A and D_S", _NEEDS, _CITATION)
+    card = RecipeCard(
+        "drn-end2end", "DRN without a coarse step", "G_P and G_T with L_2, D_A and D_S", _NEEDS, _CITATION
+    )
     alternate = False
 
 
@@ -148,7 +151,11 @@ class FaceRecipe(DRNRecipe):
     """The face module, on face crops of pairs that show a frontal face twice."""
 
     card = RecipeCard(
-        "drn-face", "DRN's face module", "the regional DRM, D_A and D_S", "training pairs with face landmarks", _CITATION
+        "drn-face",
+        "DRN's face module",
+        "the regional DRM, D_A and D_S",
+        "training pairs with face landmarks",
+        _CITATION,
     )
     settings: ClassVar[Mapping[str, Settings]] = {"small": FACE_SMALL, "paper": FACE_PAPER}
     alternate = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -58,11 +58,11 @@ def changed(people: People, chance: Tensor, settings: Settings) -> People:
 
     Args:
         people: B pairs.
-        chance: (B, CHANCES) uniform in [0, 1), on the same device.
+        chance: (B, CHANCES) uniform in [0, 1), on the CPU.
         settings: which changes are made.
     """
     if settings.flip:
-        people = _mirrored(people, chance[:, 0] < 0.5)
+        people = _mirrored(people, (chance[:, 0] < 0.5).to(people.source.device, non_blocking=True))
     if settings.recolour:
         source, target = (recolour(image, chance[:, 1:]) for image in (people.source, people.target))
         people = replace(people, source=source, target=target)
@@ -97,7 +97,7 @@ def recolour(images: Tensor, chance: Tensor) -> Tensor:
 
     Args:
         images: (B, 3, H, W) in [-1, 1].
-        chance: (B, 4) uniform in [0, 1).
+        chance: (B, 4) uniform in [0, 1), on the CPU.
 
     Returns:
         The same shape, clipped to [-1, 1].
@@ -109,31 +109,37 @@ def recolour(images: Tensor, chance: Tensor) -> Tensor:
     """
     angle = (chance[:, 1] * 2 - 1) * torch.where(chance[:, 0] < 0.5, math.pi, 0.15)
     saturation, brightness = 0.7 + 0.6 * chance[:, 2], 0.9 + 0.15 * chance[:, 3]
-    yiq = torch.tensor(_YIQ, device=images.device)
-    turn = torch.zeros(len(images), 3, 3, device=images.device)
+    yiq = torch.tensor(_YIQ)
+    turn = torch.zeros(len(images), 3, 3)
     turn[:, 0, 0] = 1
     turn[:, 1, 1] = turn[:, 2, 2] = saturation * angle.cos()
     turn[:, 1, 2], turn[:, 2, 1] = -saturation * angle.sin(), saturation * angle.sin()
-    matrix = yiq.inverse() @ turn @ yiq * brightness[:, None, None]
+    matrix = (yiq.inverse() @ turn @ yiq * brightness[:, None, None]).to(images.device, non_blocking=True)
     light = ((images + 1) / 2).flatten(2)
     return ((matrix @ light).clamp(0, 1) * 2 - 1).reshape(images.shape)
 
 
-@dataclass(frozen=True)
-class View:
+class View(NamedTuple):
     """What one network is given and judged by.
 
     Args:
-        inputs: the network's arguments.
         target: (B, 3, h, w) in [-1, 1].
-        appearance: (B, 3, h, w), the condition of D_A.
-        shape: (B, C, h, w), the condition of D_S.
+        inputs: the network's arguments, from the appearance, D_A's condition (B, 3, h, w), to the shape, D_S's
+            condition (B, C, h, w).
     """
 
-    inputs: tuple[Tensor, ...]
     target: Tensor
-    appearance: Tensor
-    shape: Tensor
+    inputs: tuple[Tensor, ...]
+
+    @property
+    def appearance(self) -> Tensor:
+        """I_s, or the source's face."""
+        return self.inputs[0]
+
+    @property
+    def shape(self) -> Tensor:
+        """P_t as heat maps, or the sketch H_F."""
+        return self.inputs[-1]
 
 
 class Painter(abc.ABC):
@@ -166,7 +172,7 @@ class WholePainter(Painter):
             source, target, scale = functional.avg_pool2d(source, 2), functional.avg_pool2d(target, 2), 0.5
         size = (source.shape[2], source.shape[3])
         maps = [heat_maps(pose * scale, size, 6.0 * scale) for pose in (people.source_pose, people.target_pose)]
-        return View((source, *maps), target, source, maps[1])
+        return View(target, (source, *maps))
 
     def coarse(self, view: View) -> Tensor:
         """I_c alone, (B, 3, h, w)."""
@@ -191,7 +197,7 @@ class FacePainter(Painter):
         boxes = [face_boxes(face)[0] for face in (people.source_face, people.target_face)]
         source, target = (crop_faces(im, box) for im, box in zip((people.source, people.target), boxes, strict=True))
         sketch = draw_sketch(landmarks_in_crop(people.target_face, boxes[1]))
-        return View((source, sketch), target, source, sketch)
+        return View(target, (source, sketch))
 
     def paint(self, view: View) -> Tensor:
         image: Tensor = self.network(*view.inputs)

@@ -18,10 +18,10 @@ def fixed_then_linear(optimizer: Optimizer, fixed: int, total: int) -> LambdaLR:
     Args:
         optimizer: whose rate it sets, now and at every `step()`.
         fixed: units (whatever `step()` is called after) at the full rate, 0 or more.
-        total: units after which the rate is 0, more than `fixed`.
+        total: units after which the rate is 0, `fixed` or more; where equal, the rate is fixed throughout.
 
     Raises:
-        ValueError: where `total` is not more than `fixed`.
+        ValueError: where `total` is less than `fixed`.
 
     Examples:
         >>> import torch
@@ -34,8 +34,8 @@ def fixed_then_linear(optimizer: Optimizer, fixed: int, total: int) -> LambdaLR:
         >>> rates
         [0.4, 0.4, 0.3, 0.2, 0.1, 0.0, 0.0]
     """
-    if not 0 <= fixed < total:
-        raise ValueError(f"{total} units in all must be more than the {fixed} with a fixed rate")
+    if not 0 <= fixed <= total:
+        raise ValueError(f"{total} units in all are less than the {fixed} with a fixed rate")
     from torch.optim.lr_scheduler import LambdaLR
 
-    return LambdaLR(optimizer, lambda done: min(1.0, max(0.0, (total - done) / (total - fixed))))
+    return LambdaLR(optimizer, lambda done: min(1.0, max(0.0, (total - done) / max(1, total - fixed))))

@@ -105,9 +105,8 @@ def test_the_coarse_step_is_free_of_adversarial_losses_and_moves_the_transfer_br
         raise AssertionError("a discriminator was asked")
 
     monkeypatch.setattr(learner, "_judge_pairs", forbidden)
-    view = learner._next(False)
-    seen = learner._look(view.target)
-    learner._coarse_step(learner._painter, view, seen)
+    with pytest.raises(AssertionError, match="a discriminator was asked"):
+        learner.advance(1)  # the full step asks first
     assert moved(before, parts(learner)) == {"network.transfer"}
     assert all(p.grad is None for p in learner.state["critics"].parameters())
 
@@ -124,31 +123,25 @@ def test_the_full_step_reaches_the_transfer_branch_through_the_guidance_map() ->
     assert all(p.grad is None or not p.grad.any() for p in network.transfer.decoder.parameters())
 
 
-def test_generator_steps_leave_the_discriminators_as_they_are() -> None:
-    learner = make()
-    before = parts(learner)
-    view = learner._next(False)
-    learner._full_step(view, learner._look(view.target))
-    assert moved(before, parts(learner)) == {"network.transfer", "network.detail"}
-    assert all(p.grad is None and p.requires_grad for p in learner.state["critics"].parameters())
-
-
-def test_discriminators_see_new_batches_and_the_generator_stays() -> None:
+def test_discriminators_see_new_batches_and_the_generator_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     learner = make()
     seen: list[float] = []
-    original = learner._critic_step
+    original = learner._critic
+    kept: list[dict[str, torch.Tensor]] = []
 
-    def watched(view: Any) -> torch.Tensor:
-        seen.append(float(view.target.sum()))
-        before = parts(learner)
-        loss = original(view)
-        assert moved(before, parts(learner)) == {"critics.appearance", "critics.shape"}
-        return loss
+    def watched(target: torch.Tensor, *inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        seen.append(float(target.sum()))
+        kept.append(parts(learner))
+        return original(target, *inputs)
 
-    learner._critic_step = watched  # type: ignore[method-assign]
+    monkeypatch.setattr(learner, "_critic", watched)
+    start = parts(learner)
     learner.advance(1)
+    # The generator's step has left the discriminators as they were.
+    assert moved(start, kept[0]) == {"network.transfer", "network.detail"}
     assert learner.state["stream"].position == 1 + TINY.discriminator_steps
     assert len(set(seen)) == len(seen) == TINY.discriminator_steps
+    assert moved(kept[0], parts(learner)) == {"critics.appearance", "critics.shape"}
 
 
 def test_the_perceptual_network_stays_frozen() -> None:
@@ -195,7 +188,9 @@ def test_the_first_phase_sees_half_the_size() -> None:
     whole = learner._painter.view(people_of(batch(3), torch.device("cpu")), False)
     # The joints stay where they are in the picture.
     peaks = [maps.flatten(2).argmax(2) for maps in (half.inputs[1], whole.inputs[1])]
-    x_half, x_whole = (peak % maps.shape[3] for peak, maps in zip(peaks, (half.inputs[1], whole.inputs[1]), strict=True))
+    x_half, x_whole = (
+        peak % maps.shape[3] for peak, maps in zip(peaks, (half.inputs[1], whole.inputs[1]), strict=True)
+    )
     assert (x_half * 2 + 0.5 - x_whole).abs().max() <= 1
 
 

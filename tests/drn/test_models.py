@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from conftest import TINY, random_checkpoint
 from PIL import Image
 
 import fhpt_bench as fb
@@ -21,7 +22,6 @@ from fhpt_bench.cli import cli
 from fhpt_bench.errors import UserError
 from fhpt_bench.model import PairBatch, models
 from fhpt_bench.sources import RealImages, pair_batch
-from tests.drn.conftest import TINY, random_checkpoint
 
 
 @pytest.fixture(scope="module")
