@@ -32,7 +32,7 @@ _FACE_NEEDS = "training pairs with face landmarks"
 _FOLDS = 16  # one of so many folds of the training people is held out
 _HELD_OUT = 64  # pairs of theirs that are looked at
 _STAGES = 8  # sides of images must be multiples of it
-_REPORTS = 40  # times that held-out people are looked at, and a checkpoint is kept
+_REPORTS = 20  # times that held-out people are looked at, and a checkpoint is kept
 _ROWS = 400  # of the log
 
 
@@ -88,7 +88,7 @@ class DRNRecipe(Recipe):
         some = max(1, settings.iterations // _REPORTS)
         schedule = Schedule(
             settings.iterations, max(1, settings.iterations // _ROWS), judge_every=some, checkpoint_every=some,
-            sample_every=4 * some,
+            sample_every=2 * some,
         )  # fmt: skip
         return learner, schedule
 
