@@ -69,6 +69,7 @@ class Benchmark:
         limit: how many pairs were asked for, or None for all.
         train_folder: of the training images.
         train_images: names of the training images in the order of their list; empty where it has none here.
+        training_files: "pairs", "keypoints", "truth" of the training split -> the file, not read; those that are named.
         people_known: whether pairs of different persons show different people (DeepFashion's items may share one).
     """
 
@@ -85,6 +86,7 @@ class Benchmark:
     limit: int | None = None
     train_folder: Path = Path()
     train_images: tuple[str, ...] = ()
+    training_files: dict[str, Path] = field(default_factory=dict)
     people_known: bool = False
 
     @property
@@ -179,6 +181,9 @@ class _Settings(BaseModel):
     images: str
     train_images: str | None = None
     train_list: str | None = None
+    train_pairs: str | None = None
+    train_keypoints: str | None = None
+    train_truth: str | None = None
     pairs: str
     keypoints: str
     truth: str | None = None
@@ -259,7 +264,10 @@ def load_benchmark(name: str, data_root: Path | None = None, limit: int | None =
     )  # fmt: skip
     if settings.train_images and settings.train_list and (root / settings.train_images).is_dir():
         listed = read_image_list(root / settings.train_list)
-        benchmark = replace(benchmark, train_folder=root / settings.train_images, train_images=listed)
+        named = {"pairs": settings.train_pairs, "keypoints": settings.train_keypoints, "truth": settings.train_truth}
+        files = {what: root / file for what, file in named.items() if file}
+        folder = root / settings.train_images
+        benchmark = replace(benchmark, train_folder=folder, train_images=listed, training_files=files)
     return benchmark.limited(limit)
 
 

@@ -35,6 +35,7 @@ def run(
     keypoints: str | Path | None = None,
     progress: bool = False,
     processes: int | None = 1,
+    checkpoint: str | Path | None = None,
 ) -> Record:
     """Generate a model's images for every pair of a benchmark and measure them.
 
@@ -55,6 +56,7 @@ def run(
             `<image stem>_keypoints.json`, are needed where the benchmark does not know their faces and hands.
         progress: show bars on standard error.
         processes: the command line's alone: more of them start its command again; None: as many as fit.
+        checkpoint: of a trained model, a file that `fhpt-bench train` wrote, in place of the one that it would take.
 
     Returns:
         The record, also written to the folder with its pairs, images and contact sheet.
@@ -73,10 +75,13 @@ def run(
     setting, selection, digests = _prepare(benchmark, protocols, data_root, limit, batch_size)
     _check_writable(Path(out or RUNS))
     given = _given(keypoints, setting, progress)
-    described, plan, real, train = _plan(setting, selection, digests, given)
+    real = RealImages(setting.folder, setting.image_size, digests)
+    # A model that lacks its training says so before any other network is fetched.
+    source = GeneratedImages(model, setting, real, Path(checkpoint).expanduser() if checkpoint is not None else None)
+    described, plan, train = _plan(setting, selection, digests, given)
     device = _device(device)
     crew = _crew(processes, device, setting)  # before anything moves to a GPU: each process has its own
-    source = GeneratedImages(model, setting, real, device)
+    source.to(device)
     folder = _folder(out, described, source, overwrite, crew)
     source.keep_in(folder.images)
     return _measure(setting, plan, source, real, train, folder, described, batch_size, device, crew, progress)
@@ -116,7 +121,8 @@ def evaluate(
     source = FolderImages(path, name or path.resolve().name, setting)
     _check_writable(Path(out or RUNS))
     given = _given(keypoints, setting, progress)
-    described, plan, real, train = _plan(setting, selection, digests, given)
+    real = RealImages(setting.folder, setting.image_size, digests)
+    described, plan, train = _plan(setting, selection, digests, given)
     device = _device(device)
     crew = _crew(processes, device, setting)
     folder = _folder(out, described, source, overwrite, crew)
@@ -144,14 +150,13 @@ def _plan(
     selection: Sequence[tuple[str, str | None]],
     digests: dict[str, str],
     given: dict[str, OpenPoseFolder],
-) -> tuple[BenchmarkPart, tuple[Step, ...], RealImages, RealImages]:
-    """The benchmark described, the steps, its images and its training images; these are read only if asked for."""
+) -> tuple[BenchmarkPart, tuple[Step, ...], RealImages]:
+    """The benchmark described, the steps, and its training images, which are read only if asked for."""
     chosen = load_protocols(selection)
     train = setting.check_train_images() if any(protocol.training_images for protocol in chosen) else {}
     described = describe(setting, digests, train)
     plan = make_plan(chosen, setting, described, given)
-    real = RealImages(setting.folder, setting.image_size, digests)
-    return described, plan, real, RealImages(setting.train_folder, setting.image_size, train)
+    return described, plan, RealImages(setting.train_folder, setting.image_size, train)
 
 
 def _crew(count: int | None, device: str, setting: Benchmark) -> Processes:

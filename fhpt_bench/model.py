@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, ClassVar
 from fhpt_bench.registry import Registry
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
     from torch import Tensor
 
 # What of the target a model may ask to be told, beside its pose.
@@ -115,6 +118,26 @@ class Oracle(Generator):
             TypeError: always; the host calls `reveal`.
         """
         raise TypeError(f"{type(self).__name__} is an oracle: it needs the target image")
+
+
+class TrainedGenerator(Generator):
+    """A model that somebody has to train; the host makes it with the checkpoint that the user names, if any.
+
+    Args:
+        checkpoint: its file; None for the one in `FHPT_WEIGHTS_DIR`, else the one that ships.
+
+    Raises:
+        WeightsMissing: where nobody has trained it; the message says how to.
+        UserError: where the file cannot be used.
+    """
+
+    @abc.abstractmethod
+    def __init__(self, checkpoint: Path | None = None) -> None: ...
+
+    @property
+    @abc.abstractmethod
+    def learnt(self) -> Mapping[str, str]:
+        """Recipe -> digest of what it has learnt; part of a run's identity, and kept in its record."""
 
 
 models: Registry[type[Generator]] = Registry("model", "fhpt_bench.models", "fhpt_bench.model:Generator")

@@ -39,6 +39,15 @@ class Processes:
         return self.rank == 0
 
 
+def launched() -> tuple[int, int]:
+    """How many processes a launcher (`torchrun`, `accelerate launch`, `start`) started, and which of them this is.
+
+    Returns:
+        (count, rank from 0), as the environment says: nothing is imported or joined.
+    """
+    return int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
+
+
 def fitting(device: str, pairs: int) -> int:
     """How many processes a run is best shared by: on a CPU one a core, with a single thread each, else one.
 
@@ -90,7 +99,7 @@ def join(device: str) -> Processes:
     """
     if _STARTED_BY in os.environ:
         end_with(int(os.environ[_STARTED_BY]))
-    if int(os.environ.get("WORLD_SIZE", "1")) < 2:
+    if launched()[0] < 2:
         return Processes()
     from accelerate import PartialState
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from typing import Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
+
+_LOOK_BACK = 600  # seconds that the rate is a mean over: one iteration of a training may take long
 
 
 class _Rate(ProgressColumn):
@@ -15,19 +18,35 @@ class _Rate(ProgressColumn):
         return Text(f"{task.speed:.1f}/s" if task.speed else "", style="progress.data.speed")
 
 
+class Advance(Protocol):
+    """Moves a bar on by some steps, and says how it goes."""
+
+    def __call__(self, steps: int, note: str | None = None) -> None:
+        """The note stays until there is another."""
+
+
 @contextlib.contextmanager
-def progress_bar(what: str, total: int, shown: bool) -> Iterator[Callable[[int], None]]:
+def progress_bar(what: str, total: int, shown: bool, begun: int = 0) -> Iterator[Advance]:
     """A bar on standard error.
 
     Args:
         what: the stage, in words.
         total: how many steps.
         shown: False for the Python interface and for all but one of many processes.
+        begun: steps that were done before, which say nothing of the rate.
 
     Yields:
         A function that moves the bar on by some steps.
     """
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=not shown) as progress:
-        task = progress.add_task(what, total=total)
-        yield lambda steps: progress.advance(task, steps)
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}", markup=False),
+    )  # fmt: skip
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=not shown, speed_estimate_period=_LOOK_BACK) as progress:
+        task = progress.add_task(what, total=total, completed=begun, note="")
+
+        def advance(steps: int, note: str | None = None) -> None:
+            progress.update(task, advance=steps, **({} if note is None else {"note": note}))
+
+        yield advance

@@ -62,6 +62,8 @@ class ModelPart(_Part):
     origin: str
     code_sha256: str | None
     codec: str
+    # Of a trained model: recipe -> digest of the tensors.
+    learnt: dict[str, str] = {}
 
 
 class Provenance(_Part):

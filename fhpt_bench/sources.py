@@ -16,7 +16,7 @@ from fhpt_bench.benchmark import Benchmark, Pair
 from fhpt_bench.data.images import check_images, encode_png, folder_images, read_image
 from fhpt_bench.errors import UserError
 from fhpt_bench.files import sha256_json, write_bytes
-from fhpt_bench.model import Generator, Oracle, PairBatch, models
+from fhpt_bench.model import Generator, Oracle, PairBatch, TrainedGenerator, models
 from fhpt_bench.record import ModelPart
 from fhpt_bench.registry import code_digest
 
@@ -118,35 +118,51 @@ class GeneratedImages(ImageSource):
         name: registered name or `path/to/file.py:Class`.
         benchmark: whose pairs it paints.
         real: the benchmark's images.
-        device: "cpu" or "cuda".
+        checkpoint: of a trained model, in place of the one that it would take.
 
     Raises:
-        UserError: where the model is unknown or broken, or wants what the benchmark does not have.
+        UserError: where the model is unknown, broken or untrained, or wants what the benchmark does not have.
     """
 
-    def __init__(self, name: str, benchmark: Benchmark, real: RealImages, device: str) -> None:
+    def __init__(self, name: str, benchmark: Benchmark, real: RealImages, checkpoint: Path | None = None) -> None:
         entry, plugin = models.find(name), models.load(name)
-        self._benchmark, self._real, self._device = benchmark, real, device
+        self._benchmark, self._real, self._device = benchmark, real, "cpu"
+        if checkpoint is not None and not issubclass(plugin, TrainedGenerator):
+            raise UserError(f"--checkpoint is given, but the model {name!r} has nothing to load: leave it out.")
         try:
-            self._model: Generator = plugin()
-            self._model.to(device)
+            self._model: Generator = plugin(checkpoint) if issubclass(plugin, TrainedGenerator) else plugin()
         except UserError:
             raise
         except Exception as error:  # a plugin may fail in any way
             raise UserError(f"The model {name!r} cannot be made: {_blame(error)}") from error
         card = plugin.card
-        self._told = set(card.conditioning)
+        self._told = card.conditioning
         for what, table in (("face-landmarks", benchmark.truth.face), ("parsing", benchmark.truth.parsing)):
             if what in self._told and not table:
                 raise UserError(f"The model {card.name} must be told {what}, which benchmark {benchmark.id} lacks.")
         code = code_digest(plugin)
+        learnt = dict(self._model.learnt) if isinstance(self._model, TrainedGenerator) else {}
         self.card = ModelPart(
             name=card.name, title=card.title, paper=card.paper, year=card.year, licence=card.licence,
             conditioning=card.conditioning, oracle=isinstance(self._model, Oracle), origin=entry.origin,
-            code_sha256=code, codec="png",
+            code_sha256=code, codec="png", learnt=learnt,
         )  # fmt: skip
         self.identity = {"name": card.name, "target": Path(entry.target).name, "code": code, "seed": SEED}
+        if learnt:
+            self.identity["learnt"] = learnt
         self._folder: Path | None = None
+
+    def to(self, device: str) -> None:
+        """Move the model to a device ("cpu", "cuda").
+
+        Raises:
+            UserError: where the model breaks.
+        """
+        self._device = device
+        try:
+            self._model.to(device)
+        except Exception as error:  # a plugin may fail in any way
+            raise UserError(f"The model {self.card.name} cannot be moved to {device}: {_blame(error)}") from error
 
     def keep_in(self, folder: Path) -> None:
         """Say where the images are kept."""
@@ -172,7 +188,7 @@ class GeneratedImages(ImageSource):
     def _paint(self, number: int, pairs: Sequence[Pair]) -> NDArray[np.uint8]:
         import torch
 
-        batch = self._batch(number, pairs).to(self._device)
+        batch = pair_batch(self._benchmark, self._real, pairs, self._told, number).to(self._device)
         torch.manual_seed(SEED + number)
         try:
             with torch.inference_mode():
@@ -195,33 +211,44 @@ class GeneratedImages(ImageSource):
             raise UserError(f"The model {self.card.name} returned NaN or infinite pixels for {pairs[0].id}.")
         return quantise(painted)
 
-    def _batch(self, number: int, pairs: Sequence[Pair]) -> PairBatch:
-        import torch
 
-        benchmark = self._benchmark
-        sources, targets = [p.source for p in pairs], [p.target for p in pairs]
+def pair_batch(
+    benchmark: Benchmark, real: RealImages, pairs: Sequence[Pair], told: Sequence[str], number: int = 0
+) -> PairBatch:
+    """What a model is given of some pairs, on the CPU.
 
-        def face(names: Sequence[str]) -> Tensor | None:
-            table = benchmark.truth.face
-            return torch.from_numpy(np.stack([table[name] for name in names])) if table else None
+    Args:
+        benchmark: whose pairs they are.
+        real: its images.
+        pairs: B of them.
+        told: what of the target the model is told (`fhpt_bench.model.CONDITIONING`).
+        number: of the batch in the whole run; it enters the opaque keys.
+    """
+    import torch
 
-        def parsing(names: Sequence[str]) -> Tensor | None:
-            table = benchmark.truth.parsing
-            return torch.from_numpy(np.stack([table[name] for name in names])).long() if table else None
+    sources, targets = [p.source for p in pairs], [p.target for p in pairs]
 
-        def pose(names: Sequence[str]) -> Tensor:
-            return torch.from_numpy(np.stack([benchmark.poses[name] for name in names]))
+    def face(names: Sequence[str]) -> Tensor | None:
+        table = benchmark.truth.face
+        return torch.from_numpy(np.stack([table[name] for name in names])) if table else None
 
-        return PairBatch(
-            keys=tuple(f"{number:06d}-{i:03d}" for i in range(len(pairs))),
-            source=_to_tensor(self._real.stack(sources)),
-            source_pose=pose(sources),
-            target_pose=pose(targets),
-            source_face_landmarks=face(sources),
-            source_parsing=parsing(sources),
-            target_face_landmarks=face(targets) if "face-landmarks" in self._told else None,
-            target_parsing=parsing(targets) if "parsing" in self._told else None,
-        )
+    def parsing(names: Sequence[str]) -> Tensor | None:
+        table = benchmark.truth.parsing
+        return torch.from_numpy(np.stack([table[name] for name in names])).long() if table else None
+
+    def pose(names: Sequence[str]) -> Tensor:
+        return torch.from_numpy(np.stack([benchmark.poses[name] for name in names]))
+
+    return PairBatch(
+        keys=tuple(f"{number:06d}-{i:03d}" for i in range(len(pairs))),
+        source=_to_tensor(real.stack(sources)),
+        source_pose=pose(sources),
+        target_pose=pose(targets),
+        source_face_landmarks=face(sources),
+        source_parsing=parsing(sources),
+        target_face_landmarks=face(targets) if "face-landmarks" in told else None,
+        target_parsing=parsing(targets) if "parsing" in told else None,
+    )
 
 
 def _to_tensor(images: NDArray[np.uint8]) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -12,6 +13,7 @@ from fhpt_bench.errors import UserError
 
 @click.command()
 @click.option("--model", "-m", help="Name (see `fhpt-bench models`), or path/to/file.py:Class.")
+@click.option("--checkpoint", type=click.Path(path_type=Path), help="Of a trained model, in place of its own.")
 @measuring_options
 def run(model: str | None, **options: Any) -> None:
     """Generate a model's images for every pair of a benchmark and measure them.

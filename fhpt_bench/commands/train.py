@@ -2,40 +2,86 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Literal
 
 import click
+
+_SECONDS = {"h": 3600, "m": 60, "s": 1, "": 1}
+
+
+class _Duration(click.ParamType):
+    """A number of hours, minutes or seconds."""
+
+    name = "duration"
+
+    def convert(self, value: str | float, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Seconds of `8h`, `30m`, `45s` or `600`."""
+        found = re.fullmatch(r"(\d+(?:\.\d+)?)([hms]?)", str(value))
+        if not found:
+            self.fail(f"{value!r} is no duration: give hours, minutes or seconds, as in 8h, 30m or 600.", param, ctx)
+        return float(found[1]) * _SECONDS[found[2]]
 
 
 @click.command()
 @click.argument("name", required=False)
 @click.option("--benchmark", "-b", default="studio", show_default=True, help="Name, or a TOML file.")
+@click.option("--recipe", "settings", metavar="SETTINGS", help="Which of NAME's settings.  [default: its first]")
 @click.option("--data-root", type=click.Path(path_type=Path), help="Where the benchmark's data lies.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of all that is drawn.")
 @click.option(
-    "--out", "-o", type=click.Path(path_type=Path), help="The folder to write.  [default: trained/BENCHMARK/NAME]"
-)
+    "--out", "-o", type=click.Path(path_type=Path),
+    help="The folder to write.  [default: trained/BENCHMARK/NAME, with -SETTINGS if it has several]",
+)  # fmt: skip
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), help="What is there, if not given.")
+@click.option(
+    "--mixed-precision", type=click.Choice(["no", "bf16"]),
+    help="What the settings say, if not given, or else bf16 on a GPU that has it.",
+)  # fmt: skip
+@click.option("--time-budget", type=_Duration(), help="Stop after 8h, 30m or 600 (seconds), and go on another time.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be done, and for how long; nothing is written.")
 def train(
-    name: str | None, benchmark: str, data_root: Path | None, seed: int, out: Path | None, device: str | None
+    name: str | None,
+    benchmark: str,
+    settings: str | None,
+    data_root: Path | None,
+    seed: int,
+    out: Path | None,
+    device: str | None,
+    mixed_precision: Literal["no", "bf16"] | None,
+    time_budget: float | None,
+    dry_run: bool,
 ) -> None:
     """Train NAME on a benchmark's training split; without NAME, list what can be trained.
 
-    What is finished is kept: the same command goes on where a stopped one ended.
+    What is finished is kept: the same command goes on where a stopped one ended. For several processes:
+    torchrun --nproc-per-node 2 -m fhpt_bench train NAME.
     """
     if name is None:
-        from fhpt_bench.training.recipe import recipes
-
-        for entry in recipes.entries().values():
-            if broken := recipes.broken(entry.name):
-                click.echo(f"{entry.name:<24}BROKEN {broken}")
-                continue
-            card = recipes.load(entry.name).card
-            click.echo(f"{entry.name:<24}{card.title} ({entry.origin})")
-            click.echo(f"{'':<24}{card.trains}; from {card.needs}")
+        _list()
         return
+    from fhpt_bench.processes import launched
     from fhpt_bench.training import engine
 
-    facts = engine.train(name, benchmark, data_root=data_root, seed=seed, out=out, device=device, progress=True)
-    for fact, value in facts.items():
-        click.echo(f"{fact}: {value}")
+    facts = engine.train(
+        name, benchmark, settings=settings, data_root=data_root, seed=seed, out=out, device=device,
+        mixed_precision=mixed_precision, time_budget=time_budget, dry_run=dry_run, progress=True,
+    )  # fmt: skip
+    if launched()[1] == 0:
+        for fact, value in facts.items():
+            click.echo(f"{fact}: {value}")
+
+
+def _list() -> None:
+    from fhpt_bench.training.recipe import recipes
+
+    for entry in recipes.entries().values():
+        if broken := recipes.broken(entry.name):
+            click.echo(f"{entry.name:<24}BROKEN {broken}")
+            continue
+        plugin = recipes.load(entry.name)
+        click.echo(f"{entry.name:<24}{plugin.card.title} ({entry.origin})")
+        click.echo(f"{'':<24}{plugin.card.trains}; from {plugin.card.needs}")
+        if names := ", ".join(filter(None, plugin.settings)):
+            click.echo(f"{'':<24}--recipe {names}")

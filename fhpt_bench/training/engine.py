@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import os
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fhpt_bench.benchmark import load_benchmark
-from fhpt_bench.errors import UserError
-from fhpt_bench.files import sha256_json
+from fhpt_bench.benchmark import Benchmark, load_benchmark
+from fhpt_bench.errors import UserError, did_you_mean
+from fhpt_bench.files import sha256_file, sha256_json
+from fhpt_bench.processes import launched
 from fhpt_bench.registry import code_digest
 from fhpt_bench.sources import RealImages
+from fhpt_bench.training.distributed import Precision
 from fhpt_bench.training.folder import TrainingFolder
-from fhpt_bench.training.recipe import Task, recipes
+from fhpt_bench.training.recipe import Recipe, Task, recipes
 
 TRAINED = "trained"
 
@@ -22,23 +24,32 @@ def train(
     recipe: str,
     benchmark: str = "studio",
     *,
+    settings: str | None = None,
     data_root: str | Path | None = None,
     seed: int = 0,
     out: str | Path | None = None,
     device: str | None = None,
+    mixed_precision: Precision | None = None,
+    time_budget: float | None = None,
+    dry_run: bool = False,
     progress: bool = False,
 ) -> Mapping[str, str]:
     """Train what a recipe trains on a benchmark's training split.
 
-    What is finished is saved as it comes: the same call goes on where a stopped one ended.
+    What is finished is saved as it comes: the same call goes on where a stopped one ended. Under `torchrun` or
+    `accelerate launch` each process calls it, and the main one writes.
 
     Args:
         recipe: registered name, or `path/to/file.py:Class`.
         benchmark: registered name, or the path of a TOML file.
+        settings: which of the recipe's settings; its first, if not given.
         data_root: where the benchmark's data lies, if it does not ship with the package.
         seed: of all that is drawn, 0 or more.
-        out: the folder to write; `trained/<benchmark>/<recipe>` if not given.
+        out: the folder to write; `trained/<benchmark>/<recipe>` (and `-<settings>`) if not given.
         device: "cpu" or "cuda"; what is there, if not given.
+        mixed_precision: "no" or "bf16"; what the settings say, if not given, or else bf16 on a GPU that has it.
+        time_budget: stop after so many seconds, with a checkpoint.
+        dry_run: only say what would be done; nothing is written.
         progress: show bars on standard error.
 
     Returns:
@@ -50,21 +61,58 @@ def train(
     recipes.find(recipe)
     if seed < 0:
         raise UserError(f"--seed {seed} is negative: give 0 or more.")
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise UserError("`train` works in one process: start it without torchrun or accelerate launch.")
+    if time_budget is not None and time_budget <= 0:
+        raise UserError(f"--time-budget {time_budget:g} leaves no time: give a positive one.")
     setting = load_benchmark(benchmark, Path(data_root) if data_root is not None else None)
     plugin = recipes.load(recipe)
+    chosen = _chosen(plugin, settings)
     made = plugin()
     if reason := made.lacks(setting):
         raise UserError(reason)
     digests = setting.check_train_images()
-    identity: dict[str, Any] = {
-        "recipe": plugin.card.name, "code": code_digest(plugin), "seed": seed, "benchmark": setting.id,
-        "version": setting.version, "train_sha256": sha256_json(list(digests.items())),
-    }  # fmt: skip
-    folder = TrainingFolder(Path(out or Path(TRAINED) / setting.id / plugin.card.name), identity)
+    identity = _identity(plugin, chosen, setting, digests, seed)
+    default = Path(TRAINED) / setting.id / "-".join(filter(None, (plugin.card.name, chosen)))
+    folder = TrainingFolder(Path(out or default), identity, dry_run)
     images = RealImages(setting.train_folder, setting.image_size, digests)
-    return made.train(Task(setting, images, seed, folder, _device(device), progress))
+    where = _device(device)
+    precision = _precision(mixed_precision, plugin.settings[chosen], where)
+    count, rank = launched()
+    task = Task(setting, images, seed, folder, where, progress and rank == 0, chosen, precision, time_budget)
+    if dry_run:
+        spent = folder.spent()
+        done = f" ({spent['done']:g} of {spent['of']:g} done)" if spent else ""
+        return {
+            "recipe": " ".join(filter(None, (plugin.card.name, chosen))), "folder": f"{folder.path}{done}",
+            "benchmark": f"{setting.id} {setting.version}, {len(digests)} training images", "device": where,
+            "mixed precision": precision, "processes": str(count), **made.plan(task),
+        }  # fmt: skip
+    facts = made.train(task)
+    if (spent := folder.spent()) and spent["done"] < spent["of"]:
+        stopped = f"after {spent['done']:g} of {spent['of']:g}; the same command goes on from here"
+        return {**facts, "stopped": stopped}
+    return facts
+
+
+def _chosen(plugin: type[Recipe], settings: str | None) -> str:
+    name, known = plugin.card.name, list(plugin.settings)
+    if settings is None:
+        return known[0]
+    if settings not in known:
+        hint = f"leave --recipe out for {name}." if known == [""] else did_you_mean(settings, known)
+        raise UserError(f"The recipe {name} has no settings {settings!r}: {hint}")
+    return settings
+
+
+def _identity(
+    plugin: type[Recipe], chosen: str, setting: Benchmark, digests: Mapping[str, str], seed: int
+) -> dict[str, Any]:
+    content = plugin.settings[chosen]
+    return {
+        "recipe": plugin.card.name, "settings": chosen, "code": code_digest(plugin), "seed": seed,
+        "content": dataclasses.asdict(content) if dataclasses.is_dataclass(content) else content,
+        "benchmark": setting.id, "version": setting.version, "train_sha256": sha256_json(list(digests.items())),
+        "tables": {what: sha256_file(file) for what, file in setting.training_files.items() if file.is_file()},
+    }  # fmt: skip
 
 
 def _device(device: str | None) -> str:
@@ -75,3 +123,12 @@ def _device(device: str | None) -> str:
     if device == "cuda" and not torch.cuda.is_available():
         raise UserError("--device cuda: torch sees no GPU here; give --device cpu.")
     return device
+
+
+def _precision(asked: Precision | None, settings: Any, device: str) -> Precision:
+    import torch
+
+    said: Precision | None = asked or getattr(settings, "mixed_precision", None)
+    if said is not None:
+        return said
+    return "bf16" if device == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False) else "no"

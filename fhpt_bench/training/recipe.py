@@ -5,9 +5,10 @@ from __future__ import annotations
 import abc
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from fhpt_bench.registry import Registry
+from fhpt_bench.training.distributed import Precision
 
 if TYPE_CHECKING:
     from fhpt_bench.benchmark import Benchmark
@@ -45,6 +46,9 @@ class Task:
         folder: where everything is written.
         device: "cpu" or "cuda".
         progress: whether to show bars.
+        settings: the name of the recipe's settings that were chosen.
+        mixed_precision: "no", or "bf16": what an accelerator is made with.
+        budget_s: seconds after which the loop keeps its state and stops; None for no limit.
     """
 
     benchmark: Benchmark
@@ -53,12 +57,18 @@ class Task:
     folder: TrainingFolder
     device: str
     progress: bool
+    settings: str = ""
+    mixed_precision: Precision = "no"
+    budget_s: float | None = None
 
 
 class Recipe(abc.ABC):
     """Something that can be trained; made without arguments."""
 
     card: ClassVar[RecipeCard]
+    # Name -> settings, whatever the recipe makes of them: a dataclass, or anything that JSON holds. The first are meant
+    # where none are named; a field `mixed_precision` says what they are for. They are part of what a training is.
+    settings: ClassVar[Mapping[str, Any]] = {"": None}
 
     def lacks(self, benchmark: Benchmark) -> str | None:
         """Why it cannot be trained on a benchmark, one sentence with the way out; None where it can.
@@ -82,6 +92,16 @@ class Recipe(abc.ABC):
         Returns:
             What to tell the user: name -> value.
         """
+
+    def plan(self, task: Task) -> Mapping[str, str]:
+        """What `train` would do, for `--dry-run`: name -> value. Nothing may be written.
+
+        A recipe whose learner goes through the loop says it by `fhpt_bench.training.plan.measured`.
+
+        Args:
+            task: as `train` gets it.
+        """
+        return {"trains": self.card.trains, "parameters, memory, time": "this recipe does not say"}
 
 
 recipes: Registry[type[Recipe]] = Registry("recipe", "fhpt_bench.recipes", "fhpt_bench.training.recipe:Recipe")

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from fhpt_bench.errors import UserError, did_you_mean
 from fhpt_bench.files import cache_folder, explained, write_bytes
 from fhpt_bench.registry import Registry
-from fhpt_bench.weights.readers import Arrays, tensor_digest
+from fhpt_bench.weights.own import read_header, read_own
+from fhpt_bench.weights.readers import Arrays
 from fhpt_bench.weights.sources import Source, Unusable
 from fhpt_bench.weights.table import TABLE, WeightSpec
 
@@ -91,7 +92,7 @@ def digest(name: str) -> str | None:
     """
     for path, source in _files_here(_find(name)):
         with contextlib.suppress(Unusable):
-            return _read_header(path, name)["digest"] if source is None else _read(path, source, name)[1]
+            return read_header(path, name)["digest"] if source is None else _read(path, source, name)[1]
     return None
 
 
@@ -118,7 +119,7 @@ def obtain(name: str, download: bool = True) -> Weights:
                 with contextlib.suppress(OSError):  # in a cache that cannot be written it stays, and is passed over
                     path.replace(path.with_suffix(".damaged"))
             continue
-        origin = source.origin if source else _read_header(path, name)["origin"]
+        origin = source.origin if source else read_header(path, name)["origin"]
         return Weights(name, arrays, found, path, origin, tuple(passed_over))
     for source in spec.sources if download else ():
         try:
@@ -136,6 +137,26 @@ def obtain(name: str, download: bool = True) -> Weights:
 def fetch(name: str) -> str:
     """Make sure that the weights are here and whole; returns their digest. See `obtain`."""
     return obtain(name).digest
+
+
+def read_file(name: str, path: Path) -> Weights:
+    """Weights out of a file that the user names, checked.
+
+    Args:
+        name: of the weights that it should hold.
+        path: a file that fhpt-bench wrote.
+
+    Raises:
+        UserError: where there is none, or it is damaged or holds something else.
+    """
+    if not path.is_file():
+        raise UserError(f"There is no checkpoint {path}.")
+    try:
+        header = read_header(path, name)
+        arrays, found = read_own(path, name)
+    except Unusable as error:
+        raise UserError(f"The checkpoint {path} cannot be used: {error}. Give the one that holds {name}.") from error
+    return Weights(name, arrays, found, path, header["origin"])
 
 
 def path(name: str) -> Path:
@@ -202,33 +223,13 @@ def _files_here(spec: WeightSpec) -> Iterator[tuple[Path, Source | None]]:
     return ((path, source) for path, source in places if path and path.is_file())
 
 
-def _read_header(path: Path, name: str) -> dict[str, str]:
-    """What a file of ours says of itself, without reading its tensors."""
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, "numpy") as file:
-            header: dict[str, str] = file.metadata() or {}
-    except (OSError, SafetensorError) as error:
-        raise Unusable(f"it is damaged ({error})") from error
-    if header.get("name") != name or "digest" not in header or "origin" not in header:
-        raise Unusable(f"it was not written by fhpt-bench as {name}")
-    return header
-
-
 def _read(path: Path, source: Source | None, name: str) -> tuple[Arrays, str]:
     """Arrays and digest of a file, once all that is known of it has been found right."""
     if source is None:
-        from safetensors.numpy import load_file
-
-        known: str | None = _read_header(path, name)["digest"]
-        arrays: Arrays = load_file(path)
-        found = tensor_digest(arrays)
-    else:
-        known = source.digest
-        arrays, found = source.open(path)
-    if known not in (None, found):
-        raise Unusable(f"its tensors have the digest {found} in place of {known}")
+        return read_own(path, name)
+    arrays, found = source.open(path)
+    if source.digest not in (None, found):
+        raise Unusable(f"its tensors have the digest {found} in place of {source.digest}")
     return arrays, found
 
 

@@ -110,6 +110,20 @@ TABLE: tuple[WeightSpec, ...] = (
         ),
     ),
     WeightSpec(
+        "vgg19",
+        "torchvision's ImageNet VGG19, convolutions",
+        "BSD-3-Clause",
+        "Simonyan and Zisserman, Very Deep Convolutional Networks for Large-Scale Image Recognition, ICLR 2015; "
+        "torchvision",
+        (
+            _torchvision(
+                "vgg19-dcbb9e9d.pth",
+                574_673_361,
+                "dcbb9e9dad569fff7a846263a77324fc34978fea2bfb039c012d710e1776ae44",
+            ),
+        ),
+    ),
+    WeightSpec(
         "inception-2015-12-05",
         "the Inception of the FID's authors, as pytorch-fid holds it",
         "Apache-2.0",

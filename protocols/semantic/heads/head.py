@@ -12,13 +12,11 @@ from numpy.typing import NDArray
 
 from fhpt_bench import weights
 from fhpt_bench.errors import UserError
-from fhpt_bench.weights.readers import tensor_digest
+from fhpt_bench.weights.own import weights_bytes
 from protocols.semantic.heads.backbones import Backbone
 
 if TYPE_CHECKING:
     from fhpt_bench.benchmark import Benchmark
-
-_LENGTH = 8  # of the number in front of a safetensors header
 
 
 @dataclass(frozen=True)
@@ -57,18 +55,8 @@ def head_bytes(name: str, head: Head) -> bytes:
         name: under which protocols ask for it.
         head: what was learnt.
     """
-    from safetensors.numpy import save
-
-    arrays = {"weight": head.weight, "bias": head.bias}
     origin = f"fhpt-bench train {name}, seed {head.card['seed']}, on {head.card['benchmark']['id']}"
-    facts = {"name": name, "digest": tensor_digest(arrays), "origin": origin, "card": json.dumps(head.card)}
-    content = save(arrays, facts)
-    # The library spells the facts in an order that differs from call to call.
-    length = int.from_bytes(content[:_LENGTH], "little")
-    header = json.loads(content[_LENGTH : _LENGTH + length])
-    spelled = json.dumps({**header, "__metadata__": dict(sorted(header["__metadata__"].items()))}).encode()
-    spelled += b" " * (-len(spelled) % _LENGTH)
-    return len(spelled).to_bytes(_LENGTH, "little") + spelled + content[_LENGTH + length :]
+    return weights_bytes(name, {"weight": head.weight, "bias": head.bias}, origin, head.card)
 
 
 def load_head(name: str, backbone: Backbone, outputs: int | None = None) -> Head:

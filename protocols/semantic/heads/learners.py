@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fhpt_bench.training.loop import Learner, make_accelerator
+from fhpt_bench.training.distributed import make_accelerator
+from fhpt_bench.training.loop import Learner
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -102,6 +103,8 @@ class ItemLearner(Learner):
         device: "cpu" or "cuda".
     """
 
+    unit = "epoch"
+
     def __init__(
         self,
         ways: NDArray[np.float64],
@@ -133,16 +136,17 @@ class ItemLearner(Learner):
         """What is learnt, its optimiser and its schedule."""
         return {"model": self._model, "optimiser": self._optimiser, "schedule": self._schedule}
 
-    def batches(self) -> Iterable[Tensor]:
-        """(B, 2) way and image: each image once, in a drawn way."""
+    def advance(self, number: int) -> Mapping[str, float | Tensor]:
+        """An epoch: each image once, in a drawn way, a step of Adam a batch."""
         import torch
 
         ways, images = self._ways.shape[:2]
         drawn = torch.stack([torch.randint(ways, (images,)), torch.randperm(images)], 1)
-        return torch.split(drawn.to(self._ways.device), _BATCH)
+        losses = [self._step(batch) for batch in torch.split(drawn.to(self._ways.device), _BATCH)]
+        return {"loss": sum(losses) / len(losses)}
 
-    def step(self, batch: Tensor) -> Tensor:
-        """One step of Adam on the softmax over cosines."""
+    def _step(self, batch: Tensor) -> float:
+        """One step on the softmax over cosines; (B, 2) way and image."""
         from torch.nn.functional import cross_entropy, normalize
 
         way, image = batch.unbind(1)
@@ -153,7 +157,7 @@ class ItemLearner(Learner):
         self._accelerator.backward(loss)
         self._optimiser.step()
         self._schedule.step()
-        return loss
+        return float(loss.detach())
 
     def judge(self) -> Mapping[str, float]:
         """What `judge` says of the layer as it is."""

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from fhpt_bench import weights
 from fhpt_bench.data.names import ImageName, parse_name
 from fhpt_bench.files import sha256_json, write_bytes, write_text
+from fhpt_bench.processes import launched
 from fhpt_bench.provenance import package_versions
 from fhpt_bench.training.features import Change, mirrored, training_features
-from fhpt_bench.training.loop import fit
+from fhpt_bench.training.loop import Schedule, fit
 from fhpt_bench.training.recipe import Recipe, RecipeCard, Task
 from fhpt_bench.training.split import deal_people
 from protocols.semantic.gender_bias import gender_error
@@ -50,9 +51,11 @@ class HeadRecipe(Recipe):
     changes: ClassVar[Sequence[Change]]
 
     def lacks(self, benchmark: Benchmark) -> str | None:
-        """Without training images, or where their names do not say what is learnt."""
+        """Without training images, in several processes, or where names do not say what is learnt."""
         if reason := super().lacks(benchmark):
             return reason
+        if launched()[0] > 1:
+            return f"The recipe {self.card.name} works in one process: start it without torchrun or accelerate launch."
         names = [parse_name(name) for name in benchmark.train_images]
         if None in names:
             return (
@@ -80,6 +83,14 @@ class HeadRecipe(Recipe):
         Returns:
             The layer, its settings, and how it does on held-out people.
         """
+
+    def plan(self, task: Task) -> Mapping[str, str]:
+        """A head is learnt in seconds; what takes time is the network's look at the images."""
+        backbone, looks = self.backbone, len(task.images.digests) * (1 + len(self.changes))
+        return {
+            "trains": self.card.trains, "parameters": f"one linear layer on {backbone.seen.stop:,} numbers",
+            "time": f"that of {looks:,} images through {backbone.title}, less those in the cache",
+        }  # fmt: skip
 
     def train(self, task: Task) -> Mapping[str, str]:
         """Embed the training images (or find them in the cache), learn, and write the head and its card."""
@@ -136,7 +147,7 @@ class _RetrievalRecipe(HeadRecipe):
 
         label = np.unique(items[~held], return_inverse=True)[1]
         learner = ItemLearner(ways[:, ~held], label, _EPOCHS, judge, task.device)
-        log = fit(learner, _EPOCHS, task)
+        log = fit(learner, Schedule(_EPOCHS), task)
         layer = learner.layer()
         recall, queries = found_again(ways[0, held] @ layer[0] + layer[1], items[held])
         plain = self.backbone.plain

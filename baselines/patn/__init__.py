@@ -1,0 +1,1 @@
+"""Progressive pose attention transfer: so far its building blocks, of which other networks are made as well."""

@@ -1,0 +1,165 @@
+"""The parts that PATN is built of, written once for every network that is made of them.
+
+Zhu et al., "Progressive Pose Attention Transfer for Person Image Generation" (CVPR 2019). Instance norm has
+neither scale nor bias here, as in PATN; a convolution that it follows has no bias, since the norm would take it away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+
+INITIAL_DEVIATION = 0.02  # of the weights, as in pix2pix and PATN
+
+Layer = TypeVar("Layer", nn.Conv2d, nn.Linear)
+Activation = Callable[[], nn.Module]
+
+
+def initialise(layer: Layer) -> Layer:
+    """Draw a layer's weights from N(0, 0.02) and set its biases to 0, as pix2pix and PATN do.
+
+    Args:
+        layer: changed in place.
+
+    Returns:
+        The same layer.
+
+    Examples:
+        >>> layer = initialise(nn.Conv2d(64, 64, 3))
+        >>> 0.019 < layer.weight.std().item() < 0.021, layer.bias.abs().sum().item()
+        (True, 0.0)
+    """
+    nn.init.normal_(layer.weight, std=INITIAL_DEVIATION)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+    return layer
+
+
+def convolution(
+    inputs: int, outputs: int, kernel: int, stride: int = 1, *, bias: bool = True, reflect: bool = False
+) -> nn.Conv2d:
+    """A convolution that keeps the size (at stride 1), initialised as above.
+
+    Args:
+        inputs: channels.
+        outputs: channels.
+        kernel: its odd side.
+        stride: 1, or 2 to halve the size.
+        bias: False where a norm follows.
+        reflect: whether the border is mirrored, not zero.
+    """
+    mode = "reflect" if reflect else "zeros"
+    return initialise(nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=bias, padding_mode=mode))
+
+
+def encoder(
+    channels: int, width: int, stages: int, activation: Activation, *, normalised: bool = True
+) -> nn.Sequential:
+    """A reflection-padded 7x7 convolution to `width` channels, then strided ones that double the channels.
+
+    Args:
+        channels: of the input.
+        width: channels at full size.
+        stages: strided 3x3 convolutions, each of which halves the size.
+        activation: after each convolution (and its norm).
+        normalised: whether an instance norm follows each convolution.
+
+    Returns:
+        (B, channels, H, W) -> (B, width * 2**stages, H / 2**stages, W / 2**stages).
+
+    Examples:
+        >>> encoder(3, 4, 3, nn.ReLU)(torch.zeros(1, 3, 32, 24)).shape
+        torch.Size([1, 32, 4, 3])
+    """
+    layers: list[nn.Module] = []
+    for stage in range(stages + 1):
+        wide = width * 2**stage
+        if stage == 0:
+            layers.append(convolution(channels, wide, 7, bias=not normalised, reflect=True))
+        else:
+            layers.append(convolution(wide // 2, wide, 3, 2, bias=not normalised))
+        layers += [nn.InstanceNorm2d(wide), activation()] if normalised else [activation()]
+    return nn.Sequential(*layers)
+
+
+def convolution_pair(
+    inputs: int, outputs: int, activation: Activation, dropout: float, *, last_norm: bool = True
+) -> nn.Sequential:
+    """Pad, 3x3 convolution, norm, activation, dropout, pad, 3x3 convolution, norm: a residual block without its sum.
+
+    Args:
+        inputs: channels, kept by the first convolution.
+        outputs: channels that the second one maps to.
+        activation: between the two.
+        dropout: probability; 0 for none.
+        last_norm: whether the second convolution is normalised as well.
+    """
+    layers = [convolution(inputs, inputs, 3, bias=False, reflect=True), nn.InstanceNorm2d(inputs), activation()]
+    if dropout:
+        layers.append(nn.Dropout(dropout))
+    layers.append(convolution(inputs, outputs, 3, bias=not last_norm, reflect=True))
+    if last_norm:
+        layers.append(nn.InstanceNorm2d(outputs))
+    return nn.Sequential(*layers)
+
+
+class ResidualBlock(nn.Module):
+    """x + f(x), f as in `convolution_pair`: of which PATN's discriminators are made.
+
+    Args:
+        channels: of x.
+        activation: inside.
+        dropout: probability; 0 for none.
+    """
+
+    def __init__(self, channels: int, activation: Activation, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.path = convolution_pair(channels, channels, activation, dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, channels, H, W) -> the same."""
+        result: Tensor = x + self.path(x)
+        return result
+
+
+class PoseAttentionBlock(nn.Module):
+    """PATN's pose-attentional transfer block (Zhu et al. 2019): the pose says where the image moves on.
+
+    With f1 = pad, 3x3, norm, activation, dropout, pad, 3x3, norm, and f2 the same without the last norm:
+    a = sigmoid(f2(pose)); out = image + a * f1(image); the next pose is f2(pose), before the sigmoid, beside out.
+
+    Args:
+        channels: of the image code.
+        first: whether the pose code has `channels` channels, not the 2 * `channels` that a block hands on.
+        activation: inside both paths.
+        dropout: probability inside both paths; 0 for none.
+
+    Examples:
+        >>> block = PoseAttentionBlock(4, first=True, activation=nn.ReLU)
+        >>> [code.shape[1] for code in block(torch.zeros(1, 4, 6, 5), torch.zeros(1, 4, 6, 5))]
+        [4, 8]
+    """
+
+    def __init__(self, channels: int, *, first: bool, activation: Activation, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.image_path = convolution_pair(channels, channels, activation, dropout)
+        self.pose_path = convolution_pair(
+            channels if first else 2 * channels, channels, activation, dropout, last_norm=False
+        )
+
+    def forward(self, image: Tensor, pose: Tensor) -> tuple[Tensor, Tensor]:
+        """Move the image code one step towards the target pose.
+
+        Args:
+            image: (B, channels, H, W).
+            pose: (B, channels or 2 * channels, H, W).
+
+        Returns:
+            The next image code (B, channels, H, W) and pose code (B, 2 * channels, H, W).
+        """
+        code = self.pose_path(pose)
+        moved = torch.addcmul(image, torch.sigmoid(code), self.image_path(image))
+        return moved, torch.cat([code, moved], 1)

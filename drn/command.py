@@ -1,0 +1,57 @@
+"""`fhpt-bench visualize`: what a trained network does on the way from source to result."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("what", type=click.Choice(["guidance", "stages"]))
+@click.option("--model", "-m", default="drn", show_default=True, help="One of the DRN's models.")
+@click.option("--checkpoint", type=click.Path(path_type=Path), help="In place of the model's own.")
+@click.option("--benchmark", "-b", default="studio", show_default=True, help="Name, or a TOML file.")
+@click.option("--data-root", type=click.Path(path_type=Path), help="Where the benchmark's data lies.")
+@click.option(
+    "--pairs", "count", type=click.IntRange(1, 100), default=6, show_default=True, help="How many, a row each."
+)
+@click.option("--pair", "chosen", multiple=True, help="The id of one pair, in place of --pairs; may be repeated.")
+@click.option("--out", "-o", type=click.Path(path_type=Path), help="PNG file.  [default: WHAT.png]")
+def visualize(
+    what: str, model: str, checkpoint: Path | None, benchmark: str, data_root: Path | None, count: int,
+    chosen: tuple[str, ...], out: Path | None,
+) -> None:  # fmt: skip
+    """Draw the guidance map F_t (as Fig. 10 of the paper) or all stages of some pairs, spread over the people."""
+    from fhpt_bench.benchmark import load_benchmark
+    from fhpt_bench.data.images import check_images, encode_png
+    from fhpt_bench.errors import UserError, did_you_mean
+    from fhpt_bench.files import write_bytes
+    from fhpt_bench.model import models
+    from fhpt_bench.sources import RealImages
+
+    models.find(model)
+    setting = load_benchmark(benchmark, data_root, None if chosen else count)
+    pairs = setting.pairs
+    if chosen:
+        known = {pair.id: pair for pair in pairs}
+        if unknown := [name for name in chosen if name not in known]:
+            hint = did_you_mean(unknown[0], known)
+            raise UserError(f"There is no pair {unknown[0]!r} in {setting.id}: {hint}")
+        pairs = tuple(known[name] for name in chosen)
+    names = sorted({name for pair in pairs for name in (pair.source, pair.target)})
+    digests = check_images([setting.folder / name for name in names], setting.image_size)
+    from drn.models import DRNWithoutFace
+
+    plugin = models.load(model)
+    if not issubclass(plugin, DRNWithoutFace):
+        own = ", ".join(n for n in models.entries() if n.startswith("drn"))
+        raise UserError(f"The model {model!r} has no guidance map: give one of {own}.")
+    made = plugin(checkpoint.expanduser() if checkpoint else None)
+    from drn import visualize as drawing
+
+    real = RealImages(setting.folder, setting.image_size, {path.name: digest for path, digest in digests.items()})
+    draw = drawing.guidance_sheet if what == "guidance" else drawing.stages_sheet
+    path = out or Path(f"{what}.png")
+    write_bytes(path, encode_png(draw(made, setting, real, pairs)))
+    click.echo(f"{what:<11}{path}")

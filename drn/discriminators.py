@@ -1,0 +1,51 @@
+"""The conditional discriminators D_A (appearance) and D_S (shape), and those of the face module (Section IV-B)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from baselines.patn.blocks import ResidualBlock, convolution, encoder
+from drn.layers import activation
+
+STAGES = 2
+BLOCKS = 3
+
+
+class Discriminator(nn.Module):
+    """PATN's discriminator (Zhu et al. 2019) with a 3x3 convolution to one score a place at the end.
+
+    A 7x7 convolution, two strided ones, three residual blocks with dropout; instance norm; LeakyReLU as all of DRN.
+
+    Args:
+        condition_channels: 3 for D_A (the source image), 18 for D_S (the target's heat maps), 1 for a sketch H_F.
+        width: channels at full size; 64 in the paper.
+        dropout: probability inside the residual blocks.
+
+    Examples:
+        >>> discriminator = Discriminator(18, width=2)
+        >>> discriminator(torch.zeros(2, 3, 32, 24), torch.zeros(2, 18, 32, 24)).shape
+        torch.Size([2, 1, 8, 6])
+    """
+
+    def __init__(self, condition_channels: int, width: int = 64, dropout: float = 0.5) -> None:
+        super().__init__()
+        wide = width * 2**STAGES
+        self.layers = nn.Sequential(
+            encoder(3 + condition_channels, width, STAGES, activation),
+            *(ResidualBlock(wide, activation, dropout) for _ in range(BLOCKS)),
+            convolution(wide, 1, 3),
+        )
+
+    def forward(self, image: Tensor, condition: Tensor) -> Tensor:
+        """How real each place looks: 1 is real, 0 is fake (LSGAN).
+
+        Args:
+            image: I_t, real or generated, (B, 3, H, W) in [-1, 1].
+            condition: (B, condition_channels, H, W).
+
+        Returns:
+            (B, 1, H / 4, W / 4).
+        """
+        scores: Tensor = self.layers(torch.cat([image, condition], 1))
+        return scores

@@ -1,0 +1,189 @@
+"""What `fhpt-bench train` makes of the Detail Replenishing Network: the network, its face module, its ablations."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar
+
+from drn.checkpoint import write_checkpoint
+from drn.settings import FACE_PAPER, FACE_SMALL, PAPER, SMALL, Settings
+from fhpt_bench.files import sha256_json
+from fhpt_bench.provenance import package_versions
+from fhpt_bench.training.loop import Schedule, fit
+from fhpt_bench.training.pairs import PairStream, TrainingPairs, lacks_pairs
+from fhpt_bench.training.plan import measured
+from fhpt_bench.training.recipe import Recipe, RecipeCard, Task
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from drn.learner import AdversarialLearner
+    from drn.views import Painter
+    from fhpt_bench.benchmark import Benchmark
+
+_CITATION = (
+    "Yang et al., Towards Fine-grained Human Pose Transfer with Detail Replenishing Network, Section IV, Algorithm 1"
+)
+_NEEDS = "training pairs with body keypoints"
+_FACE_NEEDS = "training pairs with face landmarks"
+_FOLDS = 16  # one of so many folds of the training people is held out
+_HELD_OUT = 64  # pairs of theirs that are looked at
+_STAGES = 8  # sides of images must be multiples of it
+_REPORTS = 20  # times that held-out people are looked at, and a checkpoint is kept
+_ROWS = 400  # of the log
+
+
+class DRNRecipe(Recipe):
+    """The full network without the face module: transfer branch and detail branch by Algorithm 1."""
+
+    card = RecipeCard("drn", "the Detail Replenishing Network", "G_P, G_T, D_A and D_S", _NEEDS, _CITATION)
+    settings: ClassVar[Mapping[str, Settings]] = {"small": SMALL, "paper": PAPER}
+    detail: ClassVar[bool] = True
+    alternate: ClassVar[bool] = True
+
+    def painter(self, settings: Settings) -> Painter:
+        """The generator, untrained."""
+        from drn.network import DetailReplenishingNetwork
+        from drn.views import WholePainter
+
+        return WholePainter(DetailReplenishingNetwork(settings, self.detail))
+
+    def usable(self, pairs: TrainingPairs, index: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Which of some pairs can be learnt from."""
+        return index
+
+    def lacks(self, benchmark: Benchmark) -> str | None:
+        """Without training pairs, or where the images cannot be halved three times."""
+        if reason := super().lacks(benchmark) or lacks_pairs(benchmark):
+            return reason
+        if any(side % _STAGES for side in benchmark.image_size):
+            height, width = benchmark.image_size
+            return (
+                f"The images of {benchmark.id} are {width} wide and {height} high, and DRN needs multiples of "
+                f"{_STAGES}: crop them in its settings."
+            )
+        return None
+
+    def _prepare(self, task: Task) -> tuple[AdversarialLearner, Schedule]:
+        import torch
+
+        from drn.learner import AdversarialLearner
+        from fhpt_bench.training.distributed import make_accelerator
+
+        settings, seed = self.settings[task.settings], task.seed
+        pairs = TrainingPairs(task, _FOLDS)
+        accelerator = make_accelerator(task.device, task.mixed_precision)
+        learnt, held = self.usable(pairs, pairs.learnt), self.usable(pairs, pairs.held_out)
+        place = (accelerator.process_index, accelerator.num_processes)
+        stream = PairStream(pairs, settings.batch_size, seed, *place, learnt)
+        held_out = pairs.batch(held[:: max(1, len(held) // _HELD_OUT)][:_HELD_OUT])
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            learner = AdversarialLearner(
+                self.painter(settings), settings, stream, held_out, accelerator, seed, self.alternate
+            )
+        some = max(1, settings.iterations // _REPORTS)
+        schedule = Schedule(
+            settings.iterations, max(1, settings.iterations // _ROWS), judge_every=some, checkpoint_every=some,
+            sample_every=2 * some,
+        )  # fmt: skip
+        return learner, schedule
+
+    def plan(self, task: Task) -> Mapping[str, str]:
+        """Sizes, memory and time, measured on a real iteration."""
+        learner, schedule = self._prepare(task)
+        return measured(learner, schedule, task)
+
+    def train(self, task: Task) -> Mapping[str, str]:
+        """Train, or go on, and write `<recipe>.safetensors`, which `run --checkpoint` takes."""
+        learner, schedule = self._prepare(task)
+        rows = fit(learner, schedule, task)
+        name, benchmark = self.card.name, task.benchmark
+        judged = [row for row in rows if any(key.startswith("held_out") for key in row)][-1]
+        done = int(rows[-1]["iteration"])
+        card = {
+            "recipe": name, "settings_name": task.settings, "seed": task.seed, "iterations": done,
+            "device": task.device, "mixed_precision": task.mixed_precision,
+            "benchmark": {
+                "id": benchmark.id, "version": benchmark.version,
+                "train_sha256": sha256_json(list(task.images.digests.items())),
+            },
+            "held_out": {key: value for key, value in judged.items() if key.startswith("held_out")},
+            "versions": {"python": platform.python_version(), **package_versions(("fhpt-bench", "torch"))},
+        }  # fmt: skip
+        file = task.folder.path / f"{name}.safetensors"
+        if learner.main:
+            write_checkpoint(file, name, learner.network, self.settings[task.settings], card)
+        told = {key: f"{value:.4f}" for key, value in card["held_out"].items()}
+        return {"iterations": f"{done} of {schedule.units}", **told, "checkpoint": str(file)}
+
+
+class PBOnlyRecipe(DRNRecipe):
+    """ "PB Only" (Table II)."""
+
+    card = RecipeCard("drn-pb-only", "DRN's transfer branch alone", "G_P with L_2, D_A and D_S", _NEEDS, _CITATION)
+    detail = False
+    alternate = False
+
+
+class Texture64Recipe(DRNRecipe):
+    """ "Texture64dim" (Table II)."""
+
+    card = RecipeCard("drn-tex64", "DRN with a style code of 64", "G_P, G_T, D_A and D_S", _NEEDS, _CITATION)
+    settings: ClassVar[Mapping[str, Settings]] = {
+        name: replace(settings, style=64) for name, settings in DRNRecipe.settings.items()
+    }
+
+
+class End2EndRecipe(DRNRecipe):
+    """ "End2end" (Table II)."""
+
+    card = RecipeCard(
+        "drn-end2end", "DRN without a coarse step", "G_P and G_T with L_2, D_A and D_S", _NEEDS, _CITATION
+    )
+    alternate = False
+
+
+class FaceRecipe(DRNRecipe):
+    """The face module, on face crops of pairs that show a frontal face twice."""
+
+    card = RecipeCard(
+        "drn-face",
+        "DRN's face module",
+        "the regional DRM, D_A and D_S",
+        "training pairs with face landmarks",
+        _CITATION,
+    )
+    settings: ClassVar[Mapping[str, Settings]] = {"small": FACE_SMALL, "paper": FACE_PAPER}
+    alternate = False
+
+    def painter(self, settings: Settings) -> Painter:
+        """The generator, untrained."""
+        from drn.face import FaceModule
+        from drn.views import FacePainter
+
+        return FacePainter(FaceModule(settings.width, settings.style, settings.hidden))
+
+    def usable(self, pairs: TrainingPairs, index: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Those whose source and target both show a frontal face."""
+        import torch
+
+        from drn.face import face_boxes
+
+        frontal = face_boxes(torch.from_numpy(pairs.face))[1].numpy()
+        chosen: NDArray[np.int64] = index[frontal[pairs.source[index]] & frontal[pairs.target[index]]]
+        return chosen
+
+    def lacks(self, benchmark: Benchmark) -> str | None:
+        """Without training pairs or face landmarks."""
+        if reason := super().lacks(benchmark):
+            return reason
+        if "truth" not in benchmark.training_files:
+            return (
+                f"The benchmark {benchmark.id} knows no face landmarks of its training images: name their table in its "
+                "settings as train_truth."
+            )
+        return None

@@ -1,0 +1,234 @@
+"""The detail replenishment module G_T: what a style code of the source adds where the guidance map says (Fig. 4)."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as functional
+from torch import Tensor, nn
+
+from baselines.patn.blocks import convolution, encoder
+from drn.layers import STAGES, activation, initialise_style, to_image
+
+STYLE_BLOCKS = 2
+UP_KERNEL = 5
+EPSILON = 1e-5
+
+
+class StyleBlock(nn.Module):
+    """A residual block without norm, which would erase the style: x + conv(LeakyReLU(conv(x))).
+
+    Args:
+        channels: of x.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.path = nn.Sequential(
+            convolution(channels, channels, 3, reflect=True),
+            activation(),
+            convolution(channels, channels, 3, reflect=True),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, channels, H, W) -> the same."""
+        result: Tensor = x + self.path(x)
+        return result
+
+
+class StyleEncoder(nn.Module):
+    """The style code z_s of an image, averaged over all places (Section IV-A): no norm anywhere.
+
+    Args:
+        width: channels at full size.
+        style: numbers in the code; 128 in the paper, 64 in its ablation `Texture64dim`.
+    """
+
+    def __init__(self, width: int, style: int = 128) -> None:
+        super().__init__()
+        wide = width * 2**STAGES
+        self.layers = nn.Sequential(
+            encoder(3, width, STAGES, activation, normalised=False),
+            *(StyleBlock(wide) for _ in range(STYLE_BLOCKS)),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Conv2d(wide, style, 1),
+            nn.Flatten(),
+        )
+        initialise_style(self)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """z_s of each image.
+
+        Args:
+            image: (B, 3, H, W) in [-1, 1].
+
+        Returns:
+            (B, style).
+        """
+        code: Tensor = self.layers(image)
+        return code
+
+
+class AdaIN(nn.Module):
+    """Adaptive instance normalisation, eq. 4, with the 3-layer MLP that turns z_s into this layer's scale and bias.
+
+    The last layer starts at 0 and the scale is 1 plus its output: scale 1 and bias 0 for every style.
+
+    Args:
+        channels: of the features.
+        style: numbers in z_s.
+        hidden: width of the MLP; 256 in the paper's size.
+
+    Examples:
+        >>> features = torch.arange(8.0).reshape(1, 1, 4, 2)
+        >>> normalised = AdaIN(1, 4, 8)(features, torch.ones(1, 4))
+        >>> round(normalised.mean().item(), 4), round(normalised.var(correction=0).item(), 4)
+        (0.0, 1.0)
+    """
+
+    def __init__(self, channels: int, style: int, hidden: int) -> None:
+        super().__init__()
+        self.mlp = nn.Sequential(
+            nn.Linear(style, hidden), activation(), nn.Linear(hidden, hidden), activation(),
+            nn.Linear(hidden, 2 * channels),
+        )  # fmt: skip
+        initialise_style(self)
+        nn.init.zeros_(self.mlp[-1].weight)
+
+    def forward(self, features: Tensor, z: Tensor) -> Tensor:
+        """Eq. 4.
+
+        Args:
+            features: F_t^i, (B, channels, H, W).
+            z: z_s, (B, style).
+
+        Returns:
+            (B, channels, H, W) whose mean and deviation per image and channel are z's bias and scale.
+        """
+        # Batch norm over one image with B * C channels: a norm per image and channel, its scale and bias in one pass.
+        modulation = self.mlp(z).to(torch.promote_types(features.dtype, torch.float32))
+        scale, bias = (part.flatten() for part in modulation.chunk(2, 1))
+        flat = features.reshape(1, -1, *features.shape[2:])
+        result = functional.batch_norm(flat, None, None, 1 + scale, bias, training=True, eps=EPSILON)
+        return result.view_as(features)
+
+
+class AdaINBlock(nn.Module):
+    """x + AdaIN(conv(LeakyReLU(AdaIN(conv(x))))): a residual block [He et al. 2016] whose norms follow the style.
+
+    Args:
+        channels: of x.
+        style: numbers in z_s.
+        hidden: width of the MLPs.
+    """
+
+    def __init__(self, channels: int, style: int, hidden: int) -> None:
+        super().__init__()
+        self.first = convolution(channels, channels, 3, bias=False, reflect=True)
+        self.first_norm = AdaIN(channels, style, hidden)
+        self.activation = activation()
+        self.second = convolution(channels, channels, 3, bias=False, reflect=True)
+        self.second_norm = AdaIN(channels, style, hidden)
+
+    def forward(self, x: Tensor, z: Tensor) -> Tensor:
+        """(B, channels, H, W) and (B, style) -> (B, channels, H, W)."""
+        hidden = self.activation(self.first_norm(self.first(x), z))
+        result: Tensor = x + self.second_norm(self.second(hidden), z)
+        return result
+
+
+class Upsampling(nn.Module):
+    """Nearest x2, 5x5 convolution to half the channels, AdaIN, LeakyReLU.
+
+    Args:
+        inputs: channels.
+        outputs: channels.
+        style: numbers in z_s.
+        hidden: width of the MLP.
+    """
+
+    def __init__(self, inputs: int, outputs: int, style: int, hidden: int) -> None:
+        super().__init__()
+        self.convolution = convolution(inputs, outputs, UP_KERNEL, bias=False)
+        self.norm = AdaIN(outputs, style, hidden)
+        self.activation = activation()
+
+    def forward(self, x: Tensor, z: Tensor) -> Tensor:
+        """(B, inputs, H, W) and (B, style) -> (B, outputs, 2 * H, 2 * W)."""
+        larger = functional.interpolate(x, scale_factor=2.0, mode="nearest")
+        result: Tensor = self.activation(self.norm(self.convolution(larger), z))
+        return result
+
+
+class DetailReplenishment(nn.Module):
+    """G_T of eq. 3 with its style encoder: the residual map R_t that details add to the coarse image.
+
+    Residual blocks with AdaIN at the guidance map's size, three up-sampling stages, 7x7 convolution and tanh.
+
+    Args:
+        guidance_channels: of the guidance map F_t.
+        width: channels at full size; 64 in the paper.
+        style: numbers in z_s; 128 in the paper.
+        hidden: width of each AdaIN's MLP; 256.
+        blocks: residual blocks; 6 in the paper.
+
+    Examples:
+        >>> module = DetailReplenishment(16, width=2, style=4, hidden=8, blocks=1)
+        >>> module(torch.zeros(1, 3, 32, 24), torch.rand(1, 16, 4, 3)).shape
+        torch.Size([1, 3, 32, 24])
+    """
+
+    def __init__(
+        self, guidance_channels: int, width: int = 64, style: int = 128, hidden: int = 256, blocks: int = 6
+    ) -> None:
+        super().__init__()
+        self.style_encoder = StyleEncoder(width, style)
+        self.blocks = nn.ModuleList(AdaINBlock(guidance_channels, style, hidden) for _ in range(blocks))
+        wides = [guidance_channels, *(width * 2**stage for stage in reversed(range(STAGES)))]
+        self.upsampling = nn.ModuleList(
+            Upsampling(inputs, outputs, style, hidden) for inputs, outputs in pairwise(wides)
+        )
+        self.to_image = to_image(width)
+
+    def encode(self, source: Tensor) -> Tensor:
+        """The style code z_s.
+
+        Args:
+            source: I_s, (B, 3, H, W) in [-1, 1].
+
+        Returns:
+            (B, style).
+        """
+        code: Tensor = self.style_encoder(source)
+        return code
+
+    def render(self, guidance: Tensor, z: Tensor) -> Tensor:
+        """G_T(z_s, F_t), eq. 3.
+
+        Args:
+            guidance: F_t, (B, guidance_channels, h, w).
+            z: z_s, (B, style).
+
+        Returns:
+            R_t, (B, 3, 8 * h, 8 * w) in [-1, 1].
+        """
+        x = guidance
+        for block in self.blocks:
+            x = block(x, z)
+        for stage in self.upsampling:
+            x = stage(x, z)
+        result: Tensor = self.to_image(x)
+        return result
+
+    def forward(self, source: Tensor, guidance: Tensor) -> Tensor:
+        """The residual map of a source image, eq. 3.
+
+        Args:
+            source: I_s, (B, 3, H, W) in [-1, 1].
+            guidance: F_t, (B, guidance_channels, h, w).
+
+        Returns:
+            R_t, (B, 3, 8 * h, 8 * w) in [-1, 1].
+        """
+        return self.render(guidance, self.encode(source))

@@ -1,0 +1,123 @@
+"""Pictures of what the network does on the way: the guidance map (Fig. 10), and every stage of a pair."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from drn.models import DRN, DRNWithoutFace
+from fhpt_bench.contact_sheet import draw_pose, image_grid
+from fhpt_bench.sources import RealImages, pair_batch, quantise
+
+if TYPE_CHECKING:
+    from fhpt_bench.benchmark import Benchmark, Pair
+    from fhpt_bench.model import PairBatch
+
+_SHOWN = (0.01, 0.99)  # what lies beyond these quantiles of a component is drawn as its end
+
+
+def principal_colours(guidance: Tensor) -> NDArray[np.uint8]:
+    """The first three principal components of guidance maps as RGB (Yang et al., Section V-C, Fig. 10).
+
+    Args:
+        guidance: (B, C, h, w) float, C of 3 or more; the components are those of all B maps together, so that a colour
+            means the same everywhere.
+
+    Returns:
+        (B, h, w, 3) uint8.
+
+    Examples:
+        >>> principal_colours(torch.rand(2, 4, 5, 6)).shape
+        (2, 5, 6, 3)
+    """
+    rows = guidance.permute(0, 2, 3, 1).double()
+    flat = rows.reshape(-1, rows.shape[3])
+    flat = flat - flat.mean(0)
+    axes = torch.linalg.eigh(flat.T @ flat).eigenvectors.flip(1)[:, :3]
+    # An axis has no sign of its own: its largest entry is made positive, so that pictures can be compared.
+    axes = axes * axes.gather(0, axes.abs().argmax(0, keepdim=True)).sign()
+    values = flat @ axes
+    low, high = (values.quantile(q, 0) for q in _SHOWN)
+    scaled = ((values - low) / (high - low).clamp_min(1e-12)).clamp(0, 1)
+    colours: NDArray[np.uint8] = (scaled * 255).round().byte().reshape(*rows.shape[:3], 3).numpy()
+    return colours
+
+
+def guidance_sheet(
+    model: DRNWithoutFace, benchmark: Benchmark, real: RealImages, pairs: Sequence[Pair]
+) -> NDArray[np.uint8]:
+    """Source, target pose, guidance map F_t, generated and target of some pairs.
+
+    Args:
+        model: with its checkpoint, on the CPU.
+        benchmark: whose pairs they are.
+        real: its images.
+        pairs: at least one.
+
+    Returns:
+        (h, w, 3) uint8.
+    """
+    batch = _batch(model, benchmark, real, pairs)
+    with torch.inference_mode():
+        stages = model.stages(batch)
+        maps = torch.from_numpy(principal_colours(stages.guidance)).permute(0, 3, 1, 2)
+        colours = torch.nn.functional.interpolate(maps, size=batch.source.shape[2:], mode="nearest")
+        painted = quantise(_final(model, stages.image, batch))
+    columns = {
+        "source": real.stack([pair.source for pair in pairs]),
+        "target pose": _poses(benchmark, [pair.target for pair in pairs]),
+        "guidance F_t": colours.permute(0, 2, 3, 1).numpy(),
+        model.card.name: painted,
+        "target": real.stack([pair.target for pair in pairs]),
+    }
+    return image_grid([list(row) for row in zip(*columns.values(), strict=True)], list(columns))
+
+
+def stages_sheet(
+    model: DRNWithoutFace, benchmark: Benchmark, real: RealImages, pairs: Sequence[Pair]
+) -> NDArray[np.uint8]:
+    """Source, poses, coarse image, residual map, image with face (where the model has one), target of some pairs.
+
+    Args:
+        model: with its checkpoint, on the CPU.
+        benchmark: whose pairs they are.
+        real: its images.
+        pairs: at least one.
+
+    Returns:
+        (h, w, 3) uint8; in the residual map grey is no change.
+    """
+    batch = _batch(model, benchmark, real, pairs)
+    with torch.inference_mode():
+        stages = model.stages(batch)
+        final = _final(model, stages.image, batch)
+    sources, targets = [pair.source for pair in pairs], [pair.target for pair in pairs]
+    columns = {
+        "source": real.stack(sources),
+        "source pose": _poses(benchmark, sources),
+        "target pose": _poses(benchmark, targets),
+        "coarse I_c": quantise(stages.coarse),
+    }
+    if stages.residual is not None:
+        columns |= {"residual R_t": quantise(stages.residual), "I_c + R_t": quantise(stages.image)}
+    if isinstance(model, DRN):
+        columns |= {"with face": quantise(final)}
+    columns |= {"target": real.stack(targets)}
+    return image_grid([list(row) for row in zip(*columns.values(), strict=True)], list(columns))
+
+
+def _batch(model: DRNWithoutFace, benchmark: Benchmark, real: RealImages, pairs: Sequence[Pair]) -> PairBatch:
+    return pair_batch(benchmark, real, pairs, model.card.conditioning)
+
+
+def _final(model: DRNWithoutFace, image: Tensor, batch: PairBatch) -> Tensor:
+    return model.with_face(image, batch) if isinstance(model, DRN) else image
+
+
+def _poses(benchmark: Benchmark, names: Sequence[str]) -> NDArray[np.uint8]:
+    return np.stack([draw_pose(benchmark.poses[name], benchmark.image_size) for name in names])

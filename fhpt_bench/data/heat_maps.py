@@ -1,0 +1,108 @@
+"""Poses as maps that a network can look at, and what a mirrored image does to joints and face points."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+SIGMA = 6.0  # pixels, PATN's
+# Where each joint of a mirrored person is found: left and right change places (COCO-18, `fhpt_bench.data.pose`).
+FLIP = (0, 1, 5, 6, 7, 2, 3, 4, 11, 12, 13, 8, 9, 10, 15, 14, 17, 16)
+# The same of the 68 face points of iBUG 300-W.
+FACE_FLIP = (
+    *range(16, -1, -1),  # jaw
+    *range(26, 16, -1),  # brows
+    *range(27, 31), *range(35, 30, -1),  # nose
+    45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40,  # eyes
+    *range(54, 47, -1), *range(59, 54, -1),  # outer lips
+    *range(64, 59, -1), *range(67, 64, -1),  # inner lips
+)  # fmt: skip
+
+
+def heat_maps(
+    poses: Tensor, size: tuple[int, int], sigma: float = SIGMA, kind: Literal["gaussian", "delta"] = "gaussian"
+) -> Tensor:
+    """A map a joint, as in PATN (Zhu et al. 2019): a Gaussian around the joint, or its pixel alone.
+
+    Args:
+        poses: (B, 18, 2) pixels (x, y), NaN where missing; pixel centres lie at half numbers.
+        size: (H, W) of the maps.
+        sigma: of the Gaussian, in pixels.
+        kind: "gaussian": exp(-d^2 / (2 sigma^2)), 1 at the joint; "delta": 1 in the pixel that holds it, 0 elsewhere.
+
+    Returns:
+        (B, 18, H, W) in [0, 1] on the poses' device; all 0 where a joint is missing.
+
+    Raises:
+        ValueError: where the kind is neither.
+
+    Examples:
+        >>> import torch
+        >>> heat_maps(torch.tensor([[[1.5, 0.5]]]), (1, 3), sigma=1.0)
+        tensor([[[[0.6065, 1.0000, 0.6065]]]])
+        >>> heat_maps(torch.tensor([[[1.5, 0.5], [float("nan"), 0.0]]]), (1, 3), kind="delta").tolist()
+        [[[[0.0, 1.0, 0.0]], [[0.0, 0.0, 0.0]]]]
+    """
+    import torch
+
+    # Both kinds are products of a column and a row, which saves a pass over every pixel of every map.
+    axes = []
+    for axis, length in ((1, size[0]), (0, size[1])):
+        place = poses[..., axis, None].nan_to_num(nan=torch.inf)
+        pixels = torch.arange(length, device=poses.device, dtype=poses.dtype)
+        if kind == "gaussian":
+            axes.append(torch.exp(-((pixels + 0.5 - place) ** 2) / (2 * sigma**2)))
+        elif kind == "delta":
+            axes.append((pixels == place.floor()).to(poses.dtype))
+        else:
+            raise ValueError(f"heat maps are gaussian or delta, not {kind}")
+    return axes[0][..., :, None] * axes[1][..., None, :]
+
+
+def flip_pose(pose: Tensor, width: float) -> Tensor:
+    """The pose in the mirrored image: what was a left wrist is a right one.
+
+    Args:
+        pose: (..., 18, 2) pixels (x, y), NaN where missing.
+        width: of the image.
+
+    Returns:
+        (..., 18, 2).
+
+    Examples:
+        >>> import torch
+        >>> pose = torch.zeros(18, 2)
+        >>> pose[4] = torch.tensor([10.0, 5.0])
+        >>> flip_pose(pose, 176)[7]
+        tensor([166.,   5.])
+    """
+    return _mirrored(pose, width, FLIP)
+
+
+def flip_landmarks(landmarks: Tensor, width: float) -> Tensor:
+    """The face points in the mirrored image.
+
+    Args:
+        landmarks: (..., 68, 2) pixels (x, y), NaN where not visible.
+        width: of the image.
+
+    Returns:
+        (..., 68, 2).
+
+    Examples:
+        >>> import torch
+        >>> face = torch.zeros(68, 2)
+        >>> face[36] = torch.tensor([60.0, 50.0])
+        >>> flip_landmarks(face, 176)[45]
+        tensor([116.,  50.])
+    """
+    return _mirrored(landmarks, width, FACE_FLIP)
+
+
+def _mirrored(points: Tensor, width: float, order: tuple[int, ...]) -> Tensor:
+    import torch
+
+    moved = points[..., list(order), :]
+    return torch.stack([width - moved[..., 0], moved[..., 1]], -1)

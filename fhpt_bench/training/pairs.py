@@ -1,0 +1,288 @@
+"""Training pairs of a benchmark, and endless batches of them that follow from a seed and a number."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fhpt_bench.benchmark import Benchmark
+from fhpt_bench.data.names import parse_name, stem
+from fhpt_bench.data.pairs import read_pairs
+from fhpt_bench.data.pose import read_keypoints
+from fhpt_bench.data.truth import read_truth
+from fhpt_bench.errors import UserError
+from fhpt_bench.progress import progress_bar
+from fhpt_bench.training.recipe import Task
+from fhpt_bench.training.split import deal_people
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+_MEMORY = 2 << 30  # bytes of decoded images that each process keeps; more are decoded when they are needed
+_AHEAD = 4  # batches that are prepared while one is at work
+_FACE = 68
+
+
+def lacks_pairs(benchmark: Benchmark) -> str | None:
+    """Why a benchmark has no training pairs, one sentence with the way out; None where it has. Nothing is read.
+
+    Args:
+        benchmark: with its settings.
+
+    Examples:
+        >>> from fhpt_bench.benchmark import load_benchmark
+        >>> lacks_pairs(load_benchmark("studio")) is None
+        True
+    """
+    for what in ("pairs", "keypoints"):
+        file = benchmark.training_files.get(what)
+        if file is None:
+            return (
+                f"The benchmark {benchmark.id} names no training {what}: name their file in its settings as "
+                f"train_{what}, beside train_images and train_list."
+            )
+        if not file.is_file():
+            return f"There is no file {file} of training {what}: put it there, or name another in the settings."
+    return None
+
+
+@dataclass(frozen=True)
+class TrainingBatch:
+    """Some training pairs.
+
+    Args:
+        source: (B, 3, H, W) uint8.
+        target: (B, 3, H, W) uint8.
+        source_pose: (B, 18, 2) float32 pixels (x, y), NaN where missing.
+        target_pose: the same.
+        source_face: (B, 68, 2) float32 pixels (x, y), NaN where not visible or not known.
+        target_face: the same.
+        index: (B,) int64 position of each pair among all.
+    """
+
+    source: Tensor
+    target: Tensor
+    source_pose: Tensor
+    target_pose: Tensor
+    source_face: Tensor
+    target_face: Tensor
+    index: Tensor
+
+    def to(self, device: torch.device | str) -> TrainingBatch:
+        """The same on a device; from pinned memory the copy goes on beside other work."""
+        return TrainingBatch(*(getattr(self, part.name).to(device, non_blocking=True) for part in fields(self)))
+
+    def pinned(self) -> TrainingBatch:
+        """The same in memory from which a GPU copies by itself."""
+        return TrainingBatch(*(getattr(self, part.name).pin_memory() for part in fields(self)))
+
+
+class TrainingPairs:
+    """The pairs of a benchmark's training split with their images and keypoints, and the people kept aside.
+
+    Args:
+        task: its benchmark, training images, seed and device.
+        folds: one of so many folds of people is held out, women and men evenly where names say who is who.
+
+    Attributes:
+        names: the images, sorted.
+        source, target: (N,) positions of each pair's images among the names.
+        people: N, whom each pair shows.
+        pose: (M, 18, 2) float32 of M images.
+        face: (M, 68, 2) float32, NaN where not visible, or where the benchmark does not know.
+        learnt, held_out: positions of pairs, of people who are learnt from and of those who are not.
+
+    Raises:
+        UserError: where a table cannot be read or lacks an image, or there are fewer than two people.
+    """
+
+    def __init__(self, task: Task, folds: int = 10) -> None:
+        files, self._images = task.benchmark.training_files, task.images
+        pairs = read_pairs(files["pairs"])
+        self.names = tuple(sorted({name for pair in pairs for name in pair}))
+        position = {name: number for number, name in enumerate(self.names)}
+        self.source, self.target = np.array([[position[s], position[t]] for s, t in pairs]).T
+        poses = read_keypoints(files["keypoints"], task.benchmark.image_size[1])
+        faces = read_truth(files.get("truth"), None).face
+        for known, what in ((task.images.digests, "list of training images"), (poses, f"file {files['keypoints']}")):
+            if lacking := next((name for name in self.names if name not in known), None):
+                raise UserError(f"The {what} has no line for {lacking} of {files['pairs']}: add one.")
+        hidden = np.full((_FACE, 2), np.nan, np.float32)
+        self.pose = np.stack([poses[name] for name in self.names])
+        self.face = np.stack([faces.get(name, hidden) for name in self.names])
+        self.people = _people(pairs)
+        fold = _folds(self.people, [_gender(source) for source, _ in pairs], folds, task.seed)
+        self.held_out, self.learnt = np.flatnonzero(fold == 0), np.flatnonzero(fold)
+        self._pinned = task.device == "cuda"
+        self._decoded = self._decode(task) if self._bytes(task) <= _MEMORY else None
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def _bytes(self, task: Task) -> int:
+        height, width = task.benchmark.image_size
+        return len(self.names) * height * width * 3
+
+    def _decode(self, task: Task) -> NDArray[np.uint8]:
+        """(M, 3, H, W) uint8."""
+        images = np.empty((len(self.names), 3, *task.benchmark.image_size), np.uint8)
+        with progress_bar("training images", len(images), task.progress) as done, ThreadPoolExecutor() as pool:
+            for number, image in enumerate(pool.map(self._image, range(len(images)))):
+                images[number] = image
+                done(1)
+        return images
+
+    def _image(self, position: int) -> NDArray[np.uint8]:
+        return self._images.stack([self.names[position]])[0].transpose(2, 0, 1)
+
+    @property
+    def decodes(self) -> bool:
+        """Whether there are too many images to keep, so that each batch decodes its own."""
+        return self._decoded is None
+
+    def batch(self, index: NDArray[np.int64]) -> TrainingBatch:
+        """Some pairs with their images.
+
+        Args:
+            index: (B,) positions of pairs.
+        """
+        import torch
+
+        source, target = self.source[index], self.target[index]
+
+        def images(positions: NDArray[np.int64]) -> NDArray[np.uint8]:
+            if self._decoded is not None:
+                return self._decoded[positions]
+            return np.stack([self._image(position) for position in positions])
+
+        arrays = (
+            images(source), images(target), self.pose[source], self.pose[target], self.face[source], self.face[target],
+            np.asarray(index, np.int64),
+        )  # fmt: skip
+        batch = TrainingBatch(*map(torch.from_numpy, arrays))
+        return batch.pinned() if self._pinned else batch
+
+
+def _gender(name: str) -> str:
+    parsed = parse_name(name)
+    return parsed.gender if parsed else "anybody"
+
+
+def _people(pairs: list[tuple[str, str]]) -> list[str]:
+    """Whom each pair shows: images of one item, and images that pairs join, show one person."""
+    parent: dict[str, str] = {}
+
+    def root(node: str) -> str:
+        while parent.setdefault(node, node) != node:
+            node = parent[node]
+        return node
+
+    def node(name: str) -> str:
+        parsed = parse_name(name)
+        return f"{parsed.gender}-{parsed.item}" if parsed else stem(name)
+
+    for source, target in pairs:
+        one, other = sorted((root(node(source)), root(node(target))))
+        parent[other] = one
+    return [root(node(source)) for source, _ in pairs]
+
+
+def _folds(people: list[str], genders: list[str], folds: int, seed: int) -> NDArray[np.int64]:
+    whose = dict(zip(people, genders, strict=True))
+    count = len(whose)
+    if count < 2:
+        raise UserError("The training pairs show one person only, and nobody can be held out: give pairs of more.")
+    even = min(Counter(whose.values()).values()) >= folds
+    # A person of pairs that cross genders is dealt as the last pair says.
+    return deal_people(people, [whose[p] if even else "anybody" for p in people], min(folds, count), seed)
+
+
+class PairStream:
+    """Batches without end. Batch number k follows from the seed and k: all pairs once an epoch, in a drawn order.
+
+    The next batches are prepared while one is at work.
+
+    Args:
+        pairs: where they come from.
+        batch_size: pairs of a batch, over all processes together.
+        seed: of the order.
+        rank: which process this is.
+        count: how many there are; of each batch this one gets every `count`-th pair, from its rank on.
+        index: positions of the pairs to draw from; those that are learnt from, if not given.
+
+    Raises:
+        UserError: where the batch size is not a multiple of the number of processes, or there is nothing to draw.
+    """
+
+    def __init__(
+        self,
+        pairs: TrainingPairs,
+        batch_size: int,
+        seed: int,
+        rank: int = 0,
+        count: int = 1,
+        index: NDArray[np.int64] | None = None,
+    ) -> None:
+        if batch_size < 1 or batch_size % count:
+            raise UserError(
+                f"A batch of {batch_size} cannot be shared evenly by {count} processes: start as many as divide it."
+            )
+        self._pairs, self._size, self._seed, self._rank, self._count = pairs, batch_size, seed, rank, count
+        self._index = pairs.learnt if index is None else index
+        if not len(self._index):
+            raise UserError("There is no training pair to learn from: give a longer list.")
+        self.position = 0
+        threads = min(4, os.cpu_count() or 1) if pairs.decodes else 1
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="pairs")
+        self._ready: dict[int, Future[TrainingBatch]] = {}
+        self._orders: dict[int, NDArray[np.int64]] = {}
+
+    def drawn(self, number: int) -> NDArray[np.int64]:
+        """The pairs of a whole batch, over all processes.
+
+        Args:
+            number: of the batch, from 0.
+
+        Returns:
+            (batch_size,) positions of pairs.
+        """
+        total = len(self._index)
+        first = number * self._size
+        epochs, places = np.divmod(np.arange(first, first + self._size), total)
+        return self._index[np.array([self._order(int(e))[p] for e, p in zip(epochs, places, strict=True)])]
+
+    def _order(self, epoch: int) -> NDArray[np.int64]:
+        if epoch not in self._orders:
+            for old in [known for known in self._orders if known < epoch - 1]:
+                del self._orders[old]
+            self._orders[epoch] = np.random.default_rng((self._seed, epoch)).permutation(len(self._index))
+        return self._orders[epoch]
+
+    def next_batch(self) -> TrainingBatch:
+        """This process's part of the next batch."""
+        for number in range(self.position, self.position + 1 + _AHEAD):
+            if number not in self._ready:
+                own = self.drawn(number)[self._rank :: self._count]
+                self._ready[number] = self._pool.submit(self._pairs.batch, own)
+        batch = self._ready.pop(self.position).result()
+        self.position += 1
+        return batch
+
+    def state_dict(self) -> dict[str, int]:
+        """Where it is."""
+        return {"position": self.position}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from there."""
+        self.position = state["position"]
+        for future in self._ready.values():
+            future.cancel()
+        self._ready.clear()
