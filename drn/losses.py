@@ -96,7 +96,7 @@ def perceptual_loss(features_generated: Sequence[Tensor], features_target: Seque
         >>> perceptual_loss([torch.ones(1, 2, 2, 2)] * 2, [torch.zeros(1, 2, 2, 2)] * 2)
         tensor(2.)
     """
-    # Channels last, as VGG's maps lie in memory: the mean's gradient would be laid out otherwise, and slow what follows.
+    # Channels last, as VGG's maps lie in memory: the mean's gradient is laid out alike, or it would slow what follows.
     pairs = zip(features_generated, features_target, strict=True)
     return torch.stack([reconstruction_loss(a.movedim(1, -1), b.movedim(1, -1)) for a, b in pairs]).sum()
 
