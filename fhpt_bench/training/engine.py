@@ -129,6 +129,8 @@ def _precision(asked: Precision | None, settings: Any, device: str) -> Precision
     import torch
 
     said: Precision | None = asked or getattr(settings, "mixed_precision", None)
+    if said not in (None, "no", "bf16"):
+        raise UserError(f"The mixed precision {said!r} is not supported: give no or bf16.")
     if said is not None:
         return said
     return "bf16" if device == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False) else "no"
