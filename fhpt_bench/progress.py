@@ -8,6 +8,7 @@ from typing import Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.table import Column
 from rich.text import Text
 
 _LOOK_BACK = 600  # seconds that the rate is a mean over: one iteration of a training may take long
@@ -38,15 +39,20 @@ def progress_bar(what: str, total: int, shown: bool, begun: int = 0) -> Iterator
     Yields:
         A function that moves the bar on by some steps.
     """
+    whole = Column(no_wrap=True)  # in a narrow terminal the note alone is broken into lines
     columns = (
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}", markup=False),
+        TextColumn("{task.description}"), BarColumn(table_column=whole.copy()),
+        MofNCompleteColumn(table_column=whole.copy()), _Rate(whole.copy()),
+        TimeRemainingColumn(table_column=whole.copy()),
+        TextColumn("{task.fields[note]}", markup=False, table_column=Column()),
     )  # fmt: skip
     console = Console(stderr=True)
     with Progress(*columns, console=console, disable=not shown, speed_estimate_period=_LOOK_BACK) as progress:
         task = progress.add_task(what, total=total, completed=begun, note="")
 
         def advance(steps: int, note: str | None = None) -> None:
-            progress.update(task, advance=steps, **({} if note is None else {"note": note}))
+            if note is not None:
+                progress.update(task, note=note)
+            progress.advance(task, steps)
 
         yield advance

@@ -107,10 +107,12 @@ def _identity(
     plugin: type[Recipe], chosen: str, setting: Benchmark, digests: Mapping[str, str], seed: int
 ) -> dict[str, Any]:
     content = plugin.settings[chosen]
+    if dataclasses.is_dataclass(content) and not isinstance(content, type):
+        content = dataclasses.asdict(content)
     return {
         "recipe": plugin.card.name, "settings": chosen, "code": code_digest(plugin), "seed": seed,
-        "content": dataclasses.asdict(content) if dataclasses.is_dataclass(content) else content,
-        "benchmark": setting.id, "version": setting.version, "train_sha256": sha256_json(list(digests.items())),
+        "content": content, "benchmark": setting.id, "version": setting.version,
+        "train_sha256": sha256_json(list(digests.items())),
         "tables": {what: sha256_file(file) for what, file in setting.training_files.items() if file.is_file()},
     }  # fmt: skip
 

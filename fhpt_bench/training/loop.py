@@ -238,7 +238,7 @@ class _Training:
         for name, values in together.items():
             if not all(map(math.isfinite, values)):
                 raise UserError(
-                    f"The loss {name} is not finite any more by {self.learner.unit} {self._number}; the last checkpoint "
+                    f"The loss {name} is no longer finite by {self.learner.unit} {self._number}; the last checkpoint "
                     f"in {self.task.folder.path} is kept: try another precision, or train anew with another rate."
                 )
         return together
