@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
-from rich.table import Column
 from rich.text import Text
 
 _LOOK_BACK = 600  # seconds that the rate is a mean over: one iteration of a training may take long
@@ -16,7 +15,16 @@ _LOOK_BACK = 600  # seconds that the rate is a mean over: one iteration of a tra
 
 class _Rate(ProgressColumn):
     def render(self, task: Task) -> Text:
-        return Text(f"{task.speed:.1f}/s" if task.speed else "", style="progress.data.speed")
+        digits = ".1f" if (task.speed or 0) >= 1 else ".2g"
+        return Text(f"{task.speed:{digits}}/s" if task.speed else "", style="progress.data.speed")
+
+
+class _Noted(Progress):
+    """Bars, and below them how it goes."""
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        yield from super().get_renderables()
+        yield from (Text(task.fields["note"], style="dim") for task in self.tasks if task.fields["note"])
 
 
 class Advance(Protocol):
@@ -39,15 +47,9 @@ def progress_bar(what: str, total: int, shown: bool, begun: int = 0) -> Iterator
     Yields:
         A function that moves the bar on by some steps.
     """
-    whole = Column(no_wrap=True)  # in a narrow terminal the note alone is broken into lines
-    columns = (
-        TextColumn("{task.description}"), BarColumn(table_column=whole.copy()),
-        MofNCompleteColumn(table_column=whole.copy()), _Rate(whole.copy()),
-        TimeRemainingColumn(table_column=whole.copy()),
-        TextColumn("{task.fields[note]}", markup=False, table_column=Column()),
-    )  # fmt: skip
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
     console = Console(stderr=True)
-    with Progress(*columns, console=console, disable=not shown, speed_estimate_period=_LOOK_BACK) as progress:
+    with _Noted(*columns, console=console, disable=not shown, speed_estimate_period=_LOOK_BACK) as progress:
         task = progress.add_task(what, total=total, completed=begun, note="")
 
         def advance(steps: int, note: str | None = None) -> None:
