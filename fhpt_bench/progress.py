@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
@@ -15,7 +15,16 @@ _LOOK_BACK = 600  # seconds that the rate is a mean over: one iteration of a tra
 
 class _Rate(ProgressColumn):
     def render(self, task: Task) -> Text:
-        return Text(f"{task.speed:.1f}/s" if task.speed else "", style="progress.data.speed")
+        digits = ".1f" if (task.speed or 0) >= 1 else ".2g"
+        return Text(f"{task.speed:{digits}}/s" if task.speed else "", style="progress.data.speed")
+
+
+class _Noted(Progress):
+    """Bars, and below them how it goes."""
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        yield from super().get_renderables()
+        yield from (Text(task.fields["note"], style="dim") for task in self.tasks if task.fields["note"])
 
 
 class Advance(Protocol):
@@ -38,15 +47,14 @@ def progress_bar(what: str, total: int, shown: bool, begun: int = 0) -> Iterator
     Yields:
         A function that moves the bar on by some steps.
     """
-    columns = (
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}", markup=False),
-    )  # fmt: skip
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
     console = Console(stderr=True)
-    with Progress(*columns, console=console, disable=not shown, speed_estimate_period=_LOOK_BACK) as progress:
+    with _Noted(*columns, console=console, disable=not shown, speed_estimate_period=_LOOK_BACK) as progress:
         task = progress.add_task(what, total=total, completed=begun, note="")
 
         def advance(steps: int, note: str | None = None) -> None:
-            progress.update(task, advance=steps, **({} if note is None else {"note": note}))
+            if note is not None:
+                progress.update(task, note=note)
+            progress.advance(task, steps)
 
         yield advance

@@ -11,17 +11,14 @@ import click
 _SECONDS = {"h": 3600, "m": 60, "s": 1, "": 1}
 
 
-class _Duration(click.ParamType):
-    """A number of hours, minutes or seconds."""
-
-    name = "duration"
-
-    def convert(self, value: str | float, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Seconds of `8h`, `30m`, `45s` or `600`."""
-        found = re.fullmatch(r"(\d+(?:\.\d+)?)([hms]?)", str(value))
-        if not found:
-            self.fail(f"{value!r} is no duration: give hours, minutes or seconds, as in 8h, 30m or 600.", param, ctx)
-        return float(found[1]) * _SECONDS[found[2]]
+def _seconds(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
+    """Seconds of `8h`, `30m`, `45s` or `600`."""
+    if value is None:
+        return None
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([hms]?)", value)
+    if not found:
+        raise click.BadParameter(f"{value!r} is no duration: give hours, minutes or seconds, as in 8h, 30m or 600.")
+    return float(found[1]) * _SECONDS[found[2]]
 
 
 @click.command()
@@ -39,7 +36,12 @@ class _Duration(click.ParamType):
     "--mixed-precision", type=click.Choice(["no", "bf16"]),
     help="What the settings say, if not given, or else bf16 on a GPU that has it.",
 )  # fmt: skip
-@click.option("--time-budget", type=_Duration(), help="Stop after 8h, 30m or 600 (seconds), and go on another time.")
+@click.option(
+    "--time-budget",
+    callback=_seconds,
+    metavar="DURATION",
+    help="Stop after 8h, 30m or 600 (seconds), and go on another time.",
+)
 @click.option("--dry-run", is_flag=True, help="Only say what would be done, and for how long; nothing is written.")
 def train(
     name: str | None,

@@ -62,7 +62,7 @@ def average_gradients(accelerator: Accelerator, parameters: Iterable[nn.Paramete
         gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in members]
         flat = torch.cat([(~lacking).to(device, dtype), *(g.reshape(-1) for g in gradients)])
         torch.distributed.all_reduce(flat)
-        present, *sums = flat.split([len(members), *(g.numel() for g in gradients)])
+        present, *sums = torch.split(flat, [len(members), *(g.numel() for g in gradients)])
         # Looked at only where something is lacking, since it makes a GPU wait.
         anywhere = present.cpu() > 0 if lacking.any() else ~lacking
         for parameter, gradient, total, counts in zip(members, gradients, sums, anywhere.tolist(), strict=True):

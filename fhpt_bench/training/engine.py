@@ -107,10 +107,12 @@ def _identity(
     plugin: type[Recipe], chosen: str, setting: Benchmark, digests: Mapping[str, str], seed: int
 ) -> dict[str, Any]:
     content = plugin.settings[chosen]
+    if dataclasses.is_dataclass(content) and not isinstance(content, type):
+        content = dataclasses.asdict(content)
     return {
         "recipe": plugin.card.name, "settings": chosen, "code": code_digest(plugin), "seed": seed,
-        "content": dataclasses.asdict(content) if dataclasses.is_dataclass(content) else content,
-        "benchmark": setting.id, "version": setting.version, "train_sha256": sha256_json(list(digests.items())),
+        "content": content, "benchmark": setting.id, "version": setting.version,
+        "train_sha256": sha256_json(list(digests.items())),
         "tables": {what: sha256_file(file) for what, file in setting.training_files.items() if file.is_file()},
     }  # fmt: skip
 
@@ -129,6 +131,8 @@ def _precision(asked: Precision | None, settings: Any, device: str) -> Precision
     import torch
 
     said: Precision | None = asked or getattr(settings, "mixed_precision", None)
+    if said not in (None, "no", "bf16"):
+        raise UserError(f"The mixed precision {said!r} is not supported: give no or bf16.")
     if said is not None:
         return said
     return "bf16" if device == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False) else "no"

@@ -51,7 +51,8 @@ class Learner(abc.ABC):
 
         Returns:
             Name -> loss, means over this process's part: numbers or detached tensors, which are looked at only when a
-            row of the log is due, so that a GPU need not wait.
+            row of the log or a checkpoint is due, so that a GPU need not wait. A loss of which there is none is left
+            out; one that is not finite ends the training.
         """
 
     @abc.abstractmethod
@@ -73,7 +74,8 @@ class Schedule:
         judge_every: held-out people are looked at; at the start and the end in any case.
         checkpoint_every: the state is kept; at the end in any case.
         sample_every: a contact sheet is saved; 0 for never, else at the start and the end, too.
-        budget_s: after so many seconds of this call, keep the state and stop.
+        budget_s: after so many seconds of this call, keep the state and stop; several processes do so at the next row
+            of the log.
     """
 
     units: int
@@ -114,7 +116,8 @@ def fit(learner: Learner, schedule: Schedule, task: Task) -> tuple[dict[str, flo
         they were logged last, over all processes), what `judge` says. `task.folder.spent()` says how far it is.
 
     Raises:
-        UserError: where the checkpoint is damaged, the processes do not see the same one, or nothing can be written.
+        UserError: where the checkpoint is damaged, the processes do not see the same one, a loss is not finite, or
+            nothing can be written.
     """
     processes = join(task.device)
     with own_random_numbers(task.device), _Training(learner, schedule, task, processes) as training:
@@ -232,6 +235,12 @@ class _Training:
         for part in self._gather([own]):
             for name, values in part.items():
                 together.setdefault(name, []).extend(values)
+        for name, values in together.items():
+            if not all(map(math.isfinite, values)):
+                raise UserError(
+                    f"The loss {name} is no longer finite by {self.learner.unit} {self._number}; the last checkpoint "
+                    f"in {self.task.folder.path} is kept: try another precision, or train anew with another rate."
+                )
         return together
 
     def _gather(self, own: list[Any]) -> list[Any]:

@@ -141,7 +141,8 @@ class TrainingPairs:
         return images
 
     def _image(self, position: int) -> NDArray[np.uint8]:
-        return self._images.stack([self.names[position]])[0].transpose(2, 0, 1)
+        (image,) = self._images.stack([self.names[position]])
+        return np.moveaxis(image, 2, 0)
 
     @property
     def decodes(self) -> bool:
@@ -257,7 +258,8 @@ class PairStream:
         total = len(self._index)
         first = number * self._size
         epochs, places = np.divmod(np.arange(first, first + self._size), total)
-        return self._index[np.array([self._order(int(e))[p] for e, p in zip(epochs, places, strict=True)])]
+        chosen = np.array([self._order(int(e))[p] for e, p in zip(epochs, places, strict=True)])
+        return np.take(self._index, chosen)
 
     def _order(self, epoch: int) -> NDArray[np.int64]:
         if epoch not in self._orders:

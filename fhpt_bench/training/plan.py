@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import resource
 import sys
 import time
@@ -36,7 +37,7 @@ def measured(learner: Learner, schedule: Schedule, task: Task) -> dict[str, str]
         judging = _seconds(learner.judge, task.device)
         for number in range(1, _TRIALS + 1):
             seed_unit(task.seed, number, launched()[1])
-            seconds = _seconds(lambda number=number: learner.advance(number), task.device)
+            seconds = _seconds(functools.partial(learner.advance, number), task.device)
     looks = 2 + (schedule.units - 1) // schedule.judge_every
     rate = f", {learner.images_per_unit / seconds:.3g} images/s" if learner.images_per_unit else ""
     return {

@@ -114,6 +114,20 @@ def test_what_the_folder_holds(paired: Path, tmp_path: Path, whole: Any) -> None
     assert spent["seconds"] > 0
 
 
+def test_a_loss_that_is_not_finite_ends_it_before_a_checkpoint(
+    paired: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = task(paired, tmp_path / "diverged")
+    learner = make(given)
+    step = learner.advance
+    monkeypatch.setattr(learner, "advance", lambda n: {**step(n), "l1": torch.tensor(float("nan") if n == 5 else 1.0)})
+    with pytest.raises(UserError, match=r"The loss l1 is no longer finite by iteration 6; the last .*diverged is kept"):
+        fit(learner, SCHEDULE, given)
+    kept = given.folder.checkpoint()
+    assert kept is not None
+    assert kept["number"] == 3
+
+
 def test_a_budget_stops_with_a_checkpoint_after_each_unit(paired: Path, tmp_path: Path, whole: Any) -> None:
     given = task(paired, tmp_path / "pieces", budget_s=0.0)
     for number in range(1, 7):
