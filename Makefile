@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 .PHONY: run test install lint types tests clean
 
 run: install  ## install, then the main job: a model, measured under all protocols
-	$(BIN)/fhpt-bench run --model warp --protocols all
+	$(BIN)/fhpt-bench run --model drn --protocols all
 
 test: lint types tests  ## what CI runs
 

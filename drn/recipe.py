@@ -30,7 +30,6 @@ _CITATION = (
 _NEEDS = "training pairs with body keypoints"
 _FACE_NEEDS = "training pairs with face landmarks"
 _FOLDS = 16  # one of so many folds of the training people is held out
-_HELD_OUT = 64  # pairs of theirs that are looked at
 _STAGES = 8  # sides of images must be multiples of it
 _REPORTS = 20  # times that held-out people are looked at, and a checkpoint is kept
 _ROWS = 400  # of the log
@@ -43,6 +42,7 @@ class DRNRecipe(Recipe):
     settings: ClassVar[Mapping[str, Settings]] = {"small": SMALL, "paper": PAPER}
     detail: ClassVar[bool] = True
     alternate: ClassVar[bool] = True
+    judged: ClassVar[int] = 64  # held-out pairs that are looked at
 
     def painter(self, settings: Settings) -> Painter:
         """The generator, untrained."""
@@ -79,7 +79,7 @@ class DRNRecipe(Recipe):
         learnt, held = self.usable(pairs, pairs.learnt), self.usable(pairs, pairs.held_out)
         place = (accelerator.process_index, accelerator.num_processes)
         stream = PairStream(pairs, settings.batch_size, seed, *place, learnt)
-        held_out = pairs.batch(held[:: max(1, len(held) // _HELD_OUT)][:_HELD_OUT])
+        held_out = pairs.batch(held[:: max(1, len(held) // self.judged)][: self.judged])
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             learner = AdversarialLearner(
@@ -103,7 +103,8 @@ class DRNRecipe(Recipe):
         rows = fit(learner, schedule, task)
         name, benchmark = self.card.name, task.benchmark
         judged = [row for row in rows if any(key.startswith("held_out") for key in row)][-1]
-        done = int(rows[-1]["iteration"])
+        spent = task.folder.spent()
+        done = int(spent["done"]) if spent else schedule.units
         card = {
             "recipe": name, "settings_name": task.settings, "seed": task.seed, "iterations": done,
             "device": task.device, "mixed_precision": task.mixed_precision,
