@@ -86,7 +86,9 @@ def start(count: int) -> None:
     shared = {"WORLD_SIZE": str(count), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1"}
     for rank in range(1, count):
         own = {"RANK": str(rank), "LOCAL_RANK": str(rank), _STARTED_BY: str(os.getpid())}
-        subprocess.Popen([sys.executable, "-m", "fhpt_bench", *sys.argv[1:]], env={**os.environ, **shared, **own})
+        # -P: a folder of the user's that is called as a package of ours must not be taken for it.
+        command = [sys.executable, "-P", "-m", "fhpt_bench", *sys.argv[1:]]
+        subprocess.Popen(command, env={**os.environ, **shared, **own})
     os.environ.update(shared, RANK="0", LOCAL_RANK="0")
     torch.set_num_threads(1)
 
