@@ -1,17 +1,23 @@
-"""Tiny checkpoints with random weights: nobody would take what they paint for a result."""
+"""Tiny checkpoints with random weights, whose paintings nobody would take for a result, and tiny recipes."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from drn.checkpoint import write_checkpoint
 from drn.face import FaceModule
 from drn.network import DetailReplenishingNetwork
 from drn.settings import SMALL, Settings
+from fhpt_bench.benchmark import load_benchmark
+from fhpt_bench.data.pairs import read_pairs
+from fhpt_bench.data.pose import read_keypoints
+from fhpt_bench.data.truth import read_truth
 
 TINY = replace(SMALL, width=2, transfer_blocks=2, detail_blocks=1, style=4, hidden=4)
 CARD = {"seed": 0, "benchmark": {"id": "studio", "version": "1.0"}}
@@ -41,3 +47,59 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("drn", "drn-face", "drn-pb-only"):
         random_checkpoint(folder, name)
     return folder
+
+
+SIZE = (64, 48)
+RECIPES = """
+from dataclasses import replace
+
+from drn import recipe
+from drn.settings import FACE_SMALL, SMALL
+
+SIZES = dict(
+    width=2, transfer_blocks=1, detail_blocks=1, style=4, hidden=4, discriminator_width=2, batch_size=4, iterations=3,
+    fixed_iterations=2, mixed_precision="no",
+)
+
+
+class Whole(recipe.DRNRecipe):
+    settings = {"tiny": replace(SMALL, half_size_iterations=1, **SIZES)}
+    judged = 2
+
+
+class Face(recipe.FaceRecipe):
+    settings = {"tiny": replace(FACE_SMALL, **SIZES)}
+    judged = 2
+"""
+
+
+@pytest.fixture(scope="session")
+def small_studio(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The settings of 17 of studio's training people at a quarter of the size; their pairs are both splits' pairs."""
+    studio = load_benchmark("studio")
+    folder = tmp_path_factory.mktemp("small")
+    (folder / "train").mkdir()
+    names = studio.train_images[: 17 * 5]
+    scale = np.array([SIZE[1] / studio.image_size[1], SIZE[0] / studio.image_size[0]])
+    poses = read_keypoints(studio.training_files["keypoints"], studio.image_size[1])
+    keypoints = ["name:keypoints_y:keypoints_x"]
+    for name in names:
+        with Image.open(studio.train_folder / name) as image:
+            image.resize(SIZE[::-1]).save(folder / "train" / name)
+        x, y = np.nan_to_num(poses[name] * scale, nan=-1).round(2).T
+        keypoints.append(f"{name}: {y.tolist()}: {x.tolist()}")
+    faces = read_truth(studio.training_files["truth"], None).keypoints["face"]
+    rows = np.stack([faces[name] * [*scale, 1] for name in names]).astype(np.float32)
+    np.savez(folder / "truth.npz", names=np.array(names), face=rows)
+    pairs = [f"{a},{b}" for a, b in read_pairs(studio.training_files["pairs"]) if {a, b} <= set(names)]
+    for file, lines in (("keypoints.csv", keypoints), ("pairs.csv", ["from,to", *pairs]), ("train.lst", names)):
+        (folder / file).write_text("\n".join(lines) + "\n")
+    (folder / "recipes.py").write_text(RECIPES)
+    settings = folder / "small.toml"
+    settings.write_text(
+        f'id = "small"\nversion = "1"\ntitle = "small people"\nroot = "."\nimage_size = {list(SIZE)}\n'
+        'images = "train"\npairs = "pairs.csv"\nkeypoints = "keypoints.csv"\ntruth = "truth.npz"\n'
+        'train_images = "train"\ntrain_list = "train.lst"\ntrain_pairs = "pairs.csv"\n'
+        'train_keypoints = "keypoints.csv"\ntrain_truth = "truth.npz"\nprotocols = ["psnr"]\n'
+    )
+    return settings

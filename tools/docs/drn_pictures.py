@@ -1,0 +1,84 @@
+"""`python -m tools.docs.drn_pictures RUN`: the pictures of docs/drn.md.
+
+RUN is the folder of `fhpt-bench run --model drn` on studio.
+"""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from drn.models import DRN
+from drn.visualize import guidance_sheet, stages_sheet
+from fhpt_bench.benchmark import load_benchmark
+from fhpt_bench.contact_sheet import image_grid
+from fhpt_bench.data.images import read_image
+from fhpt_bench.files import write_bytes
+from fhpt_bench.plots import line_look, new_figure, png
+from fhpt_bench.sources import RealImages
+
+ROOT = Path(__file__).parents[2]
+IMAGES, LOGS = ROOT / "docs" / "images", ROOT / "drn" / "trained"
+PAIRS, COLUMNS, SEED = 24, 4, 7
+
+
+def loss_curves() -> bytes:
+    """What the logs that ship say: losses of both trainings, learnt from and held out."""
+    panels = (
+        ("drn.csv", "reconstruction", ("coarse_reconstruction", "reconstruction"), "held_out_{}_reconstruction"),
+        ("drn.csv", "perceptual", ("coarse_perceptual", "perceptual"), "held_out_{}_perceptual"),
+        ("drn-face.csv", "reconstruction", ("reconstruction",), "held_out_{}_reconstruction"),
+    )
+    figure, axes = new_figure(len(panels), (4.4, 3.4), "Training of what ships: every 25 iterations, and held out")
+    for axis, (file, title, names, held_out) in zip(axes, panels, strict=True):
+        with (LOGS / file).open(encoding="utf-8", newline="") as stream:
+            rows = list(csv.DictReader(stream))
+        for number, name in enumerate(names):
+            stage = "coarse" if name.startswith("coarse") else "final"
+            for source, label, style in (
+                (name, stage, {"alpha": 0.6}),
+                (held_out.format(stage), f"{stage}, held out", {"marker": "o", "markersize": 3}),
+            ):
+                points = [(int(row["iteration"]), float(row[source])) for row in rows if row.get(source)]
+                axis.plot(*zip(*points, strict=True), label=label, **{**line_look(number), "linestyle": "-", **style})
+        axis.set(title=f"{file.removesuffix('.csv')}: {title}", xlabel="iteration", ylim=(0, None))
+        axis.legend(fontsize=8)
+    return png(figure)
+
+
+def random_pairs(run: Path) -> NDArray[np.uint8]:
+    """Source, generated and target of 24 pairs that a fixed seed draws from the whole list."""
+    benchmark = load_benchmark("studio")
+    drawn = np.random.default_rng(SEED).permutation(len(benchmark.pairs))[:PAIRS]
+    tiles = []
+    for pair in (benchmark.pairs[i] for i in drawn):
+        files = (benchmark.folder / pair.source, run / "images" / f"{pair.id}.png", benchmark.folder / pair.target)
+        tiles.append([read_image(file) for file in files])
+    rows = [[tile for three in tiles[i : i + COLUMNS] for tile in three] for i in range(0, PAIRS, COLUMNS)]
+    return image_grid(rows, ("source", "drn", "target") * COLUMNS)
+
+
+@click.command()
+@click.argument("run", type=click.Path(exists=True, file_okay=False, path_type=Path))
+def main(run: Path) -> None:
+    """Draw the pictures of docs/drn.md; the generated images are those of RUN."""
+    write_bytes(IMAGES / "drn-losses.png", loss_curves())
+    benchmark = load_benchmark("studio", limit=5)
+    real = RealImages(benchmark.folder, benchmark.image_size, benchmark.check_images())
+    model = DRN()
+    sheets = {
+        "drn-random": random_pairs(run),
+        "drn-stages": stages_sheet(model, benchmark, real, benchmark.pairs),
+        "drn-guidance": guidance_sheet(model, benchmark, real, benchmark.pairs),
+    }
+    for name, sheet in sheets.items():
+        Image.fromarray(sheet).save(IMAGES / f"{name}.jpg", quality=85)
+
+
+if __name__ == "__main__":
+    main()
