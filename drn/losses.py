@@ -29,6 +29,9 @@ class PerceptualNetwork(nn.Module):
         WeightsMissing: where the weights can be had from no source.
     """
 
+    scale: Tensor
+    shift: Tensor
+
     def __init__(self, network: str = "vgg16", weights: Mapping[str, Tensor] | None = None) -> None:
         super().__init__()
         if network not in NETWORKS:

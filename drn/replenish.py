@@ -91,10 +91,10 @@ class AdaIN(nn.Module):
         super().__init__()
         self.mlp = nn.Sequential(
             nn.Linear(style, hidden), activation(), nn.Linear(hidden, hidden), activation(),
-            nn.Linear(hidden, 2 * channels),
+            last := nn.Linear(hidden, 2 * channels),
         )  # fmt: skip
         initialise_style(self)
-        nn.init.zeros_(self.mlp[-1].weight)
+        nn.init.zeros_(last.weight)
 
     def forward(self, features: Tensor, z: Tensor) -> Tensor:
         """Eq. 4.

@@ -51,8 +51,10 @@ def convolution(
         bias: False where a norm follows.
         reflect: whether the border is mirrored, not zero.
     """
-    mode = "reflect" if reflect else "zeros"
-    return initialise(nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=bias, padding_mode=mode))
+    padding = kernel // 2
+    if reflect:
+        return initialise(nn.Conv2d(inputs, outputs, kernel, stride, padding, bias=bias, padding_mode="reflect"))
+    return initialise(nn.Conv2d(inputs, outputs, kernel, stride, padding, bias=bias))
 
 
 def encoder(

@@ -100,7 +100,8 @@ def sizes() -> str:
 
 def seconds(widths: tuple[int, ...], threads: tuple[int, ...], batch: int) -> str:
     """How long an image takes on this machine, forward, and forward and backward: the least of some runs."""
-    columns = [f"{count} threads, {kind}" for count in threads for kind in ("float32", "bfloat16")]
+    kinds = ("float32", "bfloat16")
+    columns = [f"{count} thread{'s' * (count > 1)}, {kind}" for count in threads for kind in kinds]
     return table(["network", "width", *columns], _rows(widths, threads, batch))
 
 
@@ -109,7 +110,7 @@ def _rows(widths: tuple[int, ...], threads: tuple[int, ...], batch: int) -> Iter
         for width in widths:
             network, given = part.make(width), part.given(width, batch)
             given[0].requires_grad_(part.judge)
-            row = [part.title, str(width)]
+            row = [part.title, "any" if part.make is _perceptual else str(width)]
             for count in threads:
                 torch.set_num_threads(count)
                 row += [" / ".join(f"{t:.3f}" for t in _time(part, network, given, fast)) for fast in (False, True)]
