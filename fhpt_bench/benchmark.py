@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Container
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Literal
@@ -70,6 +71,8 @@ class Benchmark:
         train_folder: of the training images.
         train_images: names of the training images in the order of their list; empty where it has none here.
         people_known: whether pairs of different persons show different people (DeepFashion's items may share one).
+        listed: its whole pair list, where it may be cut down.
+        missing: how many pairs were taken out because there is no image to judge.
     """
 
     id: str
@@ -86,6 +89,8 @@ class Benchmark:
     train_folder: Path = Path()
     train_images: tuple[str, ...] = ()
     people_known: bool = False
+    listed: tuple[Pair, ...] = ()
+    missing: int = 0
 
     @property
     def images(self) -> tuple[str, ...]:
@@ -153,6 +158,15 @@ class Benchmark:
         # Everybody's first pair, then everybody's second, and so on; stable, so the drawn order decides the rest.
         chosen = sorted(order[np.argsort(turns, kind="stable")[:limit]])
         return replace(self, pairs=tuple(self.pairs[i] for i in chosen), limit=limit)
+
+    def only(self, present: Container[str]) -> Benchmark:
+        """The benchmark without the pairs of which there is no image to judge: a setting of its own.
+
+        Args:
+            present: ids of the pairs to keep.
+        """
+        pairs = tuple(pair for pair in self.pairs if pair.id in present)
+        return replace(self, pairs=pairs, missing=self.missing + len(self.pairs) - len(pairs))
 
 
 _Pixels = Annotated[int, Field(gt=0)]
@@ -251,15 +265,17 @@ def load_benchmark(name: str, data_root: Path | None = None, limit: int | None =
             raise UserError(f"The keypoint file {root / settings.keypoints} has no line for {image}: add one.")
         if any(image not in table for table in truth.tables):
             raise UserError(f"The truth or parsing table in {root} has no row for {image}: add one.")
+    listed = tuple(sorted(pairs, key=lambda pair: (pair.target, pair.source)))
     benchmark = Benchmark(
         settings.id, settings.version, settings.title, root / settings.images, settings.image_size,
-        tuple(sorted(pairs, key=lambda pair: (pair.target, pair.source))), poses, truth, settings.protocols,
+        listed, poses, truth, settings.protocols,
         settings.anchors.model_dump() if settings.anchors else {},
         people_known=settings.cluster == "person" and all(parse_name(pair.source) for pair in pairs),
+        listed=listed,
     )  # fmt: skip
     if settings.train_images and settings.train_list and (root / settings.train_images).is_dir():
-        listed = read_image_list(root / settings.train_list)
-        benchmark = replace(benchmark, train_folder=root / settings.train_images, train_images=listed)
+        names = read_image_list(root / settings.train_list)
+        benchmark = replace(benchmark, train_folder=root / settings.train_images, train_images=names)
     return benchmark.limited(limit)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fhpt_bench.benchmark import Benchmark, load_benchmark
+from fhpt_bench.data.folders import AUTO, match_folder
 from fhpt_bench.errors import UserError
 from fhpt_bench.files import explained, file_name, write_bytes
 from fhpt_bench.measure import Measurement
@@ -13,9 +14,11 @@ from fhpt_bench.model import models
 from fhpt_bench.networks.openpose import OpenPoseFolder
 from fhpt_bench.plan import Step, load_protocols, make_plan, select_protocols
 from fhpt_bench.processes import Processes, fitting, join, start
+from fhpt_bench.progress import tell
 from fhpt_bench.record import BenchmarkPart, Record, describe
 from fhpt_bench.run_folder import RunFolder
 from fhpt_bench.sources import FolderImages, GeneratedImages, ImageSource, RealImages
+from fhpt_bench.text import said_of_folder
 
 BATCH_SIZE = 16
 RUNS = "runs"
@@ -35,6 +38,7 @@ def run(
     keypoints: str | Path | None = None,
     progress: bool = False,
     processes: int | None = 1,
+    variants: str | None = None,
 ) -> Record:
     """Generate a model's images for every pair of a benchmark and measure them.
 
@@ -55,6 +59,8 @@ def run(
             `<image stem>_keypoints.json`, are needed where the benchmark does not know their faces and hands.
         progress: show bars on standard error.
         processes: the command line's alone: more of them start its command again; None: as many as fit.
+        variants: "literature" for every variant that papers have used of each chosen protocol, beside its canonical
+            one; None for the chosen ones alone.
 
     Returns:
         The record, also written to the folder with its pairs, images and contact sheet.
@@ -73,7 +79,7 @@ def run(
     setting, selection, digests = _prepare(benchmark, protocols, data_root, limit, batch_size)
     _check_writable(Path(out or RUNS))
     given = _given(keypoints, setting, progress)
-    described, plan, real, train = _plan(setting, selection, digests, given)
+    described, plan, real, train = _plan(setting, selection, digests, given, variants)
     device = _device(device)
     crew = _crew(processes, device, setting)  # before anything moves to a GPU: each process has its own
     source = GeneratedImages(model, setting, real, device)
@@ -97,13 +103,22 @@ def evaluate(
     keypoints: str | Path | None = None,
     progress: bool = False,
     processes: int | None = 1,
+    variants: str | None = None,
+    layout: str = AUTO,
+    resize: str | None = None,
+    allow_missing: bool = False,
 ) -> Record:
-    """Measure a folder of images that somebody else generated, named `<pair id>.png`.
+    """Measure a folder of images that somebody else generated.
 
     Args:
         images: the folder; it is only read.
         name: of the model that made them; the folder's own if not given.
-        benchmark: as in `run`, and so are the other arguments.
+        benchmark: as in `run`, and so are the other arguments down to `variants`.
+        layout: how the files are named and arranged (`fhpt_bench.data.sheets.LAYOUTS`); "auto" to recognise it.
+        resize: "bicubic", "bilinear" or "lanczos": images of another size than the benchmark's are resized as a whole.
+            Without it squares as high as the benchmark's images are cropped to the middle, and others refused.
+        allow_missing: measure the pairs that are there, which is another setting than the whole; otherwise a pair
+            without a file and a file without a pair stop the run.
 
     Returns:
         The record.
@@ -113,10 +128,15 @@ def evaluate(
     """
     setting, selection, digests = _prepare(benchmark, protocols, data_root, limit, batch_size)
     path = Path(images).expanduser()
-    source = FolderImages(path, name or path.resolve().name, setting)
+    matched = match_folder(path, setting, layout, resize, allow_missing)
+    setting = setting.only(matched.files)
+    digests = {image: digests[image] for image in setting.images}
+    source = FolderImages(matched, name or path.resolve().name, setting, progress)
+    for line in said_of_folder(source.card):
+        tell(line, progress)
     _check_writable(Path(out or RUNS))
     given = _given(keypoints, setting, progress)
-    described, plan, real, train = _plan(setting, selection, digests, given)
+    described, plan, real, train = _plan(setting, selection, digests, given, variants)
     device = _device(device)
     crew = _crew(processes, device, setting)
     folder = _folder(out, described, source, overwrite, crew)
@@ -144,9 +164,10 @@ def _plan(
     selection: Sequence[tuple[str, str | None]],
     digests: dict[str, str],
     given: dict[str, OpenPoseFolder],
+    variants: str | None,
 ) -> tuple[BenchmarkPart, tuple[Step, ...], RealImages, RealImages]:
     """The benchmark described, the steps, its images and its training images; these are read only if asked for."""
-    chosen = load_protocols(selection)
+    chosen = load_protocols(selection, variants)
     train = setting.check_train_images() if any(protocol.training_images for protocol in chosen) else {}
     described = describe(setting, digests, train)
     plan = make_plan(chosen, setting, described, given)
@@ -184,6 +205,7 @@ def _folder(
     if out is None:
         # A cut-down run is another setting: it must not stand in the whole run's way.
         suffix = f"-limit{described.limit}" if described.limit else ""
+        suffix += "-incomplete" if described.missing else ""
         out = Path(RUNS) / described.id / f"{file_name(source.card.name) or 'model'}{suffix}"
     identity = {"model": source.identity, "benchmark": described.identity}
     if processes.main:

@@ -159,6 +159,7 @@ def _safe(value: object) -> object:
 def _heading(table: Table) -> str:
     benchmark = table.benchmark
     limit = f" (--limit {benchmark.limit})" if benchmark.limit is not None else ""
+    limit += f" ({benchmark.missing} missing)" if benchmark.missing else ""
     return plain(
         f"{benchmark.id} {benchmark.version}: {benchmark.n_pairs} pairs{limit}, pair list {benchmark.pairs_sha256[:6]}"
     )

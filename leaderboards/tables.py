@@ -255,6 +255,7 @@ def _notes(columns: list[Column], rankings: list[_Ranking], rows: list[Row]) -> 
             set(record.model.conditioning) - {"pose"} for record in records
         ),
         "[JPEG]: judged on images that were stored with loss.": any(r.model.codec != "png" for r in records),
+        "[RESIZED]: judged on images that were made at another size.": any("[RESIZED]" in row.label for row in rows),
         "failed, skipped: the reason stands in the record and in --format csv.": any(s.value is None for s in scores),
     }
     return notes + [note for note, holds in remarks.items() if holds]

@@ -28,6 +28,8 @@ def measuring_options(command: Command) -> Command:
                          help="Folder of OpenPose's <pair id>_keypoints.json, read in place of MediaPipe's keypoints."),
             click.option("--processes", type=click.IntRange(1),
                          help="How many share the work.  [default: on a CPU one a core]"),
+            click.option("--variants", type=click.Choice(["literature"]),
+                         help="Beside each chosen protocol, every variant of it that papers have used."),
             click.option("--overwrite", is_flag=True, help="Start anew in a folder that holds a run."),
         ]
     ):  # fmt: skip
