@@ -61,12 +61,12 @@ def report(record: Record, variants: bool = False) -> None:
 def _print_variants(record: Record, console: Console) -> None:
     tables = variant_tables(record)
     for compared in tables:
-        table = Table(*map(escape, HEAD), title=escape(compared.title), title_justify="left")
+        table = Table(title=escape(compared.title), title_justify="left")
+        for i, column in enumerate(HEAD):
+            table.add_column(column, justify="right" if 0 < i < len(HEAD) - 1 else "left")
         for row in compared.rows:
             table.add_row(*map(escape, row))
         console.print(table)
-        for reason in compared.reasons:
-            console.print(escape(reason), soft_wrap=True)
     if tables:
         console.print(FOOTER, soft_wrap=True, highlight=False)
         if record.folder is not None:

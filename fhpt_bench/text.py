@@ -75,7 +75,7 @@ def said_of_folder(model: ModelPart) -> list[str]:
     folder = model.folder
     if folder is None:
         return []
-    sizes = "; ".join(f"{count} of {size}" for size, count in folder.sizes.items())
+    sizes = "; ".join(f"{count} images of {size}" for size, count in folder.sizes.items())
     lines = [f"Layout {folder.layout}: {sizes}; {model.codec.upper()}."]
     if folder.missing:
         lines.append(

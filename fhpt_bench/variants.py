@@ -26,7 +26,7 @@ class VariantTable:
     Args:
         title: of the table.
         rows: one a variant: itself, value, interval, n, and who has used it.
-        reasons: why a variant has no value, a sentence each.
+        reasons: why variants have no value.
     """
 
     title: str
@@ -73,24 +73,35 @@ def _tables(record: Record) -> Iterator[VariantTable]:
                 plain(f"Why your {scores[0].label} differs: {scores[0].label} {arrow}{unit} of ")
                 + plain(f"{model_label(record.model)} on {benchmark}"),
                 tuple(_row(score, form, used[protocol, score.variant]) for score in scores),
-                tuple(plain(f"{s.variant} {s.status}: {s.reason}") for s in scores if s.status != "ok"),
+                tuple(plain(f"{', '.join(names)} {why}") for why, names in _without_value(scores).items()),
             )
 
 
 def _row(score: ScoreEntry, form: str, used: str) -> tuple[str, str, str, str, str]:
     name = plain(score.variant)
+    used = used or ("recommended here" if score.variant == "canonical" else "")
     if score.value is None:
         return name, score.status, "", "", plain(used)
     interval = " - ".join(format(end, form) for end in score.interval[:2]) if score.interval else ""
     return name, format(score.value, form), interval, str(score.n), plain(used)
 
 
+def _without_value(scores: Sequence[ScoreEntry]) -> dict[str, list[str]]:
+    """Reason -> the variants that have no value for it."""
+    reasons: dict[str, list[str]] = {}
+    for score in scores:
+        if score.value is None:
+            reasons.setdefault(f"{score.status}: {score.reason}", []).append(score.variant)
+    return reasons
+
+
 def _markdown(table: VariantTable) -> str:
     def line(cells: Sequence[str]) -> str:
         return f"| {' | '.join(map(_escaped, cells))} |"
 
-    head = [f"## {_escaped(table.title)}", "", line(HEAD), "|---|---|---|---|---|"]
-    return "\n".join([*head, *map(line, table.rows), "", *(f"- {_escaped(reason)}" for reason in table.reasons), ""])
+    head = [f"## {_escaped(table.title)}", "", line(HEAD), "|---|--:|--:|--:|---|"]
+    reasons = [f"- {_escaped(reason)}" for reason in table.reasons]
+    return "\n".join([*head, *map(line, table.rows), "", *(reasons and [*reasons, ""])])
 
 
 def _escaped(text: str) -> str:

@@ -181,16 +181,19 @@ def match_folder(
     chosen = list(LAYOUTS) if layout == AUTO else [layout]
     names, found, extra = _match(folder, benchmark, chosen)
     files = {pair.id: found[pair.id] for pair in benchmark.pairs if pair.id in found}
-    missing = tuple(pair.id for pair in benchmark.pairs if pair.id not in found)
+    missing = [pair for pair in benchmark.pairs if pair.id not in found]
     if (missing or extra) and not (files and allow_missing):
-        lacks = f"lacks {len(missing)} of {len(benchmark.pairs)} pairs, first {first([f'{m}.png' for m in missing])}"
+        absent = [f"{_named(names[0], pair)}.png" for pair in missing]
+        lacks = f"lacks {len(missing)} of {len(benchmark.pairs)} pairs, first {first(absent)}"
         holds = f"holds {counted(extra, 'image')} of no pair"
         way = "mend that, or give --allow-missing to judge the pairs that are there" if files else "add some"
         raise UserError(f"The folder {folder} {' and '.join([lacks] * bool(missing) + [holds] * bool(extra))}: {way}.")
     fitting = [name for name in chosen if LAYOUTS[name].names == names]
     if len(fitting) > 1:
         fitting = [told_by_size(next(iter(files.values())), fitting, benchmark.image_size, resize)]
-    return GeneratedFolder(folder, fitting[0], files, benchmark.image_size, resize, missing, extra)
+    return GeneratedFolder(
+        folder, fitting[0], files, benchmark.image_size, resize, tuple(pair.id for pair in missing), extra
+    )
 
 
 def _match(
@@ -245,9 +248,12 @@ def _expected(benchmark: Benchmark, chosen: Sequence[str]) -> dict[str, set[tupl
     for names in dict.fromkeys(LAYOUTS[name].names for name in chosen):
         for pair in benchmark.listed or benchmark.pairs:
             for name in names:
-                made = name.format(s=stem(pair.source), t=stem(pair.target))
-                expected.setdefault(_spelled(made), set()).add((names, pair.id))
+                expected.setdefault(_spelled(_named(name, pair)), set()).add((names, pair.id))
     return expected
+
+
+def _named(name: str, pair: Pair) -> str:
+    return name.format(s=stem(pair.source), t=stem(pair.target))
 
 
 def _spelled(name: str) -> str:
