@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator
 
 from rich.console import Console
@@ -22,12 +23,28 @@ def progress_bar(what: str, total: int, shown: bool) -> Iterator[Callable[[int],
     Args:
         what: the stage, in words.
         total: how many steps.
-        shown: False for the Python interface and for all but one of many processes.
+        shown: False for the Python interface; of several processes the first one shows it.
 
     Yields:
         A function that moves the bar on by some steps.
     """
+    shown = shown and _is_first()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), disable=not shown) as progress:
         task = progress.add_task(what, total=total)
         yield lambda steps: progress.advance(task, steps)
+
+
+def tell(text: str, shown: bool) -> None:
+    """A line on standard error.
+
+    Args:
+        text: without markup.
+        shown: False for the Python interface; of several processes the first one shows it.
+    """
+    if shown and _is_first():
+        Console(stderr=True).print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _is_first() -> bool:
+    return os.environ.get("RANK", "0") == "0"

@@ -79,12 +79,13 @@ class FolderImages(ImageSource):
         folder: where they lie.
         name: of the model that made them.
         benchmark: which pairs are needed.
+        progress: show a bar while the images are looked at.
 
     Raises:
         UserError: where the folder is empty, lacks pairs, or holds a broken or wrongly sized image.
     """
 
-    def __init__(self, folder: Path, name: str, benchmark: Benchmark) -> None:
+    def __init__(self, folder: Path, name: str, benchmark: Benchmark, progress: bool = False) -> None:
         files = folder_images(folder)
         if not files:
             raise UserError(f"The folder {folder} holds no image: put <pair id>.png files there.")
@@ -96,7 +97,7 @@ class FolderImages(ImageSource):
             )
         self._size = benchmark.image_size
         self._files = {pair.id: files[pair.id] for pair in benchmark.pairs}
-        digests = check_images(list(self._files.values()), self._size)
+        digests = check_images(list(self._files.values()), self._size, progress)
         codecs = {"png" if path.suffix.lower() == ".png" else "jpeg" for path in self._files.values()}
         self.card = ModelPart(
             name=name, title="images made elsewhere", paper="", year=None, licence="", conditioning=(), oracle=False,
