@@ -11,9 +11,10 @@ from click.testing import CliRunner
 
 from fhpt_bench.benchmark import Benchmark, load_benchmark
 from fhpt_bench.commands.data import data
-from fhpt_bench.data.names import ImageName, parse_name
-from fhpt_bench.data.pairs import read_image_list
+from fhpt_bench.data.names import ImageName, parse_name, stem
+from fhpt_bench.data.pairs import read_image_list, read_pairs
 from fhpt_bench.data.pose import keypoint_frame, parse_keypoints
+from fhpt_bench.data.prepare.survey import survey
 from fhpt_bench.data.subsets import SUBSETS
 from protocols.semantic.gender_bias import gender_error
 from protocols.semantic.retrieval import search_gallery
@@ -101,6 +102,19 @@ def test_leakage_is_printed(settings: Path) -> None:
         "           5010 pairs (58.5 %) show such an item",
         "leak-free  3560 pairs: measure them with --subset leak-free",
     ]
+
+
+def test_a_preparation_knows_the_published_lists_and_asks_for_the_images(tmp_path: Path) -> None:
+    found = survey([LISTS], tmp_path / "out")
+    lines = [f"{word}: {text.replace(str(LISTS), '')}" for word, text in found.lines]
+    assert lines == [
+        "test pairs: 8570 in /fashion-pairs-test.csv: as published with PATN",
+        "test keypoints: 4038 in /fasion-annotation-test.csv, frame 256 wide: as published with PATN",
+        "training list: 48674 in /train.lst: as published with PATN",
+    ]
+    (lack,) = found.lacking
+    assert lack.startswith("3144 of 3144 test images, first fashionMENDenimid")
+    assert found.pairs["test"] == sorted((stem(s), stem(t)) for s, t in read_pairs(LISTS / "fashion-pairs-test.csv"))
 
 
 def test_retrieval_ceilings(lists: Benchmark) -> None:

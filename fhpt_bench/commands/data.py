@@ -15,6 +15,38 @@ def data() -> None:
 
 
 @data.command()
+@click.argument("benchmark", type=click.Choice(["deepfashion"]))
+@click.option(
+    "--root",
+    "roots",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    required=True,
+    help="Where your images and lists lie, at any depth; may be given several times.",
+)
+@click.option("--out", type=click.Path(path_type=Path), help="The prepared folder.  [default: ROOT/fhpt-bench]")
+def prepare(benchmark: str, roots: tuple[Path, ...], out: Path | None) -> None:
+    """Find a benchmark's images and lists, check them, and write a cropped copy that --data-root takes.
+
+    The same command goes on where it was interrupted. Your own files are only read.
+    """
+    from fhpt_bench.data.prepare.survey import survey
+    from fhpt_bench.data.prepare.writing import write_prepared
+    from fhpt_bench.errors import UserError
+
+    folders = [root.expanduser() for root in roots]
+    place = out.expanduser() if out is not None else folders[0] / "fhpt-bench"
+    found = survey(folders, place)
+    for word, text in found.lines:
+        click.echo(f"{word:<16}{text}")
+    if found.lacking:
+        raise UserError(f"Missing below {', '.join(map(str, roots))}: {'; and '.join(found.lacking)}.")
+    write_prepared(found, place, progress=True)
+    counts = " and ".join(f"{len(images)} {split}" for split, images in found.images.items())
+    click.echo(f"{'prepared':<16}{counts} images; give --benchmark {benchmark} --data-root {place}")
+
+
+@data.command()
 @click.argument("benchmark", default="studio")
 @click.option("--data-root", type=click.Path(path_type=Path), help="Where the benchmark's data lies.")
 def leakage(benchmark: str, data_root: Path | None) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +20,9 @@ SUFFIXES = (".png", ".jpg", ".jpeg")
 _EXACT_MODES = ("RGB", "L", "P", "1", "RGBA", "LA", "PA")
 _PNG_BIT_DEPTH = 24  # where a PNG file says it
 _EXIF_ORIENTATION = 0x0112
+_AHEAD = 256
+
+Item, Result = TypeVar("Item"), TypeVar("Result")
 
 
 def read_image(path: Path, size: tuple[int, int] | None = None) -> NDArray[np.uint8]:
@@ -89,13 +94,33 @@ def check_images(paths: list[Path], size: tuple[int, int], progress: bool = Fals
     Raises:
         UserError: for the first file that `read_image` refuses.
     """
-    digests = {}
-    with ThreadPoolExecutor() as pool, progress_bar("images", len(paths), progress) as done:
-        found = pool.map(lambda path: pixels_sha256(read_image(path, size)), paths)
-        for path, digest in zip(paths, found, strict=True):
-            digests[path] = digest
-            done(1)
-    return digests
+    with progress_bar("images", len(paths), progress) as done:
+        digests = in_threads(lambda path: pixels_sha256(read_image(path, size)), paths, done)
+    return dict(zip(paths, digests, strict=True))
+
+
+def in_threads(work: Callable[[Item], Result], items: Sequence[Item], done: Callable[[int], None]) -> list[Result]:
+    """Do the same to many items in threads, a few ahead at a time: memory is bounded, and a mistake or Ctrl-C ends it.
+
+    Args:
+        work: decoding and encoding let other threads go on.
+        items: N.
+        done: called with the number of items done since the last call.
+
+    Returns:
+        N results in the order of the items.
+
+    Examples:
+        >>> in_threads(abs, [-1, 2, -3], lambda count: None)
+        [1, 2, 3]
+    """
+    results = list[Result]()
+    with ThreadPoolExecutor() as pool:
+        for start in range(0, len(items), _AHEAD):
+            for result in pool.map(work, items[start : start + _AHEAD]):
+                results.append(result)
+                done(1)
+    return results
 
 
 def pixels_sha256(pixels: NDArray[np.uint8]) -> str:
