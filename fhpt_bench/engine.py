@@ -30,6 +30,7 @@ def run(
     protocols: str | Sequence[str] = "all",
     *,
     data_root: str | Path | None = None,
+    subset: str | None = None,
     limit: int | None = None,
     out: str | Path | None = None,
     batch_size: int = BATCH_SIZE,
@@ -49,6 +50,8 @@ def run(
         benchmark: registered name, or the path of a TOML file.
         protocols: "all" (the benchmark's list), or `id` and `id:variant` with commas between, or a sequence of them.
         data_root: where the benchmark's data lies, if it does not ship with the package.
+        subset: only these pairs: "leak-free" (no item of theirs is in the training list), "men", "women", or the target
+            views "view=front" and so on.
         limit: only so many pairs, spread over the people, the same for every model.
         out: the run's folder; `runs/<benchmark>/<model>` if not given.
         batch_size: pairs at a time; bounds the memory.
@@ -76,10 +79,10 @@ def run(
     """
     # Everything that can be wrong with the input is looked at before torch is imported or a network loads.
     models.find(model)
-    setting, selection, digests = _prepare(benchmark, protocols, data_root, limit, batch_size)
+    setting, selection, digests = _prepare(benchmark, protocols, data_root, subset, limit, batch_size, progress)
     _check_writable(Path(out or RUNS))
     given = _given(keypoints, setting, progress)
-    described, plan, real, train = _plan(setting, selection, digests, given, variants)
+    described, plan, real, train = _plan(setting, selection, digests, given, progress, variants)
     device = _device(device)
     crew = _crew(processes, device, setting)  # before anything moves to a GPU: each process has its own
     source = GeneratedImages(model, setting, real, device)
@@ -95,6 +98,7 @@ def evaluate(
     protocols: str | Sequence[str] = "all",
     *,
     data_root: str | Path | None = None,
+    subset: str | None = None,
     limit: int | None = None,
     out: str | Path | None = None,
     batch_size: int = BATCH_SIZE,
@@ -126,7 +130,7 @@ def evaluate(
     Raises:
         UserError: where an input cannot be used; the message says which and what to do.
     """
-    setting, selection, digests = _prepare(benchmark, protocols, data_root, limit, batch_size)
+    setting, selection, digests = _prepare(benchmark, protocols, data_root, subset, limit, batch_size, progress)
     path = Path(images).expanduser()
     matched = match_folder(path, setting, layout, resize, allow_missing)
     setting = setting.only(matched.files)
@@ -136,7 +140,7 @@ def evaluate(
         tell(line, progress)
     _check_writable(Path(out or RUNS))
     given = _given(keypoints, setting, progress)
-    described, plan, real, train = _plan(setting, selection, digests, given, variants)
+    described, plan, real, train = _plan(setting, selection, digests, given, progress, variants)
     device = _device(device)
     crew = _crew(processes, device, setting)
     folder = _folder(out, described, source, overwrite, crew)
@@ -144,12 +148,20 @@ def evaluate(
 
 
 def _prepare(
-    benchmark: str, protocols: str | Sequence[str], data_root: str | Path | None, limit: int | None, batch_size: int
+    benchmark: str,
+    protocols: str | Sequence[str],
+    data_root: str | Path | None,
+    subset: str | None,
+    limit: int | None,
+    batch_size: int,
+    progress: bool,
 ) -> tuple[Benchmark, tuple[tuple[str, str | None], ...], dict[str, str]]:
     if batch_size < 1:
         raise UserError(f"A batch size of {batch_size} holds no pair: give a positive number.")
-    setting = load_benchmark(benchmark, Path(data_root) if data_root is not None else None, limit)
-    return setting, select_protocols(protocols, setting), setting.check_images()
+    setting = load_benchmark(benchmark, Path(data_root) if data_root is not None else None, limit, subset)
+    if subset is not None and setting.subset is None:
+        tell(f"--subset {subset} is the whole of {setting.id}: all of its pairs are.", progress)
+    return setting, select_protocols(protocols, setting), setting.check_images(progress)
 
 
 def _given(keypoints: str | Path | None, setting: Benchmark, progress: bool) -> dict[str, OpenPoseFolder]:
@@ -164,11 +176,12 @@ def _plan(
     selection: Sequence[tuple[str, str | None]],
     digests: dict[str, str],
     given: dict[str, OpenPoseFolder],
+    progress: bool,
     variants: str | None,
 ) -> tuple[BenchmarkPart, tuple[Step, ...], RealImages, RealImages]:
     """The benchmark described, the steps, its images and its training images; these are read only if asked for."""
     chosen = load_protocols(selection, variants)
-    train = setting.check_train_images() if any(protocol.training_images for protocol in chosen) else {}
+    train = setting.check_train_images(progress) if any(protocol.training_images for protocol in chosen) else {}
     described = describe(setting, digests, train)
     plan = make_plan(chosen, setting, described, given)
     real = RealImages(setting.folder, setting.image_size, digests)
@@ -204,9 +217,10 @@ def _folder(
 ) -> RunFolder:
     if out is None:
         # A cut-down run is another setting: it must not stand in the whole run's way.
-        suffix = f"-limit{described.limit}" if described.limit else ""
+        suffix = f"-{described.subset}" if described.subset else ""
+        suffix += f"-limit{described.limit}" if described.limit else ""
         suffix += "-incomplete" if described.missing else ""
-        out = Path(RUNS) / described.id / f"{file_name(source.card.name) or 'model'}{suffix}"
+        out = Path(RUNS) / described.id / f"{file_name(source.card.name) or 'model'}{file_name(suffix)}"
     identity = {"model": source.identity, "benchmark": described.identity}
     if processes.main:
         folder = RunFolder(Path(out), identity, overwrite)

@@ -37,6 +37,8 @@ class BenchmarkPart(_Part):
     limit: int | None
     pairs_sha256: str
     data_sha256: str
+    # The part of the pair list that was asked for; its pairs are in the digest of the pair list.
+    subset: str | None = None
     # Of the training images' pixels, where a protocol compared with them: part of those protocols' fingerprints only.
     train_sha256: str | None = None
     # How many pairs of the list have no image in the judged folder: `n_pairs` and `pairs_sha256` are without them.
@@ -218,9 +220,9 @@ def describe(benchmark: Benchmark, images: dict[str, str], train: dict[str, str]
     """
     return BenchmarkPart(
         id=benchmark.id, version=benchmark.version, title=benchmark.title, image_size=benchmark.image_size,
-        n_pairs=len(benchmark.pairs), limit=benchmark.limit, pairs_sha256=benchmark.pairs_digest,
-        data_sha256=benchmark.data_digest(images), train_sha256=sha256_json(list(train.items())) if train else None,
-        missing=benchmark.missing,
+        n_pairs=len(benchmark.pairs), subset=benchmark.subset, limit=benchmark.limit,
+        pairs_sha256=benchmark.pairs_digest, data_sha256=benchmark.data_digest(images),
+        train_sha256=sha256_json(list(train.items())) if train else None, missing=benchmark.missing,
     )  # fmt: skip
 
 

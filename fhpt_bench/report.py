@@ -30,9 +30,10 @@ def report(record: Record, variants: bool = False) -> None:
     if os.environ.get("RANK", "0") != "0":
         return
     console = Console(emoji=False)
+    setting = record.benchmark
+    part = f", {setting.subset}" if setting.subset else ""
     table = Table(
-        title=escape(f"{model_label(record.model)} on {record.benchmark.id} {record.benchmark.version}"),
-        title_justify="left",
+        title=escape(f"{model_label(record.model)} on {setting.id} {setting.version}{part}"), title_justify="left"
     )
     table.add_column("protocol")
     for column in ("value", "95 % interval", "n"):

@@ -80,7 +80,7 @@ class FolderImages(ImageSource):
         folder: matched with the pairs.
         name: of the model that made them.
         benchmark: the pairs that are there.
-        progress: show a bar.
+        progress: show a bar while the images are looked at.
 
     Raises:
         UserError: where an image is broken or has a size that does not fit.

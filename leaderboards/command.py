@@ -10,15 +10,18 @@ import click
     "--records", "folders", multiple=True, type=click.Path(), help="Where to look for records.  [default: runs]"
 )
 @click.option("--benchmark", metavar="ID", help="Only this benchmark.")
+@click.option("--subset", help="Only records of these pairs, as in `run --subset`.")
 @click.option(
     "--format", "form", type=click.Choice(["table", "markdown", "csv"]), default="table", show_default=True,
     help="csv has every number in full, a row a model and score.",
 )  # fmt: skip
 @click.option("--sort", metavar="KEY", help="Sort by protocol[:variant[:metric]] instead of the first column.")
-def leaderboard(folders: tuple[str, ...], benchmark: str | None, form: str, sort: str | None) -> None:
+def leaderboard(
+    folders: tuple[str, ...], benchmark: str | None, subset: str | None, form: str, sort: str | None
+) -> None:
     """Show who is better at what, among all records found.
 
-    One table a benchmark, version and pair list; scores never share a column unless their fingerprints are equal.
+    One table a benchmark, version, subset and pair list; scores share a column only if their fingerprints are equal.
     """
     from pathlib import Path
 
@@ -43,6 +46,10 @@ def leaderboard(folders: tuple[str, ...], benchmark: str | None, form: str, sort
     known = {record.benchmark.id for record, _ in measured}
     if benchmark is not None and benchmark not in known:
         raise UserError(f"No record of a benchmark {benchmark!r} was found: {did_you_mean(benchmark, known)}")
+    if subset is not None:
+        measured = [item for item in measured if item[0].benchmark.subset == subset]
+        if not measured:
+            raise UserError(f"No record of --subset {subset} was found: measure a model on it, or leave it out.")
     tables = build_tables([item for item in measured if benchmark in (None, item[0].benchmark.id)], sort)
     if form == "csv":
         click.echo(comma_separated(tables), nl=False)

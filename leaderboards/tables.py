@@ -73,7 +73,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """The records of one setting (benchmark, version, pair list, limit), and what a reader must know of them."""
+    """The records of one setting (benchmark, version, subset, pairs, limit), and what a reader must know of them."""
 
     benchmark: BenchmarkPart
     columns: tuple[Column, ...]
@@ -90,7 +90,7 @@ def build_tables(measured: Sequence[Measured], sort: str | None = None) -> list[
             given, or where a table has no such column.
 
     Returns:
-        The tables by benchmark, version, pair list and limit.
+        The tables by benchmark, version, subset, pair list and limit.
 
     Raises:
         UserError: where no table has the column to sort by.
@@ -103,9 +103,9 @@ def build_tables(measured: Sequence[Measured], sort: str | None = None) -> list[
     return tables
 
 
-def _setting(item: Measured) -> tuple[str, str, str, int]:
+def _setting(item: Measured) -> tuple[str, str, str, str, int]:
     benchmark = item[0].benchmark
-    return benchmark.id, benchmark.version, benchmark.pairs_sha256, benchmark.limit or 0
+    return benchmark.id, benchmark.version, benchmark.subset or "", benchmark.pairs_sha256, benchmark.limit or 0
 
 
 def _fits(key: str, wanted: str) -> bool:

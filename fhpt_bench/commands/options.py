@@ -19,6 +19,7 @@ def measuring_options(command: Command) -> Command:
                          help="`all` (the benchmark's list), or some with commas between: ssim,lpips:vgg-0.1."),
             click.option("--benchmark", "-b", default="studio", show_default=True, help="Name, or a TOML file."),
             click.option("--data-root", type=click.Path(path_type=Path), help="Where the benchmark's data lies."),
+            click.option("--subset", help="Only these pairs: leak-free, men, women, or view=front (side, back, …)."),
             click.option("--limit", type=int, help="Only so many pairs, spread over the people."),
             click.option("--out", "-o", type=click.Path(path_type=Path),
                          help="The run's folder.  [default: runs/BENCHMARK/MODEL]"),

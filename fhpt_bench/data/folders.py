@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,13 +11,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from fhpt_bench.data.images import SUFFIXES, folder_images, pixels_sha256, read_image
+from fhpt_bench.data.images import SUFFIXES, folder_images, in_threads, pixels_sha256, read_image
 from fhpt_bench.data.names import stem
 from fhpt_bench.data.sheets import FILTERS, LAYOUTS, cut, fit, panel_size, told_by_size, wide_by_high, wrong_size
 from fhpt_bench.errors import UserError, did_you_mean
 from fhpt_bench.files import explained
 from fhpt_bench.progress import progress_bar
-from fhpt_bench.text import counted, first
+from fhpt_bench.text import counted, first, plain
 
 if TYPE_CHECKING:
     from fhpt_bench.benchmark import Benchmark, Pair
@@ -94,11 +93,8 @@ class GeneratedFolder:
             UserError: for the first file that is damaged or has a size that does not fit.
         """
         pairs = [pair for pair in benchmark.pairs if pair.id in self.files]
-        seen = []
-        with ThreadPoolExecutor() as pool, progress_bar(f"images of {self.path.name}", len(pairs), progress) as done:
-            for one in pool.map(lambda pair: self._look_at(pair, benchmark), pairs):
-                seen.append(one)
-                done(1)
+        with progress_bar(f"images of {plain(self.path.name)}", len(pairs), progress) as done:
+            seen = in_threads(lambda pair: self._look_at(pair, benchmark), pairs, done)
         return Look(
             {pair.id: one.digest for pair, one in zip(pairs, seen, strict=True)},
             tuple(sorted({one.codec for one in seen})),

@@ -39,7 +39,7 @@ def _benchmark(record: Record, people: pd.Series[str] | None) -> list[Check]:
         if setting.version != part.version:
             said = f"version {part.version} is not installed here, but {setting.version}"
             return [Check("cannot", "benchmark", said)]
-        setting = setting.limited(part.limit)
+        setting = setting.restricted(part.subset).limited(part.limit)
         if part.missing:
             if people is None:
                 return [Check("cannot", "benchmark", f"{PAIRS_FILE} is not here, which says what pairs were judged")]
