@@ -113,7 +113,7 @@ def test_a_preparation_knows_the_published_lists_and_asks_for_the_images(tmp_pat
         "training list: 48674 in /train.lst: as published with PATN",
     ]
     (lack,) = found.lacking
-    assert lack.startswith("3144 of 3144 test images, first fashionMENDenimid")
+    assert lack.startswith("3144 of 3144 test images, first fashionMEN")
     assert found.pairs["test"] == sorted((stem(s), stem(t)) for s, t in read_pairs(LISTS / "fashion-pairs-test.csv"))
 
 
