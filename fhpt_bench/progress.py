@@ -32,11 +32,7 @@ def progress_bar(what: str, total: int, shown: bool) -> Iterator[Callable[[int],
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), disable=not shown) as progress:
         task = progress.add_task(what, total=total)
-        try:
-            yield lambda steps: progress.advance(task, steps)
-        except Exception:
-            progress.live.transient = True  # the sentence that says why stands alone
-            raise
+        yield lambda steps: progress.advance(task, steps)
 
 
 def tell(text: str, shown: bool) -> None:

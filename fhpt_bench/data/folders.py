@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from fhpt_bench.data.images import SUFFIXES, folder_images, in_threads, pixels_sha256, read_image
+from fhpt_bench.data.images import MANY, SUFFIXES, folder_images, in_threads, pixels_sha256, read_image
 from fhpt_bench.data.names import stem
 from fhpt_bench.data.sheets import FILTERS, LAYOUTS, cut, fit, panel_size, told_by_size, wide_by_high, wrong_size
 from fhpt_bench.errors import UserError, did_you_mean
@@ -93,7 +93,9 @@ class GeneratedFolder:
             UserError: for the first file that is damaged or has a size that does not fit.
         """
         pairs = [pair for pair in benchmark.pairs if pair.id in self.files]
-        with progress_bar(f"images of {plain(self.path.name)}", len(pairs), progress) as done:
+        rows, columns = LAYOUTS[self.layout].grid
+        long = progress and len(pairs) * rows * columns > MANY
+        with progress_bar(f"images of {plain(self.path.name)}", len(pairs), long) as done:
             seen = in_threads(lambda pair: self._look_at(pair, benchmark), pairs, done)
         return Look(
             {pair.id: one.digest for pair, one in zip(pairs, seen, strict=True)},

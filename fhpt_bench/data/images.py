@@ -21,6 +21,8 @@ _EXACT_MODES = ("RGB", "L", "P", "1", "RGBA", "LA", "PA")
 _PNG_BIT_DEPTH = 24  # where a PNG file says it
 _EXIF_ORIENTATION = 0x0112
 _AHEAD = 256
+# Fewer images than this are looked at before anybody wonders: no bar then, and a complaint stands alone.
+MANY = 1000
 
 Item, Result = TypeVar("Item"), TypeVar("Result")
 
@@ -94,7 +96,7 @@ def check_images(paths: list[Path], size: tuple[int, int], progress: bool = Fals
     Raises:
         UserError: for the first file that `read_image` refuses.
     """
-    with progress_bar("images", len(paths), progress) as done:
+    with progress_bar("images", len(paths), progress and len(paths) > MANY) as done:
         digests = in_threads(lambda path: pixels_sha256(read_image(path, size)), paths, done)
     return dict(zip(paths, digests, strict=True))
 
