@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from fhpt_bench.benchmark import Benchmark, load_benchmark
 from fhpt_bench.commands.data import data
+from fhpt_bench.data.folders import match_folder
 from fhpt_bench.data.names import ImageName, parse_name, stem
 from fhpt_bench.data.pairs import read_image_list, read_pairs
 from fhpt_bench.data.pose import keypoint_frame, parse_keypoints
@@ -133,3 +134,14 @@ def test_always_answering_women_is_wrong_for_an_eighth(lists: Benchmark) -> None
 
 def test_joints_say_nothing_of_a_face(lists: Benchmark) -> None:
     assert sum(bool(np.isnan(lists.poses[pair.target][0]).any()) for pair in lists.pairs) == 826
+
+
+def test_names_of_other_tools_say_which_pair_they_are(lists: Benchmark, tmp_path: Path) -> None:
+    # `_2_` joins two names here, and stands within them too.
+    named = {f"{stem(pair.source)}_2_{stem(pair.target)}_vis.png": pair.id for pair in lists.pairs}
+    assert len(named) == 8570
+    for name in named:
+        (tmp_path / name).touch()
+    found = match_folder(tmp_path, lists)
+    assert found.layout == "gfla"
+    assert {path.name: pair for pair, path in found.files.items()} == named

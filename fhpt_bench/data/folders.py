@@ -178,10 +178,10 @@ def match_folder(
             raise UserError(f"There is no {option} {word!r}: {did_you_mean(word, known)}")
     chosen = list(LAYOUTS) if layout == AUTO else [layout]
     names, found, extra = _match(folder, benchmark, chosen)
-    files = {pair.id: found[pair.id] for pair in benchmark.pairs if pair.id in found}
     missing = [pair for pair in benchmark.pairs if pair.id not in found]
+    files = {pair.id: found[pair.id] for pair in benchmark.pairs if pair.id in found}
     if (missing or extra) and not (files and allow_missing):
-        absent = [f"{_named(names[0], pair)}.png" for pair in missing]
+        absent = [f"{names[0].format(s=stem(pair.source), t=stem(pair.target))}.png" for pair in missing]
         lacks = f"lacks {len(missing)} of {len(benchmark.pairs)} pairs, first {first(absent)}"
         holds = f"holds {counted(extra, 'image')} of no pair"
         way = "mend that, or give --allow-missing to judge the pairs that are there" if files else "add some"
@@ -243,15 +243,14 @@ def _expected(benchmark: Benchmark, chosen: Sequence[str]) -> dict[str, set[tupl
     Stems hold digits and underscores themselves, so names are made and looked up, never taken apart.
     """
     expected: dict[str, set[tuple[tuple[str, ...], str]]] = {}
-    for names in dict.fromkeys(LAYOUTS[name].names for name in chosen):
-        for pair in benchmark.listed or benchmark.pairs:
+    ways = dict.fromkeys(LAYOUTS[name].names for name in chosen)
+    for pair in benchmark.listed or benchmark.pairs:
+        source, target, pair_id = stem(pair.source), stem(pair.target), pair.id
+        for names in ways:
             for name in names:
-                expected.setdefault(_spelled(_named(name, pair)), set()).add((names, pair.id))
+                made = _spelled(name.format(s=source, t=target))
+                expected.setdefault(made, set()).add((names, pair_id))
     return expected
-
-
-def _named(name: str, pair: Pair) -> str:
-    return name.format(s=stem(pair.source), t=stem(pair.target))
 
 
 def _spelled(name: str) -> str:
