@@ -96,12 +96,12 @@ class GeneratedFolder:
         rows, columns = LAYOUTS[self.layout].grid
         long = progress and len(pairs) * rows * columns > MANY
         with progress_bar(f"images of {plain(self.path.name)}", len(pairs), long) as done:
-            seen = in_threads(lambda pair: self._look_at(pair, benchmark), pairs, done)
+            seen = dict(zip(pairs, in_threads(lambda pair: self._look_at(pair, benchmark), pairs, done), strict=True))
         return Look(
-            {pair.id: one.digest for pair, one in zip(pairs, seen, strict=True)},
-            tuple(sorted({one.codec for one in seen})),
-            dict(Counter(one.size for one in seen)),
-            tuple(self._remarks([(pair, one) for pair, one in zip(pairs, seen, strict=True)], benchmark)),
+            {pair.id: one.digest for pair, one in seen.items()},
+            tuple(sorted({one.codec for one in seen.values()})),
+            dict(Counter(one.size for one in seen.values())),
+            tuple(self._remarks(seen, benchmark)),
         )
 
     def _sheet(self, pair: Pair) -> NDArray[np.uint8]:
@@ -116,23 +116,22 @@ class GeneratedFolder:
 
     def _look_at(self, pair: Pair, benchmark: Benchmark) -> _Seen:
         sheet = self._sheet(pair)
-        panel, at = self._panel(sheet), LAYOUTS[self.layout].target
+        panel, size = self._panel(sheet), wide_by_high(self.size)
         fitted = fit(panel, self.size, self.resize)
-        size, cropped = wide_by_high(panel.shape), False
-        if panel.shape[:2] != self.size:
-            cropped = self.resize is None
-            size += f", {'cropped' if cropped else f'resized ({self.resize})'} to {wide_by_high(self.size)}"
-        another = False
+        cropped = fitted.shape != panel.shape and self.resize is None
+        if fitted.shape != panel.shape:
+            how = "cropped" if cropped else f"resized ({self.resize})"
+            size = f"{wide_by_high(panel.shape)}, {how} to {size}"
+        another, at = False, LAYOUTS[self.layout].target
         if at is not None:
             shown = fit(cut(sheet, LAYOUTS[self.layout], at), self.size, self.resize).astype(np.int16)
             another = float(np.abs(shown - read_image(benchmark.folder / pair.target)).mean()) > _ANOTHER_IMAGE
-        return _Seen(
-            pixels_sha256(fitted), _codec(self.files[pair.id]), size, another, cropped and _loses(panel, fitted)
-        )
+        codec, loses = _codec(self.files[pair.id]), cropped and _loses(panel, fitted)
+        return _Seen(pixels_sha256(fitted), codec, size, another, loses)
 
-    def _remarks(self, seen: Sequence[tuple[Pair, _Seen]], benchmark: Benchmark) -> list[str]:
-        another = [self.files[pair.id].name for pair, one in seen if one.another_target]
-        losing = [self.files[pair.id].name for pair, one in seen if one.loses]
+    def _remarks(self, seen: Mapping[Pair, _Seen], benchmark: Benchmark) -> list[str]:
+        another = [self.files[pair.id].name for pair, one in seen.items() if one.another_target]
+        losing = [self.files[pair.id].name for pair, one in seen.items() if one.loses]
         remarks = {
             f"The target that {counted(another, 'sheet')} of {len(seen)} shows is not the benchmark's: are they of "
             f"layout {self.layout}, and of {benchmark.id} {benchmark.version}?": another,
@@ -144,8 +143,15 @@ class GeneratedFolder:
 
 @dataclass(frozen=True)
 class _Seen:
-    """What one image is: its digest, codec and size, whether its sheet shows another target, and whether the crop
-    takes away more than padding."""
+    """What one image is.
+
+    Args:
+        digest: of the pixels that are judged.
+        codec: "png" or "jpeg".
+        size: what it was and what was done with it.
+        another_target: whether its sheet shows another target than the benchmark's.
+        loses: whether the crop takes away more than padding.
+    """
 
     digest: str
     codec: str

@@ -174,9 +174,7 @@ def test_a_part_of_the_list_needs_its_own_files_only(setting: Benchmark, tmp_pat
     assert match_folder(folder, part, allow_missing=True).extra == ("stranger.png",)
 
 
-def test_an_incomplete_folder_is_another_setting(
-    studio: Benchmark, plain: Record, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_incomplete_folder_is_another_setting(studio: Benchmark, plain: Record, tmp_path: Path) -> None:
     folder = write_layout(tmp_path / "images", "gfla", studio)
     gone = [studio.pairs[0], studio.pairs[7]]
     for pair in gone:
