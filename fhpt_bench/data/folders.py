@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from fhpt_bench.data.images import MANY, SUFFIXES, folder_images, in_threads, pixels_sha256, read_image
+from fhpt_bench.data.images import LONG, SUFFIXES, folder_images, in_threads, pixels_sha256, read_image
 from fhpt_bench.data.names import stem
 from fhpt_bench.data.sheets import FILTERS, LAYOUTS, cut, fit, panel_size, told_by_size, wide_by_high, wrong_size
 from fhpt_bench.errors import UserError, did_you_mean
@@ -94,7 +94,7 @@ class GeneratedFolder:
         """
         pairs = [pair for pair in benchmark.pairs if pair.id in self.files]
         rows, columns = LAYOUTS[self.layout].grid
-        long = progress and len(pairs) * rows * columns > MANY
+        long = progress and len(pairs) * rows * columns >= LONG
         with progress_bar(f"images of {plain(self.path.name)}", len(pairs), long) as done:
             seen = dict(zip(pairs, in_threads(lambda pair: self._look_at(pair, benchmark), pairs, done), strict=True))
         return Look(

@@ -21,10 +21,10 @@ _EXACT_MODES = ("RGB", "L", "P", "1", "RGBA", "LA", "PA")
 _PNG_BIT_DEPTH = 24  # where a PNG file says it
 _EXIF_ORIENTATION = 0x0112
 _AHEAD = 256
-# Fewer images than this are looked at before anybody wonders: no bar then, and a complaint stands alone.
-MANY = 1000
+LONG = 1000  # images, which take some two seconds: fewer need no bar
 
-Item, Result = TypeVar("Item"), TypeVar("Result")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 def read_image(path: Path, size: tuple[int, int] | None = None) -> NDArray[np.uint8]:
@@ -88,7 +88,7 @@ def check_images(paths: list[Path], size: tuple[int, int], progress: bool = Fals
     Args:
         paths: files.
         size: the (height, width) that each must have.
-        progress: show a bar.
+        progress: show a bar where it takes long.
 
     Returns:
         Path -> digest of its pixels.
@@ -96,7 +96,7 @@ def check_images(paths: list[Path], size: tuple[int, int], progress: bool = Fals
     Raises:
         UserError: for the first file that `read_image` refuses.
     """
-    with progress_bar("images", len(paths), progress and len(paths) > MANY) as done:
+    with progress_bar("images", len(paths), progress and len(paths) >= LONG) as done:
         digests = in_threads(lambda path: pixels_sha256(read_image(path, size)), paths, done)
     return dict(zip(paths, digests, strict=True))
 

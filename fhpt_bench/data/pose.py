@@ -80,7 +80,8 @@ def parse_keypoints(path: Path) -> dict[str, NDArray[np.float32]]:
         UserError: where a line cannot be read, a name has two poses, or there is no line.
     """
     lines = read_list_text(path).splitlines()
-    columns, first = _COLUMNS, 0
+    columns: tuple[str, ...] = _COLUMNS
+    first = 0
     if lines and "[" not in lines[0]:
         columns, first = tuple(word.strip() for word in lines[0].split(":")), 1
         if sorted(columns) != sorted(_COLUMNS):

@@ -44,7 +44,7 @@ def write_prepared(survey: Survey, out: Path, progress: bool = False) -> None:
         return place, manifest_entry(_image(out / place, file, survey.archive))
 
     with progress_bar("images", len(jobs), progress) as done:
-        entries = dict(in_threads(make, jobs, done))
+        entries: dict[str, dict[str, str | int]] = dict(in_threads(make, jobs, done))
     for name, content in lists.items():
         write_bytes(out / name, content)
     entries |= {name: manifest_entry(content) for name, content in {**lists, SOURCE: source}.items()}
