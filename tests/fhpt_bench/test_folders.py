@@ -19,6 +19,7 @@ from fhpt_bench.data.folders import match_folder
 from fhpt_bench.data.sheets import FILTERS, LAYOUTS
 from fhpt_bench.record import Record, read_record
 from fhpt_bench.text import model_label
+from tests.deepfashion_standin import stand_in
 
 # What DATA.md's tools write, said once more: file name without suffix, panels by row, and whether they are squares.
 NAMES: dict[str, Callable[[str, str], str]] = {
@@ -60,7 +61,7 @@ def write_layout(
         for row in PANELS.get(layout, [["generated"]]):
             panels = [shown.get(what, np.full_like(shown["source"], 90)) for what in row]
             rows.append(np.hstack([padded(panel) if square or layout in SQUARE else panel for panel in panels]))
-        name = NAMES[layout](pair.source.replace(".jpg", ending), pair.target.replace(".jpg", ending))
+        name = NAMES[layout](pair.source[:-4] + ending, pair.target[:-4] + ending)
         Image.fromarray(np.vstack(rows)).save(folder / f"{name}{suffix}", **({"quality": 90} if "j" in suffix else {}))
     return folder
 
@@ -209,6 +210,32 @@ def test_an_incomplete_folder_is_another_setting(studio: Benchmark, plain: Recor
     text = (tmp_path / "run" / "record.json").read_text()
     (tmp_path / "run" / "record.json").write_text(text.replace('"missing": 2', '"missing": 3'))
     assert CliRunner().invoke(cli, ["validate", str(tmp_path / "run")]).exit_code == 1
+
+
+def test_deepfashion_as_a_researcher_types_it(tmp_path: Path) -> None:
+    people = stand_in()
+    people.write_tree(tmp_path / "data")
+    people.write_lists(tmp_path / "data")
+    words = ["data", "prepare", "deepfashion", "--root", str(tmp_path / "data"), "--out", str(tmp_path / "prepared")]
+    assert CliRunner().invoke(cli, words).exit_code == 0
+    setting = load_benchmark("deepfashion", tmp_path / "prepared")
+    folder = write_layout(tmp_path / "rate_results", "rate", setting)  # named by .jpg; the prepared images are PNG
+    words = [
+        "evaluate", str(folder), "--name", "RATE", "-b", "deepfashion", "--data-root", str(tmp_path / "prepared"),
+        "--subset", "leak-free", "-p", "psnr", "-o", str(tmp_path / "run"), "--processes", "1",
+    ]  # fmt: skip
+    done = CliRunner().invoke(cli, words)
+    assert done.exit_code == 0, done.output
+    assert "Layout rate: 40 images of 176x256; PNG." in done.output
+    record = read_record(tmp_path / "run")
+    assert record["psnr"].n == 40
+    whole = fb.evaluate(
+        write_layout(tmp_path / "plain", "plain", setting), "RATE", "deepfashion", "psnr",
+        data_root=tmp_path / "prepared", out=tmp_path / "whole",
+    )  # fmt: skip
+    per_pair = record["psnr"].per_pair
+    assert len(whole["psnr"].per_pair) == 60
+    assert per_pair.equals(whole["psnr"].per_pair[per_pair.index])
 
 
 def layout_of(layout: str) -> Callable[[Path, Benchmark], None]:
