@@ -163,6 +163,10 @@ EVALUATE = ["evaluate", "{images}", "-b", "{tiny}", "-o", "{out}"]
         (["data", "check", "{tiny}"], damaged_real_image, r"test/.*\.jpg cannot be decoded"),
         (["data", "check", "{tiny}", "--data-root", "{tmp}/absent"], nothing, "There is no data folder"),
         (["leaderboard", "--records", "{tmp}/absent"], nothing, "absent"),
+        ([*RUN, "--subset", "man"], nothing, "no subset 'man': did you mean men"),
+        (["data", "leakage", "deepfashion"], nothing, "not part of this package: prepare it .*data-root"),
+        (["data", "prepare", "deepfashion", "--root", "{tmp}/absent"], nothing, "There is no folder"),
+        (["data", "prepare", "deepfashion", "--root", "{tmp}"], nothing, "Missing below .*: the test pair list .*PATN"),
     ],
 )  # fmt: skip
 def test_mistakes_are_quick_and_explained(

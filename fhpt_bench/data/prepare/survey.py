@@ -88,7 +88,7 @@ def survey(roots: Sequence[Path], out: Path) -> Survey:
     result = Survey()
     _lists(result, found)
     _images(result, found)
-    _training(result, found)
+    _training(result)
     _official(result, found)
     return result
 
@@ -103,7 +103,7 @@ def _lists(result: Survey, found: Findings) -> None:
         if poses := _agreed(found, f"keypoints-{split}", read_any_keypoints, _same_poses):
             result.poses[split], file = poses
             known = published.TEST_KEYPOINTS if split == "test" else None
-            said = _against(known, len(poses[0]), published.pose_digest(poses[0]))
+            said = _against(known, len(poses[0]), published.pose_digest(poses[0]), "what looks at poses")
             frame = keypoint_frame(poses[0], WIDTH)
             result.say(f"{split} keypoints", f"{len(poses[0])} in {file}, frame {frame} wide{said}")
         for kind, held in (("pair list", result.pairs), ("keypoint file", result.poses)):
@@ -135,19 +135,19 @@ def _same_poses(one: Poses, other: Poses) -> bool:
     return published.pose_digest(one) == published.pose_digest(other)
 
 
-def _against(known: Published | None, count: int, sha256: str) -> str:
+def _against(known: Published | None, count: int, sha256: str, moved: str = "scores") -> str:
     if known is None:
         return ""
     if sha256 == known.sha256:
         return ": as published with PATN"
-    how = f"{known.count}" if count != known.count else f"the same {known.count}"
-    return f": not {how} published with PATN, so that scores on them compare with no paper's"
+    how = f"the {known.count}" if count != known.count else f"the {known.count}, or not the same,"
+    return f": not {how} that this project knows from PATN, so that {moved} may differ from the papers'"
 
 
 def _images(result: Survey, found: Findings) -> None:
     """Choose the folder that holds every image of the test pairs."""
     needed = sorted({name for pair in result.pairs.get("test", []) for name in pair})
-    if lost := [name for name in needed if name not in result.poses.get("test", {name: 0})]:
+    if "test" in result.poses and (lost := [name for name in needed if name not in result.poses["test"]]):
         result.lacking.append(
             f"the keypoints of {len(lost)} of {len(needed)} test images, first {lost[0]}; {LISTS_FROM}"
         )
@@ -193,7 +193,7 @@ def _take(folder: ImageFolder, names: Sequence[str]) -> dict[str, Path]:
     return {name: folder.files[name] for name in names}
 
 
-def _training(result: Survey, found: Findings) -> None:
+def _training(result: Survey) -> None:
     """Leave out training pairs that the training images or keypoints do not cover; only training needs them."""
     pairs, poses = result.pairs.get("train"), result.poses.get("train", {})
     if pairs is None:

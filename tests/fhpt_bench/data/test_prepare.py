@@ -53,7 +53,7 @@ def test_prepared_folder_is_the_benchmark(people: StandIn, root: Path, tmp_path:
     assert done.exit_code == 0, done.output
     assert {name: content for name, content in contents(tmp_path).items() if not name.startswith("out/")} == before
     for said in (
-        "60 in", "not 8570 published with PATN", "frame 176 wide", "15 of the 15 test images in",
+        "60 in", "not the 8570 that this project knows from PATN", "frame 176 wide", "15 of the 15 test images in",
         "img, side-padded", "25 of 25 images in", "all 4 of the images in", "15 test and 10 train images",
     ):  # fmt: skip
         assert said in done.output
