@@ -78,7 +78,13 @@ class DRNWithoutFace(TrainedGenerator):
             self._network(*(x[i : i + portion] for x in (batch.source, *maps)))
             for i in range(0, len(batch.source), portion)
         ]
-        return Stages(*(None if part[0] is None else torch.cat(part) for part in zip(*parts, strict=True)))
+        residuals = [part.residual for part in parts if part.residual is not None]
+        return Stages(
+            torch.cat([part.coarse for part in parts]),
+            torch.cat([part.guidance for part in parts]),
+            torch.cat(residuals) if residuals else None,
+            torch.cat([part.image for part in parts]),
+        )
 
     def generate(self, batch: PairBatch) -> Tensor:
         """I_c + R_t, clipped by the host."""

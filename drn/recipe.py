@@ -105,6 +105,7 @@ class DRNRecipe(Recipe):
         judged = [row for row in rows if any(key.startswith("held_out") for key in row)][-1]
         spent = task.folder.spent()
         done = int(spent["done"]) if spent else schedule.units
+        held_out = {key: value for key, value in judged.items() if key.startswith("held_out")}
         card = {
             "recipe": name, "settings_name": task.settings, "seed": task.seed, "iterations": done,
             "device": task.device, "mixed_precision": task.mixed_precision,
@@ -112,13 +113,13 @@ class DRNRecipe(Recipe):
                 "id": benchmark.id, "version": benchmark.version,
                 "train_sha256": sha256_json(list(task.images.digests.items())),
             },
-            "held_out": {key: value for key, value in judged.items() if key.startswith("held_out")},
+            "held_out": held_out,
             "versions": {"python": platform.python_version(), **package_versions(("fhpt-bench", "torch"))},
         }  # fmt: skip
         file = task.folder.path / f"{name}.safetensors"
         if learner.main:
             write_checkpoint(file, name, learner.network, self.settings[task.settings], card)
-        told = {key: f"{value:.4f}" for key, value in card["held_out"].items()}
+        told = {key: f"{value:.4f}" for key, value in held_out.items()}
         return {"iterations": f"{done} of {schedule.units}", **told, "checkpoint": str(file)}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Container
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Literal
@@ -15,12 +16,11 @@ from fhpt_bench.data.images import check_images
 from fhpt_bench.data.names import parse_name, stem
 from fhpt_bench.data.pairs import read_image_list, read_pairs
 from fhpt_bench.data.pose import read_keypoints
+from fhpt_bench.data.subsets import check_subset, choose_subset, spread_over_people
 from fhpt_bench.data.truth import Truth, read_truth
 from fhpt_bench.errors import UserError
 from fhpt_bench.files import explained, sha256_bytes, sha256_json
 from fhpt_bench.registry import Entry, Registry
-
-LIMIT_SEED = 20200526
 
 benchmarks: Registry[Path] = Registry("benchmark", "fhpt_bench.benchmarks", "pathlib:Path")
 
@@ -66,11 +66,15 @@ class Benchmark:
         protocols: what `all` means, as `id` or `id:variant`.
         anchors: of keypoint error curves: "body", "face", "hand" -> the largest threshold in pixels; empty where it
             sets none.
-        limit: how many pairs were asked for, or None for all.
+        subset: the part of the pair list that was asked for, or None for all.
+        limit: how many pairs of that were asked for, or None for all.
         train_folder: of the training images.
-        train_images: names of the training images in the order of their list; empty where it has none here.
+        train_images: names of the training images in the order of their list; empty where they are not here.
+        train_list: the same, where the list is here, with or without the images.
         training_files: "pairs", "keypoints", "truth" of the training split -> the file, not read; those that are named.
         people_known: whether pairs of different persons show different people (DeepFashion's items may share one).
+        listed: its whole pair list, where it may be cut down.
+        missing: how many pairs were taken out because there is no image to judge.
     """
 
     id: str
@@ -83,11 +87,15 @@ class Benchmark:
     truth: Truth
     protocols: tuple[str, ...]
     anchors: dict[str, int] = field(default_factory=dict)
+    subset: str | None = None
     limit: int | None = None
     train_folder: Path = Path()
     train_images: tuple[str, ...] = ()
     training_files: dict[str, Path] = field(default_factory=dict)
+    train_list: tuple[str, ...] = ()
     people_known: bool = False
+    listed: tuple[Pair, ...] = ()
+    missing: int = 0
 
     @property
     def images(self) -> tuple[str, ...]:
@@ -99,8 +107,11 @@ class Benchmark:
         """Identifies the pair list, whatever its order."""
         return sha256_json(sorted((pair.source, pair.target) for pair in self.pairs))
 
-    def check_images(self) -> dict[str, str]:
+    def check_images(self, progress: bool = False) -> dict[str, str]:
         """Decode every image once.
+
+        Args:
+            progress: show a bar.
 
         Returns:
             Image name -> digest of its pixels.
@@ -108,11 +119,14 @@ class Benchmark:
         Raises:
             UserError: where one is missing, damaged or of another size.
         """
-        digests = check_images([self.folder / name for name in self.images], self.image_size)
+        digests = check_images([self.folder / name for name in self.images], self.image_size, progress)
         return {path.name: digest for path, digest in digests.items()}
 
-    def check_train_images(self) -> dict[str, str]:
+    def check_train_images(self, progress: bool = False) -> dict[str, str]:
         """Decode every training image once.
+
+        Args:
+            progress: show a bar.
 
         Returns:
             Image name -> digest of its pixels, in the order of the list; empty where there are none.
@@ -120,7 +134,7 @@ class Benchmark:
         Raises:
             UserError: where one is missing, damaged or of another size.
         """
-        digests = check_images([self.train_folder / name for name in self.train_images], self.image_size)
+        digests = check_images([self.train_folder / name for name in self.train_images], self.image_size, progress)
         return {path.name: digest for path, digest in digests.items()}
 
     def data_digest(self, images: dict[str, str]) -> str:
@@ -131,6 +145,24 @@ class Benchmark:
         }
         digests = {name: [images[name], *(sha256_bytes(p.tobytes()) for p in points[name])] for name in self.images}
         return sha256_json([digests, self.anchors])
+
+    def restricted(self, subset: str | None) -> Benchmark:
+        """The benchmark cut down to the pairs of a subset; itself where all pairs are in it.
+
+        Args:
+            subset: one of `fhpt_bench.data.subsets.SUBSETS`, or None for all.
+
+        Raises:
+            UserError: where there is none of that name, it has no pair, or what decides is not known here.
+        """
+        if subset is None:
+            return self
+        if subset == "leak-free" and not self.train_list:
+            raise UserError(f"The training list of {self.id} is not here, so that nobody can tell which pairs leak.")
+        chosen = choose_subset(subset, [(pair.source, pair.target) for pair in self.pairs], self.train_list)
+        if len(chosen) == len(self.pairs):
+            return self
+        return replace(self, pairs=tuple(self.pairs[i] for i in chosen), subset=subset)
 
     def limited(self, limit: int | None) -> Benchmark:
         """The benchmark cut down to some pairs, spread over the people, the same ones for every model.
@@ -145,16 +177,17 @@ class Benchmark:
             return self
         if limit < 1:
             raise UserError(f"--limit {limit} leaves no pair: give a positive number.")
-        order = np.random.default_rng(LIMIT_SEED).permutation(len(self.pairs))
-        people = [self.pairs[i].person for i in order]
-        turn: dict[str, int] = {}
-        turns = []
-        for person in people:
-            turn[person] = turn.get(person, -1) + 1
-            turns.append(turn[person])
-        # Everybody's first pair, then everybody's second, and so on; stable, so the drawn order decides the rest.
-        chosen = sorted(order[np.argsort(turns, kind="stable")[:limit]])
+        chosen = spread_over_people([pair.person for pair in self.pairs], limit)
         return replace(self, pairs=tuple(self.pairs[i] for i in chosen), limit=limit)
+
+    def only(self, present: Container[str]) -> Benchmark:
+        """The benchmark without the pairs of which there is no image to judge: a setting of its own.
+
+        Args:
+            present: ids of the pairs to keep.
+        """
+        pairs = tuple(pair for pair in self.pairs if pair.id in present)
+        return replace(self, pairs=pairs, missing=self.missing + len(self.pairs) - len(pairs))
 
 
 _Pixels = Annotated[int, Field(gt=0)]
@@ -177,6 +210,7 @@ class _Settings(BaseModel):
     version: str
     title: str
     root: str | None = None
+    get: str = "get it"
     image_size: tuple[_Pixels, _Pixels]
     images: str
     train_images: str | None = None
@@ -230,13 +264,16 @@ def data_folder(name: str, data_root: Path | None = None) -> Path:
     return _locate(name, data_root)[1]
 
 
-def load_benchmark(name: str, data_root: Path | None = None, limit: int | None = None) -> Benchmark:
+def load_benchmark(
+    name: str, data_root: Path | None = None, limit: int | None = None, subset: str | None = None
+) -> Benchmark:
     """Read a benchmark's settings, pair list, poses and tables; its images are not opened.
 
     Args:
         name: a registered name, or the path of a TOML file.
         data_root: where the data lies, if not where the settings say.
         limit: cut it down to so many pairs.
+        subset: cut it down to the pairs of a subset first.
 
     Raises:
         UserError: where anything is missing or wrong.
@@ -245,6 +282,8 @@ def load_benchmark(name: str, data_root: Path | None = None, limit: int | None =
         >>> load_benchmark("studio").image_size
         (256, 176)
     """
+    if subset is not None:
+        check_subset(subset)
     settings, root = _locate(name, data_root)
     poses = read_keypoints(root / settings.keypoints, settings.image_size[1])
     pairs = [Pair(s, t, _cluster(s, settings.cluster)) for s, t in read_pairs(root / settings.pairs)]
@@ -256,19 +295,22 @@ def load_benchmark(name: str, data_root: Path | None = None, limit: int | None =
             raise UserError(f"The keypoint file {root / settings.keypoints} has no line for {image}: add one.")
         if any(image not in table for table in truth.tables):
             raise UserError(f"The truth or parsing table in {root} has no row for {image}: add one.")
+    listed = tuple(sorted(pairs, key=lambda pair: (pair.target, pair.source)))
     benchmark = Benchmark(
         settings.id, settings.version, settings.title, root / settings.images, settings.image_size,
-        tuple(sorted(pairs, key=lambda pair: (pair.target, pair.source))), poses, truth, settings.protocols,
+        listed, poses, truth, settings.protocols,
         settings.anchors.model_dump() if settings.anchors else {},
         people_known=settings.cluster == "person" and all(parse_name(pair.source) for pair in pairs),
+        listed=listed,
     )  # fmt: skip
-    if settings.train_images and settings.train_list and (root / settings.train_images).is_dir():
-        listed = read_image_list(root / settings.train_list)
-        named = {"pairs": settings.train_pairs, "keypoints": settings.train_keypoints, "truth": settings.train_truth}
-        files = {what: root / file for what, file in named.items() if file}
-        folder = root / settings.train_images
-        benchmark = replace(benchmark, train_folder=folder, train_images=listed, training_files=files)
-    return benchmark.limited(limit)
+    if settings.train_images and settings.train_list:
+        folder, file = root / settings.train_images, root / settings.train_list
+        names = read_image_list(file) if folder.is_dir() or file.is_file() else ()
+        held = names if folder.is_dir() else ()
+        tables = {"pairs": settings.train_pairs, "keypoints": settings.train_keypoints, "truth": settings.train_truth}
+        files = {what: root / table for what, table in tables.items() if table}
+        benchmark = replace(benchmark, train_folder=folder, train_images=held, train_list=names, training_files=files)
+    return benchmark.restricted(subset).limited(limit)
 
 
 def _locate(name: str, data_root: Path | None) -> tuple[_Settings, Path]:
@@ -276,10 +318,15 @@ def _locate(name: str, data_root: Path | None) -> tuple[_Settings, Path]:
     path = Path(entry.target) if name.endswith(".toml") else benchmarks.load(name)
     settings = _read_settings(path)
     if data_root is None and settings.root is None:
-        raise UserError(f"The data of benchmark {name!r} is not part of this package: say where with --data-root.")
+        raise UserError(
+            f"The data of benchmark {name!r} is not part of this package: {settings.get}, and say where it lies with "
+            "--data-root."
+        )
     root = data_root.expanduser() if data_root is not None else path.parent / (settings.root or "")
     if not root.is_dir():
         raise UserError(f"There is no data folder {root} for benchmark {name!r}: say where with --data-root.")
+    if settings.root is None and not (root / settings.pairs).is_file():
+        raise UserError(f"The folder {root} holds no {settings.pairs} of benchmark {name!r}: {settings.get}.")
     return settings, root
 
 

@@ -15,6 +15,7 @@ from fhpt_bench.protocol import MetricCard, ProtocolCard, Score
 from fhpt_bench.provenance import provenance
 from fhpt_bench.record import RECORD_FILE, SCHEMA_VERSION, BenchmarkPart, PairsPart, Record, ScoreEntry, Stage
 from fhpt_bench.run_folder import RunFolder, Work
+from fhpt_bench.variants import write_variants
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,6 +68,7 @@ def write_outcome(measurement: Measurement, described: BenchmarkPart, progress: 
         scores=tuple(entries),
     )  # fmt: skip
     _write(record, folder)
+    write_variants(record, folder.path)
     # The record is safe before anything is drawn; then it is written again with what that took.
     start = time.perf_counter()
     write_figures(measurement, entries, tables, progress)

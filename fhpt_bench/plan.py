@@ -13,6 +13,8 @@ from fhpt_bench.networks.openpose import OpenPoseFolder
 from fhpt_bench.protocol import Protocol, ProtocolCard, protocols
 from fhpt_bench.record import BenchmarkPart, fingerprint
 
+LITERATURE = "literature"
+
 
 @dataclass(frozen=True)
 class Step:
@@ -64,16 +66,33 @@ def select_protocols(chosen: str | Sequence[str], benchmark: Benchmark) -> tuple
     return tuple(selection)
 
 
-def load_protocols(selection: Sequence[tuple[str, str | None]]) -> tuple[Protocol, ...]:
+def load_protocols(selection: Sequence[tuple[str, str | None]], variants: str | None = None) -> tuple[Protocol, ...]:
     """Make the protocols of a selection.
 
     Args:
         selection: from `select_protocols`.
+        variants: None for the chosen ones alone; `LITERATURE` for every variant of theirs that papers have used
+            (`Protocol.used_by`) and the first one of each, in the order of its card.
+
+    Returns:
+        One a protocol and variant, none twice.
 
     Raises:
         UserError: where a plugin is broken or has no such variant.
     """
-    return tuple(protocols.load(plugin)(variant) for plugin, variant in selection)
+    if variants not in (None, LITERATURE):
+        raise UserError(f"There are no variants {variants!r}: give {LITERATURE}, or leave it out.")
+    made = [protocols.load(plugin)(variant) for plugin, variant in selection]
+    chosen: dict[str, Protocol] = {}
+    for protocol in made:
+        beside = []
+        if variants == LITERATURE:
+            kind = type(protocol)
+            wanted = {next(iter(kind.variants)), *kind.used_by, *(p.variant for p in made if type(p) is kind)}
+            beside = [kind(variant) for variant in kind.variants if variant in wanted]
+        for one in (*beside, protocol):
+            chosen.setdefault(one.card.key, one)
+    return tuple(chosen.values())
 
 
 def make_plan(

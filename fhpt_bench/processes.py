@@ -17,6 +17,7 @@ from fhpt_bench.errors import UserError
 _MOST, _PAIRS_EACH = 8, 100  # each process holds the networks in memory, and takes seconds to start
 _LOOK_ROUND = 2  # seconds between two looks whether the main process is still there
 _STARTED_BY = "FHPT_STARTED_BY"
+_over = threading.Event()
 
 
 @dataclass(frozen=True)
@@ -88,9 +89,27 @@ def start(count: int) -> None:
         own = {"RANK": str(rank), "LOCAL_RANK": str(rank), _STARTED_BY: str(os.getpid())}
         # -P: a folder of the user's that is called as a package of ours must not be taken for it.
         command = [sys.executable, "-P", "-m", "fhpt_bench", *sys.argv[1:]]
-        subprocess.Popen(command, env={**os.environ, **shared, **own})
+        _end_without(subprocess.Popen(command, env={**os.environ, **shared, **own}))
     os.environ.update(shared, RANK="0", LOCAL_RANK="0")
     torch.set_num_threads(1)
+
+
+def _end_without(process: subprocess.Popen[bytes]) -> None:
+    """End this process when one that it started has failed: it would wait for it for ever."""
+
+    def watch() -> None:
+        if (code := process.wait()) and not _over.is_set():
+            # What went wrong was said there.
+            sys.stderr.write("stopped, since one of the processes of this run has failed; what was finished is kept\n")
+            sys.stderr.flush()
+            os._exit(code if code > 0 else 1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def over() -> None:
+    """All processes have done their part: how the others end does not matter to this one any more."""
+    _over.set()
 
 
 def join(device: str) -> Processes:

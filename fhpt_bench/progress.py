@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
@@ -41,12 +42,13 @@ def progress_bar(what: str, total: int, shown: bool, begun: int = 0) -> Iterator
     Args:
         what: the stage, in words.
         total: how many steps.
-        shown: False for the Python interface and for all but one of many processes.
+        shown: False for the Python interface; of several processes the first one shows it.
         begun: steps that were done before, which say nothing of the rate.
 
     Yields:
         A function that moves the bar on by some steps.
     """
+    shown = shown and _is_first()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
     console = Console(stderr=True)
     with _Noted(*columns, console=console, disable=not shown, speed_estimate_period=_LOOK_BACK) as progress:
@@ -58,3 +60,18 @@ def progress_bar(what: str, total: int, shown: bool, begun: int = 0) -> Iterator
             progress.advance(task, steps)
 
         yield advance
+
+
+def tell(text: str, shown: bool) -> None:
+    """A line on standard error.
+
+    Args:
+        text: without markup.
+        shown: False for the Python interface; of several processes the first one shows it.
+    """
+    if shown and _is_first():
+        Console(stderr=True).print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _is_first() -> bool:
+    return os.environ.get("RANK", "0") == "0"

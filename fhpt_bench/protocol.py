@@ -62,6 +62,7 @@ class ProtocolCard:
         weights: names of pinned weights of its own, beside those of its features.
         numerics: numeric library and dtype of its own arithmetic, without the device.
         training_images: whether it compares with the benchmark's training images.
+        used_by: which papers or tools have printed this variant; "" where none is known.
     """
 
     id: str
@@ -75,6 +76,7 @@ class ProtocolCard:
     weights: tuple[str, ...] = ()
     numerics: str = "numpy float64"
     training_images: bool = False
+    used_by: str = ""
 
     @property
     def key(self) -> str:
@@ -97,6 +99,7 @@ class Protocol(abc.ABC):
     title: ClassVar[str]
     citation: ClassVar[str]
     variants: ClassVar[Mapping[str, str]]
+    used_by: ClassVar[Mapping[str, str]] = {}  # variant -> the papers or tools whose numbers it reproduces
     metrics: tuple[MetricCard, ...]  # of the class, or of a variant where variants report different numbers
     numerics: ClassVar[str] = "numpy float64"
     moved_by: ClassVar[tuple[str, ...]] = ()  # what else changes the number, a phrase each, for whoever reads the card
@@ -139,6 +142,7 @@ class Protocol(abc.ABC):
         return ProtocolCard(
             self.id, self.variant, self.version, self.title, self.variants[self.variant], self.citation,
             self.metrics, self.features, self.weights, self.numerics, self.training_images,
+            self.used_by.get(self.variant, ""),
         )  # fmt: skip
 
     def compare(self, images: ImagePairs) -> Mapping[str, PairValues]:

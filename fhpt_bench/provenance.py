@@ -11,7 +11,7 @@ from pathlib import Path
 
 import fhpt_bench
 from fhpt_bench import weights
-from fhpt_bench.benchmark import LIMIT_SEED
+from fhpt_bench.data.subsets import LIMIT_SEED
 from fhpt_bench.plan import Step
 from fhpt_bench.record import Provenance
 from fhpt_bench.sources import SEED

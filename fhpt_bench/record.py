@@ -37,8 +37,12 @@ class BenchmarkPart(_Part):
     limit: int | None
     pairs_sha256: str
     data_sha256: str
+    # The part of the pair list that was asked for; its pairs are in the digest of the pair list.
+    subset: str | None = None
     # Of the training images' pixels, where a protocol compared with them: part of those protocols' fingerprints only.
     train_sha256: str | None = None
+    # How many pairs of the list have no image in the judged folder: `n_pairs` and `pairs_sha256` are without them.
+    missing: int = 0
 
     @property
     def identity(self) -> list[Any]:
@@ -47,6 +51,18 @@ class BenchmarkPart(_Part):
         The images, keypoints and anchors are part of it: one id and version over other pixels is another setting.
         """
         return [self.id, self.version, self.pairs_sha256, list(self.image_size), self.data_sha256]
+
+
+class FolderPart(_Part):
+    """How images that were made elsewhere were found and read."""
+
+    layout: str
+    resize: str | None
+    # What they were and what was done with them, as "256x256, cropped to 176x256" -> how many.
+    sizes: dict[str, int]
+    missing: tuple[str, ...]
+    extra: tuple[str, ...]
+    remarks: tuple[str, ...]
 
 
 class ModelPart(_Part):
@@ -64,6 +80,7 @@ class ModelPart(_Part):
     codec: str
     # Of a trained model: recipe -> digest of the tensors.
     learnt: dict[str, str] = {}
+    folder: FolderPart | None = None
 
 
 class Provenance(_Part):
@@ -205,8 +222,9 @@ def describe(benchmark: Benchmark, images: dict[str, str], train: dict[str, str]
     """
     return BenchmarkPart(
         id=benchmark.id, version=benchmark.version, title=benchmark.title, image_size=benchmark.image_size,
-        n_pairs=len(benchmark.pairs), limit=benchmark.limit, pairs_sha256=benchmark.pairs_digest,
-        data_sha256=benchmark.data_digest(images), train_sha256=sha256_json(list(train.items())) if train else None,
+        n_pairs=len(benchmark.pairs), subset=benchmark.subset, limit=benchmark.limit,
+        pairs_sha256=benchmark.pairs_digest, data_sha256=benchmark.data_digest(images),
+        train_sha256=sha256_json(list(train.items())) if train else None, missing=benchmark.missing,
     )  # fmt: skip
 
 

@@ -11,16 +11,18 @@ from rich.table import Table
 
 from fhpt_bench.figures import CONTACT_SHEET
 from fhpt_bench.record import RECORD_FILE, Record, ScoreEntry
-from fhpt_bench.text import model_label, number_format
+from fhpt_bench.text import model_label, number_format, said_of_folder
+from fhpt_bench.variants import FOOTER, HEAD, VARIANTS_FILE, variant_tables
 
 _DIGITS = 4
 
 
-def report(record: Record) -> None:
+def report(record: Record, variants: bool = False) -> None:
     """Print a record's scores and paths; of several processes the first one does.
 
     Args:
         record: in its folder.
+        variants: show beside each other what the variants of a protocol gave.
 
     Raises:
         SystemExit: with code 1 where a protocol failed.
@@ -28,9 +30,10 @@ def report(record: Record) -> None:
     if os.environ.get("RANK", "0") != "0":
         return
     console = Console(emoji=False)
+    setting = record.benchmark
+    part = f", {setting.subset}" if setting.subset else ""
     table = Table(
-        title=escape(f"{model_label(record.model)} on {record.benchmark.id} {record.benchmark.version}"),
-        title_justify="left",
+        title=escape(f"{model_label(record.model)} on {setting.id} {setting.version}{part}"), title_justify="left"
     )
     table.add_column("protocol")
     for column in ("value", "95 % interval", "n"):
@@ -42,14 +45,35 @@ def report(record: Record) -> None:
             str(score.n) if score.status == "ok" else "",
         )  # fmt: skip
     console.print(table)
+    for line in said_of_folder(record.model):
+        console.print(escape(line), soft_wrap=True)
     for text, metrics in _remarks(record).items():
         console.print(escape(text.format(", ".join(metrics))), soft_wrap=True)
+    if variants:
+        _print_variants(record, console)
     if record.folder is not None:
         # Not wrapped: a path that is cut in two cannot be copied.
         console.print(f"record         {escape(str(record.folder / RECORD_FILE))}", soft_wrap=True, highlight=False)
         console.print(f"contact sheet  {escape(str(record.folder / CONTACT_SHEET))}", soft_wrap=True, highlight=False)
     if record.failed:
         sys.exit(1)
+
+
+def _print_variants(record: Record, console: Console) -> None:
+    tables = variant_tables(record)
+    for compared in tables:
+        table = Table(title=escape(compared.title), title_justify="left")
+        for i, column in enumerate(HEAD):
+            table.add_column(column, justify="right" if 0 < i < len(HEAD) - 1 else "left")
+        for row in compared.rows:
+            table.add_row(*map(escape, row))
+        console.print(table)
+    if tables:
+        console.print(FOOTER, soft_wrap=True, highlight=False)
+        if record.folder is not None:
+            console.print(
+                f"variants       {escape(str(record.folder / VARIANTS_FILE))}", soft_wrap=True, highlight=False
+            )
 
 
 def _remarks(record: Record) -> dict[str, list[str]]:

@@ -20,7 +20,7 @@ from fhpt_bench.protocol import PairValues
 from fhpt_bench.record import RECORD_FILE
 
 # What a run writes, and so all that --overwrite may remove.
-_OWN = ("run.json", RECORD_FILE, PAIRS_FILE, "images", "figures", "progress")
+_OWN = ("run.json", RECORD_FILE, PAIRS_FILE, "variants.md", "images", "figures", "progress")
 
 
 @dataclass

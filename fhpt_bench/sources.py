@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fhpt_bench.benchmark import Benchmark, Pair
-from fhpt_bench.data.images import check_images, encode_png, folder_images, read_image
+from fhpt_bench.data.folders import GeneratedFolder
+from fhpt_bench.data.images import encode_png, read_image
 from fhpt_bench.errors import UserError
 from fhpt_bench.files import sha256_json, write_bytes
 from fhpt_bench.model import Generator, Oracle, PairBatch, TrainedGenerator, models
-from fhpt_bench.record import ModelPart
+from fhpt_bench.record import FolderPart, ModelPart
 from fhpt_bench.registry import code_digest
 
 if TYPE_CHECKING:
@@ -73,42 +74,36 @@ class ImageSource(abc.ABC):
 
 
 class FolderImages(ImageSource):
-    """A folder of images named `<pair id>.png` (or .jpg), made elsewhere.
+    """A folder of images that were made elsewhere.
 
     Args:
-        folder: where they lie.
+        folder: matched with the pairs.
         name: of the model that made them.
-        benchmark: which pairs are needed.
+        benchmark: the pairs that are there.
+        progress: show a bar while the images are looked at.
 
     Raises:
-        UserError: where the folder is empty, lacks pairs, or holds a broken or wrongly sized image.
+        UserError: where an image is broken or has a size that does not fit.
     """
 
-    def __init__(self, folder: Path, name: str, benchmark: Benchmark) -> None:
-        files = folder_images(folder)
-        if not files:
-            raise UserError(f"The folder {folder} holds no image: put <pair id>.png files there.")
-        missing = [pair.id for pair in benchmark.pairs if pair.id not in files]
-        if missing:
-            raise UserError(
-                f"The folder {folder} lacks {len(missing)} of {len(benchmark.pairs)} pairs, first {missing[0]}.png: "
-                "name each image <source stem>___<target stem>.png."
-            )
-        self._size = benchmark.image_size
-        self._files = {pair.id: files[pair.id] for pair in benchmark.pairs}
-        digests = check_images(list(self._files.values()), self._size)
-        codecs = {"png" if path.suffix.lower() == ".png" else "jpeg" for path in self._files.values()}
+    def __init__(self, folder: GeneratedFolder, name: str, benchmark: Benchmark, progress: bool = False) -> None:
+        self._folder = folder
+        look = folder.look(benchmark, progress)
         self.card = ModelPart(
             name=name, title="images made elsewhere", paper="", year=None, licence="", conditioning=(), oracle=False,
-            origin=str(folder), code_sha256=None, codec="+".join(sorted(codecs)),
+            origin=str(folder.path), code_sha256=None, codec="+".join(look.codecs),
+            folder=FolderPart(
+                layout=folder.layout, resize=folder.resize, sizes=look.sizes, missing=folder.missing,
+                extra=folder.extra, remarks=look.remarks,
+            ),
         )  # fmt: skip
-        self.identity = {"name": name, "images": sha256_json({path.name: d for path, d in digests.items()})}
+        self.identity = {"name": name, "images": sha256_json(look.digests)}
 
     def has(self, pair: Pair) -> bool:
         return True
 
     def images(self, number: int, pairs: Sequence[Pair]) -> NDArray[np.uint8]:
-        return np.stack([read_image(self._files[pair.id], self._size) for pair in pairs])
+        return np.stack([self._folder.read(pair) for pair in pairs])
 
 
 class GeneratedImages(ImageSource):

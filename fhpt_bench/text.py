@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -50,12 +50,57 @@ def model_label(model: ModelPart) -> str:
         model: of a record.
 
     Returns:
-        The name; `(oracle)` if it sees the target; what it is told beyond the pose; the codec of its images if lossy.
+        The name; `(oracle)` if it sees the target; what it is told beyond the pose; the codec of its images if lossy;
+        whether they were resized.
     """
     told = [item for item in model.conditioning if item != "pose"]
     badges = [
         "(oracle)" if model.oracle else "",
         f"(told {', '.join(told)})" if told else "",
         f"[{model.codec.upper()}]" if model.codec != "png" else "",
+        "[RESIZED]" if model.folder and any("resized" in size for size in model.folder.sizes) else "",
     ]
     return plain(" ".join([model.name, *filter(None, badges)]))
+
+
+def said_of_folder(model: ModelPart) -> list[str]:
+    """What is to be said of images that were made elsewhere; nothing of a model that was run.
+
+    Args:
+        model: of a record.
+
+    Returns:
+        A sentence a line: layout, sizes and codec; pairs and files that did not match; what is doubtful.
+    """
+    folder = model.folder
+    if folder is None:
+        return []
+    sizes = "; ".join(f"{count} images of {size}" for size, count in folder.sizes.items())
+    lines = [f"Layout {folder.layout}: {sizes}; {model.codec.upper()}."]
+    if folder.missing:
+        lines.append(
+            f"{counted(folder.missing, 'pair')} left out for want of an image: another setting than the whole."
+        )
+    if folder.extra:
+        lines.append(f"{counted(folder.extra, 'file')} left out, of no pair.")
+    return [plain(line) for line in (*lines, *folder.remarks)]
+
+
+def first(names: Sequence[str], most: int = 3) -> str:
+    """The first few of many names.
+
+    Examples:
+        >>> first(["a", "b", "c", "d"])
+        'a, b, c, …'
+    """
+    return ", ".join(names[:most]) + (", …" if len(names) > most else "")
+
+
+def counted(names: Sequence[str], what: str) -> str:
+    """How many, and the first few.
+
+    Examples:
+        >>> counted(["a.png"], "image"), counted(["a", "b"], "pair")
+        ('1 image (a.png)', '2 pairs (a, b)')
+    """
+    return f"{len(names)} {what}{'' if len(names) == 1 else 's'} ({first(names)})"

@@ -10,6 +10,7 @@ import click
     "--records", "folders", multiple=True, type=click.Path(), help="Where to look for records.  [default: runs]"
 )
 @click.option("--benchmark", metavar="ID", help="Only this benchmark.")
+@click.option("--subset", help="Only records of these pairs, as in `run --subset`.")
 @click.option(
     "--format", "form", type=click.Choice(["table", "markdown", "csv", "latex"]), default="table",
     show_default=True, help="csv has every number in full, a row a model and score; latex needs booktabs.",
@@ -20,11 +21,17 @@ import click
 )
 @click.option("--published", is_flag=True, help="Show what papers print too, apart and never ranked.")
 def leaderboard(
-    folders: tuple[str, ...], benchmark: str | None, form: str, sort: str | None, protocols: str | None, published: bool
+    folders: tuple[str, ...],
+    benchmark: str | None,
+    subset: str | None,
+    form: str,
+    sort: str | None,
+    protocols: str | None,
+    published: bool,
 ) -> None:
     """Show who is better at what, among all records found.
 
-    One table a benchmark, version and pair list; scores never share a column unless their fingerprints are equal.
+    One table a benchmark, version, subset and pair list; scores share a column only if their fingerprints are equal.
     """
     from pathlib import Path
 
@@ -60,6 +67,10 @@ def leaderboard(
     if benchmark is not None and benchmark not in known:
         raise UserError(f"No record of a benchmark {benchmark!r} was found: {did_you_mean(benchmark, known)}")
     measured = [item for item in measured if benchmark in (None, item[0].benchmark.id)]
+    if subset is not None:
+        measured = [item for item in measured if item[0].benchmark.subset == subset]
+        if not measured:
+            raise UserError(f"No record of --subset {subset} was found: measure a model on it, or leave it out.")
     wanted = [word.strip() for word in (protocols or "").split(",") if word.strip()]
     keys = {score.key for record, _ in measured for score in record.scores}
     check_wanted(wanted, keys | {score.key for row in rows for score in row.scores})

@@ -49,9 +49,10 @@ def _as_sheet(table: Table, digits: int) -> Sheet:
 
 
 CSV_COLUMNS = (
-    "benchmark", "version", "pairs_sha256", "limit", "pairs", "model", "label", "folder", "oracle", "conditioning",
-    "codec", "protocol", "variant", "metric", "unit", "higher_is_better", "fingerprint", "status", "value", "low",
-    "high", "interval", "n", "rank", "reason", "published", "setting", "measured_by", "source", "url", "grade", "note",
+    "benchmark", "version", "pairs_sha256", "subset", "limit", "pairs", "model", "label", "folder", "oracle",
+    "conditioning", "codec", "protocol", "variant", "metric", "unit", "higher_is_better", "fingerprint", "status",
+    "value", "low", "high", "interval", "n", "rank", "reason", "published", "setting", "measured_by", "source", "url",
+    "grade", "note",
 )  # fmt: skip
 
 
@@ -85,10 +86,10 @@ def _fields(table: Table, row: Row, cell: Cell) -> tuple[object, ...]:
     benchmark, model, score = table.benchmark, row.record.model, cell.score
     low, high, method = score.interval or (None, None, None)
     return (
-        benchmark.id, benchmark.version, benchmark.pairs_sha256, benchmark.limit, benchmark.n_pairs, model.name,
-        row.label, str(row.record.folder), model.oracle, " ".join(model.conditioning), model.codec, score.protocol,
-        score.variant, score.metric, score.unit, score.higher_is_better, score.fingerprint, score.status, score.value,
-        low, high, method, score.n, cell.rank, score.reason, False, *[None] * 6,
+        benchmark.id, benchmark.version, benchmark.pairs_sha256, benchmark.subset, benchmark.limit, benchmark.n_pairs,
+        model.name, row.label, str(row.record.folder), model.oracle, " ".join(model.conditioning), model.codec,
+        score.protocol, score.variant, score.metric, score.unit, score.higher_is_better, score.fingerprint,
+        score.status, score.value, low, high, method, score.n, cell.rank, score.reason, False, *[None] * 6,
     )  # fmt: skip
 
 
@@ -113,7 +114,8 @@ def _safe(value: object) -> object:
 
 def _heading(table: Table) -> str:
     benchmark = table.benchmark
-    limit = f" (--limit {benchmark.limit})" if benchmark.limit is not None else ""
+    cut = {"--subset": benchmark.subset, "--limit": benchmark.limit, "missing:": benchmark.missing or None}
+    limit = "".join(f" ({option} {value})" for option, value in cut.items() if value is not None)
     return plain(
         f"{benchmark.id} {benchmark.version}: {benchmark.n_pairs} pairs{limit}, pair list {benchmark.pairs_sha256[:6]}"
     )

@@ -73,7 +73,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """The records of one setting (benchmark, version, pair list, limit), and what a reader must know of them."""
+    """The records of one setting (benchmark, version, subset, pairs, limit), and what a reader must know of them."""
 
     benchmark: BenchmarkPart
     columns: tuple[Column, ...]
@@ -91,7 +91,7 @@ def build_tables(measured: Sequence[Measured], sort: str | None = None, wanted: 
         wanted: the columns to keep, each named like the one to sort by; all if empty.
 
     Returns:
-        The tables by benchmark, version, pair list and limit; none for a setting without a wanted column.
+        The tables by benchmark, version, subset, pair list and limit; none for a setting without a wanted column.
 
     Raises:
         UserError: where no table has the column to sort by.
@@ -104,9 +104,9 @@ def build_tables(measured: Sequence[Measured], sort: str | None = None, wanted: 
     return [table for table in tables if table.columns or not wanted]
 
 
-def _setting(item: Measured) -> tuple[str, str, str, int]:
+def _setting(item: Measured) -> tuple[str, str, str, str, int]:
     benchmark = item[0].benchmark
-    return benchmark.id, benchmark.version, benchmark.pairs_sha256, benchmark.limit or 0
+    return benchmark.id, benchmark.version, benchmark.subset or "", benchmark.pairs_sha256, benchmark.limit or 0
 
 
 def check_wanted(words: Sequence[str], known: Collection[str]) -> None:
@@ -282,6 +282,7 @@ def _notes(columns: list[Column], rankings: list[_Ranking], rows: list[Row]) -> 
             set(record.model.conditioning) - {"pose"} for record in records
         ),
         "[JPEG]: judged on images that were stored with loss.": any(r.model.codec != "png" for r in records),
+        "[RESIZED]: judged on images that were made at another size.": any("[RESIZED]" in row.label for row in rows),
         "failed, skipped: the reason stands in the record and in --format csv.": any(s.value is None for s in scores),
     }
     return notes + [note for note, holds in remarks.items() if holds]

@@ -2,4 +2,5 @@
 
 from pathlib import Path
 
+DEEPFASHION = Path(__file__).with_name("deepfashion.toml")
 STUDIO = Path(__file__).with_name("studio.toml")

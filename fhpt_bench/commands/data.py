@@ -14,6 +14,67 @@ def data() -> None:
     """The images and tables of a benchmark."""
 
 
+@data.command()
+@click.argument("benchmark", type=click.Choice(["deepfashion"]))
+@click.option(
+    "--root",
+    "roots",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    required=True,
+    help="Where your images and lists lie, at any depth; may be given several times.",
+)
+@click.option("--out", type=click.Path(path_type=Path), help="The prepared folder.  [default: ROOT/fhpt-bench]")
+def prepare(benchmark: str, roots: tuple[Path, ...], out: Path | None) -> None:
+    """Find a benchmark's images and lists, check them, and write a cropped copy that --data-root takes.
+
+    The same command goes on where it was interrupted. Your own files are only read.
+    """
+    from fhpt_bench.data.prepare.survey import survey
+    from fhpt_bench.data.prepare.writing import write_prepared
+    from fhpt_bench.errors import UserError
+
+    folders = [root.expanduser() for root in roots]
+    place = out.expanduser() if out is not None else folders[0] / "fhpt-bench"
+    found = survey(folders, place)
+    for word, text in found.lines:
+        click.echo(f"{word:<16}{text}")
+    if found.lacking:
+        raise UserError(f"Missing below {', '.join(map(str, roots))}: {'; and '.join(found.lacking)}.")
+    write_prepared(found, place, progress=True)
+    counts = " and ".join(f"{len(images)} {split}" for split, images in found.images.items())
+    click.echo(f"{'prepared':<16}{counts} images; give --benchmark {benchmark} --data-root {place}")
+
+
+@data.command()
+@click.argument("benchmark", default="studio")
+@click.option("--data-root", type=click.Path(path_type=Path), help="Where the benchmark's data lies.")
+def leakage(benchmark: str, data_root: Path | None) -> None:
+    """Print what the test pairs share with the training split.
+
+    BENCHMARK is a name or a TOML file; studio if not given.
+    """
+    from fhpt_bench.benchmark import load_benchmark
+    from fhpt_bench.data.leakage import find_leakage
+    from fhpt_bench.errors import UserError
+
+    setting = load_benchmark(benchmark, data_root)
+    if not setting.train_list:
+        raise UserError(f"The training list of {setting.id} is not here, so that nobody can tell which pairs leak.")
+    # The keypoint file names every image of the split, those of no pair too.
+    found = find_leakage([(pair.source, pair.target) for pair in setting.pairs], setting.poses, setting.train_list)
+    leaking, total = sum(found.leaking), len(found.leaking)
+    click.echo(
+        f"test       {len(setting.poses)} images of {len(found.test)} items\n"
+        f"training   {len(setting.train_list)} images of {len(found.train)} items, "
+        f"{len(found.train & found.test)} of which are in the test images too\n"
+        f"pairs      {total} of {len(found.pairs)} items, "
+        f"{len(found.pairs & found.train)} of which are in the training images too\n"
+        f"           {leaking} pairs ({100 * leaking / total:.1f} %) show such an item\n"
+        f"leak-free  {total - leaking} pairs{': measure them with --subset leak-free' if 0 < leaking < total else ''}"
+    )
+
+
 @data.command("check")
 @click.argument("benchmark", default="studio")
 @click.option("--data-root", type=click.Path(path_type=Path), help="Where the benchmark's data lies.")
@@ -46,7 +107,7 @@ def check_data(context: click.Context, benchmark: str, data_root: Path | None) -
         size = sum(file.bytes for file in manifest.files.values())
         click.echo(f"files      {len(manifest.files)} as {MANIFEST} says, {size / 2**20:.1f} MiB")
     setting = load_benchmark(benchmark, data_root)
-    setting.check_images()
+    setting.check_images(progress=True)
     height, width = setting.image_size
     click.echo(
         f"pairs      {len(setting.pairs)} of {len({pair.person for pair in setting.pairs})} people; "

@@ -19,6 +19,7 @@ def measuring_options(command: Command) -> Command:
                          help="`all` (the benchmark's list), or some with commas between: ssim,lpips:vgg-0.1."),
             click.option("--benchmark", "-b", default="studio", show_default=True, help="Name, or a TOML file."),
             click.option("--data-root", type=click.Path(path_type=Path), help="Where the benchmark's data lies."),
+            click.option("--subset", help="Only these pairs: leak-free, men, women, or view=front (side, back, …)."),
             click.option("--limit", type=int, help="Only so many pairs, spread over the people."),
             click.option("--out", "-o", type=click.Path(path_type=Path),
                          help="The run's folder.  [default: runs/BENCHMARK/MODEL]"),
@@ -28,6 +29,8 @@ def measuring_options(command: Command) -> Command:
                          help="Folder of OpenPose's <pair id>_keypoints.json, read in place of MediaPipe's keypoints."),
             click.option("--processes", type=click.IntRange(1),
                          help="How many share the work.  [default: on a CPU one a core]"),
+            click.option("--variants", type=click.Choice(["literature"]),
+                         help="Beside each chosen protocol, every variant of it that papers have used."),
             click.option("--overwrite", is_flag=True, help="Start anew in a folder that holds a run."),
         ]
     ):  # fmt: skip

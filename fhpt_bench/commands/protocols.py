@@ -30,6 +30,7 @@ def protocols(name: str | None) -> None:
                 "title": card.title, "definition": card.definition, "version": str(card.version),
                 "reports": "; ".join(metrics), "looks through": ", ".join(card.features) or "no network",
                 "arithmetic": card.numerics, "citation": card.citation,
+                **({"used by": card.used_by} if card.used_by else {}),
                 **({"moved by": "; ".join(kind.moved_by)} if kind.moved_by else {}),
                 "variants": ", ".join(kind.variants), "from": registry.find(plugin).origin,
             },

@@ -30,4 +30,4 @@ def run(model: str | None, **options: Any) -> None:
     from fhpt_bench import engine
     from fhpt_bench.report import report
 
-    report(engine.run(model, **options, progress=True))
+    report(engine.run(model, **options, progress=True), variants=options["variants"] is not None)

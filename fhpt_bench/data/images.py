@@ -3,56 +3,92 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from fhpt_bench.errors import UserError
 from fhpt_bench.files import explained, sha256_bytes
+from fhpt_bench.progress import progress_bar
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
+_EXACT_MODES = ("RGB", "L", "P", "1", "RGBA", "LA", "PA")
+_PNG_BIT_DEPTH = 24  # where a PNG file says it
+_EXIF_ORIENTATION = 0x0112
+_AHEAD = 256
+LONG = 1000  # images, which take some two seconds: fewer need no bar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 def read_image(path: Path, size: tuple[int, int] | None = None) -> NDArray[np.uint8]:
-    """Decode a file into RGB.
+    """Decode a file into RGB, where there is but one way to do so.
+
+    Grey, palette and bilevel images and alpha channels that hide nothing say the same in RGB. What readers disagree on
+    is refused: 16 bits a channel, CMYK (whose colours hang on a profile), transparency, and a rotation noted in EXIF.
 
     Args:
-        path: a PNG or JPEG file.
+        path: a PNG or JPEG file, by content; other formats are never tried.
         size: the (height, width) that it must have, if any.
 
     Returns:
         (H, W, 3) uint8.
 
     Raises:
-        UserError: where it is missing, truncated, of another size, or not 8-bit RGB or grey.
+        UserError: where it is missing, truncated, of another size, or refused as above.
     """
     try:
-        with Image.open(path) as image:
-            if image.mode not in ("RGB", "L"):
-                raise UserError(f"The image {path} is of mode {image.mode}: save it as 8-bit RGB.")
-            pixels = np.asarray(image.convert("RGB"))
+        content = path.read_bytes()
+        with Image.open(io.BytesIO(content), formats=("PNG", "JPEG")) as image:
+            if size is not None and image.size != size[::-1]:
+                width, height = image.size  # as the header says: a picture of absurd size is never decoded
+                raise UserError(
+                    f"The image {path} is {width} wide and {height} high, but the benchmark's are {size[1]} wide and "
+                    f"{size[0]} high: crop or generate it at that size."
+                )
+            return _as_rgb(image, path, sixteen_bit=image.format == "PNG" and content[_PNG_BIT_DEPTH] == 16)
     except FileNotFoundError as error:
         raise UserError(f"The image {path} does not exist.") from error
+    except UnidentifiedImageError as error:
+        what = "neither PNG nor JPEG" if content else "empty"
+        raise UserError(f"The image {path} cannot be decoded (it is {what}): make it again.") from error
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise UserError(f"The image {path} cannot be decoded ({error}): it is damaged, make it again.") from error
-    if size is not None and pixels.shape[:2] != size:
-        height, width = pixels.shape[:2]
+
+
+def _as_rgb(image: Image.Image, path: Path, sixteen_bit: bool) -> NDArray[np.uint8]:
+    # Pillow halves a 16-bit RGB file without a word.
+    if sixteen_bit or image.mode not in _EXACT_MODES:
+        kind = "has 16 bits a channel" if sixteen_bit else f"is of mode {image.mode}"
+        raise UserError(f"The image {path} {kind}: save it as 8-bit RGB.")
+    if image.has_transparency_data:
+        pixels = np.asarray(image.convert("RGBA"))
+        if (pixels[..., 3] < 255).any():
+            raise UserError(f"The image {path} has transparent pixels: put it on a ground and save it as 8-bit RGB.")
+        pixels = np.ascontiguousarray(pixels[..., :3])
+    else:
+        pixels = np.asarray(image.convert("RGB"))
+    if (turned := image.getexif().get(_EXIF_ORIENTATION, 1)) != 1:
         raise UserError(
-            f"The image {path} is {width} wide and {height} high, but the benchmark's are {size[1]} wide and "
-            f"{size[0]} high: crop or generate it at that size."
+            f"The image {path} notes a rotation in EXIF (orientation {turned}), which some readers follow and some do "
+            "not: save it upright, without that note."
         )
     return pixels
 
 
-def check_images(paths: list[Path], size: tuple[int, int]) -> dict[Path, str]:
+def check_images(paths: list[Path], size: tuple[int, int], progress: bool = False) -> dict[Path, str]:
     """Decode every file once, before any network loads, so that a broken one costs no time.
 
     Args:
         paths: files.
         size: the (height, width) that each must have.
+        progress: show a bar where it takes long.
 
     Returns:
         Path -> digest of its pixels.
@@ -60,9 +96,33 @@ def check_images(paths: list[Path], size: tuple[int, int]) -> dict[Path, str]:
     Raises:
         UserError: for the first file that `read_image` refuses.
     """
+    with progress_bar("images", len(paths), progress and len(paths) >= LONG) as done:
+        digests = in_threads(lambda path: pixels_sha256(read_image(path, size)), paths, done)
+    return dict(zip(paths, digests, strict=True))
+
+
+def in_threads(work: Callable[[Item], Result], items: Sequence[Item], done: Callable[[int], None]) -> list[Result]:
+    """Do the same to many items in threads, a few ahead at a time: memory is bounded, and a mistake or Ctrl-C ends it.
+
+    Args:
+        work: decoding and encoding let other threads go on.
+        items: N.
+        done: called with the number of items done since the last call.
+
+    Returns:
+        N results in the order of the items.
+
+    Examples:
+        >>> in_threads(abs, [-1, 2, -3], lambda count: None)
+        [1, 2, 3]
+    """
+    results = list[Result]()
     with ThreadPoolExecutor() as pool:
-        digests = pool.map(lambda path: pixels_sha256(read_image(path, size)), paths)
-        return dict(zip(paths, digests, strict=True))
+        for start in range(0, len(items), _AHEAD):
+            for result in pool.map(work, items[start : start + _AHEAD]):
+                results.append(result)
+                done(1)
+    return results
 
 
 def pixels_sha256(pixels: NDArray[np.uint8]) -> str:

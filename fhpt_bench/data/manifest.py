@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from fhpt_bench.errors import UserError
-from fhpt_bench.files import explained, sha256_file
+from fhpt_bench.files import explained, sha256_bytes, sha256_file, write_text
 
 MANIFEST = "manifest.json"
 
@@ -41,6 +41,25 @@ class Difference:
 
     path: str
     state: Literal["missing", "changed", "unlisted"]
+
+
+def manifest_entry(content: bytes) -> dict[str, str | int]:
+    """What a manifest says of a file with this content."""
+    return {"sha256": sha256_bytes(content), "bytes": len(content)}
+
+
+def write_manifest(folder: Path, files: Mapping[str, Mapping[str, str | int]]) -> None:
+    """Write a manifest.
+
+    Args:
+        folder: the benchmark's data.
+        files: path below the folder -> `manifest_entry`.
+
+    Raises:
+        UserError: where it cannot be written.
+    """
+    content = {"format": 1, "files": dict(sorted(files.items()))}
+    write_text(folder / MANIFEST, json.dumps(content, indent=1) + "\n")
 
 
 def read_manifest(folder: Path) -> Manifest | None:

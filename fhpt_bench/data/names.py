@@ -6,9 +6,10 @@ import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+VIEWS = ("front", "side", "back", "full", "additional", "flat")
 _PATTERN = re.compile(
-    r"^(?:fashion|fasion)(?P<gender>WOMEN|MEN)(?P<category>.+?)id(?P<item>\d{8})(?P<variant>\d{2})"
-    r"_(?P<shot>\d)(?P<view>front|back|side|full|additional|flat)\.(?:jpg|png)$"
+    r"^(?:fashion|fasion)(?P<gender>WOMEN|MEN)(?P<category>[^/\\]+?)id(?P<item>\d{8})(?P<variant>\d{2})"
+    rf"_(?P<shot>\d)(?P<view>{'|'.join(VIEWS)})\.(?:jpg|png)$"
 )
 
 

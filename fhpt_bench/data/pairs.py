@@ -22,9 +22,9 @@ def read_pairs(path: Path) -> list[tuple[str, str]]:
 
     Raises:
         UserError: where a column is missing, a row is incomplete, a name leads out of the image folder,
-            a pair stands twice, or there is no pair.
+            two images differ in their suffix alone, a pair stands twice, or there is no pair.
     """
-    reader = csv.DictReader(io.StringIO(_read_text(path)))
+    reader = csv.DictReader(io.StringIO(read_list_text(path)))
     missing = [column for column in ("from", "to") if column not in (reader.fieldnames or ())]
     if missing:
         raise UserError(
@@ -32,12 +32,18 @@ def read_pairs(path: Path) -> list[tuple[str, str]]:
             "its first line must be `from,to`."
         )
     pairs: dict[str, tuple[str, str]] = {}
+    spelled: dict[str, str] = {}
     for row in reader:
         source, target = (row["from"] or "").strip(), (row["to"] or "").strip()
         if not source or not target:
             raise UserError(f"Line {reader.line_num} of the pair list {path} lacks a name: it must read `from,to`.")
         for name in (source, target):
             _check_name(name, f"Line {reader.line_num} of the pair list {path}")
+            if spelled.setdefault(stem(name), name) != name:
+                raise UserError(
+                    f"Line {reader.line_num} of the pair list {path} names {name}, and a line before it "
+                    f"{spelled[stem(name)]}: two images of one name, give one of them another."
+                )
         pair_id = f"{stem(source)}___{stem(target)}"
         if pair_id in pairs:
             raise UserError(f"Line {reader.line_num} of the pair list {path} repeats the pair {pair_id}: remove it.")
@@ -60,7 +66,7 @@ def read_image_list(path: Path) -> tuple[str, ...]:
         UserError: where a name leads out of the image folder, or there is no name.
     """
     names: dict[str, None] = {}
-    for number, line in enumerate(_read_text(path).splitlines(), start=1):
+    for number, line in enumerate(read_list_text(path).splitlines(), start=1):
         if name := line.strip():
             _check_name(name, f"Line {number} of the image list {path}")
             names[name] = None
@@ -69,12 +75,20 @@ def read_image_list(path: Path) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _read_text(path: Path) -> str:
+def read_list_text(path: Path) -> str:
+    """The text of a list, without a byte-order mark.
+
+    Raises:
+        UserError: where it cannot be read as UTF-8 text.
+    """
     with explained(path, "read"):
         try:
-            return path.read_text(encoding="utf-8-sig")
+            text = path.read_text(encoding="utf-8-sig")
         except UnicodeDecodeError as error:
             raise UserError(f"The list {path} is not UTF-8 text: save it as UTF-8.") from error
+    if "\0" in text:
+        raise UserError(f"The list {path} holds zero bytes: it is damaged, or not text; get it again.")
+    return text
 
 
 def _check_name(name: str, where: str) -> None:

@@ -62,7 +62,7 @@ class Replay:
         """On a stream of its own, as recording demands of the runs before it."""
         import torch
 
-        stream = torch.cuda.Stream()
+        stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
             outputs = self._step(*inputs)

@@ -39,7 +39,11 @@ def _benchmark(record: Record, people: pd.Series[str] | None) -> list[Check]:
         if setting.version != part.version:
             said = f"version {part.version} is not installed here, but {setting.version}"
             return [Check("cannot", "benchmark", said)]
-        setting = setting.limited(part.limit)
+        setting = setting.restricted(part.subset).limited(part.limit)
+        if part.missing:
+            if people is None:
+                return [Check("cannot", "benchmark", f"{PAIRS_FILE} is not here, which says what pairs were judged")]
+            setting = setting.only(people.index)
         problems = list(_setting(record, setting, people))
     except UserError as error:
         return [Check("cannot", "benchmark", str(error))]
@@ -52,6 +56,8 @@ def _setting(record: Record, setting: Benchmark, people: pd.Series[str] | None) 
     here = describe(setting, setting.check_images(), train)
     if part.pairs_sha256 != here.pairs_sha256:
         yield f"the pair list has the digest {part.pairs_sha256[:12]}, the installed one {here.pairs_sha256[:12]}"
+    if part.missing != here.missing:
+        yield f"it lacks {part.missing} pairs by its record, {here.missing} by {PAIRS_FILE}"
     if part.image_size != here.image_size:
         yield f"its images are {part.image_size}, the installed ones {here.image_size}"
     if part.data_sha256 != here.data_sha256:

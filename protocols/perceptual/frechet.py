@@ -219,6 +219,12 @@ class FID(FrechetProtocol):
     citation = "Heusel et al., GANs Trained by a Two Time-Scale Update Rule Converge to a Local Nash Equilibrium, 2017"
     settings = _VARIANTS
     variants: ClassVar[Mapping[str, str]] = {name: variant.definition for name, variant in _VARIANTS.items()}
+    used_by: ClassVar[Mapping[str, str]] = {
+        "drn": "DRN",
+        "clean": "clean-fid (Parmar et al., CVPR 2022); no paper on pose transfer is known",
+        "train": "reference of PIDM, NTED and CFLD (their authors' words), on images of their own size",
+        "gfla": "GFLA's script, and DPTN with it; DiOr with its statistics",
+    }
     metrics = (MetricCard("fid", "FID", higher_is_better=False, range=(0.0, np.inf)),)
 
 

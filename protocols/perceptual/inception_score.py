@@ -107,6 +107,7 @@ class InceptionScore(ScoreOfLogits):
         "sorted by pair id, mean over 10 splits; beside it the value of one split, which has no order",
         "drn": "as canonical, on images with white borders to 256x256, as PATN and DRN did",
     }
+    used_by: ClassVar[Mapping[str, str]] = {"drn": "PATN, DRN"}
     metrics = (
         MetricCard("is", "IS", higher_is_better=True, range=(1.0, 1008.0)),
         MetricCard("one-split", "IS in one split", higher_is_better=True, range=(1.0, 1008.0)),

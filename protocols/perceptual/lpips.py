@@ -147,6 +147,11 @@ class LPIPS(PairwiseProtocol):
     title = "Learned perceptual image patch similarity"
     citation = "Zhang et al., The Unreasonable Effectiveness of Deep Features as a Perceptual Metric, CVPR 2018"
     variants: ClassVar[Mapping[str, str]] = {name: variant.definition for name, variant in _VARIANTS.items()}
+    used_by: ClassVar[Mapping[str, str]] = {
+        "alex-0.1": "the default of its package; most papers do not name a network",
+        "vgg-0.1": "papers that say VGG",
+        "alex-0.0": "tools older than its package's v0.1",
+    }
     metrics = (MetricCard("lpips", "LPIPS", higher_is_better=False, range=(0.0, np.inf), real=0.0),)
     numerics = "torch float32"
     moved_by = (

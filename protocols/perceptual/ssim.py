@@ -106,6 +106,12 @@ class SSIM(PairwiseProtocol):
     title = "Structural similarity"
     citation = "Wang et al., Image Quality Assessment: From Error Visibility to Structural Similarity, IEEE TIP 2004"
     variants: ClassVar[Mapping[str, str]] = {name: variant.definition for name, variant in _VARIANTS.items()}
+    used_by: ClassVar[Mapping[str, str]] = {
+        "patn": "PATN (tool/getMetrics_fashion.py); by the same tool the authors of ADGAN and RATE/DRN",
+        "gfla": "GFLA's script, and DPTN with it",
+        "pidm": "PIDM; PCDMs (metrics.py)",
+        "skimage": "no paper says so: what scikit-image computes where nothing is set",
+    }
     metrics = (MetricCard("ssim", "SSIM", higher_is_better=True, range=(-1.0, 1.0), real=1.0),)
     numerics = "scikit-image float64"
     moved_by = (

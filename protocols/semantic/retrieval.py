@@ -229,6 +229,9 @@ class Retrieval(Protocol):
         for name, chosen in _VARIANTS.items()
         for way, definition in _WAYS.items()
     }
+    used_by: ClassVar[Mapping[str, str]] = {
+        f"paper-{name}": "DRN, whose network was trained in every layer" for name in ("vgg16", "resnet50")
+    }
     numerics = "FAISS float32, ordered in numpy float64"
     moved_by = (
         "repeats in the gallery, and whether the query's own source and target stand in it",

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fhpt_bench.benchmark import Benchmark
+from fhpt_bench.data.folders import match_folder
 from fhpt_bench.errors import UserError
 from fhpt_bench.feature import VectorFeature
 from fhpt_bench.networks.keypoints import MediaPipeHolistic
@@ -32,7 +33,7 @@ def anchor_table(folder: Path, benchmark: Benchmark) -> str:
     Raises:
         UserError: where an image lacks, or shows no keypoint of a part in any.
     """
-    source = FolderImages(folder, "warp", benchmark)
+    source = FolderImages(match_folder(folder, benchmark), "warp", benchmark)
     real = RealImages(benchmark.folder, benchmark.image_size, benchmark.check_images())
     estimator = MediaPipeHolistic("cpu")
 

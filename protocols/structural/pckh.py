@@ -88,6 +88,7 @@ class PCKh(Protocol):
         "w x h the box of the target's nose, neck, eyes and ears; pairs with fewer than two of them are left out; a "
         "joint not found is wrong",
     }
+    used_by: ClassVar[Mapping[str, str]] = {"patn": "PATN (tool/calPCKH_fashion.py)"}
     metrics = (MetricCard("pckh", "PCKh", higher_is_better=True, range=(0.0, 1.0)),)
     moved_by = (
         "the head's box, which a side or back view makes narrow",

@@ -83,8 +83,8 @@ def wrong_size(tiny: Path, images: Path) -> None:
     Image.new("RGB", (256, 64)).save(first(images))
 
 
-def palette(tiny: Path, images: Path) -> None:
-    Image.new("P", (48, 64)).save(first(images))
+def transparent(tiny: Path, images: Path) -> None:
+    Image.new("RGBA", (48, 64)).save(first(images))
 
 
 def sixteen_bit(tiny: Path, images: Path) -> None:
@@ -146,8 +146,8 @@ EVALUATE = ["evaluate", "{images}", "-b", "{tiny}", "-o", "{out}"]
         (EVALUATE, truncated, r"\.jpg cannot be decoded .*damaged"),
         (EVALUATE, no_bytes, r"\.png cannot be decoded"),
         (EVALUATE, wrong_size, "is 256 wide and 64 high, but the benchmark's are 48 wide and 64 high"),
-        (EVALUATE, palette, "is of mode P: save it as 8-bit RGB"),
-        (EVALUATE, sixteen_bit, "is of mode I;16: save it as 8-bit RGB"),
+        (EVALUATE, transparent, "has transparent pixels: put it on a ground and save it as 8-bit RGB"),
+        (EVALUATE, sixteen_bit, "has 16 bits a channel: save it as 8-bit RGB"),
         (EVALUATE, twice, "are two images of one name"),
         (["evaluate", "{tmp}/absent", "-b", "{tiny}"], nothing, "There is no folder"),
         (RUN, damaged_real_image, r"test/.*\.jpg cannot be decoded"),
@@ -163,6 +163,10 @@ EVALUATE = ["evaluate", "{images}", "-b", "{tiny}", "-o", "{out}"]
         (["data", "check", "{tiny}"], damaged_real_image, r"test/.*\.jpg cannot be decoded"),
         (["data", "check", "{tiny}", "--data-root", "{tmp}/absent"], nothing, "There is no data folder"),
         (["leaderboard", "--records", "{tmp}/absent"], nothing, "absent"),
+        ([*RUN, "--subset", "man"], nothing, "no subset 'man': did you mean men"),
+        (["data", "leakage", "deepfashion"], nothing, "not part of this package: prepare it .*data-root"),
+        (["data", "prepare", "deepfashion", "--root", "{tmp}/absent"], nothing, "There is no folder"),
+        (["data", "prepare", "deepfashion", "--root", "{tmp}"], nothing, "Missing below .*: the test pair list .*PATN"),
     ],
 )  # fmt: skip
 def test_mistakes_are_quick_and_explained(

@@ -98,3 +98,26 @@ def test_processes_and_batches_do_not_matter(people: Path, tmp_path: Path) -> No
             assert other.value == pytest.approx(score.value, rel=rounding), score.key
     measured = {score.protocol for score in one.scores if score.status == "ok"}
     assert measured == {score.protocol for score in one.scores}
+
+
+def test_a_run_ends_when_one_of_its_processes_dies(tmp_path: Path) -> None:
+    """It must not wait for ever for somebody who does not come."""
+    model = tmp_path / "fragile.py"
+    model.write_text(
+        "import os\n"
+        "from fhpt_bench.model import Generator, ModelCard\n"
+        "class Fragile(Generator):\n"
+        "    card = ModelCard('fragile', 'breaks in all processes but the first')\n"
+        "    def generate(self, batch):\n"
+        "        if os.environ['RANK'] != '0':\n"
+        "            raise RuntimeError('out of luck')\n"
+        "        return batch.source\n"
+    )
+    options = ["--limit", "8", "--batch-size", "2", "--processes", "2", "--out", str(tmp_path / "run")]
+    done = subprocess.run(
+        [sys.executable, "-m", "fhpt_bench", "run", "-m", f"{model}:Fragile", "-p", "psnr", *options],
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "out of luck" in done.stderr
+    assert "one of the processes of this run has failed; what was finished is kept" in done.stderr

@@ -114,10 +114,15 @@ def _metrics(made: list[Protocol]) -> str:
 
 
 def _definitions(made: list[Protocol]) -> str:
+    known = any(p.card.used_by for p in made)
     rows = [
-        (f"`{p.variant}`", p.card.definition, ", ".join(f"`{f}`" for f in p.features) or "no network") for p in made
-    ]
-    return table(["variant", "definition", "looks through"], rows)
+        (
+            f"`{p.variant}`", p.card.definition, ", ".join(f"`{f}`" for f in p.features) or "no network",
+            *([p.card.used_by or "-"] if known else []),
+        )
+        for p in made
+    ]  # fmt: skip
+    return table(["variant", "definition", "looks through", *(["used by"] if known else [])], rows)
 
 
 def _features(seen: Iterable[FeatureSpec]) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -28,12 +31,76 @@ def test_grey_is_rgb(tmp_path: Path) -> None:
     assert (read_image(tmp_path / "a.png") == PIXELS[..., :1]).all()
 
 
-@pytest.mark.parametrize("mode", ["P", "RGBA", "CMYK", "1"])
-def test_other_modes_are_refused(tmp_path: Path, mode: str) -> None:
-    path = tmp_path / ("a.jpg" if mode == "CMYK" else "a.png")
-    Image.new(mode, (4, 4)).save(path)
-    with pytest.raises(UserError, match="save it as 8-bit RGB"):
-        read_image(path)
+@pytest.mark.parametrize("mode", ["P", "1", "L", "RGBA", "LA"])
+def test_modes_that_say_the_same_in_rgb_are_read(tmp_path: Path, mode: str) -> None:
+    few = Image.fromarray(PIXELS // 64 * 64)  # few colours, so that a palette holds them all
+    image = few.quantize(256) if mode == "P" else few.convert(mode)
+    image.save(tmp_path / "a.png")
+    with Image.open(tmp_path / "a.png") as written:
+        assert written.mode == mode
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), np.asarray(image.convert("RGB")))
+    if mode in ("P", "RGBA"):
+        np.testing.assert_array_equal(read_image(tmp_path / "a.png"), PIXELS // 64 * 64)
+
+
+def write_sixteen_bit_rgb(path: Path) -> None:
+    """Pillow reads such a file as 8-bit RGB, but does not write one."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    header, rows = struct.pack(">IIBBBBB", 4, 4, 16, 2, 0, 0, 0), (b"\0" + bytes(4 * 6)) * 4
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    )
+
+
+def rotated(orientation: int) -> Image.Exif:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return exif
+
+
+@pytest.mark.parametrize(
+    ("write", "message"),
+    [
+        (lambda path: Image.new("CMYK", (4, 4)).save(path, "JPEG"), "is of mode CMYK: save it as 8-bit RGB"),
+        (lambda path: Image.fromarray(np.zeros((4, 4), np.uint16)).save(path), "16 bits a channel: save it as 8-bit"),
+        (write_sixteen_bit_rgb, "16 bits a channel: save it as 8-bit"),
+        (lambda path: Image.new("RGBA", (4, 4)).save(path), "transparent pixels: put it on a ground"),
+        (lambda path: Image.new("P", (4, 4)).save(path, transparency=0), "transparent pixels"),
+        (lambda path: Image.new("P", (4, 4)).save(path, transparency=b"\x80"), "transparent pixels"),
+        (lambda path: Image.new("RGB", (4, 4)).save(path, exif=rotated(6)), r"rotation in EXIF \(orientation 6\)"),
+        (lambda path: Image.new("RGB", (4, 4)).save(path, "JPEG", exif=rotated(3)), "rotation in EXIF"),
+        (lambda path: Image.new("RGB", (4, 4)).save(path, "GIF"), "neither PNG nor JPEG"),
+        (lambda path: path.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 4 4\n"), "neither PNG nor JPEG"),
+        (lambda path: path.write_bytes(b""), "it is empty"),
+        (lambda path: None, "does not exist"),
+    ],
+)  # fmt: skip
+def test_what_readers_disagree_on_is_refused(tmp_path: Path, write: Callable[[Path], object], message: str) -> None:
+    write(tmp_path / "a.png")
+    with pytest.raises(UserError, match=message) as raised:
+        read_image(tmp_path / "a.png")
+    assert str(tmp_path / "a.png") in str(raised.value)
+
+
+def test_an_upright_note_and_an_unused_transparency_change_nothing(tmp_path: Path) -> None:
+    Image.fromarray(PIXELS).save(tmp_path / "a.png", exif=rotated(1))
+    unused = next(c for c in range(256) if not (c == PIXELS).all(-1).any())
+    Image.fromarray(PIXELS).save(tmp_path / "b.png", transparency=(unused, unused, unused))
+    for name in ("a.png", "b.png"):
+        np.testing.assert_array_equal(read_image(tmp_path / name), PIXELS)
+
+
+def test_an_absurd_size_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
+    write_sixteen_bit_rgb(tmp_path / "a.png")
+    content = bytearray((tmp_path / "a.png").read_bytes())
+    content[16:29] = struct.pack(">IIBBBBB", 9000, 9000, 8, 2, 0, 0, 0)
+    content[29:33] = struct.pack(">I", zlib.crc32(content[12:29]))
+    (tmp_path / "a.png").write_bytes(content)
+    with pytest.raises(UserError, match="is 9000 wide and 9000 high"):
+        read_image(tmp_path / "a.png", (4, 4))
 
 
 def test_folder_lists_images_only(tmp_path: Path) -> None:

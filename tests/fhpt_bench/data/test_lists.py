@@ -56,7 +56,12 @@ def test_pair_list_in_any_spelling(tmp_path: Path) -> None:
         ("from,to\n", "holds no pair"),
         ("", "no column 'from' and no column 'to'"),
         ("a.jpg,b.jpg\n", "no column 'from'"),
-        ("from,to\na.jpg,b.jpg\na.png,b.jpg\n", "Line 3 .* repeats"),
+        ("from,to\na.jpg,b.jpg\na.jpg,b.jpg\n", "Line 3 .* repeats"),
+        ("from,to\na.jpg,b.jpg\na.png,c.jpg\n", r"Line 3 .* a\.png.* a\.jpg: two images of one name"),
+        ("from,to\na.jpg;b.jpg\n", "Line 2 .* lacks a name"),
+        ("from;to\na.jpg;b.jpg\n", "no column 'from'"),
+        ("from,to\na.jpg,\0\n", "holds zero bytes"),
+        ("from,to\n/etc/a.jpg,b.jpg\n", "no folders"),
         ("from,to\n..\\x.jpg,b.jpg\n", "no folders"),
     ],
 )
@@ -90,7 +95,47 @@ def test_wide_frame_is_moved_onto_the_crop(tmp_path: Path) -> None:
     assert pose[2, 0] == 0
 
 
-@pytest.mark.parametrize("line", ["a.jpg: [1]: [1]", "a.jpg", "a.jpg: x: y", "a.jpg: [1, 2"])
+def test_a_few_joints_beyond_the_edge_do_not_make_a_frame_wide(tmp_path: Path) -> None:
+    file = tmp_path / "k.csv"
+    rows = [f"{i}.jpg: {[1] * 18}: {[205 if i == 7 else 88] + [88] * 17}" for i in range(20)]
+    file.write_text("name:keypoints_y:keypoints_x\n" + "\n".join(rows))
+    assert read_keypoints(file, 176)["7.jpg"][:2, 0].tolist() == [205, 88]
+
+
+@pytest.mark.parametrize("header", ["name:keypoints_x:keypoints_y\n", " name : keypoints_x : keypoints_y\r\n"])
+def test_header_says_which_column_is_which(tmp_path: Path, header: str) -> None:
+    file = tmp_path / "k.csv"
+    file.write_bytes(f"\ufeff{header}a.jpg: {[1] * 18}: {[2] * 18}\r\n".encode())
+    assert read_keypoints(file, 176)["a.jpg"][0].tolist() == [1, 2]
+
+
+def test_keypoints_without_a_header_are_y_first_and_none_is_lost(tmp_path: Path) -> None:
+    file = tmp_path / "k.csv"
+    file.write_text(f"a.jpg: {[1] * 18}: {[2] * 18}\nb.jpg: {[3] * 18}: {[4] * 18}\n")
+    poses = read_keypoints(file, 176)
+    assert (poses["a.jpg"][0].tolist(), poses["b.jpg"][0].tolist()) == ([2, 1], [4, 3])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "holds no line"),
+        (b"\xff\xfe", "not UTF-8"),
+        (b"file:x:y\na.jpg: [1]: [1]\n", "The header of the keypoint file .* is not `name:keypoints_y:keypoints_x`"),
+        (f"a.jpg: {[1] * 18}: {[1] * 18}\na.jpg: {[2] * 18}: {[2] * 18}".encode(), "Line 2 .* a second pose"),
+    ],
+)
+def test_wrong_keypoint_file_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "k.csv").write_bytes(content)
+    with pytest.raises(UserError, match=message):
+        read_keypoints(tmp_path / "k.csv", 176)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["a.jpg: [1]: [1]", "a.jpg", "a.jpg: x: y", "a.jpg: [1, 2", "a.jpg: {}: {}",
+     f"a.jpg: {[1] * 18}: [NaN" + ", 1" * 17 + "]", f"a.jpg: {[1] * 18}: {[1] * 18}: {[1] * 18}"],
+)  # fmt: skip
 def test_wrong_keypoint_line_is_named(tmp_path: Path, line: str) -> None:
     file = tmp_path / "k.csv"
     file.write_text(f"name:keypoints_y:keypoints_x\n\n{line}\n")

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from fhpt_bench import weights
 from fhpt_bench.benchmark import Benchmark, Pair, load_benchmark
 from fhpt_bench.cache import FeatureCache
+from fhpt_bench.data.folders import match_folder
 from fhpt_bench.data.images import pixels_sha256, read_image
 from fhpt_bench.data.pairs import read_image_list
 from fhpt_bench.feature import VectorFeature, features
@@ -75,7 +76,7 @@ class Material:
 
     @functools.cached_property
     def _source(self) -> FolderImages:
-        return FolderImages(self.run / "images", "warp", self.setting)
+        return FolderImages(match_folder(self.run / "images", self.setting), "warp", self.setting)
 
 
 def look(feature: str, images: Images) -> Vectors:

@@ -1,0 +1,153 @@
+"""DeepFashion's lists in every spelling in which repositories pass them on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fhpt_bench.data.pairs import read_list_text
+from fhpt_bench.data.pose import parse_keypoints
+from fhpt_bench.data.prepare.spelling import plain_name
+from fhpt_bench.errors import UserError
+
+_BETWEEN = re.compile(r"\s*[,;\t]\s*| +")
+_SOURCE, _TARGET = ("from", "source", "src"), ("to", "target", "tgt")
+
+
+def read_any_pairs(path: Path) -> list[tuple[str, str]]:
+    """Read a pair list: with a header in any order, or train_pairs.txt's lines, where the target stands first.
+
+    Args:
+        path: fields are parted by commas, semicolons, tabs or blanks; names are spelled in any way.
+
+    Returns:
+        (source, target) stems, sorted.
+
+    Raises:
+        UserError: where a header or line cannot be understood, a pair stands twice, or there is none.
+    """
+    rows = list(_lines(path))
+    source_at, target_at, width, start = _columns(rows, path) if rows else (0, 1, 2, 0)
+    pairs: dict[tuple[str, str], None] = {}
+    for number, fields in rows[start:]:
+        if len(fields) != width:
+            raise UserError(
+                f"Line {number} of the pair list {path} has {len(fields)} fields in place of {width}: mend it."
+            )
+        pair = (_name(fields[source_at], number, path), _name(fields[target_at], number, path))
+        if pair in pairs:
+            raise UserError(f"Line {number} of the pair list {path} repeats the pair {'___'.join(pair)}: remove it.")
+        pairs[pair] = None
+    if not pairs:
+        raise UserError(f"The pair list {path} holds no pair: get it again.")
+    return sorted(pairs)
+
+
+def _columns(rows: list[tuple[int, list[str]]], path: Path) -> tuple[int, int, int, int]:
+    """Where source and target stand, how many fields a line has, and in which row the pairs begin."""
+    number, first = rows[0]
+    if not any(map(plain_name, first)):
+        at = [[i for i, word in enumerate(first) if word.lower() in known] for known in (_SOURCE, _TARGET)]
+        if [len(places) for places in at] != [1, 1]:
+            raise UserError(f"Line {number} of the pair list {path} is no header and no pair: put `from,to` there.")
+        return at[0][0], at[1][0], len(first), 1
+    if len(first) == 2 and all("/" in name.replace("\\", "/") for name in first):
+        return 1, 0, 2, 0
+    raise UserError(
+        f"The pair list {path} has no header, so that nobody can tell sources from targets: make `from,to` or "
+        "`to,from` its first line."
+    )
+
+
+def read_any_images(path: Path) -> list[str]:
+    """Read a list of images, one a line, in any spelling.
+
+    Returns:
+        Stems, sorted, each once.
+
+    Raises:
+        UserError: where a line is no such name, or there is none.
+    """
+    names = {_name(" ".join(fields), number, path) for number, fields in _lines(path)}
+    if not names:
+        raise UserError(f"The image list {path} names no image: get it again.")
+    return sorted(names)
+
+
+def read_any_keypoints(path: Path) -> dict[str, NDArray[np.float32]]:
+    """Read a keypoint file in any spelling, in its own frame.
+
+    Returns:
+        Stem -> (18, 2) float32 pixels (x, y), NaN where missing, sorted by stem.
+
+    Raises:
+        UserError: where a line cannot be read, or an image has two poses.
+    """
+    poses: dict[str, NDArray[np.float32]] = {}
+    for text, pose in parse_keypoints(path).items():
+        name = plain_name(text)
+        if name is None:
+            raise UserError(
+                f"The keypoint file {path} has a line of {text!r}, which is no image of DeepFashion: mend it."
+            )
+        if not np.array_equal(poses.setdefault(name, pose), pose, equal_nan=True):
+            raise UserError(f"The keypoint file {path} gives {name} two poses, under two spellings: keep one of them.")
+    return dict(sorted(poses.items()))
+
+
+def read_partition(path: Path) -> dict[str, str]:
+    """Read the official list_eval_partition.txt: a count, a header, then image, item and status a line.
+
+    Returns:
+        Stem -> item id as names have it, "00000693".
+
+    Raises:
+        UserError: where a line cannot be understood, or the count does not fit.
+    """
+    rows = _counted(path, 3)
+    return {_name(image, number, path): _item(item, number, path) for number, (image, item, _) in rows}
+
+
+def read_items(path: Path) -> set[str]:
+    """Read the official list_item_inshop.txt: a count, then an item a line.
+
+    Raises:
+        UserError: where a line cannot be understood, or the count does not fit.
+    """
+    return {_item(item, number, path) for number, (item,) in _counted(path, 1)}
+
+
+def _counted(path: Path, width: int) -> list[tuple[int, list[str]]]:
+    lines = list(_lines(path))
+    rows = [(number, fields) for number, fields in lines[1:] if any(field.startswith("id_") for field in fields)]
+    if not lines or lines[0][1] != [str(len(rows))]:
+        raise UserError(f"The first line of {path} does not count its {len(rows)} rows: it is cut off, get it again.")
+    for number, fields in rows:
+        if len(fields) != width:
+            raise UserError(f"Line {number} of {path} has {len(fields)} fields in place of {width}: get it again.")
+    return rows
+
+
+def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Line number and fields of every line that is not empty."""
+    for number, line in enumerate(read_list_text(path).splitlines(), start=1):
+        if line.strip():
+            # An index column has no name in the header, so that an empty first field counts.
+            yield number, [field.strip('"') for field in _BETWEEN.split(line.strip(" "))]
+
+
+def _name(text: str, number: int, path: Path) -> str:
+    name = plain_name(text)
+    if name is None:
+        raise UserError(f"Line {number} of {path} names {text!r}, which is no image of DeepFashion: mend it.")
+    return name
+
+
+def _item(text: str, number: int, path: Path) -> str:
+    if not re.fullmatch(r"id_\d{8}", text):
+        raise UserError(f"Line {number} of {path} names {text!r} as an item, not id_ and eight digits: get it again.")
+    return text.removeprefix("id_")

@@ -1,0 +1,50 @@
+"""Counts and digests of the lists that were published with PATN, and where what is missing is to be had."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fhpt_bench.data.pose import keypoint_frame
+from fhpt_bench.data.prepare.search import WIDTH
+from fhpt_bench.files import sha256_json
+
+
+@dataclass(frozen=True)
+class Published:
+    """A list as everybody has it.
+
+    Args:
+        count: of its entries.
+        sha256: of its content, whatever its spelling; see `digest` and `pose_digest`.
+    """
+
+    count: int
+    sha256: str
+
+
+TEST_PAIRS = Published(8570, "d928b46d8e6ae49230def0a3f8267333ab9d9106531b1af0462381c205fe2ad7")
+TEST_KEYPOINTS = Published(4038, "c92f66af106938baace408566d874bad3928ff38cf94f5a7888ccb9fdceffdb9")
+TRAIN_IMAGES = Published(48674, "382a888243f9170bfbbfbf1f51129f2081f938280ecb8fd270df065f33aad809")
+
+IMAGES_FROM = (
+    "DeepFashion's authors give them away (In-shop Clothes Retrieval Benchmark, Img/img.zip, whose password they send "
+    "for a signed agreement): https://mmlab.ie.cuhk.edu.hk/projects/DeepFashion/InShopRetrieval.html"
+)
+LISTS_FROM = "PATN's authors give it away (fashion_data): https://github.com/tengteng95/Pose-Transfer"
+
+
+def digest(entries: Sequence[str] | Sequence[tuple[str, str]]) -> str:
+    """Of sorted stems, or sorted pairs of stems."""
+    return sha256_json(entries)
+
+
+def pose_digest(poses: Mapping[str, NDArray[np.float32]]) -> str:
+    """Of poses by stem, in pixels of the crop, to a tenth."""
+    shift = (keypoint_frame(poses, WIDTH) - WIDTH) / 2
+    return sha256_json(
+        [[name, np.nan_to_num(poses[name] - (shift, 0), nan=-999).round(1).tolist()] for name in sorted(poses)]
+    )

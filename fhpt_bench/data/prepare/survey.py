@@ -1,0 +1,225 @@
+"""What a preparation would be made from: everything read and compared before anything is written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fhpt_bench.data.names import parse_name
+from fhpt_bench.data.pose import keypoint_frame
+from fhpt_bench.data.prepare import published
+from fhpt_bench.data.prepare.lists import (
+    read_any_images,
+    read_any_keypoints,
+    read_any_pairs,
+    read_items,
+    read_partition,
+)
+from fhpt_bench.data.prepare.published import IMAGES_FROM, LISTS_FROM, Published
+from fhpt_bench.data.prepare.search import (
+    ARCHIVES,
+    ITEMS,
+    PARTITION,
+    WIDTH,
+    Archive,
+    Findings,
+    ImageFolder,
+    archive_of,
+    search,
+)
+from fhpt_bench.errors import UserError
+
+Pairs = list[tuple[str, str]]
+Poses = dict[str, NDArray[np.float32]]
+Content = TypeVar("Content")
+
+
+@dataclass
+class Survey:
+    """What lies below the given folders; all names are stems in one spelling.
+
+    Args:
+        archive: which pixels the images have.
+        images: split -> stem -> file; the training images only where all are here.
+        pairs: split -> (source, target); the test split always, if nothing is lacking.
+        poses: split -> stem -> (18, 2) pixels in the frame of the file they come from; the same.
+        train_list: the training images, here or not.
+        lines: what was found, each under a word.
+        lacking: what must be there and is not, each with the way to get it.
+    """
+
+    archive: Archive = "side-padded"
+    images: dict[str, dict[str, Path]] = field(default_factory=dict)
+    pairs: dict[str, Pairs] = field(default_factory=dict)
+    poses: dict[str, Poses] = field(default_factory=dict)
+    train_list: list[str] = field(default_factory=list)
+    lines: list[tuple[str, str]] = field(default_factory=list)
+    lacking: list[str] = field(default_factory=list)
+
+    def say(self, word: str, text: str) -> None:
+        """Add a line."""
+        self.lines.append((word, text))
+
+
+def survey(roots: Sequence[Path], out: Path) -> Survey:
+    """Find DeepFashion's images and lists, read the lists, and hold them against each other.
+
+    Args:
+        roots: folders to look through.
+        out: the folder of the preparation, which is left out.
+
+    Returns:
+        What was found; `lacking` is empty where it suffices.
+
+    Raises:
+        UserError: where a folder or list cannot be read, or two of them contradict each other.
+    """
+    place = Path(os.path.realpath(out))
+    for root in roots:
+        if Path(os.path.realpath(root)).is_relative_to(place):
+            raise UserError(f"The prepared folder {out} would hold {root}, which is only read: give --out elsewhere.")
+    found = search([Path(os.path.abspath(root)) for root in roots], Path(os.path.abspath(out)))
+    result = Survey()
+    _lists(result, found)
+    _images(result, found)
+    _training(result)
+    _official(result, found)
+    return result
+
+
+def _lists(result: Survey, found: Findings) -> None:
+    for split in ("test", "train"):
+        if pairs := _agreed(found, f"pairs-{split}", read_any_pairs, lambda a, b: a == b):
+            result.pairs[split], file = pairs
+            known = published.TEST_PAIRS if split == "test" else None
+            said = _against(known, len(pairs[0]), published.digest(pairs[0]))
+            result.say(f"{split} pairs", f"{len(pairs[0])} in {file}{said}")
+        if poses := _agreed(found, f"keypoints-{split}", read_any_keypoints, _same_poses):
+            result.poses[split], file = poses
+            known = published.TEST_KEYPOINTS if split == "test" else None
+            said = _against(known, len(poses[0]), published.pose_digest(poses[0]), "what looks at poses")
+            frame = keypoint_frame(poses[0], WIDTH)
+            result.say(f"{split} keypoints", f"{len(poses[0])} in {file}, frame {frame} wide{said}")
+        for kind, held in (("pair list", result.pairs), ("keypoint file", result.poses)):
+            if split == "test" and split not in held:
+                result.say(f"{split} {kind}", "missing")
+                name = "pairs" if kind == "pair list" else "annotation"
+                result.lacking.append(f"the test {kind} (fasion-resize-{name}-test.csv); {LISTS_FROM}")
+    if images := _agreed(found, "images-train", read_any_images, lambda a, b: a == b):
+        result.train_list, file = images
+        said = _against(published.TRAIN_IMAGES, len(images[0]), published.digest(images[0]))
+        result.say("training list", f"{len(images[0])} in {file}{said}")
+    else:
+        result.say("training list", f"no train.lst: --subset leak-free and training need it; {LISTS_FROM}")
+
+
+def _agreed(
+    found: Findings, role: str, read: Callable[[Path], Content], same: Callable[[Content, Content], bool]
+) -> tuple[Content, Path] | None:
+    """What all lists of one role say, and the first of them; None where there is none."""
+    files = found.lists.get(role, [])
+    contents = [read(file) for file in files]
+    for file, content in zip(files, contents, strict=True):
+        if not same(content, contents[0]):
+            raise UserError(f"{files[0]} and {file} say different things: keep one of them below --root.")
+    return (contents[0], files[0]) if files else None
+
+
+def _same_poses(one: Poses, other: Poses) -> bool:
+    return published.pose_digest(one) == published.pose_digest(other)
+
+
+def _against(known: Published | None, count: int, sha256: str, moved: str = "scores") -> str:
+    if known is None:
+        return ""
+    if sha256 == known.sha256:
+        return ": as published with PATN"
+    how = f"the {known.count}" if count != known.count else f"the {known.count}, or not the same,"
+    return f": not {how} that this project knows from PATN, so that {moved} may differ from the papers'"
+
+
+def _images(result: Survey, found: Findings) -> None:
+    """Choose the folder that holds every image of the test pairs."""
+    needed = sorted({name for pair in result.pairs.get("test", []) for name in pair})
+    if "test" in result.poses and (lost := [name for name in needed if name not in result.poses["test"]]):
+        result.lacking.append(
+            f"the keypoints of {len(lost)} of {len(needed)} test images, first {lost[0]}; {LISTS_FROM}"
+        )
+    if not needed:
+        counts = ", ".join(f"{len(folder.files)} in {folder.folder}" for folder in found.folders) or "none"
+        result.say("images", f"{counts}; the test pair list tells which are needed")
+        return
+    whole: dict[Archive, list[ImageFolder]] = {}
+    for folder in found.folders:
+        held = [name for name in needed if name in folder.files]
+        said = f"{len(held)} of the {len(needed)} test images in {folder.folder}"
+        if held:
+            archive = archive_of(folder.files[held[0]])
+            said += f", {archive}"
+            if archive in ARCHIVES and len(held) == len(needed):
+                whole.setdefault(archive, []).append(folder)
+        result.say("images", said)
+    if not whole:
+        most = max(found.folders, key=lambda folder: sum(name in folder.files for name in needed), default=None)
+        lost = [name for name in needed if most is None or name not in most.files]
+        missing = f"{len(lost)} of {len(needed)} test images, first {lost[0]}" if lost else "photographs of them"
+        result.lacking.append(f"{missing}; {IMAGES_FROM}")
+        return
+    result.archive = next(archive for archive in ARCHIVES if archive in whole)
+    chosen, *others = whole[result.archive]
+    if others:
+        raise UserError(
+            f"{chosen.folder} and {others[0].folder} both hold all test images: take one of them from below --root."
+        )
+    result.images["test"] = _take(chosen, needed)
+    result.say("chosen", f"{chosen.folder}, {result.archive}")
+    lost = [name for name in result.train_list if name not in chosen.files]
+    if result.train_list and not lost:
+        result.images["train"] = _take(chosen, result.train_list)
+    elif result.train_list:
+        result.say("training images", f"left out: {len(lost)} of {len(result.train_list)} missing, first {lost[0]}")
+
+
+def _take(folder: ImageFolder, names: Sequence[str]) -> dict[str, Path]:
+    for name in names:
+        if name in folder.twice:
+            raise UserError(f"{folder.files[name]} and {folder.twice[name]} are two images of one name: remove one.")
+    return {name: folder.files[name] for name in names}
+
+
+def _training(result: Survey) -> None:
+    """Leave out training pairs that the training images or keypoints do not cover; only training needs them."""
+    pairs, poses = result.pairs.get("train"), result.poses.get("train", {})
+    if pairs is None:
+        return
+    names = {name for pair in pairs for name in pair}
+    for what, held in (("the training list", set(result.train_list)), ("the training keypoints", set(poses))):
+        if lost := sorted(names - held):
+            result.say("train pairs", f"left out: {what} lack {len(lost)} of their images, first {lost[0]}")
+            result.pairs.pop("train", None)
+
+
+def _official(result: Survey, found: Findings) -> None:
+    """Hold the item ids of the names against the official files, where these are here."""
+    shown = {name: parse_name(f"{name}.jpg") for images in result.images.values() for name in images}
+    items: Mapping[str, str] = {name: said.item for name, said in shown.items() if said}
+    for file in found.lists.get(PARTITION, []):
+        official = read_partition(file)
+        known = [name for name in items if name in official]
+        for name in known:
+            if items[name] != official[name]:
+                raise UserError(
+                    f"{file} gives {name} the item {official[name]}, which its name denies: get that file again."
+                )
+        result.say("items", f"{len(known)} of {len(items)} images in {file}, each with the item of its name")
+    for file in found.lists.get(ITEMS, []):
+        lost = sorted(set(items.values()) - read_items(file))
+        if lost:
+            raise UserError(f"{file} lacks {len(lost)} of the images' items, first id_{lost[0]}: get that file again.")
+        result.say("items", f"all {len(set(items.values()))} of the images in {file}")

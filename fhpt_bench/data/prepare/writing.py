@@ -1,0 +1,151 @@
+"""Writing the prepared folder: cropped images, lists in one spelling, and a manifest of it all."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from fhpt_bench.data.images import encode_png, in_threads, read_image
+from fhpt_bench.data.manifest import manifest_entry, write_manifest
+from fhpt_bench.data.prepare.search import HEIGHT, PADDED, WIDTH, Archive
+from fhpt_bench.data.prepare.survey import Poses, Survey
+from fhpt_bench.errors import UserError
+from fhpt_bench.files import explained, sha256_bytes, sha256_json, write_bytes
+from fhpt_bench.progress import progress_bar
+
+SOURCE = "prepared.json"  # says from what a folder was prepared
+_WHITE = 255
+
+
+def write_prepared(survey: Survey, out: Path, progress: bool = False) -> None:
+    """Write a preparation; one that was interrupted goes on, and ends with the same files.
+
+    Args:
+        survey: with nothing lacking.
+        out: the folder, made if need be; nothing is written outside it.
+        progress: show a bar.
+
+    Raises:
+        UserError: where the folder holds something else, an image is broken or of another size than the first one, or
+            the operating system refuses.
+    """
+    lists = _lists(survey)
+    source = _source(survey, lists)
+    _claim(out, source)
+    jobs = [(split, name, file) for split, files in sorted(survey.images.items()) for name, file in files.items()]
+
+    def make(job: tuple[str, str, Path]) -> tuple[str, dict[str, str | int]]:
+        split, name, file = job
+        place = f"{split}/{name}.png"
+        return place, manifest_entry(_image(out / place, file, survey.archive))
+
+    with progress_bar("images", len(jobs), progress) as done:
+        entries: dict[str, dict[str, str | int]] = dict(in_threads(make, jobs, done))
+    for name, content in lists.items():
+        write_bytes(out / name, content)
+    entries |= {name: manifest_entry(content) for name, content in {**lists, SOURCE: source}.items()}
+    write_manifest(out, entries)
+
+
+def to_benchmark(pixels: NDArray[np.uint8], archive: Archive) -> NDArray[np.uint8]:
+    """An image of one of DeepFashion's archives at the benchmark's size.
+
+    Side-padded ones lose 40 columns on either side, as in PATN. High-resolution ones are scaled to the height (bicubic
+    with antialias, the aspect kept, as img.zip was made from them), then cropped or padded with white to the width, so
+    that the keypoints fit; no other project's pixels are like these.
+
+    Args:
+        pixels: (H, W, 3) uint8.
+        archive: which.
+
+    Returns:
+        (256, 176, 3) uint8.
+
+    Examples:
+        >>> to_benchmark(np.zeros((256, 256, 3), np.uint8), "side-padded").shape
+        (256, 176, 3)
+    """
+    if archive == "high-resolution":
+        height, width = pixels.shape[:2]
+        size = (max(1, round(width * HEIGHT / height)), HEIGHT)
+        pixels = np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC))
+        short = max(0, WIDTH - size[0])
+        pixels = np.pad(pixels, ((0, 0), (short // 2, short - short // 2), (0, 0)), constant_values=_WHITE)
+    left = (pixels.shape[1] - WIDTH) // 2
+    return np.ascontiguousarray(pixels[:, left : left + WIDTH])
+
+
+def _image(place: Path, file: Path, archive: Archive) -> bytes:
+    """The bytes of the prepared image, written if it is not there already, whole and readable."""
+    if place.is_file():
+        try:
+            read_image(place, (HEIGHT, WIDTH))
+            with explained(place, "read"):
+                return place.read_bytes()
+        except UserError:
+            pass  # a power cut can leave what a kill cannot
+    sizes: dict[Archive, tuple[int, int]] = {"side-padded": (HEIGHT, PADDED), "cropped": (HEIGHT, WIDTH)}
+    pixels = read_image(file, sizes.get(archive))
+    if archive == "high-resolution" and pixels.shape[0] <= HEIGHT:
+        raise UserError(f"The image {file} is {pixels.shape[0]} high, not of the high resolution of the others.")
+    content = encode_png(to_benchmark(pixels, archive))
+    write_bytes(place, content)
+    return content
+
+
+def _lists(survey: Survey) -> dict[str, bytes]:
+    texts: dict[str, list[str]] = {}
+    for split, pairs in survey.pairs.items():
+        texts[f"pairs-{split}.csv"] = ["from,to", *(f"{source}.png,{target}.png" for source, target in pairs)]
+    for split, poses in survey.poses.items():
+        texts[f"keypoints-{split}.csv"] = ["name:keypoints_y:keypoints_x", *_rows(poses)]
+    if survey.train_list:
+        texts["train.lst"] = [f"{name}.png" for name in survey.train_list]
+    return {name: ("\n".join(lines) + "\n").encode() for name, lines in texts.items()}
+
+
+def _rows(poses: Poses) -> list[str]:
+    """In the frame of the file they come from: in the narrow one, joints left of the crop would turn into missing."""
+
+    def numbers(values: NDArray[np.float32]) -> str:
+        return json.dumps([-1 if np.isnan(v) else int(v) if float(v).is_integer() else float(v) for v in values])
+
+    return [f"{name}.png: {numbers(pose[:, 1])}: {numbers(pose[:, 0])}" for name, pose in poses.items()]
+
+
+def _source(survey: Survey, lists: dict[str, bytes]) -> bytes:
+    """What makes a preparation this preparation: the archive, every image file's size, and the lists."""
+    with explained(next(iter(survey.images["test"].values())), "read"):
+        sizes = {
+            split: {name: file.stat().st_size for name, file in files.items()} for split, files in survey.images.items()
+        }
+    content = {
+        "format": 1,
+        "benchmark": "deepfashion",
+        "archive": survey.archive,
+        "suffixes": sorted({file.suffix.lower() for files in survey.images.values() for file in files.values()}),
+        "images": {split: len(files) for split, files in sizes.items()},
+        "files_sha256": sha256_json(sizes),
+        "lists": {name: sha256_bytes(text) for name, text in lists.items()},
+    }
+    return json.dumps(content, indent=1).encode() + b"\n"
+
+
+def _claim(out: Path, source: bytes) -> None:
+    """Begin a preparation, or go on with the same one."""
+    file = out / SOURCE
+    with explained(out, "read"):
+        held = file.read_bytes() if file.is_file() else None
+        full = out.is_dir() and any(not path.name.startswith(".") for path in out.iterdir())
+    if held is None and full:
+        raise UserError(f"{out} holds files that no preparation made: give --out with a new folder.")
+    if held not in (None, source):
+        raise UserError(
+            f"{out} holds a preparation from other images or lists (see its {SOURCE}): give --out with a new folder, "
+            "or remove it."
+        )
+    write_bytes(file, source)

@@ -1,0 +1,132 @@
+"""A stand-in for DeepFashion: people of `studio` in its exact formats, for all who test what reads those.
+
+`stand_in()` holds images, pairs and poses; its methods write them as DeepFashion, PATN and others lay them out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from fhpt_bench.benchmark import data_folder
+from fhpt_bench.data.images import read_image
+from fhpt_bench.data.names import parse_name, stem
+from fhpt_bench.data.pose import read_keypoints
+
+MARGIN, WIDTH, HEIGHT = 40, 176, 256  # what PATN's crop removes on either side, and what it leaves
+
+
+def tree_name(name: str) -> str:
+    """`fashionWOMENDressesid0000000101_1front` -> `img/WOMEN/Dresses/id_00000001/01_1_front.jpg`.
+
+    Examples:
+        >>> tree_name("fashionMENDenimid0000008001_7additional")
+        'img/MEN/Denim/id_00000080/01_7_additional.jpg'
+    """
+    said = parse_name(f"{name}.jpg")
+    assert said is not None
+    shot = name.removesuffix(said.view)[-1]
+    return f"img/{said.gender}/{said.category}/id_{said.item}/{said.variant}_{shot}_{said.view}.jpg"
+
+
+@dataclass(frozen=True)
+class StandIn:
+    """Some people of `studio` as if they were DeepFashion's; all names are stems.
+
+    Args:
+        images: split -> stem -> (256, 176, 3) uint8.
+        pairs: split -> (source, target), all ordered pairs of a person's images.
+        poses: split -> stem -> (18, 2) pixels of the crop, NaN where missing.
+    """
+
+    images: dict[str, dict[str, NDArray[np.uint8]]] = field(default_factory=dict)
+    pairs: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+    poses: dict[str, dict[str, NDArray[np.float32]]] = field(default_factory=dict)
+
+    @property
+    def everything(self) -> dict[str, NDArray[np.uint8]]:
+        """The images of both splits."""
+        return {name: pixels for images in self.images.values() for name, pixels in images.items()}
+
+    def padded(self, name: str) -> NDArray[np.uint8]:
+        """(256, 256, 3): an image as img.zip has it, with white sides."""
+        return np.pad(self.everything[name], ((0, 0), (MARGIN, MARGIN), (0, 0)), constant_values=255)
+
+    def write_tree(self, root: Path, folder: str = "img", scale: int = 1, names: Sequence[str] = ()) -> None:
+        """As img.zip is extracted; or, enlarged and without sides, as the high-resolution archive."""
+        for name in names or self.everything:
+            pixels = self.padded(name) if scale == 1 else self.everything[name]
+            size = (pixels.shape[1] * scale, pixels.shape[0] * scale)
+            file = root / tree_name(name).replace("img/", f"{folder}/", 1)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels).resize(size).save(file, quality=95)
+
+    def write_flat(
+        self, folder: Path, padded: bool, prefix: str = "fashion", suffix: str = "jpg", names: Sequence[str] = ()
+    ) -> None:
+        """With the folders run together, as PATN's scripts leave them: 256 or 176 wide."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in names or self.everything:
+            pixels = self.padded(name) if padded else self.everything[name]
+            Image.fromarray(pixels).save(folder / f"{name.replace('fashion', prefix, 1)}.{suffix}", quality=95)
+
+    def write_lists(self, root: Path, splits: Sequence[str] = ("test", "train")) -> None:
+        """As PATN passes them on: fasion-resize-*, 176 wide, and the lists of images."""
+        root.mkdir(parents=True, exist_ok=True)
+        for split in splits:
+            rows = [f"{source}.jpg,{target}.jpg" for source, target in self.pairs[split]]
+            (root / f"fasion-resize-pairs-{split}.csv").write_text("\n".join(["from,to", *rows]) + "\n")
+            self.write_keypoints(root / f"fasion-resize-annotation-{split}.csv", split, wide=False)
+            (root / f"{split}.lst").write_text("".join(f"{name}.jpg\n" for name in self.images[split]))
+
+    def write_keypoints(self, file: Path, split: str, wide: bool, tree: bool = False) -> None:
+        """A keypoint file in the frame of 256 or of 176."""
+        lines = ["name:keypoints_y:keypoints_x"]
+        for name, pose in self.poses[split].items():
+            moved = pose + np.array([MARGIN if wide else 0, 0])
+            x, y = np.where(np.isnan(moved), -1, moved).T.round(1).tolist()
+            lines.append(f"{tree_name(name) if tree else f'{name}.jpg'}: {json.dumps(y)}: {json.dumps(x)}")
+        file.write_text("\n".join(lines) + "\n")
+
+    def write_official(self, root: Path) -> None:
+        """The official partition and item files, as the archive has them in Eval/ and Anno/."""
+        names = {name: split for split, images in self.images.items() for name in images}
+        items = {name: f"id_{parse_name(f'{name}.jpg').item}" for name in names}
+        status = {"train": "train", "test": "query"}
+        rows = [f"{tree_name(name):<68} {items[name]}   {status[split]}" for name, split in names.items()]
+        for folder in ("Eval", "Anno"):
+            (root / folder).mkdir(parents=True, exist_ok=True)
+        header = f"{len(rows)}\nimage_name item_id evaluation_status\n"
+        (root / "Eval" / "list_eval_partition.txt").write_text(header + "\n".join(rows) + "\n")
+        listed = sorted(set(items.values()))
+        (root / "Anno" / "list_item_inshop.txt").write_text(f"{len(listed)}\n" + "\n".join(listed) + "\n")
+
+
+def stand_in(test_people: int = 3, train_people: int = 2) -> StandIn:
+    """The first people of `studio`'s splits, five images each; the item of one of them is in both, as in DeepFashion.
+
+    Args:
+        test_people: how many.
+        train_people: how many.
+    """
+    folder, made = data_folder("studio"), StandIn()
+    for split, people in (("test", test_people), ("train", train_people)):
+        names = [stem(line) for line in (folder / f"{split}.lst").read_text().split()][: 5 * people]
+        poses = read_keypoints(folder / f"fasion-resize-annotation-{split}.csv", WIDTH)
+        spelled = {name: name for name in names}
+        if split == "train":
+            first = parse_name(f"{next(iter(made.images['test']))}.jpg")
+            assert first is not None
+            old = f"id{parse_name(f'{names[0]}.jpg').item}01"
+            spelled = {name: name.replace(old, f"id{first.item}09") for name in names}
+        made.images[split] = {spelled[name]: read_image(folder / split / f"{name}.jpg") for name in names}
+        made.poses[split] = {spelled[name]: poses[f"{name}.jpg"] for name in names}
+        groups = [list(made.images[split])[i : i + 5] for i in range(0, len(names), 5)]
+        made.pairs[split] = [(a, b) for group in groups for a in group for b in group if a != b]
+    return made

@@ -1,0 +1,87 @@
+"""How long 8,570 pairs of plain file handling take: `python -m tools.speed.files LISTS`, without any network.
+
+LISTS holds DeepFashion's lists. Images are made up from `studio`'s under their names, in a temporary folder that is
+removed: img.zip's tree for the preparation, and a folder with a PNG of every pair.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import cycle
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from fhpt_bench.benchmark import data_folder, load_benchmark
+from fhpt_bench.data.images import encode_png, read_image
+from fhpt_bench.data.names import parse_name
+from fhpt_bench.data.prepare.lists import read_any_pairs
+from fhpt_bench.data.prepare.survey import survey
+from fhpt_bench.data.prepare.writing import write_prepared
+from fhpt_bench.sources import FolderImages
+
+BATCH = 16
+
+
+def build(lists: Path, folder: Path) -> None:
+    """Write the images; not part of what is measured."""
+    pixels = [read_image(file) for file in sorted((data_folder("studio") / "test").iterdir())]
+    pairs = read_any_pairs(next(lists.glob("*pairs-test.csv")))
+    for name, image in zip(sorted({name for pair in pairs for name in pair}), cycle(pixels), strict=False):
+        said = parse_name(f"{name}.jpg")
+        assert said is not None
+        shot = f"{said.variant}_{name.removesuffix(said.view)[-1]}_{said.view}.jpg"
+        file = folder / "data" / "img" / said.gender / said.category / f"id_{said.item}" / shot
+        file.parent.mkdir(parents=True, exist_ok=True)
+        padded = np.pad(image, ((0, 0), (40, 40), (0, 0)), constant_values=255)
+        Image.fromarray(padded).save(file, quality=95)
+    (folder / "generated").mkdir()
+    for (source, target), content in zip(pairs, cycle([encode_png(image) for image in pixels]), strict=False):
+        (folder / "generated" / f"{source}___{target}.png").write_bytes(content)
+
+
+@contextmanager
+def timed(what: str) -> Iterator[None]:
+    """Print the wall time, and the most memory that this process has held so far."""
+    start = time.perf_counter()
+    yield
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+    sys.stdout.write(f"{what:<44}{time.perf_counter() - start:6.1f} s   {peak:6.0f} MiB\n")
+
+
+def main() -> None:
+    """Build in a process of its own, then measure here."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("lists", type=Path)
+    parser.add_argument("--build", type=Path, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.build:
+        build(given.lists, given.build)
+        return
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        subprocess.run([sys.executable, "-m", "tools.speed.files", given.lists, "--build", folder], check=True)
+        with timed("all"):
+            with timed("prepare: find, read lists, crop, write"):
+                write_prepared(survey([folder / "data", given.lists], folder / "out"), folder / "out")
+            with timed("load the benchmark"):
+                setting = load_benchmark("deepfashion", folder / "out")
+            with timed(f"decode and digest its {len(setting.images)} images"):
+                setting.check_images()
+            with timed(f"decode and digest {len(setting.pairs)} generated images"):
+                source = FolderImages(folder / "generated", "made up", setting)
+            with timed("decode them again, in batches, as a run does"):
+                for number, start in enumerate(range(0, len(setting.pairs), BATCH)):
+                    source.images(number, setting.pairs[start : start + BATCH])
+
+
+if __name__ == "__main__":
+    main()
