@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,6 +39,12 @@ def random_checkpoint(folder: Path, name: str, settings: Settings = TINY, seed: 
     path = folder / f"{name}.safetensors"
     write_checkpoint(path, name, network, settings, CARD)
     return path
+
+
+@pytest.fixture(scope="session")
+def make_checkpoint() -> Callable[..., Path]:
+    """`random_checkpoint`, for the tests."""
+    return random_checkpoint
 
 
 @pytest.fixture(scope="session")

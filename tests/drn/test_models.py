@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,13 +10,13 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
-from conftest import TINY, random_checkpoint
 from PIL import Image
 
 import fhpt_bench as fb
 from drn.checkpoint import read_checkpoint
 from drn.face import face_boxes
 from drn.models import DRN, DRNCoarse, DRNWithoutFace
+from drn.settings import SMALL
 from drn.visualize import principal_colours
 from fhpt_bench.benchmark import load_benchmark
 from fhpt_bench.cli import cli
@@ -32,12 +33,13 @@ def batch() -> PairBatch:
     return pair_batch(setting, real, setting.pairs, ("pose", "face-landmarks"))
 
 
-def test_a_checkpoint_keeps_settings_and_tensors(tmp_path: Path) -> None:
-    path = random_checkpoint(tmp_path, "drn-tex64", replace(TINY, style=6))
+def test_a_checkpoint_keeps_settings_and_tensors(make_checkpoint: Callable[..., Path], tmp_path: Path) -> None:
+    settings = replace(SMALL, width=2, transfer_blocks=1, style=6, hidden=3)
+    path = make_checkpoint(tmp_path, "drn-tex64", settings)
     found = read_checkpoint("drn-tex64", path)
-    assert found.settings == replace(TINY, style=6)
+    assert found.settings == settings
     assert found.card["benchmark"]["id"] == "studio"
-    assert path.read_bytes() == random_checkpoint(tmp_path, "drn-tex64", replace(TINY, style=6)).read_bytes()
+    assert path.read_bytes() == make_checkpoint(tmp_path, "drn-tex64", settings).read_bytes()
     assert {array.dtype for array in found.arrays.values()} == {np.dtype(np.float16)}
 
 
@@ -68,7 +70,9 @@ def test_files_that_will_not_do_are_refused_by_name(checkpoints: Path, tmp_path:
         fb.run("warp", protocols="psnr", limit=2, out=tmp_path / "run", checkpoint=checkpoints / "drn.safetensors")
 
 
-def test_a_run_names_what_was_learnt_and_does_not_depend_on_the_batch(checkpoints: Path, tmp_path: Path) -> None:
+def test_a_run_names_what_was_learnt_and_does_not_depend_on_the_batch(
+    checkpoints: Path, make_checkpoint: Callable[..., Path], tmp_path: Path
+) -> None:
     file = checkpoints / "drn.safetensors"
     records = [
         fb.run("drn", protocols="psnr", limit=6, out=tmp_path / str(size), checkpoint=file, batch_size=size)
@@ -80,8 +84,8 @@ def test_a_run_names_what_was_learnt_and_does_not_depend_on_the_batch(checkpoint
     assert records[0]["psnr"].value == records[1]["psnr"].value
     for image in (tmp_path / "1" / "images").iterdir():
         assert (np.asarray(Image.open(image)) == np.asarray(Image.open(tmp_path / "6" / "images" / image.name))).all()
-    other = random_checkpoint(tmp_path, "drn", seed=1)
-    random_checkpoint(tmp_path, "drn-face")
+    other = make_checkpoint(tmp_path, "drn", seed=1)
+    make_checkpoint(tmp_path, "drn-face")
     with pytest.raises(UserError, match="--overwrite"):
         fb.run("drn", protocols="psnr", limit=6, out=tmp_path / "1", checkpoint=other)
 
