@@ -15,6 +15,7 @@ from fhpt_bench.networks.openpose import OpenPoseFolder
 from fhpt_bench.plan import Step, load_protocols, make_plan, select_protocols
 from fhpt_bench.processes import Processes, fitting, join, over, start
 from fhpt_bench.progress import tell
+from fhpt_bench.protocol import Protocol
 from fhpt_bench.record import BenchmarkPart, Record, describe
 from fhpt_bench.run_folder import RunFolder
 from fhpt_bench.sources import FolderImages, GeneratedImages, ImageSource, RealImages
@@ -85,9 +86,10 @@ def run(
     _check_writable(Path(out or RUNS))
     given = _given(keypoints, setting, progress)
     real = RealImages(setting.folder, setting.image_size, digests)
+    chosen = load_protocols(selection, variants)
     # A model that lacks its training says so before any other network is fetched.
     source = GeneratedImages(model, setting, real, Path(checkpoint).expanduser() if checkpoint is not None else None)
-    described, plan, train = _plan(setting, selection, digests, given, progress, variants)
+    described, plan, train = _plan(setting, chosen, digests, given, progress)
     device = _device(device)
     crew = _crew(processes, device, setting)  # before anything moves to a GPU: each process has its own
     source.to(device)
@@ -146,7 +148,8 @@ def evaluate(
     _check_writable(Path(out or RUNS))
     given = _given(keypoints, setting, progress)
     real = RealImages(setting.folder, setting.image_size, digests)
-    described, plan, train = _plan(setting, selection, digests, given, progress, variants)
+    chosen = load_protocols(selection, variants)
+    described, plan, train = _plan(setting, chosen, digests, given, progress)
     device = _device(device)
     crew = _crew(processes, device, setting)
     folder = _folder(out, described, source, overwrite, crew)
@@ -179,14 +182,12 @@ def _given(keypoints: str | Path | None, setting: Benchmark, progress: bool) -> 
 
 def _plan(
     setting: Benchmark,
-    selection: Sequence[tuple[str, str | None]],
+    chosen: Sequence[Protocol],
     digests: dict[str, str],
     given: dict[str, OpenPoseFolder],
     progress: bool,
-    variants: str | None,
 ) -> tuple[BenchmarkPart, tuple[Step, ...], RealImages]:
     """The benchmark described, the steps, and its training images, which are read only if asked for."""
-    chosen = load_protocols(selection, variants)
     train = setting.check_train_images(progress) if any(protocol.training_images for protocol in chosen) else {}
     described = describe(setting, digests, train)
     plan = make_plan(chosen, setting, described, given)

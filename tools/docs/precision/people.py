@@ -56,7 +56,7 @@ def retrieval() -> Row:
         queries, gallery, query_items, gallery_items, names, left_out = given
         found = search_gallery(queries, gallery, query_items, gallery_items, None, names, left_out)
         for row, answer in zip(found.relevant.tolist(), module["brute_force"](*given), strict=True):
-            wrong += row[: len(answer)] != answer
+            wrong += row[: len(answer)] != [relevant for relevant, _ in answer]
     shapes = ", ".join(f"{len(task[0])} in {len(task[1])} of {task[1].shape[1]}" for task in module["TASKS"])
     inputs = f"seeded whole numbers with ties and copies, {shapes}"
     return Row("search_gallery (FAISS)", "brute force in float64", "", inputs, 0, wrong, "rankings", test)
