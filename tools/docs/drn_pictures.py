@@ -19,7 +19,7 @@ from fhpt_bench.benchmark import load_benchmark
 from fhpt_bench.contact_sheet import image_grid
 from fhpt_bench.data.images import read_image
 from fhpt_bench.files import write_bytes
-from fhpt_bench.plots import line_look, new_figure, png
+from fhpt_bench.plots import encode_figure, line_look, new_figure
 from fhpt_bench.sources import RealImages
 
 ROOT = Path(__file__).parents[2]
@@ -40,15 +40,15 @@ def loss_curves() -> bytes:
             rows = list(csv.DictReader(stream))
         for number, name in enumerate(names):
             stage = "coarse" if name.startswith("coarse") else "final"
-            for source, label, style in (
-                (name, stage, {"alpha": 0.6}),
-                (held_out.format(stage), f"{stage}, held out", {"marker": "o", "markersize": 3}),
-            ):
-                points = [(int(row["iteration"]), float(row[source])) for row in rows if row.get(source)]
-                axis.plot(*zip(*points, strict=True), label=label, **{**line_look(number), "linestyle": "-", **style})
+            looks = ((name, stage, {"alpha": 0.5}), (held_out.format(stage), f"{stage}, held out", {"marker": "o"}))
+            for column, label, look in looks:
+                points = [(int(row["iteration"]), float(row[column])) for row in rows if row.get(column)]
+                style = {**line_look(number), "linestyle": "-", "markersize": 3, **look}
+                axis.plot(*zip(*points, strict=True), label=label, **style)
         axis.set(title=f"{file.removesuffix('.csv')}: {title}", xlabel="iteration", ylim=(0, None))
         axis.legend(fontsize=8)
-    return png(figure)
+    figure.subplots_adjust(top=0.83)
+    return encode_figure(figure)
 
 
 def random_pairs(run: Path) -> NDArray[np.uint8]:
