@@ -99,9 +99,8 @@ def _end_without(process: subprocess.Popen[bytes]) -> None:
 
     def watch() -> None:
         if (code := process.wait()) and not _over.is_set():
-            # What went wrong was said there.
-            sys.stderr.write("stopped, since one of the processes of this run has failed; what was finished is kept\n")
-            sys.stderr.flush()
+            # What went wrong was said there. Not through sys.stderr, which a progress bar may hold.
+            os.write(2, b"stopped, since one of the processes of this run has failed; what was finished is kept\n")
             os._exit(code if code > 0 else 1)
 
     threading.Thread(target=watch, daemon=True).start()

@@ -39,7 +39,7 @@ def test_two_processes_train_and_evaluate_as_one(small_studio: Path, tmp_path: P
     train(recipe, str(small_studio), out=tmp_path / "one", device="cpu")
     in_two(["train", recipe, "-b", str(small_studio), "--out", str(tmp_path / "two"), "--device", "cpu"])
     # Sums of halves round differently, and an adaptive optimiser's first steps make much of that.
-    np.testing.assert_allclose(log(tmp_path / "two")[:2], log(tmp_path / "one")[:2], rtol=1e-5)
+    np.testing.assert_allclose(log(tmp_path / "two")[:2], log(tmp_path / "one")[:2], rtol=2e-4)
     np.testing.assert_allclose(log(tmp_path / "two"), log(tmp_path / "one"), rtol=5e-3)
     one, two = (read_checkpoint("drn", tmp_path / name / "drn.safetensors") for name in ("one", "two"))
     for name, array in one.arrays.items():

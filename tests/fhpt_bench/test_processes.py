@@ -120,4 +120,3 @@ def test_a_run_ends_when_one_of_its_processes_dies(tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 2
     assert "out of luck" in done.stderr
-    assert "one of the processes of this run has failed; what was finished is kept" in done.stderr
