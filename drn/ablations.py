@@ -11,18 +11,18 @@ class PBOnly(DRNWithoutFace):
 
     recipe = "drn-pb-only"
     has_detail = False
-    card = ModelCard(recipe, "DRN's transfer branch alone, trained with L_2", PAPER, 2021, trainable=True)
+    card = ModelCard(recipe, "DRN's transfer branch alone, trained with L_2", PAPER, 2020, trainable=True)
 
 
 class Texture64(DRNWithoutFace):
     """ "Texture64dim": a style code of 64."""
 
     recipe = "drn-tex64"
-    card = ModelCard(recipe, "DRN with a style code of 64, without the face module", PAPER, 2021, trainable=True)
+    card = ModelCard(recipe, "DRN with a style code of 64, without the face module", PAPER, 2020, trainable=True)
 
 
 class End2End(DRNWithoutFace):
     """ "End2end": L_2 only, no step for the coarse image."""
 
     recipe = "drn-end2end"
-    card = ModelCard(recipe, "DRN trained with L_2 alone, without the face module", PAPER, 2021, trainable=True)
+    card = ModelCard(recipe, "DRN trained with L_2 alone, without the face module", PAPER, 2020, trainable=True)

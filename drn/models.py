@@ -14,10 +14,7 @@ if TYPE_CHECKING:
 
     from drn.network import Stages
 
-PAPER = (
-    "Yang et al., Towards Fine-grained Human Pose Transfer with Detail Replenishing Network, "
-    "IEEE Transactions on Image Processing 2021, arXiv:2005.12494"
-)
+PAPER = "Yang et al., Towards Fine-grained Human Pose Transfer with Detail Replenishing Network, arXiv:2005.12494"
 FACE = "drn-face"
 _SIGMA = 6.0
 
@@ -36,7 +33,7 @@ class DRNWithoutFace(TrainedGenerator):
     recipe: ClassVar[str] = "drn"
     has_detail: ClassVar[bool] = True
     card = ModelCard(
-        "drn-no-face", "Detail Replenishing Network without the face module", PAPER, 2021, trainable=True
+        "drn-no-face", "Detail Replenishing Network without the face module", PAPER, 2020, trainable=True
     )  # fmt: skip
 
     def __init__(self, checkpoint: Path | None = None) -> None:
@@ -95,7 +92,7 @@ class DRNCoarse(DRNWithoutFace):
     """The coarse image I_c of the full network ("Ours Coarse" in Table III)."""
 
     card = ModelCard(
-        "drn-coarse", "Detail Replenishing Network, the transfer branch's coarse image", PAPER, 2021, trainable=True
+        "drn-coarse", "Detail Replenishing Network, the transfer branch's coarse image", PAPER, 2020, trainable=True
     )  # fmt: skip
 
     def generate(self, batch: PairBatch) -> Tensor:
@@ -116,7 +113,7 @@ class DRN(DRNWithoutFace):
     """
 
     card = ModelCard(
-        "drn", "Detail Replenishing Network", PAPER, 2021, trainable=True, conditioning=("pose", "face-landmarks")
+        "drn", "Detail Replenishing Network", PAPER, 2020, trainable=True, conditioning=("pose", "face-landmarks")
     )  # fmt: skip
 
     def __init__(self, checkpoint: Path | None = None) -> None:
