@@ -211,7 +211,10 @@ class AdversarialLearner(Learner):
         self._accelerator.backward(loss)
 
     def _step(self, parameters: Iterable[nn.Parameter], *optimisers: torch.optim.Optimizer) -> None:
-        average_gradients(self._accelerator, parameters)
+        parts = list(parameters)
+        average_gradients(self._accelerator, parts)
+        if self._settings.gradient_clip:
+            torch.nn.utils.clip_grad_norm_(parts, self._settings.gradient_clip)
         for optimiser in optimisers:
             optimiser.step()
 

@@ -53,6 +53,7 @@ class Settings:
         recolour: turn the hues of pairs at random, source and target together (`drn.batches.recolour`); not the
             paper's: `small` has it, since 160 rendered people wear few colours.
         half_size_iterations: the first so many iterations see images of half the height and width.
+        gradient_clip: largest norm of a step's gradients, over all parameters of a network; 0 for no limit.
         mixed_precision: "bf16" where the device has it, or "no".
     """
 
@@ -75,6 +76,7 @@ class Settings:
     flip: bool = True
     recolour: bool = False
     half_size_iterations: int = 0
+    gradient_clip: float = 0.0
     mixed_precision: Literal["no", "bf16"] = "bf16"
 
 

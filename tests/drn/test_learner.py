@@ -165,6 +165,17 @@ def test_without_adversarial_terms_only_l1_is_left() -> None:
     assert learner.state["stream"].position == 1
 
 
+def test_gradients_are_clipped_only_if_asked_for() -> None:
+    norms = []
+    for clip in (0.0, 1e-3):
+        learner = make(replace(TINY, gradient_clip=clip))
+        learner.advance(1)
+        gradients = [p.grad.flatten() for p in learner.state["network"].parameters() if p.grad is not None]
+        norms.append(float(torch.cat(gradients).norm()))
+    assert norms[0] > 0.1
+    assert norms[1] == pytest.approx(1e-3, rel=1e-3)
+
+
 def test_the_learning_rate_is_fixed_and_then_falls_to_nothing() -> None:
     learner = make(replace(TINY, discriminator_steps=1))
     rates = []
