@@ -94,6 +94,7 @@ class AdversarialLearner(Learner):
         self._critic = Replay(self._critic_pass, list(self._critics.parameters()), device)
         draws = 1 + settings.discriminator_steps * adversarial
         self.images_per_unit = settings.batch_size * draws
+        self.phases = (1, settings.half_size_iterations + 1) if settings.half_size_iterations else (1,)
 
     def _optimiser(self, part: nn.Module) -> torch.optim.Optimizer:
         s = self._settings

@@ -31,6 +31,7 @@ class Learner(abc.ABC):
 
     unit = "iteration"  # what `advance` does, in a word; heads the log
     images_per_unit = 0  # by all processes together; 0 where a rate says nothing
+    phases: tuple[int, ...] = (1,)  # the first unit of each phase, where a unit of one takes longer than of another
 
     @property
     @abc.abstractmethod

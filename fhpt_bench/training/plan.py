@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import resource
 import sys
 import time
@@ -18,10 +19,10 @@ _TRIALS = 2  # units; the first one warms up
 
 
 def measured(learner: Learner, schedule: Schedule, task: Task) -> dict[str, str]:
-    """Parameters, memory and time of a training: its first two units are done in earnest, and forgotten.
+    """Parameters, memory and time of a training: two units of each of its phases are done in earnest, and forgotten.
 
     Args:
-        learner: as `fit` would get it; it has learnt for two units afterwards.
+        learner: as `fit` would get it; it has learnt for some units afterwards.
         schedule: as `fit` would get it.
         task: its device and seed; nothing is written into its folder.
 
@@ -32,20 +33,29 @@ def measured(learner: Learner, schedule: Schedule, task: Task) -> dict[str, str]
 
     parts = {name: part for name, part in learner.state.items() if isinstance(part, nn.Module)}
     counts = {name: sum(p.numel() for p in part.parameters()) for name, part in parts.items()}
-    seconds = 0.0
+    begins = [first for first in learner.phases if first <= schedule.units]
+    paces = []
     with own_random_numbers(task.device):
         judging = _seconds(learner.judge, task.device)
-        for number in range(1, _TRIALS + 1):
-            seed_unit(task.seed, number, launched()[1])
-            seconds = _seconds(functools.partial(learner.advance, number), task.device)
+        for first in begins:
+            for _ in range(_TRIALS):
+                seed_unit(task.seed, first, launched()[1])
+                seconds = _seconds(functools.partial(learner.advance, first), task.device)
+            paces.append(seconds)
+    lengths = [end - first for first, end in itertools.pairwise([*begins, schedule.units + 1])]
+    work = sum(pace * length for pace, length in zip(paces, lengths, strict=True))
     looks = 2 + (schedule.units - 1) // schedule.judge_every
-    rate = f", {learner.images_per_unit / seconds:.3g} images/s" if learner.images_per_unit else ""
+    spelt = ", ".join(
+        f"{pace:.3g} s" + (f" from {first:,} on" if first > 1 else "")
+        for pace, first in zip(paces, begins, strict=True)
+    )
+    rate = f"; {learner.images_per_unit / paces[-1]:.3g} images/s" if learner.images_per_unit else ""
     return {
         "parameters": f"{sum(counts.values()):,} ({', '.join(f'{name} {count:,}' for name, count in counts.items())})",
         "memory": _memory(task.device),
-        f"one {learner.unit}": f"{seconds:.3g} s{rate}",
+        f"one {learner.unit}": f"{spelt}{rate}",
         "one look at held-out people": f"{judging:.3g} s",
-        "estimated time": f"{_spelt(schedule.units * seconds + looks * judging)} "
+        "estimated time": f"{_spelt(work + looks * judging)} "
         f"({schedule.units:,} {learner.unit}s, {looks:,} looks; from one of each)",
     }
 

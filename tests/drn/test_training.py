@@ -87,6 +87,7 @@ def test_a_plan_counts_everything(small_studio: Path, tmp_path: Path) -> None:
     plan = train(recipe, str(small_studio), out=tmp_path / "plan", device="cpu", dry_run=True)
     assert "(network " in plan["parameters"]
     assert "3 iterations" in plan["estimated time"]
+    assert " s from 2 on" in plan["one iteration"]  # at full size, which takes longer
     assert not (tmp_path / "plan").exists()
 
 
