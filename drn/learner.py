@@ -85,12 +85,9 @@ class AdversarialLearner(Learner):
         self._critic_optimiser = self._optimiser(self._critics)
         every = [*self._optimisers.values(), *([self._critic_optimiser] if adversarial else [])]
         self._schedulers = [fixed_then_linear(o, settings.fixed_iterations, settings.iterations) for o in every]
-        network, self._transfer = (
-            list(painter.network.parameters()),
-            list(parts.get("transfer", nn.Module()).parameters()),
-        )
+        self._transfer = list(parts["transfer"].parameters()) if alternate else []
         self._coarse = Replay(self._coarse_pass, self._transfer, device)
-        self._full = Replay(self._full_pass, network, device)
+        self._full = Replay(self._full_pass, list(painter.network.parameters()), device)
         self._critic = Replay(self._critic_pass, list(self._critics.parameters()), device)
         draws = 1 + settings.discriminator_steps * adversarial
         self.images_per_unit = settings.batch_size * draws
@@ -212,10 +209,10 @@ class AdversarialLearner(Learner):
         self._accelerator.backward(loss)
 
     def _step(self, parameters: Iterable[nn.Parameter], *optimisers: torch.optim.Optimizer) -> None:
-        parts = list(parameters)
-        average_gradients(self._accelerator, parts)
+        members = list(parameters)
+        average_gradients(self._accelerator, members)
         if self._settings.gradient_clip:
-            torch.nn.utils.clip_grad_norm_(parts, self._settings.gradient_clip)
+            torch.nn.utils.clip_grad_norm_(members, self._settings.gradient_clip)
         for optimiser in optimisers:
             optimiser.step()
 

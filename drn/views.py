@@ -91,7 +91,7 @@ _YIQ = ((0.299, 0.587, 0.114), (0.596, -0.274, -0.322), (0.211, -0.523, 0.312))
 
 
 def recolour(images: Tensor, chance: Tensor) -> Tensor:
-    """Turn hues: every second image by any angle, the others a little; saturation and brightness move slightly too.
+    """Turn hues: about half of the images by any angle, the others a little; move saturation and brightness slightly.
 
     Greys, the studio's background among them, keep their hue, so that the same people wear other colours.
 

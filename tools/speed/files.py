@@ -21,6 +21,7 @@ import numpy as np
 from PIL import Image
 
 from fhpt_bench.benchmark import data_folder, load_benchmark
+from fhpt_bench.data.folders import match_folder
 from fhpt_bench.data.images import encode_png, read_image
 from fhpt_bench.data.names import parse_name
 from fhpt_bench.data.prepare.lists import read_any_pairs
@@ -76,8 +77,8 @@ def main() -> None:
                 setting = load_benchmark("deepfashion", folder / "out")
             with timed(f"decode and digest its {len(setting.images)} images"):
                 setting.check_images()
-            with timed(f"decode and digest {len(setting.pairs)} generated images"):
-                source = FolderImages(folder / "generated", "made up", setting)
+            with timed(f"match, decode and digest {len(setting.pairs)} generated images"):
+                source = FolderImages(match_folder(folder / "generated", setting), "made up", setting)
             with timed("decode them again, in batches, as a run does"):
                 for number, start in enumerate(range(0, len(setting.pairs), BATCH)):
                     source.images(number, setting.pairs[start : start + BATCH])
