@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from drn.settings import LossWeights, Settings
+from drn.hyperparameters import Hyperparameters, LossWeights
 from fhpt_bench import weights
 from fhpt_bench.errors import UserError
 from fhpt_bench.files import write_bytes
@@ -25,7 +25,7 @@ class Checkpoint:
     Args:
         name: of the recipe that made it.
         arrays: tensor name -> array, in half precision.
-        settings: of the network and its training.
+        hparams: of the network and its training.
         card: JSON: seed, benchmark, iterations done, held-out losses, versions.
         digest: of the tensors.
         path: of the file.
@@ -33,7 +33,7 @@ class Checkpoint:
 
     name: str
     arrays: Mapping[str, Any]
-    settings: Settings
+    hparams: Hyperparameters
     card: Mapping[str, Any]
     digest: str
     path: Path
@@ -55,14 +55,16 @@ class Checkpoint:
             ) from error
 
 
-def write_checkpoint(path: Path, name: str, network: nn.Module, settings: Settings, card: Mapping[str, Any]) -> None:
+def write_checkpoint(
+    path: Path, name: str, network: nn.Module, hparams: Hyperparameters, card: Mapping[str, Any]
+) -> None:
     """Write a network in half precision, which halves the file and moves no pixel by more than rounding does.
 
     Args:
         path: of the file.
         name: of the recipe.
         network: on any device.
-        settings: kept inside.
+        hparams: kept inside.
         card: JSON, kept inside.
 
     Raises:
@@ -70,7 +72,7 @@ def write_checkpoint(path: Path, name: str, network: nn.Module, settings: Settin
     """
     arrays = {key: tensor.detach().half().cpu().numpy() for key, tensor in network.state_dict().items()}
     origin = f"fhpt-bench train {name}, seed {card['seed']}, on {card['benchmark']['id']}"
-    write_bytes(path, weights_bytes(name, arrays, origin, {**card, "settings": asdict(settings)}))
+    write_bytes(path, weights_bytes(name, arrays, origin, {**card, "settings": asdict(hparams)}))
 
 
 def read_checkpoint(name: str, path: Path | None = None) -> Checkpoint:
@@ -88,11 +90,11 @@ def read_checkpoint(name: str, path: Path | None = None) -> Checkpoint:
     try:
         card = json.loads(read_header(found.path, name)["card"])
         held = dict(card["settings"])
-        settings = Settings(**{**held, "loss": LossWeights(**held["loss"]), "betas": tuple(held["betas"])})
+        hparams = Hyperparameters(**{**held, "loss": LossWeights(**held["loss"]), "betas": tuple(held["betas"])})
     except (KeyError, TypeError, ValueError) as error:
-        known = ", ".join(field.name for field in fields(Settings))
+        known = ", ".join(field.name for field in fields(Hyperparameters))
         raise UserError(
             f"{found.path} holds no settings that this version knows ({error}; it knows {known}): train it anew with "
             f"`fhpt-bench train {name}`."
         ) from error
-    return Checkpoint(name, found.arrays, settings, card, found.digest, found.path)
+    return Checkpoint(name, found.arrays, hparams, card, found.digest, found.path)

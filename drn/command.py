@@ -24,23 +24,23 @@ def visualize(
 ) -> None:  # fmt: skip
     """Draw the guidance map F_t (as Fig. 10 of the paper) or all stages of some pairs, spread over the people."""
     from fhpt_bench.benchmark import load_benchmark
-    from fhpt_bench.data.images import check_images, encode_png
+    from fhpt_bench.data.images import digest_images, encode_png
+    from fhpt_bench.data.real_images import RealImages
     from fhpt_bench.errors import UserError, did_you_mean
     from fhpt_bench.files import write_bytes
     from fhpt_bench.model import models
-    from fhpt_bench.sources import RealImages
 
     models.find(model)
-    setting = load_benchmark(benchmark, data_root, None if chosen else count)
-    pairs = setting.pairs
+    loaded = load_benchmark(benchmark, data_root, None if chosen else count)
+    pairs = loaded.pairs
     if chosen:
         known = {pair.id: pair for pair in pairs}
         if unknown := [name for name in chosen if name not in known]:
             hint = did_you_mean(unknown[0], known)
-            raise UserError(f"There is no pair {unknown[0]!r} in {setting.id}: {hint}")
+            raise UserError(f"There is no pair {unknown[0]!r} in {loaded.id}: {hint}")
         pairs = tuple(known[name] for name in chosen)
     names = sorted({name for pair in pairs for name in (pair.source, pair.target)})
-    digests = check_images([setting.folder / name for name in names], setting.image_size)
+    digests = digest_images([loaded.folder / name for name in names], loaded.image_size)
     from drn.models import DRNWithoutFace
 
     plugin = models.load(model)
@@ -50,8 +50,8 @@ def visualize(
     made = plugin(checkpoint.expanduser() if checkpoint else None)
     from drn import visualize as drawing
 
-    real = RealImages(setting.folder, setting.image_size, {path.name: digest for path, digest in digests.items()})
+    real = RealImages(loaded.folder, loaded.image_size, {path.name: digest for path, digest in digests.items()})
     draw = drawing.guidance_sheet if what == "guidance" else drawing.stages_sheet
     path = out or Path(f"{what}.png")
-    write_bytes(path, encode_png(draw(made, setting, real, pairs)))
+    write_bytes(path, encode_png(draw(made, loaded, real, pairs)))
     click.echo(f"{what:<11}{path}")

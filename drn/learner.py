@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from drn.discriminators import Discriminator
+from drn.hyperparameters import Hyperparameters
 from drn.losses import (
     TAPS,
     PerceptualNetwork,
@@ -20,10 +21,9 @@ from drn.losses import (
     reconstruction_loss,
     style_loss,
 )
-from drn.settings import Settings
 from drn.views import CHANCES, Painter, People, View, WholePainter, changed, people_of
-from fhpt_bench.contact_sheet import image_grid
-from fhpt_bench.sources import quantise
+from fhpt_bench.data.real_images import quantise
+from fhpt_bench.reporting.contact_sheet import image_grid
 from fhpt_bench.training.distributed import average_gradients, same_start
 from fhpt_bench.training.loop import Learner
 from fhpt_bench.training.replay import Replay
@@ -44,7 +44,7 @@ class AdversarialLearner(Learner):
 
     Args:
         painter: what paints; where it is the whole image and `alternate`, the coarse image gets a step of its own.
-        settings: of the training.
+        hparams: of the training.
         stream: of training batches; each step of the discriminators takes a new one.
         held_out: pairs of people that nothing is learnt from.
         accelerator: the processes and the device.
@@ -56,7 +56,7 @@ class AdversarialLearner(Learner):
     def __init__(
         self,
         painter: Painter,
-        settings: Settings,
+        hparams: Hyperparameters,
         stream: PairStream,
         held_out: TrainingBatch,
         accelerator: Accelerator,
@@ -64,19 +64,19 @@ class AdversarialLearner(Learner):
         alternate: bool = False,
         adversarial: bool = True,
     ) -> None:
-        self._painter, self._settings, self._stream = painter, settings, stream
+        self._painter, self._hparams, self._stream = painter, hparams, stream
         self._accelerator, self._seed, self._alternate, self._adversarial = accelerator, seed, alternate, adversarial
         device = accelerator.device
         self._held_out = people_of(held_out, device)
         self._critics = nn.ModuleDict(
             {
-                "appearance": Discriminator(3, settings.discriminator_width, settings.discriminator_dropout),
+                "appearance": Discriminator(3, hparams.discriminator_width, hparams.discriminator_dropout),
                 "shape": Discriminator(
-                    painter.shape_channels, settings.discriminator_width, settings.discriminator_dropout
+                    painter.shape_channels, hparams.discriminator_width, hparams.discriminator_dropout
                 ),
             }
         )
-        self._look = PerceptualNetwork(settings.perceptual_network).to(device)
+        self._look = PerceptualNetwork(hparams.perceptual_network).to(device)
         for module in (painter.network, self._critics):
             module.to(device)
         same_start(accelerator, [painter.network, self._critics])
@@ -84,17 +84,17 @@ class AdversarialLearner(Learner):
         self._optimisers = {name: self._optimiser(part) for name, part in parts.items()}
         self._critic_optimiser = self._optimiser(self._critics)
         every = [*self._optimisers.values(), *([self._critic_optimiser] if adversarial else [])]
-        self._schedulers = [fixed_then_linear(o, settings.fixed_iterations, settings.iterations) for o in every]
+        self._schedulers = [fixed_then_linear(o, hparams.fixed_iterations, hparams.iterations) for o in every]
         self._transfer = list(parts["transfer"].parameters()) if alternate else []
         self._coarse = Replay(self._coarse_pass, self._transfer, device)
         self._full = Replay(self._full_pass, list(painter.network.parameters()), device)
         self._critic = Replay(self._critic_pass, list(self._critics.parameters()), device)
-        draws = 1 + settings.discriminator_steps * adversarial
-        self.images_per_unit = settings.batch_size * draws
-        self.phases = (1, settings.half_size_iterations + 1) if settings.half_size_iterations else (1,)
+        draws = 1 + hparams.discriminator_steps * adversarial
+        self.images_per_unit = hparams.batch_size * draws
+        self.phases = (1, hparams.half_size_iterations + 1) if hparams.half_size_iterations else (1,)
 
     def _optimiser(self, part: nn.Module) -> torch.optim.Optimizer:
-        s = self._settings
+        s = self._hparams
         return torch.optim.RAdam(part.parameters(), s.learning_rate, s.betas, weight_decay=s.weight_decay)
 
     @property
@@ -122,7 +122,7 @@ class AdversarialLearner(Learner):
     def advance(self, number: int) -> Mapping[str, float | Tensor]:
         """One iteration of Algorithm 1."""
         self._painter.network.train()
-        half = number <= self._settings.half_size_iterations
+        half = number <= self._hparams.half_size_iterations
         losses: dict[str, Tensor] = {}
         # Sizes stay the same for thousands of iterations, which pays for a search of the fastest kernels.
         with torch.backends.cudnn.flags(enabled=True, benchmark=True):
@@ -135,7 +135,7 @@ class AdversarialLearner(Learner):
             losses |= {name: term.clone() for name, term in zip(_TERMS, terms, strict=False)}
             self._step(self._painter.network.parameters(), *self._optimisers.values())
             if self._adversarial:
-                for _ in range(self._settings.discriminator_steps):
+                for _ in range(self._hparams.discriminator_steps):
                     view = self._next(half)
                     (loss,) = self._critic(view.target, *view.inputs)
                     losses["discriminators"] = loss.clone()
@@ -149,15 +149,15 @@ class AdversarialLearner(Learner):
         draw = self._stream.position
         batch = self._stream.next_batch()
         generator = torch.Generator().manual_seed(self._seed * 1_000_003 + draw)
-        chance = torch.rand(self._settings.batch_size, CHANCES, generator=generator)
+        chance = torch.rand(self._hparams.batch_size, CHANCES, generator=generator)
         mine = chance[self._accelerator.process_index :: self._accelerator.num_processes]
         with torch.no_grad():
-            people = changed(people_of(batch, self._accelerator.device), mine, self._settings)
+            people = changed(people_of(batch, self._accelerator.device), mine, self._hparams)
             return self._painter.view(people, half)
 
     def _coarse_pass(self, target: Tensor, *inputs: Tensor) -> tuple[Tensor, ...]:
         """Gradients of L_1 (eq. 5) on the coarse image: no adversarial loss; and the target's features."""
-        view, weights = View(target, inputs), self._settings.loss
+        view, weights = View(target, inputs), self._hparams.loss
         with torch.no_grad(), self._accelerator.autocast():
             seen = self._look(view.target)
         if not (self._alternate and isinstance(self._painter, WholePainter)):
@@ -173,7 +173,7 @@ class AdversarialLearner(Learner):
     def _full_pass(self, target: Tensor, *inputs: Tensor) -> tuple[Tensor, ...]:
         """Gradients of L_2 (eq. 7) on the final image; they reach G_P through F_t and I_c."""
         layers = len(TAPS)  # the target's features come last
-        view, seen, weights = View(target, inputs[:-layers]), inputs[-layers:], self._settings.loss
+        view, seen, weights = View(target, inputs[:-layers]), inputs[-layers:], self._hparams.loss
         self._critics.requires_grad_(False)
         with self._accelerator.autocast():
             image = self._painter.paint(view)
@@ -211,8 +211,8 @@ class AdversarialLearner(Learner):
     def _step(self, parameters: Iterable[nn.Parameter], *optimisers: torch.optim.Optimizer) -> None:
         members = list(parameters)
         average_gradients(self._accelerator, members)
-        if self._settings.gradient_clip:
-            torch.nn.utils.clip_grad_norm_(members, self._settings.gradient_clip)
+        if self._hparams.gradient_clip:
+            torch.nn.utils.clip_grad_norm_(members, self._hparams.gradient_clip)
         for optimiser in optimisers:
             optimiser.step()
 

@@ -40,13 +40,13 @@ class DRNWithoutFace(TrainedGenerator):
         from drn.network import DetailReplenishingNetwork
 
         found = read_checkpoint(self.recipe, checkpoint)
-        self._network = DetailReplenishingNetwork(found.settings, detail=self.has_detail)
+        self._network = DetailReplenishingNetwork(found.hparams, detail=self.has_detail)
         found.fill(self._network)
         self._network.eval()
         self._checkpoints: tuple[Checkpoint, ...] = (found,)
 
     @property
-    def learnt(self) -> Mapping[str, str]:
+    def trained(self) -> Mapping[str, str]:
         """Recipe -> digest of its tensors."""
         return {checkpoint.name: checkpoint.digest for checkpoint in self._checkpoints}
 
@@ -122,7 +122,7 @@ class DRN(DRNWithoutFace):
         super().__init__(checkpoint)
         beside = checkpoint.with_name(f"{FACE}.safetensors") if checkpoint else None
         found: Checkpoint = read_checkpoint(FACE, beside if beside and beside.is_file() else None)
-        self._face = FaceModule(found.settings.width, found.settings.style, found.settings.hidden)
+        self._face = FaceModule(found.hparams.width, found.hparams.style, found.hparams.hidden)
         found.fill(self._face)
         self._face.eval()
         self._checkpoints += (found,)

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
+from drn.hyperparameters import Hyperparameters
 from drn.replenish import DetailReplenishment
-from drn.settings import Settings
 from drn.transfer import TransferBranch
 
 
@@ -31,20 +31,20 @@ class DetailReplenishingNetwork(nn.Module):
     """G_P and G_T of Yang et al., Section IV-A.
 
     Args:
-        settings: its sizes.
+        hparams: its sizes.
         detail: whether it has the detail branch; without it, it is the ablation "PB only".
     """
 
-    def __init__(self, settings: Settings, detail: bool = True) -> None:
+    def __init__(self, hparams: Hyperparameters, detail: bool = True) -> None:
         super().__init__()
-        self.transfer = TransferBranch(settings.width, settings.transfer_blocks)
+        self.transfer = TransferBranch(hparams.width, hparams.transfer_blocks)
         self.detail = (
             DetailReplenishment(
                 self.transfer.guidance_channels,
-                settings.width,
-                settings.style,
-                settings.hidden,
-                settings.detail_blocks,
+                hparams.width,
+                hparams.style,
+                hparams.hidden,
+                hparams.detail_blocks,
             )
             if detail
             else None

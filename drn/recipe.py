@@ -8,12 +8,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from drn.checkpoint import write_checkpoint
-from drn.settings import FACE_PAPER, FACE_SMALL, PAPER, SMALL, Settings
+from drn.hyperparameters import FACE_PAPER, FACE_SMALL, PAPER, SMALL, Hyperparameters
+from fhpt_bench.evaluation.provenance import package_versions
 from fhpt_bench.files import sha256_json
-from fhpt_bench.provenance import package_versions
+from fhpt_bench.training.estimate import estimate_cost
 from fhpt_bench.training.loop import Schedule, fit
 from fhpt_bench.training.pairs import PairStream, TrainingPairs, lacks_pairs
-from fhpt_bench.training.plan import measured
 from fhpt_bench.training.recipe import Recipe, RecipeCard, Task
 
 if TYPE_CHECKING:
@@ -39,17 +39,17 @@ class DRNRecipe(Recipe):
     """The full network without the face module: transfer branch and detail branch by Algorithm 1."""
 
     card = RecipeCard("drn", "the Detail Replenishing Network", "G_P, G_T, D_A and D_S", _NEEDS, _CITATION)
-    settings: ClassVar[Mapping[str, Settings]] = {"small": SMALL, "paper": PAPER}
+    presets: ClassVar[Mapping[str, Hyperparameters]] = {"small": SMALL, "paper": PAPER}
     detail: ClassVar[bool] = True
     alternate: ClassVar[bool] = True
     judged: ClassVar[int] = 64  # held-out pairs that are looked at
 
-    def painter(self, settings: Settings) -> Painter:
+    def painter(self, hparams: Hyperparameters) -> Painter:
         """The generator, untrained."""
         from drn.network import DetailReplenishingNetwork
         from drn.views import WholePainter
 
-        return WholePainter(DetailReplenishingNetwork(settings, self.detail))
+        return WholePainter(DetailReplenishingNetwork(hparams, self.detail))
 
     def usable(self, pairs: TrainingPairs, index: NDArray[np.int64]) -> NDArray[np.int64]:
         """Which of some pairs can be learnt from."""
@@ -73,29 +73,29 @@ class DRNRecipe(Recipe):
         from drn.learner import AdversarialLearner
         from fhpt_bench.training.distributed import make_accelerator
 
-        settings, seed = self.settings[task.settings], task.seed
+        hparams, seed = self.presets[task.preset], task.seed
         pairs = TrainingPairs(task, _FOLDS)
         accelerator = make_accelerator(task.device, task.mixed_precision)
-        learnt, held = self.usable(pairs, pairs.learnt), self.usable(pairs, pairs.held_out)
+        learnt, held = self.usable(pairs, pairs.training), self.usable(pairs, pairs.held_out)
         place = (accelerator.process_index, accelerator.num_processes)
-        stream = PairStream(pairs, settings.batch_size, seed, *place, learnt)
+        stream = PairStream(pairs, hparams.batch_size, seed, *place, learnt)
         held_out = pairs.batch(held[:: max(1, len(held) // self.judged)][: self.judged])
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             learner = AdversarialLearner(
-                self.painter(settings), settings, stream, held_out, accelerator, seed, self.alternate
+                self.painter(hparams), hparams, stream, held_out, accelerator, seed, self.alternate
             )
-        some = max(1, settings.iterations // _REPORTS)
+        some = max(1, hparams.iterations // _REPORTS)
         schedule = Schedule(
-            settings.iterations, max(1, settings.iterations // _ROWS), judge_every=some, checkpoint_every=some,
+            hparams.iterations, max(1, hparams.iterations // _ROWS), judge_every=some, checkpoint_every=some,
             sample_every=2 * some,
         )  # fmt: skip
         return learner, schedule
 
-    def plan(self, task: Task) -> Mapping[str, str]:
+    def estimate(self, task: Task) -> Mapping[str, str]:
         """Sizes, memory and time, measured on a real iteration."""
         learner, schedule = self._prepare(task)
-        return measured(learner, schedule, task)
+        return estimate_cost(learner, schedule, task)
 
     def train(self, task: Task) -> Mapping[str, str]:
         """Train, or go on, and write `<recipe>.safetensors`, which `run --checkpoint` takes."""
@@ -107,7 +107,7 @@ class DRNRecipe(Recipe):
         done = int(spent["done"]) if spent else schedule.units
         held_out = {key: value for key, value in judged.items() if key.startswith("held_out")}
         card = {
-            "recipe": name, "settings_name": task.settings, "seed": task.seed, "iterations": done,
+            "recipe": name, "preset": task.preset, "seed": task.seed, "iterations": done,
             "device": task.device, "mixed_precision": task.mixed_precision,
             "benchmark": {
                 "id": benchmark.id, "version": benchmark.version,
@@ -118,7 +118,7 @@ class DRNRecipe(Recipe):
         }  # fmt: skip
         file = task.folder.path / f"{name}.safetensors"
         if learner.main:
-            write_checkpoint(file, name, learner.network, self.settings[task.settings], card)
+            write_checkpoint(file, name, learner.network, self.presets[task.preset], card)
         told = {key: f"{value:.4f}" for key, value in held_out.items()}
         return {"iterations": f"{done} of {schedule.units}", **told, "checkpoint": str(file)}
 
@@ -135,8 +135,8 @@ class Texture64Recipe(DRNRecipe):
     """ "Texture64dim" (Table II)."""
 
     card = RecipeCard("drn-tex64", "DRN with a style code of 64", "G_P, G_T, D_A and D_S", _NEEDS, _CITATION)
-    settings: ClassVar[Mapping[str, Settings]] = {
-        name: replace(settings, style=64) for name, settings in DRNRecipe.settings.items()
+    presets: ClassVar[Mapping[str, Hyperparameters]] = {
+        name: replace(hparams, style=64) for name, hparams in DRNRecipe.presets.items()
     }
 
 
@@ -159,15 +159,15 @@ class FaceRecipe(DRNRecipe):
         "training pairs with face landmarks",
         _CITATION,
     )
-    settings: ClassVar[Mapping[str, Settings]] = {"small": FACE_SMALL, "paper": FACE_PAPER}
+    presets: ClassVar[Mapping[str, Hyperparameters]] = {"small": FACE_SMALL, "paper": FACE_PAPER}
     alternate = False
 
-    def painter(self, settings: Settings) -> Painter:
+    def painter(self, hparams: Hyperparameters) -> Painter:
         """The generator, untrained."""
         from drn.face import FaceModule
         from drn.views import FacePainter
 
-        return FacePainter(FaceModule(settings.width, settings.style, settings.hidden))
+        return FacePainter(FaceModule(hparams.width, hparams.style, hparams.hidden))
 
     def usable(self, pairs: TrainingPairs, index: NDArray[np.int64]) -> NDArray[np.int64]:
         """Those whose source and target both show a frontal face."""

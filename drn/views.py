@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from drn.face import FaceModule, crop_faces, draw_sketch, face_boxes, landmarks_in_crop
+from drn.hyperparameters import Hyperparameters
 from drn.network import DetailReplenishingNetwork
-from drn.settings import Settings
 from fhpt_bench.data.heat_maps import flip_landmarks, flip_pose, heat_maps
 
 if TYPE_CHECKING:
@@ -53,17 +53,17 @@ def people_of(batch: TrainingBatch, device: torch.device) -> People:
     return People(*images, *points)
 
 
-def changed(people: People, chance: Tensor, settings: Settings) -> People:
+def changed(people: People, chance: Tensor, hparams: Hyperparameters) -> People:
     """Mirror and recolour, source and target together.
 
     Args:
         people: B pairs.
         chance: (B, CHANCES) uniform in [0, 1), on the CPU.
-        settings: which changes are made.
+        hparams: which changes are made.
     """
-    if settings.flip:
+    if hparams.flip:
         people = _mirrored(people, (chance[:, 0] < 0.5).to(people.source.device, non_blocking=True))
-    if settings.recolour:
+    if hparams.recolour:
         source, target = (recolour(image, chance[:, 1:]) for image in (people.source, people.target))
         people = replace(people, source=source, target=target)
     return people

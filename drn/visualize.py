@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from drn.models import DRN, DRNWithoutFace
-from fhpt_bench.contact_sheet import draw_pose, image_grid
-from fhpt_bench.sources import RealImages, pair_batch, quantise
+from fhpt_bench.data.real_images import RealImages, quantise
+from fhpt_bench.evaluation.pair_batch import pair_batch
+from fhpt_bench.reporting.contact_sheet import draw_pose, image_grid
 
 if TYPE_CHECKING:
     from fhpt_bench.benchmark import Benchmark, Pair

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fhpt_bench.data.images import check_images
+from fhpt_bench.benchmarks.schema import BenchmarkSchema, read_schema
+from fhpt_bench.data.images import digest_images
 from fhpt_bench.data.names import parse_name, stem
 from fhpt_bench.data.pairs import read_image_list, read_pairs
 from fhpt_bench.data.pose import read_keypoints
@@ -18,7 +19,6 @@ from fhpt_bench.data.truth import Truth, read_truth
 from fhpt_bench.errors import UserError
 from fhpt_bench.files import sha256_bytes, sha256_json
 from fhpt_bench.registry import Entry, Registry
-from fhpt_bench.settings import BenchmarkSettings, read_settings
 
 benchmarks: Registry[Path] = Registry("benchmark", "fhpt_bench.benchmarks", "pathlib:Path")
 
@@ -105,7 +105,7 @@ class Benchmark:
         """Identifies the pair list, whatever its order."""
         return sha256_json(sorted((pair.source, pair.target) for pair in self.pairs))
 
-    def check_images(self, progress: bool = False) -> dict[str, str]:
+    def image_digests(self, progress: bool = False) -> dict[str, str]:
         """Decode every image once.
 
         Args:
@@ -117,10 +117,10 @@ class Benchmark:
         Raises:
             UserError: where one is missing, damaged or of another size.
         """
-        digests = check_images([self.folder / name for name in self.images], self.image_size, progress)
+        digests = digest_images([self.folder / name for name in self.images], self.image_size, progress)
         return {path.name: digest for path, digest in digests.items()}
 
-    def check_train_images(self, progress: bool = False) -> dict[str, str]:
+    def train_image_digests(self, progress: bool = False) -> dict[str, str]:
         """Decode every training image once.
 
         Args:
@@ -132,11 +132,11 @@ class Benchmark:
         Raises:
             UserError: where one is missing, damaged or of another size.
         """
-        digests = check_images([self.train_folder / name for name in self.train_images], self.image_size, progress)
+        digests = digest_images([self.train_folder / name for name in self.train_images], self.image_size, progress)
         return {path.name: digest for path, digest in digests.items()}
 
     def data_digest(self, images: dict[str, str]) -> str:
-        """Identifies the pixels, the keypoints and the anchors, given what `check_images` returned."""
+        """Identifies the pixels, the keypoints and the anchors, given what `image_digests` returned."""
         points = {
             name: [self.poses[name], *(self.truth.keypoints[part][name] for part in sorted(self.truth.keypoints))]
             for name in self.images
@@ -268,10 +268,10 @@ def load_benchmark(
     return benchmark.restricted(subset).limited(limit)
 
 
-def _locate(name: str, data_root: Path | None) -> tuple[BenchmarkSettings, Path]:
+def _locate(name: str, data_root: Path | None) -> tuple[BenchmarkSchema, Path]:
     entry = find_benchmark(name)
     path = Path(entry.target) if name.endswith(".toml") else benchmarks.load(name)
-    settings = read_settings(path)
+    settings = read_schema(path)
     if data_root is None and settings.root is None:
         raise UserError(
             f"The data of benchmark {name!r} is not part of this package: {settings.get}, and say where it lies with "

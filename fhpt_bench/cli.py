@@ -8,8 +8,8 @@ import sys
 
 import click
 
-from fhpt_bench import __version__
 from fhpt_bench.errors import UserError, did_you_mean
+from fhpt_bench.version import VERSION
 
 # In the order of use; other packages add theirs through the entry-point group `fhpt_bench.commands`.
 BUILT_IN = (
@@ -62,7 +62,7 @@ def _added() -> dict[str, str]:
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="fhpt-bench")
+@click.version_option(VERSION, prog_name="fhpt-bench")
 def cli() -> None:
     """Measure human pose transfer: which model is better, at what, and by how much?
 

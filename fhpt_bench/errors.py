@@ -1,9 +1,9 @@
-"""What a user can mend is a `UserError`: one sentence, no traceback, exit code 2."""
+"""A user's mistake is a `UserError`: one sentence, no traceback, exit code 2; and what such sentences are made of."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class UserError(Exception):
@@ -11,14 +11,14 @@ class UserError(Exception):
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Name the known words that are nearest to a mistyped one, or all of them where none is near.
+    """Suggest the known words that are closest to a mistyped one, or list all of them if none is close.
 
     Args:
         word: what the user typed.
-        known: what could have been typed.
+        known: the valid words.
 
     Returns:
-        A clause to put behind the complaint.
+        A clause for the end of an error message.
 
     Examples:
         >>> did_you_mean("simm", ["ssim", "psnr"])
@@ -31,3 +31,44 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     if near:
         return f"did you mean {' or '.join(near)}?"
     return f"known: {', '.join(names)}." if names else "none is installed."
+
+
+def plain(text: str) -> str:
+    """Replace control characters, line breaks and direction marks, so that a text cannot control a terminal.
+
+    Args:
+        text: from a record, a file name or any other source that is not trusted.
+
+    Examples:
+        >>> plain("a\\x1b[31mb")
+        'a�[31mb'
+    """
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+
+
+def name_some(names: Sequence[str], most: int = 3) -> str:
+    """List the first few of many names.
+
+    Args:
+        names: all of them.
+        most: how many are listed.
+
+    Examples:
+        >>> name_some(["a", "b", "c", "d"])
+        'a, b, c, …'
+    """
+    return ", ".join(names[:most]) + (", …" if len(names) > most else "")
+
+
+def count_and_name(names: Sequence[str], noun: str) -> str:
+    """Say how many there are, and list the first few.
+
+    Args:
+        names: all of them.
+        noun: what they name, in the singular.
+
+    Examples:
+        >>> count_and_name(["a.png"], "image"), count_and_name(["a", "b"], "pair")
+        ('1 image (a.png)', '2 pairs (a, b)')
+    """
+    return f"{len(names)} {noun}{'' if len(names) == 1 else 's'} ({name_some(names)})"

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from fhpt_bench.benchmark import Benchmark, Pair
 from fhpt_bench.registry import Registry
 
 if TYPE_CHECKING:
@@ -102,4 +105,50 @@ class MapSummary(VectorFeature):
         return self.summary(self._maps.extract(images))
 
 
+class SuppliedFeature(abc.ABC):
+    """Values of a feature that the user supplies as files, in place of those that a network computes here.
+
+    Scores that use them are comparable only with scores that use the same kind of files: `spec` enters their
+    fingerprint. A class is registered under the name of the option that names its folder (`keypoints`).
+
+    Args:
+        folder: the folder with the files.
+        benchmark: the benchmark whose pairs they belong to.
+        progress: show a progress bar.
+
+    Raises:
+        UserError: if the folder or a file cannot be used.
+    """
+
+    spec: ClassVar[FeatureSpec]
+    replaces: ClassVar[str]  # id of the feature whose values it gives
+    targets: bool  # whether the files of the real target images are there too
+
+    @abc.abstractmethod
+    def __init__(self, folder: Path, benchmark: Benchmark, progress: bool = False) -> None: ...
+
+    @property
+    @abc.abstractmethod
+    def sha256(self) -> str:
+        """A digest of the values."""
+
+    @abc.abstractmethod
+    def vectors(self, pairs: Sequence[Pair], role: str) -> NDArray[np.float32]:
+        """The values of one image of each pair.
+
+        Args:
+            pairs: n pairs.
+            role: "generated", or "target" if `targets` is true.
+
+        Returns:
+            (n, ...) float32, as `VectorFeature.extract` of the replaced feature returns them.
+
+        Raises:
+            ValueError: if there are no files of that role.
+        """
+
+
 features: Registry[type[Feature]] = Registry("feature", "fhpt_bench.features", "fhpt_bench.feature:Feature")
+supplied_features: Registry[type[SuppliedFeature]] = Registry(
+    "supplied feature", "fhpt_bench.supplied_features", "fhpt_bench.feature:SuppliedFeature"
+)

@@ -136,7 +136,7 @@ class TrainedGenerator(Generator):
 
     @property
     @abc.abstractmethod
-    def learnt(self) -> Mapping[str, str]:
+    def trained(self) -> Mapping[str, str]:
         """Recipe -> digest of what it has learnt; part of a run's identity, and kept in its record."""
 
 

@@ -17,7 +17,7 @@ from fhpt_bench.errors import UserError
 _MOST, _PAIRS_EACH = 8, 100  # each process holds the networks in memory, and takes seconds to start
 _LOOK_ROUND = 2  # seconds between two looks whether the main process is still there
 _STARTED_BY = "FHPT_STARTED_BY"
-_over = threading.Event()
+_finished = threading.Event()
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def launched() -> tuple[int, int]:
     return int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
 
 
-def fitting(device: str, pairs: int) -> int:
+def best_count(device: str, pairs: int) -> int:
     """How many processes a run is best shared by: on a CPU one a core, with a single thread each, else one.
 
     Args:
@@ -57,7 +57,7 @@ def fitting(device: str, pairs: int) -> int:
         pairs: how many there are; few are done before others have started.
 
     Examples:
-        >>> fitting("cuda", 800), fitting("cpu", 50)
+        >>> best_count("cuda", 800), best_count("cpu", 50)
         (1, 1)
     """
     from loky import cpu_count
@@ -98,7 +98,7 @@ def _end_without(process: subprocess.Popen[bytes]) -> None:
     """End this process when one that it started has failed: it would wait for it for ever."""
 
     def watch() -> None:
-        if (code := process.wait()) and not _over.is_set():
+        if (code := process.wait()) and not _finished.is_set():
             # What went wrong was said there. Not through sys.stderr, which a progress bar may hold.
             os.write(2, b"stopped, since one of the processes of this run has failed; what was finished is kept\n")
             os._exit(code if code > 0 else 1)
@@ -106,9 +106,9 @@ def _end_without(process: subprocess.Popen[bytes]) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def over() -> None:
-    """All processes have done their part: how the others end does not matter to this one any more."""
-    _over.set()
+def set_finished() -> None:
+    """Say that all processes have done their part: from now on, how the others end does not matter to this one."""
+    _finished.set()
 
 
 def join(device: str) -> Processes:

@@ -5,17 +5,15 @@ from __future__ import annotations
 import abc
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
+from fhpt_bench.benchmark import Benchmark
 from fhpt_bench.errors import UserError, did_you_mean
 from fhpt_bench.registry import Registry
-from fhpt_bench.score import Evidence, Exhibits, ImagePairs, Interval, PairValues, Score
-from fhpt_bench.statistics import mean_score
-
-if TYPE_CHECKING:
-    from fhpt_bench.benchmark import Benchmark
+from fhpt_bench.score import Evidence, Exhibits, ImagePairs, PairValues, Score, mean_score
+from fhpt_bench.statistics import Interval
 
 # All that a protocol's author needs has one home to import from.
 __all__ = [

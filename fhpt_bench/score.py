@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fhpt_bench.benchmark import Benchmark, Pair
+from fhpt_bench.feature import SuppliedFeature
+from fhpt_bench.statistics import Interval, cluster_bootstrap, weighted_mean
+
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
     from torch import Tensor
-
-    from fhpt_bench.benchmark import Benchmark, Pair
-    from fhpt_bench.networks.openpose import OpenPoseFolder
-    from fhpt_bench.record import ScoreEntry
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A 95 % interval and the method that made it."""
-
-    low: float
-    high: float
-    method: str
 
 
 @dataclass(frozen=True)
@@ -112,13 +104,13 @@ class Evidence:
         compared: metric -> values on the n pairs, from the protocol's own `compare`.
         vectors: (feature id, role) -> (n, ...) float32, role "generated", "source" or "target"; repeats included.
             For a protocol that says `training_images` also role "train": a row a training image, in the list's order.
-        given: feature id -> the user's own readings, which `vectors` gives in its place.
+        supplied: feature id -> the values that the user supplies, which `vectors` returns in place of the network's.
     """
 
     benchmark: Benchmark
     compared: Mapping[str, PairValues]
     vectors: Callable[[str, str], NDArray[np.float32]]
-    given: Mapping[str, OpenPoseFolder] = field(default_factory=dict)
+    supplied: Mapping[str, SuppliedFeature] = field(default_factory=dict)
 
     @property
     def pairs(self) -> tuple[Pair, ...]:
@@ -146,6 +138,34 @@ class Exhibits:
         real: names -> (N, H, W, 3) uint8 images of the benchmark.
     """
 
-    scores: Mapping[str, Mapping[str, ScoreEntry]]
+    scores: Mapping[str, Mapping[str, Score]]
     generated: Callable[[Sequence[Pair]], NDArray[np.uint8]]
     real: Callable[[Sequence[str]], NDArray[np.uint8]]
+
+
+def mean_score(metric: str, evidence: Evidence, values: PairValues) -> Score:
+    """The score of a metric that is a (weighted) mean over pairs.
+
+    Args:
+        metric: its name on the card.
+        evidence: the pairs.
+        values: one value a pair; pairs with a reason are left out and counted.
+
+    Returns:
+        Value, n, interval over people, skipped by reason, and the per-pair table.
+    """
+    import pandas as pd
+
+    counts = np.array([not reason for reason in values.skipped], bool)
+    value, weight = values.value[counts], values.weight[counts]
+    return Score(
+        metric=metric,
+        value=weighted_mean(value, weight),
+        n=int(counts.sum()),
+        per_pair=pd.DataFrame(
+            {"value": values.value, "weight": values.weight, "skipped": list(values.skipped)},
+            index=pd.Index([pair.id for pair in evidence.pairs], name="pair"),
+        ),
+        interval=cluster_bootstrap(value, weight, evidence.people[counts]),
+        skipped=dict(sorted(Counter(reason for reason in values.skipped if reason).items())),
+    )

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import functools
-from collections import Counter
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fhpt_bench.score import Interval, Score
-
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
-
-    from fhpt_bench.score import Evidence, PairValues
 
 RESAMPLES = 1000
 SEED = 20200526
@@ -25,6 +21,15 @@ FEWEST_CLUSTERS = 10
 METHOD = f"bootstrap over people, {RESAMPLES} resamples, 95 % percentile"
 BLOCKS = 20
 PAIRED_METHOD = f"{METHOD}, the same people drawn for both"
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A 95 % interval and the method that computed it."""
+
+    low: float
+    high: float
+    method: str
 
 
 @dataclass(frozen=True)
@@ -215,35 +220,5 @@ def weighted_mean(value: NDArray[np.float64], weight: NDArray[np.float64]) -> fl
         >>> weighted_mean(np.array([]), np.array([])) is None
         True
     """
-    import math
-
     mass = math.fsum(weight)
     return math.fsum(weight * value) / mass if mass > 0 else None
-
-
-def mean_score(metric: str, evidence: Evidence, values: PairValues) -> Score:
-    """The score of a metric that is a (weighted) mean over pairs.
-
-    Args:
-        metric: its name on the card.
-        evidence: the pairs.
-        values: one value a pair; pairs with a reason are left out and counted.
-
-    Returns:
-        Value, n, interval over people, skipped by reason, and the per-pair table.
-    """
-    import pandas as pd
-
-    counts = np.array([not reason for reason in values.skipped], bool)
-    value, weight = values.value[counts], values.weight[counts]
-    return Score(
-        metric=metric,
-        value=weighted_mean(value, weight),
-        n=int(counts.sum()),
-        per_pair=pd.DataFrame(
-            {"value": values.value, "weight": values.weight, "skipped": list(values.skipped)},
-            index=pd.Index([pair.id for pair in evidence.pairs], name="pair"),
-        ),
-        interval=cluster_bootstrap(value, weight, evidence.people[counts]),
-        skipped=dict(sorted(Counter(reason for reason in values.skipped if reason).items())),
-    )

@@ -12,7 +12,7 @@ import click
 @click.option("--benchmark", metavar="ID", help="Only this benchmark.")
 @click.option("--subset", help="Only records of these pairs, as in `run --subset`.")
 @click.option(
-    "--format", "form", type=click.Choice(["table", "markdown", "csv", "latex"]), default="table",
+    "--format", "format_", type=click.Choice(["table", "markdown", "csv", "latex"]), default="table",
     show_default=True, help="csv has every number in full, a row a model and score; latex needs booktabs.",
 )  # fmt: skip
 @click.option("--sort", metavar="KEY", help="Sort by protocol[:variant[:metric]] instead of the first column.")
@@ -24,7 +24,7 @@ def leaderboard(
     folders: tuple[str, ...],
     benchmark: str | None,
     subset: str | None,
-    form: str,
+    format_: str,
     sort: str | None,
     protocols: str | None,
     published: bool,
@@ -37,15 +37,14 @@ def leaderboard(
 
     from rich.console import Console
 
-    from fhpt_bench.comparison import MAKE_ONE, find_records, read_values
-    from fhpt_bench.errors import UserError, did_you_mean
-    from fhpt_bench.text import plain
+    from fhpt_bench.errors import UserError, did_you_mean, plain
+    from fhpt_bench.records.comparison import MAKE_ONE, find_records, read_values
     from leaderboards.latex import PREAMBLE, latex
     from leaderboards.literature import load_published, select
-    from leaderboards.literature_sheets import published_sheets
-    from leaderboards.rendering import as_sheet, comma_separated
-    from leaderboards.sheet import markdown, terminal
+    from leaderboards.literature_tables import published_tables
+    from leaderboards.rendering import as_text_table, comma_separated
     from leaderboards.tables import build_tables, check_wanted
+    from leaderboards.text_table import markdown, terminal
 
     rows = load_published() if published else []
     chosen = [Path(folder).expanduser() for folder in folders or ("runs",)]
@@ -76,16 +75,16 @@ def leaderboard(
     check_wanted(wanted, keys | {score.key for row in rows for score in row.scores})
     rows = select(rows, benchmark, wanted)
     tables = build_tables(measured, sort, wanted)
-    if form == "csv":
+    if format_ == "csv":
         click.echo(comma_separated(tables, rows), nl=False)
         return
     console = Console(highlight=False)
-    width = console.width if form == "table" else None
-    sheets = [*(as_sheet(table, width) for table in tables), *published_sheets(rows)]
-    if form == "table":
+    width = console.width if format_ == "table" else None
+    sheets = [*(as_text_table(table, width) for table in tables), *published_tables(rows)]
+    if format_ == "table":
         for sheet in sheets:
             console.print(*terminal(sheet, console.width), sep="\n")
-    elif form == "markdown":
+    elif format_ == "markdown":
         click.echo("\n".join(map(markdown, sheets)), nl=False)
     else:
         click.echo("\n".join([PREAMBLE, *map(latex, sheets)]), nl=False)

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from leaderboards.sheet import Entry, Line, Sheet, deal
+from leaderboards.text_table import Entry, Line, TextTable, deal
 
 PREAMBLE = "% Made by `fhpt-bench leaderboard --format latex`. Needs \\usepackage{booktabs}.\n"
 # In points, of the usual 10 pt class: a page's width and a column's, characters of \footnotesize and \scriptsize, the
@@ -22,7 +22,7 @@ _SIGNS = {
 }  # fmt: skip
 
 
-def latex(sheet: Sheet) -> str:
+def latex(sheet: TextTable) -> str:
     """A table as LaTeX floats: as many as keep columns within a page's width and rows within its height.
 
     Values of rank 1 are bold, intervals stand below their values in small type. Each float names the fingerprints of
@@ -46,11 +46,11 @@ def _points(lines: Sequence[str]) -> float:
     return max(len(line) * (_SMALL if i else _LARGE) for i, line in enumerate(lines))
 
 
-def _width(sheet: Sheet, i: int) -> float:
+def _width(sheet: TextTable, i: int) -> float:
     return _GAP + max(_points(sheet.columns[i].lines), *(_points(row.entries[i].lines) for row in sheet.rows))
 
 
-def _name_width(sheet: Sheet) -> float:
+def _name_width(sheet: TextTable) -> float:
     return max(_points(row.label) for row in sheet.rows)
 
 
@@ -66,7 +66,7 @@ def _pages(rows: Sequence[Line]) -> Iterator[Sequence[Line]]:
         yield [rows[i] for i in page]
 
 
-def _float(sheet: Sheet, block: Sequence[int], rows: Sequence[Line], part: str, notes: Sequence[str]) -> str:
+def _float(sheet: TextTable, block: Sequence[int], rows: Sequence[Line], part: str, notes: Sequence[str]) -> str:
     wide = _name_width(sheet) + sum(_width(sheet, i) for i in block) > _COLUMN
     prints = [sheet.columns[i].fingerprint[:6] or "none" for i in block]
     used = sorted({number for row in rows for number in row.references})

@@ -6,16 +6,17 @@ import csv
 import io
 from collections.abc import Sequence
 
-from fhpt_bench.text import number_format, plain
+from fhpt_bench.errors import plain
+from fhpt_bench.reporting.formatting import number_format
 from leaderboards.literature import PublishedRow, PublishedScore
-from leaderboards.sheet import Entry, Head, Line, Sheet, terminal_blocks
 from leaderboards.tables import Cell, Column, Row, Table
+from leaderboards.text_table import Entry, Head, Line, TextTable, terminal_blocks
 
 # Digits of a value: more where all columns then fit beside each other.
 DIGITS = (4, 3)
 
 
-def as_sheet(table: Table, width: int | None = None) -> Sheet:
+def as_text_table(table: Table, width: int | None = None) -> TextTable:
     """A table as text.
 
     Args:
@@ -23,23 +24,23 @@ def as_sheet(table: Table, width: int | None = None) -> Sheet:
         width: of the terminal that it is for, in characters: values get the digits that let all columns stand beside
             each other, if any do; None gives them all.
     """
-    sheets = [_as_sheet(table, digits) for digits in DIGITS]
+    sheets = [_as_text_table(table, digits) for digits in DIGITS]
     if width is None:
         return sheets[0]
     return next((sheet for sheet in sheets if len(terminal_blocks(sheet, width)) == 1), sheets[-1])
 
 
-def _as_sheet(table: Table, digits: int) -> Sheet:
-    forms = [_format(table, i, digits) for i in range(len(table.columns))]
-    return Sheet(
+def _as_text_table(table: Table, digits: int) -> TextTable:
+    specs = [_format(table, i, digits) for i in range(len(table.columns))]
+    return TextTable(
         _heading(table),
         tuple(Head(tuple(_head(column)), plain(column.fingerprint)) for column in table.columns),
         tuple(
             Line(
                 (row.label,),
                 tuple(
-                    Entry(tuple(_cell(cell, form, table)), cell is not None and cell.rank == 1)
-                    for cell, form in zip(row.cells, forms, strict=True)
+                    Entry(tuple(_cell(cell, spec, table)), cell is not None and cell.rank == 1)
+                    for cell, spec in zip(row.cells, specs, strict=True)
                 ),
             )
             for row in table.rows
@@ -139,7 +140,7 @@ def _format(table: Table, i: int, digits: int) -> str:
     return number_format(values[len(values[False]) == 1], digits)
 
 
-def _cell(cell: Cell | None, form: str, table: Table) -> list[str]:
+def _cell(cell: Cell | None, spec: str, table: Table) -> list[str]:
     """Lines: value and rank (or a word); interval; n where it is not the number of pairs."""
     if cell is None:
         return ["-"]
@@ -147,9 +148,9 @@ def _cell(cell: Cell | None, form: str, table: Table) -> list[str]:
     if score.value is None:
         return [score.status]
     rank = f" ({cell.rank}{'=' if cell.shared else ''})" if cell.rank else ""
-    lines = [f"{score.value:{form}}{rank}"]
+    lines = [f"{score.value:{spec}}{rank}"]
     if score.interval is not None:
-        lines.append(f"[{score.interval[0]:{form}}, {score.interval[1]:{form}}]")
+        lines.append(f"[{score.interval[0]:{spec}}, {score.interval[1]:{spec}}]")
     if score.n != table.benchmark.n_pairs:
         lines.append(f"n={score.n}")
     return lines

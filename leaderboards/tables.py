@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from itertools import combinations, groupby
 from typing import TYPE_CHECKING
 
-from fhpt_bench.comparison import compare_scores
-from fhpt_bench.errors import UserError, did_you_mean
-from fhpt_bench.record import BenchmarkPart, Record, ScoreEntry
-from fhpt_bench.text import model_label, plain
+from fhpt_bench.errors import UserError, did_you_mean, plain
+from fhpt_bench.records.comparison import compare_scores
+from fhpt_bench.records.schema import BenchmarkPart, Record, ScoreEntry
+from fhpt_bench.reporting.formatting import model_label
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fhpt_bench.pair_table import PAIRS_FILE, pair_table
 from fhpt_bench.protocol import PairValues
-from fhpt_bench.record import RECORD_FILE
+from fhpt_bench.records.pair_table import PAIRS_FILE, pair_table
+from fhpt_bench.records.schema import RECORD_FILE
 from fhpt_bench.statistics import cluster_bootstrap, weighted_mean
 
 

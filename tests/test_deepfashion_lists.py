@@ -11,12 +11,12 @@ from click.testing import CliRunner
 
 from fhpt_bench.benchmark import Benchmark, load_benchmark
 from fhpt_bench.commands.data import data
-from fhpt_bench.data.folders import match_folder
 from fhpt_bench.data.names import ImageName, parse_name, stem
 from fhpt_bench.data.pairs import read_image_list, read_pairs
 from fhpt_bench.data.pose import keypoint_frame, parse_keypoints
 from fhpt_bench.data.prepare.survey import survey
 from fhpt_bench.data.subsets import SUBSETS
+from fhpt_bench.evaluation.generated_folder import match_folder
 from protocols.semantic.gender_bias import gender_error
 from protocols.semantic.retrieval import search_gallery
 

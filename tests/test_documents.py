@@ -37,7 +37,7 @@ def test_commands_and_links_exist(document: Path) -> None:
 
 
 def test_studio_is_whole() -> None:
-    setting = load_benchmark("studio")
-    assert len(setting.check_images()) == len(setting.images)
-    assert setting.truth.face
-    assert setting.truth.parsing
+    benchmark = load_benchmark("studio")
+    assert len(benchmark.image_digests()) == len(benchmark.images)
+    assert benchmark.truth.face
+    assert benchmark.truth.parsing

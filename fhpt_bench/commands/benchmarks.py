@@ -14,29 +14,29 @@ def benchmarks(name: str | None, data_root: Path | None) -> None:
     """List the benchmarks, or show one."""
     from fhpt_bench import benchmark
     from fhpt_bench.errors import UserError
-    from fhpt_bench.listing import print_card, print_table
+    from fhpt_bench.reporting.listing import print_card, print_table
 
     if name is not None:
-        entry, setting = benchmark.find_benchmark(name), benchmark.load_benchmark(name, data_root)
-        height, width = setting.image_size
+        entry, loaded = benchmark.find_benchmark(name), benchmark.load_benchmark(name, data_root)
+        height, width = loaded.image_size
         print_card(
-            setting.id,
+            loaded.id,
             {
-                "title": setting.title, "version": setting.version, "images": f"{width} wide, {height} high",
-                "pairs": f"{len(setting.pairs)} of {len({pair.person for pair in setting.pairs})} people, "
-                         f"{len(setting.images)} images",
-                "training images": str(len(setting.train_images) or "none here"),
-                "pair list": setting.pairs_digest, "protocols": ", ".join(setting.protocols),
-                "anchors": ", ".join(f"{part} {reach} px" for part, reach in setting.anchors.items()) or "none set",
-                "data": str(setting.folder), "from": entry.origin,
+                "title": loaded.title, "version": loaded.version, "images": f"{width} wide, {height} high",
+                "pairs": f"{len(loaded.pairs)} of {len({pair.person for pair in loaded.pairs})} people, "
+                         f"{len(loaded.images)} images",
+                "training images": str(len(loaded.train_images) or "none here"),
+                "pair list": loaded.pairs_digest, "protocols": ", ".join(loaded.protocols),
+                "anchors": ", ".join(f"{part} {reach} px" for part, reach in loaded.anchors.items()) or "none set",
+                "data": str(loaded.folder), "from": entry.origin,
             },
         )  # fmt: skip
         return
     rows = []
     for entry in benchmark.benchmarks.entries().values():
         try:
-            setting = benchmark.load_benchmark(entry.name)
-            rows.append((f"{setting.id} {setting.version}", setting.title, str(len(setting.pairs)), entry.origin))
+            loaded = benchmark.load_benchmark(entry.name)
+            rows.append((f"{loaded.id} {loaded.version}", loaded.title, str(len(loaded.pairs)), entry.origin))
         except UserError as error:
             rows.append((entry.name, f"not usable: {error}", "", entry.origin))
     print_table(("benchmark", "what it is", "pairs", "from"), rows)

@@ -11,8 +11,8 @@ import click
 if TYPE_CHECKING:
     import pandas as pd
 
-    from fhpt_bench.comparison import Comparison
-    from fhpt_bench.record import Record, ScoreEntry
+    from fhpt_bench.records.comparison import Comparison
+    from fhpt_bench.records.schema import Record, ScoreEntry
 
 
 @click.command()
@@ -28,9 +28,10 @@ def compare(a: str, b: str, folders: tuple[Path, ...]) -> None:
     A and B are names of models that were run, or paths of records. A is better at a score if the 95 % interval of
     the difference, resampling people, excludes 0.
     """
-    from fhpt_bench.comparison import choose_two, find_records, is_record_path, read_values, records_called
-    from fhpt_bench.listing import print_card
-    from fhpt_bench.text import model_label, plain
+    from fhpt_bench.errors import plain
+    from fhpt_bench.records.comparison import choose_two, find_records, is_record_path, read_values, records_called
+    from fhpt_bench.reporting.formatting import model_label
+    from fhpt_bench.reporting.listing import print_card
 
     records: list[Record] = []
     if not (is_record_path(a) and is_record_path(b)):
@@ -46,8 +47,8 @@ def compare(a: str, b: str, folders: tuple[Path, ...]) -> None:
 
 
 def _print_comparable(a: Record, b: Record, tables: Sequence[dict[str, pd.DataFrame]]) -> None:
-    from fhpt_bench.comparison import compare_scores
-    from fhpt_bench.listing import print_table
+    from fhpt_bench.records.comparison import compare_scores
+    from fhpt_bench.reporting.listing import print_table
 
     others = {score.key: score for score in b.scores}
     rows = []
@@ -63,27 +64,28 @@ def _print_comparable(a: Record, b: Record, tables: Sequence[dict[str, pd.DataFr
 
 
 def _row(score: ScoreEntry, found: Comparison) -> tuple[str, ...]:
-    from fhpt_bench.text import number_format, plain
+    from fhpt_bench.errors import plain
+    from fhpt_bench.reporting.formatting import number_format
 
-    form = number_format((found.value_a, found.value_b), 4)
+    spec = number_format((found.value_a, found.value_b), 4)
     interval, wins = "", ""
     if found.paired is not None:
         higher, lower = found.paired.a_higher, found.paired.b_higher
         a_wins, b_wins = (higher, lower) if score.higher_is_better else (lower, higher)
         wins = f"{a_wins}/{b_wins}/{found.paired.equal}"
         if found.paired.interval is not None:
-            interval = f"{found.paired.interval.low:{form}} to {found.paired.interval.high:{form}}"
+            interval = f"{found.paired.interval.low:{spec}} to {found.paired.interval.high:{spec}}"
     name = f"{score.key} {'↑' if score.higher_is_better else '↓'}"
-    difference = format(found.value_a - found.value_b, form)
+    difference = format(found.value_a - found.value_b, spec)
     verdict = found.verdict or f"unknown: {found.reason}"
-    return plain(name), format(found.value_a, form), format(found.value_b, form), difference, interval, wins, verdict
+    return plain(name), format(found.value_a, spec), format(found.value_b, spec), difference, interval, wins, verdict
 
 
 def _print_rest(a: Record, b: Record) -> None:
     """Scores that cannot be compared, and why."""
-    from fhpt_bench.comparison import what_differs
-    from fhpt_bench.listing import print_table
-    from fhpt_bench.text import plain
+    from fhpt_bench.errors import plain
+    from fhpt_bench.records.comparison import what_differs
+    from fhpt_bench.reporting.listing import print_table
 
     scores_a, scores_b = ({score.key: score for score in record.scores} for record in (a, b))
     rows = []

@@ -58,15 +58,15 @@ def leakage(benchmark: str, data_root: Path | None) -> None:
     from fhpt_bench.data.leakage import find_leakage
     from fhpt_bench.errors import UserError
 
-    setting = load_benchmark(benchmark, data_root)
-    if not setting.train_list:
-        raise UserError(f"The training list of {setting.id} is not here, so that nobody can tell which pairs leak.")
+    loaded = load_benchmark(benchmark, data_root)
+    if not loaded.train_list:
+        raise UserError(f"The training list of {loaded.id} is not here, so that nobody can tell which pairs leak.")
     # The keypoint file names every image of the split, those of no pair too.
-    found = find_leakage([(pair.source, pair.target) for pair in setting.pairs], setting.poses, setting.train_list)
+    found = find_leakage([(pair.source, pair.target) for pair in loaded.pairs], loaded.poses, loaded.train_list)
     leaking, total = sum(found.leaking), len(found.leaking)
     click.echo(
-        f"test       {len(setting.poses)} images of {len(found.test)} items\n"
-        f"training   {len(setting.train_list)} images of {len(found.train)} items, "
+        f"test       {len(loaded.poses)} images of {len(found.test)} items\n"
+        f"training   {len(loaded.train_list)} images of {len(found.train)} items, "
         f"{len(found.train & found.test)} of which are in the test images too\n"
         f"pairs      {total} of {len(found.pairs)} items, "
         f"{len(found.pairs & found.train)} of which are in the training images too\n"
@@ -106,10 +106,10 @@ def check_data(context: click.Context, benchmark: str, data_root: Path | None) -
             context.exit(1)
         size = sum(file.bytes for file in manifest.files.values())
         click.echo(f"files      {len(manifest.files)} as {MANIFEST} says, {size / 2**20:.1f} MiB")
-    setting = load_benchmark(benchmark, data_root)
-    setting.check_images(progress=True)
-    height, width = setting.image_size
+    loaded = load_benchmark(benchmark, data_root)
+    loaded.image_digests(progress=True)
+    height, width = loaded.image_size
     click.echo(
-        f"pairs      {len(setting.pairs)} of {len({pair.person for pair in setting.pairs})} people; "
-        f"{len(setting.images)} images, each {width} wide and {height} high, with body keypoints"
+        f"pairs      {len(loaded.pairs)} of {len({pair.person for pair in loaded.pairs})} people; "
+        f"{len(loaded.images)} images, each {width} wide and {height} high, with body keypoints"
     )

@@ -1,15 +1,81 @@
-"""`fhpt-bench doctor`: what is installed, which weights are here, and what would be used."""
+"""`fhpt-bench doctor`: what is installed, which weights are available, and what a run would use."""
 
 from __future__ import annotations
 
 import click
 
+# Import name of each package that needs more than its wheel (system libraries, binaries).
+_NATIVE = {"dlib-bin": "dlib", "faiss-cpu": "faiss", "mediapipe": "cv2"}
+
 
 @click.command()
 def doctor() -> None:
-    """Say what is installed and what is lacking: packages, weights, device, threads, folders, plugins."""
-    from fhpt_bench.diagnosis import diagnose
-    from fhpt_bench.listing import print_card
+    """Show what is installed and what is missing: packages, weights, device, threads, folders, plugins."""
+    from fhpt_bench.reporting.listing import print_card
 
     for title, facts in diagnose().items():
         print_card(title, facts)
+
+
+def diagnose() -> dict[str, dict[str, str]]:
+    """What this installation can do.
+
+    Returns:
+        Heading -> name -> fact.
+    """
+    import os
+    import platform
+
+    import torch
+
+    from fhpt_bench import weights
+    from fhpt_bench.benchmark import benchmarks
+    from fhpt_bench.evaluation.provenance import dependencies, git_commit, package_versions
+    from fhpt_bench.feature import features, supplied_features
+    from fhpt_bench.files import cache_folder
+    from fhpt_bench.model import models
+    from fhpt_bench.protocol import protocols
+    from fhpt_bench.training.recipe import recipes
+    from fhpt_bench.version import VERSION
+
+    cuda = torch.cuda.is_available()
+    versions = package_versions(dependencies())
+    for package, module in _NATIVE.items():
+        if versions.get(package, "missing") != "missing":
+            versions[package] += _import_error(module)
+    registries = (models, protocols, features, supplied_features, benchmarks, recipes, weights.added)
+    broken = {
+        f"{registry.kind} {name}": reason
+        for registry in registries
+        for name in registry.entries()
+        if (reason := registry.broken(name))
+    }
+    return {
+        "fhpt-bench": {
+            "version": VERSION,
+            "commit": git_commit() or "not a git checkout",
+            "python": platform.python_version() + ("" if platform.python_version_tuple()[1] == "11" else " (untested)"),
+            "device": torch.cuda.get_device_name() if cuda else "cpu: torch finds no GPU",
+            "threads": f"{torch.get_num_threads()} of {os.cpu_count()} cores",
+            "cache folder": str(cache_folder()),
+            "FHPT_WEIGHTS_DIR": os.environ.get("FHPT_WEIGHTS_DIR", "not set"),
+        },
+        "packages": versions,
+        "weights": {
+            name: "available"
+            if weights.available(name)
+            else f"missing: `fhpt-bench {'weights fetch' if spec.sources else 'train'} {name}`"
+            for name, spec in weights.specs().items()
+        },
+        "plugins": broken or {"all": f"{sum(len(r.entries()) for r in registries)} load"},
+    }
+
+
+def _import_error(module: str) -> str:
+    import importlib
+
+    try:
+        importlib.import_module(module)
+    except ImportError as error:
+        return f" but it cannot be imported: {error} (Debian: apt-get install libgl1 libglib2.0-0)"
+    return ""

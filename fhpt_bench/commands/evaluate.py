@@ -25,7 +25,7 @@ from fhpt_bench.commands.options import measuring_options
 @measuring_options
 def evaluate(images: Path, name: str | None, **options: Any) -> None:
     """Measure a folder of generated images: ours, <source stem>___<target stem>.png, or those of published tools."""
-    from fhpt_bench import engine
-    from fhpt_bench.report import report
+    from fhpt_bench.evaluation import engine
+    from fhpt_bench.reporting.terminal import report
 
     report(engine.evaluate(images, name, **options, progress=True), variants=options["variants"] is not None)

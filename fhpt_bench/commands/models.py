@@ -10,7 +10,7 @@ import click
 def models(name: str | None) -> None:
     """List the models that can be run, or show one card."""
     from fhpt_bench import model
-    from fhpt_bench.listing import print_card, print_table
+    from fhpt_bench.reporting.listing import print_card, print_table
 
     if name is not None:
         entry, plugin = model.models.find(name), model.models.load(name)

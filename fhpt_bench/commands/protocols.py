@@ -12,7 +12,7 @@ import click
 def protocols(name: str | None) -> None:
     """List the protocols with their variants, or show one card (ID or ID:VARIANT)."""
     from fhpt_bench import protocol
-    from fhpt_bench.listing import print_card, print_table
+    from fhpt_bench.reporting.listing import print_card, print_table
 
     registry = protocol.protocols
     if name is not None:

@@ -27,7 +27,7 @@ def run(model: str | None, **options: Any) -> None:
             f"`run` needs a model: give --model with one of {', '.join(models.entries())}, "
             "or path/to/file.py:Class; for example `fhpt-bench run --model warp --protocols all`."
         )
-    from fhpt_bench import engine
-    from fhpt_bench.report import report
+    from fhpt_bench.evaluation import engine
+    from fhpt_bench.reporting.terminal import report
 
     report(engine.run(model, **options, progress=True), variants=options["variants"] is not None)

@@ -24,12 +24,12 @@ def _seconds(ctx: click.Context, param: click.Parameter, value: str | None) -> f
 @click.command()
 @click.argument("name", required=False)
 @click.option("--benchmark", "-b", default="studio", show_default=True, help="Name, or a TOML file.")
-@click.option("--recipe", "settings", metavar="SETTINGS", help="Which of NAME's settings.  [default: its first]")
+@click.option("--preset", help="Which of NAME's presets, such as paper or small.  [default: its first]")
 @click.option("--data-root", type=click.Path(path_type=Path), help="Where the benchmark's data lies.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of all that is drawn.")
 @click.option(
     "--out", "-o", type=click.Path(path_type=Path),
-    help="The folder to write.  [default: trained/BENCHMARK/NAME, with -SETTINGS if it has several]",
+    help="The folder to write.  [default: trained/BENCHMARK/NAME, with -PRESET if it has several]",
 )  # fmt: skip
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), help="What is there, if not given.")
 @click.option(
@@ -46,7 +46,7 @@ def _seconds(ctx: click.Context, param: click.Parameter, value: str | None) -> f
 def train(
     name: str | None,
     benchmark: str,
-    settings: str | None,
+    preset: str | None,
     data_root: Path | None,
     seed: int,
     out: Path | None,
@@ -64,10 +64,10 @@ def train(
         _list()
         return
     from fhpt_bench.processes import launched
-    from fhpt_bench.training import engine
+    from fhpt_bench.training.train import train as run_training
 
-    facts = engine.train(
-        name, benchmark, settings=settings, data_root=data_root, seed=seed, out=out, device=device,
+    facts = run_training(
+        name, benchmark, preset=preset, data_root=data_root, seed=seed, out=out, device=device,
         mixed_precision=mixed_precision, time_budget=time_budget, dry_run=dry_run, progress=True,
     )  # fmt: skip
     if launched()[1] == 0:
@@ -85,5 +85,5 @@ def _list() -> None:
         plugin = recipes.load(entry.name)
         click.echo(f"{entry.name:<24}{plugin.card.title} ({entry.origin})")
         click.echo(f"{'':<24}{plugin.card.trains}; from {plugin.card.needs}")
-        if names := ", ".join(filter(None, plugin.settings)):
-            click.echo(f"{'':<24}--recipe {names}")
+        if names := ", ".join(filter(None, plugin.presets)):
+            click.echo(f"{'':<24}--preset {names}")

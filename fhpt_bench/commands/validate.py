@@ -14,10 +14,10 @@ def validate(record: Path) -> None:
 
     What follows from the saved values of the pairs is computed again; what cannot be checked is named.
     """
-    from fhpt_bench.listing import print_table
-    from fhpt_bench.record import read_record
-    from fhpt_bench.text import plain
-    from fhpt_bench.validation import validate_record
+    from fhpt_bench.errors import plain
+    from fhpt_bench.records.schema import read_record
+    from fhpt_bench.records.validation import validate_record
+    from fhpt_bench.reporting.listing import print_table
 
     checks = validate_record(read_record(record))
     print_table(("", "check", "found"), [(check.status, check.name, plain(check.detail)) for check in checks])

@@ -82,7 +82,7 @@ def _as_rgb(image: Image.Image, path: Path, sixteen_bit: bool) -> NDArray[np.uin
     return pixels
 
 
-def check_images(paths: list[Path], size: tuple[int, int], progress: bool = False) -> dict[Path, str]:
+def digest_images(paths: list[Path], size: tuple[int, int], progress: bool = False) -> dict[Path, str]:
     """Decode every file once, before any network loads, so that a broken one costs no time.
 
     Args:

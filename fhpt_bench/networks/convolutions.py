@@ -49,7 +49,7 @@ def exact_float32(device: str) -> Iterator[None]:
             setattr(owner, switch, value)
 
 
-def check_images(images: NDArray[np.uint8], title: str) -> None:
+def check_network_input(images: NDArray[np.uint8], title: str) -> None:
     """Refuse anything but (N, H, W, 3) uint8.
 
     Args:
@@ -119,7 +119,7 @@ class ConvolutionMaps(MapFeature):
         Raises:
             ValueError: where the images are not that, or too small to reach the last map.
         """
-        check_images(images, self.title)
+        check_network_input(images, self.title)
         if min(images.shape[1:3]) < self.smallest:
             size = f"{images.shape[1]}x{images.shape[2]}"
             raise ValueError(

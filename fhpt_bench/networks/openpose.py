@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import json
 from collections.abc import Container, Sequence
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +13,7 @@ from fhpt_bench.benchmark import Benchmark, Pair
 from fhpt_bench.data.keypoints import BODY_FROM_OPENPOSE_25, KEYPOINTS, PARTS, SLICES
 from fhpt_bench.data.names import stem
 from fhpt_bench.errors import UserError
-from fhpt_bench.feature import Feature, FeatureSpec
+from fhpt_bench.feature import FeatureSpec, SuppliedFeature
 from fhpt_bench.files import explained, sha256_bytes, sha256_json
 from fhpt_bench.progress import progress_bar
 
@@ -27,7 +25,7 @@ _FIELDS = {
 }
 
 
-class OpenPoseFolder(Feature):
+class OpenPoseFolder(SuppliedFeature):
     """Keypoints that the user had OpenPose find, one file an image, in place of those that a network finds here.
 
     The files of generated images are named by their pair, `<pair id>_keypoints.json` as OpenPose writes them, or
@@ -52,8 +50,7 @@ class OpenPoseFolder(Feature):
         "confidence above 0",
         backend="OpenPose",
     )
-    # The feature whose values it gives.
-    replaces: ClassVar[str] = "mediapipe-holistic"
+    replaces = "mediapipe-holistic"
 
     def __init__(self, folder: Path, benchmark: Benchmark, progress: bool = False) -> None:
         if not folder.is_dir():
@@ -87,7 +84,7 @@ class OpenPoseFolder(Feature):
             )
         self.targets = targets[0] in self._readings
 
-    @functools.cached_property
+    @property
     def sha256(self) -> str:
         """A digest of what was read."""
         return sha256_json({name: sha256_bytes(reading.tobytes()) for name, reading in self._readings.items()})

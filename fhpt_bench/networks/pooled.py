@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from fhpt_bench import weights
 from fhpt_bench.feature import VectorFeature
-from fhpt_bench.networks.convolutions import check_images, exact_float32
+from fhpt_bench.networks.convolutions import check_network_input, exact_float32
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -86,7 +86,7 @@ class PooledFeature(VectorFeature):
         Raises:
             ValueError: where the images are not that.
         """
-        check_images(images, self.title)
+        check_network_input(images, self.title)
         with exact_float32(self._device):
             x = self.prepare(images).contiguous(memory_format=self.layout)
             rows: NDArray[np.float32] = self.embed(x).cpu().numpy()

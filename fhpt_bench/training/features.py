@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fhpt_bench import weights
-from fhpt_bench.cache import FeatureCache
 from fhpt_bench.data.images import pixels_sha256
 from fhpt_bench.errors import UserError
+from fhpt_bench.evaluation.feature_cache import FeatureCache
 from fhpt_bench.feature import VectorFeature, features
 from fhpt_bench.progress import progress_bar
 from fhpt_bench.training.recipe import Task

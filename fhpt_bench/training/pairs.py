@@ -98,7 +98,7 @@ class TrainingPairs:
         people: N, whom each pair shows.
         pose: (M, 18, 2) float32 of M images.
         face: (M, 68, 2) float32, NaN where not visible, or where the benchmark does not know.
-        learnt, held_out: positions of pairs, of people who are learnt from and of those who are not.
+        training, held_out: positions of pairs, of people who are learnt from and of those who are not.
 
     Raises:
         UserError: where a table cannot be read or lacks an image, or there are fewer than two people.
@@ -120,7 +120,7 @@ class TrainingPairs:
         self.face = np.stack([faces.get(name, hidden) for name in self.names])
         self.people = _people(pairs)
         fold = _folds(self.people, [_gender(source) for source, _ in pairs], folds, task.seed)
-        self.held_out, self.learnt = np.flatnonzero(fold == 0), np.flatnonzero(fold)
+        self.held_out, self.training = np.flatnonzero(fold == 0), np.flatnonzero(fold)
         self._pinned = task.device == "cuda"
         self._decoded = self._decode(task) if self._bytes(task) <= _MEMORY else None
 
@@ -237,7 +237,7 @@ class PairStream:
                 f"A batch of {batch_size} cannot be shared evenly by {count} processes: start as many as divide it."
             )
         self._pairs, self._size, self._seed, self._rank, self._count = pairs, batch_size, seed, rank, count
-        self._index = pairs.learnt if index is None else index
+        self._index = pairs.training if index is None else index
         if not len(self._index):
             raise UserError("There is no training pair to learn from: give a longer list.")
         self.position = 0

@@ -12,7 +12,7 @@ from fhpt_bench.training.distributed import Precision
 
 if TYPE_CHECKING:
     from fhpt_bench.benchmark import Benchmark
-    from fhpt_bench.sources import RealImages
+    from fhpt_bench.data.real_images import RealImages
     from fhpt_bench.training.folder import TrainingFolder
 
 
@@ -46,7 +46,7 @@ class Task:
         folder: where everything is written.
         device: "cpu" or "cuda".
         progress: whether to show bars.
-        settings: the name of the recipe's settings that were chosen.
+        preset: the name of the recipe's preset that was chosen.
         mixed_precision: "no", or "bf16": what an accelerator is made with.
         budget_s: seconds after which the loop keeps its state and stops; None for no limit.
     """
@@ -57,7 +57,7 @@ class Task:
     folder: TrainingFolder
     device: str
     progress: bool
-    settings: str = ""
+    preset: str = ""
     mixed_precision: Precision = "no"
     budget_s: float | None = None
 
@@ -68,7 +68,7 @@ class Recipe(abc.ABC):
     card: ClassVar[RecipeCard]
     # Name -> settings, whatever the recipe makes of them: a dataclass, or anything that JSON holds. The first are meant
     # where none are named; a field `mixed_precision` says what they are for. They are part of what a training is.
-    settings: ClassVar[Mapping[str, Any]] = {"": None}
+    presets: ClassVar[Mapping[str, Any]] = {"": None}
 
     def lacks(self, benchmark: Benchmark) -> str | None:
         """Why it cannot be trained on a benchmark, one sentence with the way out; None where it can.
@@ -93,10 +93,10 @@ class Recipe(abc.ABC):
             What to tell the user: name -> value.
         """
 
-    def plan(self, task: Task) -> Mapping[str, str]:
+    def estimate(self, task: Task) -> Mapping[str, str]:
         """What `train` would do, for `--dry-run`: name -> value. Nothing may be written.
 
-        A recipe whose learner goes through the loop says it by `fhpt_bench.training.plan.measured`.
+        A recipe whose learner goes through the loop says it by `fhpt_bench.training.estimate.estimate_cost`.
 
         Args:
             task: as `train` gets it.

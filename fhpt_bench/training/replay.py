@@ -46,7 +46,7 @@ class Replay:
         shapes = tuple(tensor.shape for tensor in inputs)
         self._runs[shapes] += 1
         if self._runs[shapes] <= _WARM_UPS:
-            return self._aside(inputs)
+            return self._pool(inputs)
         if shapes not in self._recordings:
             self._recordings[shapes] = self._record(inputs)
         recording = self._recordings[shapes]
@@ -58,7 +58,7 @@ class Replay:
             parameter.grad = gradient
         return recording.outputs
 
-    def _aside(self, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    def _pool(self, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """On a stream of its own, as recording demands of the runs before it."""
         import torch
 

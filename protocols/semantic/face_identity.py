@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fhpt_bench.protocol import Evidence, Exhibits, Interval, MetricCard, PairValues, Protocol, Score
-from fhpt_bench.statistics import block_jackknife, mean_score
+from fhpt_bench.score import mean_score
+from fhpt_bench.statistics import block_jackknife
 from protocols.inputs import check_pairs
 from protocols.semantic.verification import equal_error, verification_auc
 
@@ -274,7 +275,7 @@ class FaceIdentity(Protocol):
 
     def draw(self, evidence: Evidence, exhibits: Exhibits) -> dict[str, bytes]:
         """The distances beside those between real faces."""
-        from fhpt_bench.plots import literal
+        from fhpt_bench.reporting.plots import literal
         from protocols.semantic.face_plot import plot_distances
 
         side = "source" if self.variant == "source" else "target"

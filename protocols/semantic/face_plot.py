@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from fhpt_bench.plots import encode_figure, legend_below, line_look, new_figure
+from fhpt_bench.reporting.plots import encode_figure, legend_below, line_look, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from fhpt_bench.contact_sheet import image_grid, scaled
 from fhpt_bench.data.images import encode_png
+from fhpt_bench.reporting.contact_sheet import image_grid, scaled
 
 _WIDTH, _FRAME, _STRIP = 128, 4, 18
 # Bluish green and vermillion: Okabe and Ito, Color Universal Design (2008).

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fhpt_bench.data.names import parse_name
 from fhpt_bench.protocol import Evidence, MetricCard, PairValues, Protocol, Score
-from fhpt_bench.statistics import mean_score
+from fhpt_bench.score import mean_score
 from protocols.semantic.heads.backbones import GENDER_BACKBONE, GENDER_HEAD
 from protocols.semantic.heads.head import load_head, unusable
 from protocols.semantic.verification import verification_auc

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fhpt_bench.data.names import parse_name
 from fhpt_bench.protocol import Evidence, Exhibits, MetricCard, PairValues, Protocol, Score
-from fhpt_bench.statistics import mean_score
+from fhpt_bench.score import mean_score
 from protocols.inputs import check_features
 from protocols.semantic.heads.backbones import BACKBONES, Backbone
 from protocols.semantic.heads.head import load_head, unusable

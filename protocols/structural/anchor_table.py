@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fhpt_bench.benchmark import Benchmark
-from fhpt_bench.data.folders import match_folder
+from fhpt_bench.data.real_images import RealImages
 from fhpt_bench.errors import UserError
+from fhpt_bench.evaluation.generated_folder import match_folder
+from fhpt_bench.evaluation.generated_images import FolderImages
 from fhpt_bench.feature import VectorFeature
 from fhpt_bench.networks.keypoints import MediaPipeHolistic
 from fhpt_bench.progress import progress_bar
 from fhpt_bench.protocol import Evidence
-from fhpt_bench.sources import FolderImages, RealImages
 from protocols.structural.keypoint_error_curve import anchor_reach, found_distances, part_keypoints
 
 
@@ -34,7 +35,7 @@ def anchor_table(folder: Path, benchmark: Benchmark) -> str:
         UserError: where an image lacks, or shows no keypoint of a part in any.
     """
     source = FolderImages(match_folder(folder, benchmark), "warp", benchmark)
-    real = RealImages(benchmark.folder, benchmark.image_size, benchmark.check_images())
+    real = RealImages(benchmark.folder, benchmark.image_size, benchmark.image_digests())
     estimator = MediaPipeHolistic("cpu")
 
     @functools.cache

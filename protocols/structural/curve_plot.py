@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from fhpt_bench.plots import encode_figure, legend_below, line_look, literal, new_figure
+from fhpt_bench.reporting.plots import encode_figure, legend_below, line_look, literal, new_figure
 
 if TYPE_CHECKING:
-    from fhpt_bench.record import ScoreEntry
+    from fhpt_bench.protocol import Score
 
 # Each hand has a score of its own; the figure shows both together, as the paper's does.
 _PARTS = ("body", "face", "hands")
 _LEGEND = "area under the curve (AUC), 95 % interval"
 
 
-def plot_curves(scores: Mapping[str, Mapping[str, ScoreEntry]], title: str) -> bytes | None:
+def plot_curves(scores: Mapping[str, Mapping[str, Score]], title: str) -> bytes | None:
     """Share of keypoints by distance, like Fig. 7 of Yang et al., arXiv:2005.12494.
 
     Args:
@@ -50,6 +50,6 @@ def plot_curves(scores: Mapping[str, Mapping[str, ScoreEntry]], title: str) -> b
     return encode_figure(figure)
 
 
-def _area(score: ScoreEntry) -> str:
-    interval = f" [{score.interval[0]:.3f}, {score.interval[1]:.3f}]" if score.interval else ""
+def _area(score: Score) -> str:
+    interval = f" [{score.interval.low:.3f}, {score.interval.high:.3f}]" if score.interval else ""
     return f"{score.value:.3f}{interval}"

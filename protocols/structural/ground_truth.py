@@ -13,8 +13,8 @@ ESTIMATOR = "mediapipe-holistic"
 
 def estimator(evidence: Evidence) -> dict[str, str]:
     """Whose readings of the generated images these are, for a score's details."""
-    given = evidence.given.get(ESTIMATOR)
-    return {"estimator": given.spec.id, "readings_sha256": given.sha256} if given else {"estimator": ESTIMATOR}
+    supplied = evidence.supplied.get(ESTIMATOR)
+    return {"estimator": supplied.spec.id, "readings_sha256": supplied.sha256} if supplied else {"estimator": ESTIMATOR}
 
 
 def ground_truth(evidence: Evidence, part: str, occluded: bool = False) -> tuple[NDArray[np.float64], str | None]:
@@ -44,7 +44,7 @@ def ground_truth(evidence: Evidence, part: str, occluded: bool = False) -> tuple
         poses = np.stack([benchmark.poses[name] for name in targets]).astype(np.float64)
         points = np.concatenate([poses, np.isfinite(poses).all(-1, keepdims=True)], -1)
         origin = "the benchmark's poses"
-    elif (given := evidence.given.get(ESTIMATOR)) and not given.targets:
+    elif (supplied := evidence.supplied.get(ESTIMATOR)) and not supplied.targets:
         return np.zeros((len(targets), PARTS[part], 3)), None
     else:
         points = evidence.vectors(ESTIMATOR, "target")[:, SLICES[part]].astype(np.float64)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fhpt_bench.data.keypoints import SLICES
 from fhpt_bench.protocol import Evidence, Exhibits, MetricCard, PairValues, Protocol, Score
-from fhpt_bench.statistics import mean_score
+from fhpt_bench.score import mean_score
 from protocols.structural.ground_truth import ESTIMATOR, estimator, ground_truth
 from protocols.structural.inputs import check_keypoints
 
@@ -229,8 +229,8 @@ class KeypointErrorCurve(Protocol):
         """The curves of this model and of all that are comparable."""
         from protocols.structural.curve_plot import plot_curves
 
-        setting = evidence.benchmark
-        title = f"Keypoint error curves ({self.variant}) on {setting.id} {setting.version}, {len(setting.pairs)} pairs"
+        loaded = evidence.benchmark
+        title = f"Keypoint error curves ({self.variant}) on {loaded.id} {loaded.version}, {len(loaded.pairs)} pairs"
         curves = plot_curves(exhibits.scores, title)
         return {"curves": curves} if curves else {}
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fhpt_bench.data.keypoints import SLICES
 from fhpt_bench.protocol import Evidence, MetricCard, PairValues, Protocol, Score
-from fhpt_bench.statistics import mean_score
+from fhpt_bench.score import mean_score
 from protocols.structural.ground_truth import ESTIMATOR, estimator, ground_truth
 from protocols.structural.inputs import check_keypoints
 

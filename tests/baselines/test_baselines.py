@@ -11,8 +11,8 @@ import torch
 from baselines.copy_source import CopySource
 from baselines.real import Real
 from baselines.warp import Warp, border_median, sampling_grid
+from fhpt_bench.data.real_images import quantise
 from fhpt_bench.model import PairBatch
-from fhpt_bench.sources import quantise
 
 # A standing person in a 176x256 image, hands beside the hips.
 POSE = np.array(

@@ -13,8 +13,8 @@ from PIL import Image
 
 from drn.checkpoint import write_checkpoint
 from drn.face import FaceModule
+from drn.hyperparameters import SMALL, Hyperparameters
 from drn.network import DetailReplenishingNetwork
-from drn.settings import SMALL, Settings
 from fhpt_bench.benchmark import load_benchmark
 from fhpt_bench.data.pairs import read_pairs
 from fhpt_bench.data.pose import read_keypoints
@@ -24,20 +24,20 @@ TINY = replace(SMALL, width=2, transfer_blocks=2, detail_blocks=1, style=4, hidd
 CARD = {"seed": 0, "benchmark": {"id": "studio", "version": "1.0"}}
 
 
-def random_checkpoint(folder: Path, name: str, settings: Settings = TINY, seed: int = 0) -> Path:
+def random_checkpoint(folder: Path, name: str, hparams: Hyperparameters = TINY, seed: int = 0) -> Path:
     """Write an untrained network as a checkpoint of a recipe; returns its file."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         network: torch.nn.Module = (
-            FaceModule(settings.width, settings.style, settings.hidden)
+            FaceModule(hparams.width, hparams.style, hparams.hidden)
             if name == "drn-face"
-            else DetailReplenishingNetwork(settings, detail=name != "drn-pb-only")
+            else DetailReplenishingNetwork(hparams, detail=name != "drn-pb-only")
         )
         # Instance norm hides a scale; larger last weights make something to see.
         for parameter in network.parameters():
             parameter.data.mul_(3)
     path = folder / f"{name}.safetensors"
-    write_checkpoint(path, name, network, settings, CARD)
+    write_checkpoint(path, name, network, hparams, CARD)
     return path
 
 
@@ -61,7 +61,7 @@ RECIPES = """
 from dataclasses import replace
 
 from drn import recipe
-from drn.settings import FACE_SMALL, SMALL
+from drn.hyperparameters import FACE_SMALL, SMALL
 
 SIZES = dict(
     width=2, transfer_blocks=1, detail_blocks=1, style=4, hidden=4, discriminator_width=2, batch_size=4, iterations=3,
@@ -70,19 +70,19 @@ SIZES = dict(
 
 
 class Whole(recipe.DRNRecipe):
-    settings = {"tiny": replace(SMALL, half_size_iterations=1, **SIZES)}
+    presets = {"tiny": replace(SMALL, half_size_iterations=1, **SIZES)}
     judged = 2
 
 
 class Face(recipe.FaceRecipe):
-    settings = {"tiny": replace(FACE_SMALL, **SIZES)}
+    presets = {"tiny": replace(FACE_SMALL, **SIZES)}
     judged = 2
 """
 
 
 @pytest.fixture(scope="session")
 def small_studio(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The settings of 17 of studio's training people at a quarter of the size; their pairs are both splits' pairs."""
+    """A benchmark of 17 of studio's training people at a quarter of the size; both splits have the same pairs."""
     studio = load_benchmark("studio")
     folder = tmp_path_factory.mktemp("small")
     (folder / "train").mkdir()
@@ -102,11 +102,11 @@ def small_studio(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for file, lines in (("keypoints.csv", keypoints), ("pairs.csv", ["from,to", *pairs]), ("train.lst", names)):
         (folder / file).write_text("\n".join(lines) + "\n")
     (folder / "recipes.py").write_text(RECIPES)
-    settings = folder / "small.toml"
-    settings.write_text(
+    benchmark = folder / "small.toml"
+    benchmark.write_text(
         f'id = "small"\nversion = "1"\ntitle = "small people"\nroot = "."\nimage_size = {list(SIZE)}\n'
         'images = "train"\npairs = "pairs.csv"\nkeypoints = "keypoints.csv"\ntruth = "truth.npz"\n'
         'train_images = "train"\ntrain_list = "train.lst"\ntrain_pairs = "pairs.csv"\n'
         'train_keypoints = "keypoints.csv"\ntrain_truth = "truth.npz"\nprotocols = ["psnr"]\n'
     )
-    return settings
+    return benchmark

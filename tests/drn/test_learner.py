@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 
+from drn.hyperparameters import SMALL, Hyperparameters
 from drn.learner import AdversarialLearner
 from drn.network import DetailReplenishingNetwork
-from drn.settings import SMALL, Settings
 from drn.views import CHANCES, FacePainter, Painter, People, WholePainter, changed, people_of, recolour
 from fhpt_bench.networks.vgg import VGG16Maps
 from fhpt_bench.training.distributed import make_accelerator
@@ -64,11 +64,13 @@ def own_random_numbers() -> Iterator[None]:
         yield
 
 
-def make(settings: Settings = TINY, alternate: bool = True, detail: bool = True, **options: Any) -> AdversarialLearner:
+def make(
+    hparams: Hyperparameters = TINY, alternate: bool = True, detail: bool = True, **options: Any
+) -> AdversarialLearner:
     torch.manual_seed(1)
-    painter = WholePainter(DetailReplenishingNetwork(settings, detail))
+    painter = WholePainter(DetailReplenishingNetwork(hparams, detail))
     return AdversarialLearner(
-        painter, settings, Stream(settings.batch_size), batch(0), make_accelerator("cpu"), 0, alternate, **options
+        painter, hparams, Stream(hparams.batch_size), batch(0), make_accelerator("cpu"), 0, alternate, **options
     )
 
 

@@ -15,31 +15,32 @@ from PIL import Image
 import fhpt_bench as fb
 from drn.checkpoint import read_checkpoint
 from drn.face import face_boxes
+from drn.hyperparameters import SMALL
 from drn.models import DRN, DRNCoarse, DRNWithoutFace
-from drn.settings import SMALL
 from drn.visualize import principal_colours
 from fhpt_bench.benchmark import load_benchmark
 from fhpt_bench.cli import cli
+from fhpt_bench.data.real_images import RealImages
 from fhpt_bench.errors import UserError
+from fhpt_bench.evaluation.pair_batch import pair_batch
 from fhpt_bench.model import PairBatch, models
-from fhpt_bench.sources import RealImages, pair_batch
 
 
 @pytest.fixture(scope="module")
 def batch() -> PairBatch:
     """Pairs of studio, some with a frontal face on both sides."""
-    setting = load_benchmark("studio", limit=12)
-    real = RealImages(setting.folder, setting.image_size, setting.check_images())
-    return pair_batch(setting, real, setting.pairs, ("pose", "face-landmarks"))
+    benchmark = load_benchmark("studio", limit=12)
+    real = RealImages(benchmark.folder, benchmark.image_size, benchmark.image_digests())
+    return pair_batch(benchmark, real, benchmark.pairs, ("pose", "face-landmarks"))
 
 
 def test_a_checkpoint_keeps_settings_and_tensors(make_checkpoint: Callable[..., Path], tmp_path: Path) -> None:
-    settings = replace(SMALL, width=2, transfer_blocks=1, style=6, hidden=3)
-    path = make_checkpoint(tmp_path, "drn-tex64", settings)
+    hparams = replace(SMALL, width=2, transfer_blocks=1, style=6, hidden=3)
+    path = make_checkpoint(tmp_path, "drn-tex64", hparams)
     found = read_checkpoint("drn-tex64", path)
-    assert found.settings == settings
+    assert found.hparams == hparams
     assert found.card["benchmark"]["id"] == "studio"
-    assert path.read_bytes() == make_checkpoint(tmp_path, "drn-tex64", settings).read_bytes()
+    assert path.read_bytes() == make_checkpoint(tmp_path, "drn-tex64", hparams).read_bytes()
     assert {array.dtype for array in found.arrays.values()} == {np.dtype(np.float16)}
 
 
@@ -78,8 +79,8 @@ def test_a_run_names_what_was_learnt_and_does_not_depend_on_the_batch(
         fb.run("drn", protocols="psnr", limit=6, out=tmp_path / str(size), checkpoint=file, batch_size=size)
         for size in (1, 6)
     ]
-    assert set(records[0].model.learnt) == {"drn", "drn-face"}
-    assert records[0].model.learnt["drn"] == read_checkpoint("drn", file).digest
+    assert set(records[0].model.trained) == {"drn", "drn-face"}
+    assert records[0].model.trained["drn"] == read_checkpoint("drn", file).digest
     assert records[0].model.conditioning == ("pose", "face-landmarks")
     assert records[0]["psnr"].value == records[1]["psnr"].value
     for image in (tmp_path / "1" / "images").iterdir():

@@ -14,10 +14,10 @@ import torch
 
 import fhpt_bench as fb
 from drn.checkpoint import read_checkpoint
+from drn.hyperparameters import PAPER, SMALL
 from drn.recipe import DRNRecipe, End2EndRecipe, FaceRecipe, PBOnlyRecipe, Texture64Recipe
-from drn.settings import PAPER, SMALL
 from fhpt_bench.errors import UserError
-from fhpt_bench.training.engine import train
+from fhpt_bench.training.train import train
 
 
 def log(folder: Path) -> list[list[float]]:
@@ -118,7 +118,7 @@ def test_the_paper_and_its_ablations() -> None:
     assert not PAPER.recolour
     assert PAPER.half_size_iterations == 0
     assert (SMALL.transfer_blocks, SMALL.detail_blocks, SMALL.style) == (9, 6, 128)
-    assert Texture64Recipe.settings["paper"].style == 64
+    assert Texture64Recipe.presets["paper"].style == 64
     assert not PBOnlyRecipe.detail
     assert not End2EndRecipe.alternate
     assert End2EndRecipe.detail

@@ -48,11 +48,11 @@ def call(*words: str | Path, full_disk: bool = False) -> tuple[int, str, str, fl
 @pytest.fixture
 def images(tiny: Path, tmp_path: Path) -> Path:
     """A folder with a rightly named image of every pair."""
-    setting = load_benchmark(str(tiny))
+    benchmark = load_benchmark(str(tiny))
     folder = tmp_path / "images"
     folder.mkdir()
-    for pair in setting.pairs:
-        Image.open(setting.folder / pair.source).save(folder / f"{pair.id}.png")
+    for pair in benchmark.pairs:
+        Image.open(benchmark.folder / pair.source).save(folder / f"{pair.id}.png")
     return folder
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fhpt_bench.comparison import find_records, read_values
+from fhpt_bench.records.comparison import find_records, read_values
 from leaderboards.tables import Table, build_tables
 
 SSIM = "ssim:canonical:ssim"

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from leaderboards.latex import PREAMBLE, latex
 from leaderboards.literature import load_published
-from leaderboards.literature_sheets import published_sheets
-from leaderboards.rendering import as_sheet
+from leaderboards.literature_tables import published_tables
+from leaderboards.rendering import as_text_table
 from leaderboards.tables import Table
 
 TablesOf = Callable[..., list[Table]]
@@ -46,7 +46,7 @@ def unescaped(text: str) -> str:
 
 def test_a_table_of_records(three: Path, tables_of: TablesOf) -> None:
     (table,) = tables_of(three)
-    (match,) = floats(latex(as_sheet(table)))
+    (match,) = floats(latex(as_text_table(table)))
     assert match[1] == "table"
     assert "synthetic 1: 60 pairs" in match["caption"]
     assert table.columns[0].fingerprint[:6] in match["small"]
@@ -72,7 +72,7 @@ def test_columns_and_rows_that_do_not_fit_go_into_further_floats(
     make_record(tmp_path / "a", [given(key, ability, i % 2 > 0) for i, key in enumerate(keys)], people)
     make_record(tmp_path / "b", [given(key, ability) for key in keys[:1]], people, name="b")
     (table,) = tables_of(tmp_path)
-    found = floats(latex(as_sheet(table)))
+    found = floats(latex(as_text_table(table)))
     assert len(found) == 2
     assert {match[1] for match in found} == {"table*", "table"}
     assert sum(len(match["columns"]) - 1 for match in found) == 9
@@ -83,7 +83,7 @@ def test_columns_and_rows_that_do_not_fit_go_into_further_floats(
 
 
 def test_published_rows_fit_on_pages_and_each_float_has_their_sources() -> None:
-    for sheet in published_sheets(load_published()):
+    for sheet in published_tables(load_published()):
         found = floats(latex(sheet))
         assert sum(len(re.findall(r"\\\\\[2pt\]", match["body"])) for match in found) == len(sheet.rows)
         for match in found:
@@ -107,7 +107,7 @@ def test_names_do_no_harm(
     make_record(tmp_path / "a", [given(SSIM, ability - 5)], people, name=name)
     make_record(tmp_path / "b", [given(SSIM, ability)], people, name="*b")
     (table,) = tables_of(tmp_path)
-    (match,) = floats(latex(as_sheet(table)))
+    (match,) = floats(latex(as_text_table(table)))
     assert (
         r"{[}x{]} \textbackslash{}input\{/etc/passwd\} 5 \% \& \$a\_1\textasciicircum{}2\$ \#1 \{\textasciitilde{} \} "
         r"\textless{}\textbar{}\textgreater{} été ? ?"

@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from fhpt_bench.errors import UserError
 from leaderboards.command import leaderboard
 from leaderboards.literature import PublishedRow, load_published, select
-from leaderboards.literature_sheets import published_sheets
+from leaderboards.literature_tables import published_tables
 
 SHARED = next(
     (p / "shared" / "published" for p in Path(__file__).parents if (p / "shared" / "published").is_dir()), None
@@ -115,7 +115,7 @@ def test_every_row_is_as_it_was_read_and_no_second_hand_one_is_shipped(rows: lis
 
 
 def test_contradictions_stand_side_by_side(rows: list[PublishedRow]) -> None:
-    sheet = published_sheets(rows)[0]
+    sheet = published_tables(rows)[0]
     labels = [column.lines[0] for column in sheet.columns]
     systems = [row.label[0].split(",")[0] for row in sheet.rows]
     assert systems == sorted(systems, key=str.casefold)
@@ -126,7 +126,7 @@ def test_contradictions_stand_side_by_side(rows: list[PublishedRow]) -> None:
 
 
 def test_each_row_shows_its_source(rows: list[PublishedRow]) -> None:
-    for sheet in published_sheets(rows):
+    for sheet in published_tables(rows):
         for row in sheet.rows:
             told = " ".join(sheet.references[number - 1] for number in row.references)
             assert re.search(r"https?://\S+ \([AB]\)", told)
@@ -201,7 +201,7 @@ def test_a_row_keeps_its_digits(tmp_path: Path) -> None:
     (tmp_path / "paper.toml").write_text(ROW)
     first, second = load_published(tmp_path)
     assert values(first) == {"ssim:patn:ssim": "0.770"}
-    (sheet,) = published_sheets([first, second])
+    (sheet,) = published_tables([first, second])
     assert [entry.lines for entry in sheet.rows[0].entries] == [("0.770", "patn"), ("-",)]
     assert sheet.rows[1].label == ("Second", "A paper, Table 1 [1]")
 

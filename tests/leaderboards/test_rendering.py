@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from fhpt_bench.errors import UserError
 from leaderboards.command import leaderboard
-from leaderboards.rendering import as_sheet, comma_separated
-from leaderboards.sheet import markdown
+from leaderboards.rendering import as_text_table, comma_separated
 from leaderboards.tables import Table
+from leaderboards.text_table import markdown
 
 TablesOf = Callable[..., list[Table]]
 SSIM = "ssim:canonical:ssim"
@@ -97,10 +97,10 @@ def test_names_from_records_do_no_harm(
     assert "[red]x[/red]" in joined
     assert "smile:" in joined
     (table,) = tables_of(tmp_path)
-    for line in markdown(as_sheet(table)).splitlines():
+    for line in markdown(as_text_table(table)).splitlines():
         if line.startswith("|"):
             assert line.replace("\\|", "").count("|") == 3
-    assert "\\<b\\>\\*y\\*" in markdown(as_sheet(table))
+    assert "\\<b\\>\\*y\\*" in markdown(as_text_table(table))
     rows = list(csv.DictReader(io.StringIO(comma_separated([table]))))
     assert sorted(row["model"][0] for row in rows) == ["'", "["]
     assert not any(value.startswith(("=", "+", "@")) for row in rows for value in row.values())

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fhpt_bench.comparison import find_records
 from fhpt_bench.errors import UserError
-from leaderboards.rendering import as_sheet
-from leaderboards.sheet import markdown
+from fhpt_bench.records.comparison import find_records
+from leaderboards.rendering import as_text_table
 from leaderboards.tables import Table
+from leaderboards.text_table import markdown
 
 TablesOf = Callable[..., list[Table]]
 SSIM = "ssim:canonical:ssim"
@@ -72,7 +72,7 @@ def test_different_fingerprints_never_share_a_column(
     filled = [[cell is not None for cell in row.cells] for row in sorted(table.rows, key=lambda row: row.label)]
     assert filled == [[True, False], [True, False], [False, True]]
     assert sum("fingerprints" in note for note in table.notes) == 1
-    assert f"#{table.columns[1].tag}" in markdown(as_sheet(table)).replace("\\", "")
+    assert f"#{table.columns[1].tag}" in markdown(as_text_table(table)).replace("\\", "")
 
 
 def test_settings_are_not_mixed(
@@ -123,7 +123,7 @@ def test_few_people_give_no_rank(
         make_record(tmp_path / name, [given(SSIM, ability + shift)], people, name=name)
     (table,) = tables_of(tmp_path)
     assert ranks(table) == {"a": None, "b": None}
-    assert "*" not in markdown(as_sheet(table)).split("| b |")[1].split("\n")[0]
+    assert "*" not in markdown(as_text_table(table)).split("| b |")[1].split("\n")[0]
 
 
 def test_few_people_in_common_give_no_ranks_and_a_footnote(
@@ -157,7 +157,7 @@ def test_words_stand_where_there_is_no_value(
     (table,) = tables_of(tmp_path)
     assert [column.key for column in table.columns] == [SSIM, FID]
     assert [row.label for row in table.rows] == ["a", "c", "b"]
-    text = markdown(as_sheet(table))
+    text = markdown(as_text_table(table))
     assert "failed" in text.split("| b |")[1]
     assert "| skipped |" in text.split("| a |")[1].split("\n")[0]
     assert "| - |" in text.split("| c |")[1].split("\n")[0]
@@ -176,7 +176,7 @@ def test_n_stands_where_pairs_are_lacking(
     values = [np.nan, *ability[1:]]
     make_record(tmp_path / "a", [given(SSIM, values, skipped=skipped), given("psnr:x:psnr", ability)], people)
     (table,) = tables_of(tmp_path)
-    row = markdown(as_sheet(table)).split("| warp |")[1].split("\n")[0]
+    row = markdown(as_text_table(table)).split("| warp |")[1].split("\n")[0]
     assert row.count("n=59") == row.count("n=") == 1
 
 

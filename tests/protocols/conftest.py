@@ -15,9 +15,9 @@ from PIL import Image, ImageFilter
 from fhpt_bench import weights
 from fhpt_bench.benchmark import Benchmark, Pair, load_benchmark
 from fhpt_bench.data.images import pixels_sha256
+from fhpt_bench.data.real_images import RealImages
 from fhpt_bench.feature import MapFeature, features
 from fhpt_bench.protocol import Evidence, ImagePairs, PairValues, Protocol, Score
-from fhpt_bench.sources import RealImages
 
 Pixels = NDArray[np.uint8]
 VIEWS = ("1front", "2side", "3back")
@@ -81,14 +81,14 @@ class Trial:
     """Pairs with the images that are judged and those that they are compared with.
 
     Args:
-        setting: a benchmark of these pairs.
+        benchmark: a benchmark of these pairs.
         generated: pair id -> image.
         real: image name -> image, for sources and targets.
         train: training images.
         swapped: whether generated and target images have changed places.
     """
 
-    setting: Benchmark
+    benchmark: Benchmark
     generated: dict[str, Pixels]
     real: dict[str, Pixels]
     train: tuple[Pixels, ...]
@@ -96,11 +96,11 @@ class Trial:
 
     @property
     def pairs(self) -> tuple[Pair, ...]:
-        return self.setting.pairs
+        return self.benchmark.pairs
 
     def of(self, pairs: Sequence[Pair]) -> Trial:
         """The same world with other pairs, in another order, or with some of them twice."""
-        return dataclasses.replace(self, setting=dataclasses.replace(self.setting, pairs=tuple(pairs)))
+        return dataclasses.replace(self, benchmark=dataclasses.replace(self.benchmark, pairs=tuple(pairs)))
 
     def painted(self, paint) -> Trial:
         """The same with other generated images: what `paint` makes of each target image."""
@@ -121,7 +121,7 @@ class Trial:
 
     def score(self, protocol: Protocol, batch: int = 8) -> dict[str, Score]:
         """What a run makes of it: pairs compared in batches, then the whole scored."""
-        assert protocol.lacks(self.setting) is None
+        assert protocol.lacks(self.benchmark) is None
         generated, target = self.images("generated"), self.images("target")
         compared: list[dict[str, PairValues]] = []
         if type(protocol).compare is not Protocol.compare:
@@ -135,7 +135,7 @@ class Trial:
             assert role != "train" or protocol.training_images
             return np.stack(look(name, self.images(role)))
 
-        return {score.metric: score for score in protocol.score(Evidence(self.setting, joined, vectors))}
+        return {score.metric: score for score in protocol.score(Evidence(self.benchmark, joined, vectors))}
 
 
 def _stacked(protocol: Protocol, generated: list[Pixels], target: list[Pixels]) -> ImagePairs:
@@ -181,8 +181,8 @@ def trial() -> Trial:
     listed = tuple(sorted(path.name for path in train.iterdir())[:12])
     training = RealImages(train, studio.image_size, {}).stack(listed)
     anchors = studio.anchors or {"body": 20, "face": 10, "hand": 40}
-    setting = dataclasses.replace(studio, pairs=tuple(pairs), anchors=anchors, train_images=listed)
-    return Trial(setting, generated, real, tuple(training))
+    benchmark = dataclasses.replace(studio, pairs=tuple(pairs), anchors=anchors, train_images=listed)
+    return Trial(benchmark, generated, real, tuple(training))
 
 
 @pytest.fixture(name="blurred")

@@ -16,11 +16,11 @@ from PIL import Image
 from drn.models import DRN
 from drn.visualize import guidance_sheet, stages_sheet
 from fhpt_bench.benchmark import load_benchmark
-from fhpt_bench.contact_sheet import image_grid
 from fhpt_bench.data.images import read_image
+from fhpt_bench.data.real_images import RealImages
 from fhpt_bench.files import write_bytes
-from fhpt_bench.plots import encode_figure, line_look, new_figure
-from fhpt_bench.sources import RealImages
+from fhpt_bench.reporting.contact_sheet import image_grid
+from fhpt_bench.reporting.plots import encode_figure, line_look, new_figure
 
 ROOT = Path(__file__).parents[2]
 IMAGES, LOGS = ROOT / "docs" / "images", ROOT / "drn" / "trained"
@@ -69,7 +69,7 @@ def main(run: Path) -> None:
     """Draw the pictures of docs/drn.md; the generated images are those of RUN."""
     write_bytes(IMAGES / "drn-losses.png", loss_curves())
     benchmark = load_benchmark("studio", limit=5)
-    real = RealImages(benchmark.folder, benchmark.image_size, benchmark.check_images())
+    real = RealImages(benchmark.folder, benchmark.image_size, benchmark.image_digests())
     model = DRN()
     sheets = {
         "drn-random": random_pairs(run),

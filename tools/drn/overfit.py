@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from drn.hyperparameters import SMALL
 from drn.learner import AdversarialLearner
 from drn.network import DetailReplenishingNetwork
-from drn.settings import SMALL
 from drn.views import WholePainter
 from fhpt_bench.benchmark import load_benchmark
-from fhpt_bench.sources import RealImages
+from fhpt_bench.data.real_images import RealImages
 from fhpt_bench.training.distributed import make_accelerator
 from fhpt_bench.training.folder import TrainingFolder
 from fhpt_bench.training.loop import seed_unit
@@ -37,11 +37,11 @@ SETTINGS = replace(
 
 def main() -> int:
     """Learn until the error is small enough or the time is over; returns the exit code."""
-    setting = load_benchmark("studio")
-    images = RealImages(setting.train_folder, setting.image_size, setting.check_train_images())
+    benchmark = load_benchmark("studio")
+    images = RealImages(benchmark.train_folder, benchmark.image_size, benchmark.train_image_digests())
     device = "cuda" if torch.cuda.is_available() else "cpu"
     with tempfile.TemporaryDirectory() as folder:
-        pairs = TrainingPairs(Task(setting, images, 0, TrainingFolder(Path(folder), {"overfit": 4}), device, False))
+        pairs = TrainingPairs(Task(benchmark, images, 0, TrainingFolder(Path(folder), {"overfit": 4}), device, False))
     # One pair of each of four people, spread over the list.
     index = np.linspace(0, len(pairs) - 1, 4).astype(np.int64)
     torch.manual_seed(0)

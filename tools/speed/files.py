@@ -21,13 +21,13 @@ import numpy as np
 from PIL import Image
 
 from fhpt_bench.benchmark import data_folder, load_benchmark
-from fhpt_bench.data.folders import match_folder
 from fhpt_bench.data.images import encode_png, read_image
 from fhpt_bench.data.names import parse_name
 from fhpt_bench.data.prepare.lists import read_any_pairs
 from fhpt_bench.data.prepare.survey import survey
 from fhpt_bench.data.prepare.writing import write_prepared
-from fhpt_bench.sources import FolderImages
+from fhpt_bench.evaluation.generated_folder import match_folder
+from fhpt_bench.evaluation.generated_images import FolderImages
 
 BATCH = 16
 
@@ -74,14 +74,14 @@ def main() -> None:
             with timed("prepare: find, read lists, crop, write"):
                 write_prepared(survey([folder / "data", given.lists], folder / "out"), folder / "out")
             with timed("load the benchmark"):
-                setting = load_benchmark("deepfashion", folder / "out")
-            with timed(f"decode and digest its {len(setting.images)} images"):
-                setting.check_images()
-            with timed(f"match, decode and digest {len(setting.pairs)} generated images"):
-                source = FolderImages(match_folder(folder / "generated", setting), "made up", setting)
+                benchmark = load_benchmark("deepfashion", folder / "out")
+            with timed(f"decode and digest its {len(benchmark.images)} images"):
+                benchmark.image_digests()
+            with timed(f"match, decode and digest {len(benchmark.pairs)} generated images"):
+                source = FolderImages(match_folder(folder / "generated", benchmark), "made up", benchmark)
             with timed("decode them again, in batches, as a run does"):
-                for number, start in enumerate(range(0, len(setting.pairs), BATCH)):
-                    source.images(number, setting.pairs[start : start + BATCH])
+                for number, start in enumerate(range(0, len(benchmark.pairs), BATCH)):
+                    source.images(number, benchmark.pairs[start : start + BATCH])
 
 
 if __name__ == "__main__":

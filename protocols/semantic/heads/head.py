@@ -79,7 +79,7 @@ def load_head(name: str, backbone: Backbone, outputs: int | None = None) -> Head
         facts = file.metadata()
     try:
         head = Head(found.arrays["weight"], found.arrays["bias"], json.loads(facts["card"]))
-        learnt_on = head.card["backbone"]["sha256"]
+        trained_on = head.card["backbone"]["sha256"]
         _ = head.card["benchmark"]["id"], head.card["benchmark"]["version"]
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{found.path} is no head of fhpt-bench (it lacks {error}): {way_out}.") from error
@@ -89,9 +89,9 @@ def load_head(name: str, backbone: Backbone, outputs: int | None = None) -> Head
         wanted = f"({numbers}, {outputs or 'K'})"
         raise UserError(f"The head {found.path} is of shape {head.weight.shape} in place of {wanted}: {way_out}.")
     here = weights.fetch(backbone.weights)
-    if learnt_on != here:
+    if trained_on != here:
         raise UserError(
-            f"The head {found.path} was learnt on other weights of {backbone.weights} ({str(learnt_on)[:16]}) than "
+            f"The head {found.path} was learnt on other weights of {backbone.weights} ({str(trained_on)[:16]}) than "
             f"those on this machine ({here[:16]}): {way_out}."
         )
     return head

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from fhpt_bench import weights
 from fhpt_bench.data.names import ImageName, parse_name
+from fhpt_bench.evaluation.provenance import package_versions
 from fhpt_bench.files import sha256_json, write_bytes, write_text
 from fhpt_bench.processes import launched
-from fhpt_bench.provenance import package_versions
 from fhpt_bench.training.features import Change, mirrored, training_features
 from fhpt_bench.training.loop import Schedule, fit
 from fhpt_bench.training.recipe import Recipe, RecipeCard, Task
@@ -84,7 +84,7 @@ class HeadRecipe(Recipe):
             The layer, its settings, and how it does on held-out people.
         """
 
-    def plan(self, task: Task) -> Mapping[str, str]:
+    def estimate(self, task: Task) -> Mapping[str, str]:
         """A head is learnt in seconds; what takes time is the network's look at the images."""
         backbone, looks = self.backbone, len(task.images.digests) * (1 + len(self.changes))
         return {

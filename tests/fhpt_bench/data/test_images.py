@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fhpt_bench.data.images import check_images, encode_png, folder_images, pixels_sha256, read_image
+from fhpt_bench.data.images import digest_images, encode_png, folder_images, pixels_sha256, read_image
 from fhpt_bench.errors import UserError
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (17, 31, 3), np.uint8)
@@ -21,7 +21,7 @@ def test_png_round_trip_is_exact_and_its_digest_is_of_the_pixels(tmp_path: Path)
     (tmp_path / "a.png").write_bytes(encode_png(PIXELS))
     Image.fromarray(PIXELS).save(tmp_path / "b.png", compress_level=9)
     assert (read_image(tmp_path / "a.png") == PIXELS).all()
-    a, b = check_images([tmp_path / "a.png", tmp_path / "b.png"], (17, 31)).values()
+    a, b = digest_images([tmp_path / "a.png", tmp_path / "b.png"], (17, 31)).values()
     assert a == b == pixels_sha256(PIXELS)
     assert a != pixels_sha256(PIXELS[..., ::-1])
 

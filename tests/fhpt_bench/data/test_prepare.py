@@ -57,14 +57,14 @@ def test_prepared_folder_is_the_benchmark(people: StandIn, root: Path, tmp_path:
         "img, side-padded", "25 of 25 images in", "all 4 of the images in", "15 test and 10 train images",
     ):  # fmt: skip
         assert said in done.output
-    setting = load_benchmark("deepfashion", tmp_path / "out")
-    assert len(setting.pairs) == 60
-    assert len(setting.train_images) == 10
-    assert len({pair.person for pair in setting.pairs}) == 3
+    benchmark = load_benchmark("deepfashion", tmp_path / "out")
+    assert len(benchmark.pairs) == 60
+    assert len(benchmark.train_images) == 10
+    assert len({pair.person for pair in benchmark.pairs}) == 3
     for name, pose in people.poses["test"].items():
-        np.testing.assert_allclose(setting.poses[f"{name}.png"], pose, atol=0.051)
+        np.testing.assert_allclose(benchmark.poses[f"{name}.png"], pose, atol=0.051)
         padded = read_image(root / "DeepFashion" / tree_name(name))
-        np.testing.assert_array_equal(read_image(setting.folder / f"{name}.png"), padded[:, 40:216])
+        np.testing.assert_array_equal(read_image(benchmark.folder / f"{name}.png"), padded[:, 40:216])
     checked = CliRunner().invoke(cli, ["data", "check", "deepfashion", "--data-root", str(tmp_path / "out")])
     assert checked.exit_code == 0, checked.output
     assert "as manifest.json says" in checked.output
@@ -227,8 +227,8 @@ def test_training_images_that_are_not_all_here_are_left_out(people: StandIn, roo
     assert "left out: the training keypoints lack 10 of their images" in done.output
     assert not (tmp_path / "out" / "train").exists()
     assert not (tmp_path / "out" / "pairs-train.csv").exists()
-    setting = load_benchmark("deepfashion", tmp_path / "out", subset="leak-free")
-    assert (len(setting.pairs), setting.train_images) == (40, ())
+    benchmark = load_benchmark("deepfashion", tmp_path / "out", subset="leak-free")
+    assert (len(benchmark.pairs), benchmark.train_images) == (40, ())
 
 
 def second_pair_list(people: StandIn, root: Path) -> None:

@@ -15,7 +15,7 @@ from fhpt_bench.commands.data import data
 from fhpt_bench.commands.validate import validate
 from fhpt_bench.data.names import parse_name
 from fhpt_bench.errors import UserError
-from fhpt_bench.record import read_record
+from fhpt_bench.records.schema import read_record
 
 # The tiny benchmark: twelve people of an item each, men the even ones, each with a pair front to side and one back.
 LEAKING = "fashionWOMENDressesid0000000309_1front.jpg"  # the item of another gender, category and colour

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from fhpt_bench import weights
 from fhpt_bench.benchmark import load_benchmark
+from fhpt_bench.data.real_images import RealImages
 from fhpt_bench.feature import features
-from fhpt_bench.sources import RealImages
 
 # float32 sums in another order, beside the largest number of a row (or map): 24 bits are 6e-8, a convolution's sum has
 # thousands of terms, and up to fifty layers follow each other.

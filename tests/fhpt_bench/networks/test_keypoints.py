@@ -19,11 +19,13 @@ def estimator():
 @pytest.fixture(scope="module")
 def studio():
     """Six frontal images of different people, with their truth."""
-    setting = load_benchmark("studio")
-    people = sorted({pair.person for pair in setting.pairs})[:6]
-    names = [next(p.source for p in setting.pairs if p.person == person and "_1front" in p.source) for person in people]
-    truth = {part: np.stack([rows[name] for name in names]) for part, rows in setting.truth.keypoints.items()}
-    return np.stack([read_image(setting.folder / name) for name in names]), truth
+    benchmark = load_benchmark("studio")
+    people = sorted({pair.person for pair in benchmark.pairs})[:6]
+    names = [
+        next(p.source for p in benchmark.pairs if p.person == person and "_1front" in p.source) for person in people
+    ]
+    truth = {part: np.stack([rows[name] for name in names]) for part, rows in benchmark.truth.keypoints.items()}
+    return np.stack([read_image(benchmark.folder / name) for name in names]), truth
 
 
 def test_joints_are_mapped_by_their_names():

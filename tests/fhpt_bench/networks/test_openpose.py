@@ -65,12 +65,12 @@ def test_of_several_people_the_surest_counts(tmp_path):
 
 def test_a_folder_by_either_name(tmp_path):
     pairs = (Pair("a.jpg", "b.jpg", "ann"), Pair("c.jpg", "d.jpg", "ann"), Pair("e.jpg", "b.jpg", "ann"))
-    setting = Benchmark("x", "1", "", tmp_path, (256, 176), pairs, {}, Truth(), ())
+    benchmark = Benchmark("x", "1", "", tmp_path, (256, 176), pairs, {}, Truth(), ())
     write(tmp_path / "a___b_keypoints.json", {"pose_keypoints_2d": points(18)})
     write(tmp_path / "a___b.json", {"pose_keypoints_2d": points(18, 99)})
     write(tmp_path / "c___d.json", {"pose_keypoints_2d": points(18, 7)})
     write(tmp_path / "e___b.json")
-    given = OpenPoseFolder(tmp_path, setting)
+    given = OpenPoseFolder(tmp_path, benchmark)
     found = given.vectors(pairs, "generated")
     assert (found.shape, found.dtype) == ((3, 128, 3), np.float32)
     assert found[:2, 0, 0].tolist() == [0, 7]
@@ -81,7 +81,7 @@ def test_a_folder_by_either_name(tmp_path):
         given.vectors(pairs, "target")
     for name, start in (("b", 20), ("d", 30)):
         write(tmp_path / f"{name}_keypoints.json", {"pose_keypoints_2d": points(18, start)})
-    both = OpenPoseFolder(tmp_path, setting)
+    both = OpenPoseFolder(tmp_path, benchmark)
     assert both.vectors(pairs, "target")[:, 0, 0].tolist() == [20, 30, 20]
     assert both.sha256 != given.sha256
 

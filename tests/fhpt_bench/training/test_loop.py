@@ -18,16 +18,16 @@ from safetensors.torch import load_file
 
 from fhpt_bench.benchmark import load_benchmark
 from fhpt_bench.cli import cli
+from fhpt_bench.data.real_images import RealImages
 from fhpt_bench.errors import UserError
 from fhpt_bench.processes import Processes
-from fhpt_bench.sources import RealImages
 from fhpt_bench.training import loop
 from fhpt_bench.training.distributed import average_gradients, make_accelerator
-from fhpt_bench.training.engine import train
 from fhpt_bench.training.folder import TrainingFolder
 from fhpt_bench.training.loop import Schedule, fit
 from fhpt_bench.training.recipe import Task, recipes
 from fhpt_bench.training.schedules import fixed_then_linear
+from fhpt_bench.training.train import train
 
 TOY = f"{Path(__file__).parent / 'toy.py'}:Toy"
 SCHEDULE = Schedule(units=7, log_every=2, judge_every=4, checkpoint_every=3, sample_every=5)
@@ -40,9 +40,9 @@ def make(task: Task, patience: int = 10**9) -> Any:
 
 
 def task(benchmark: Path, folder: Path, **more: Any) -> Task:
-    setting = load_benchmark(str(benchmark))
-    images = RealImages(setting.train_folder, setting.image_size, setting.check_train_images())
-    return Task(setting, images, 5, TrainingFolder(folder, {}), "cpu", False, **more)
+    benchmark = load_benchmark(str(benchmark))
+    images = RealImages(benchmark.train_folder, benchmark.image_size, benchmark.train_image_digests())
+    return Task(benchmark, images, 5, TrainingFolder(folder, {}), "cpu", False, **more)
 
 
 def equal(one: Any, other: Any) -> bool:
@@ -228,18 +228,18 @@ def test_a_dry_run_writes_nothing(paired: Path, tmp_path: Path, monkeypatch: pyt
     assert "images/s" in facts["one iteration"]
     assert "(7 iterations, 3 looks; from one of each)" in facts["estimated time"]
     assert sorted(tmp_path.rglob("*")) == before
-    train(TOY, str(paired), device="cpu", settings="noisy", time_budget=1e-9)
-    plan = train(TOY, str(paired), device="cpu", settings="noisy", dry_run=True)
+    train(TOY, str(paired), device="cpu", preset="noisy", time_budget=1e-9)
+    plan = train(TOY, str(paired), device="cpu", preset="noisy", dry_run=True)
     assert plan["folder"] == "trained/tiny/toy-noisy (1 of 7 done)"
     heads = train("gender-vgg16", device="cpu", dry_run=True)
     assert heads["time"].startswith("that of 1,600 images through VGG16")
 
 
 def test_mistakes_are_named(paired: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(UserError, match=r"recipe toy has no settings 'plane': did you mean plain\?"):
-        train(TOY, str(paired), settings="plane")
-    with pytest.raises(UserError, match="has no settings 'small': leave --recipe out for gender-vgg16"):
-        train("gender-vgg16", settings="small")
+    with pytest.raises(UserError, match=r"recipe toy has no preset 'plane': did you mean plain\?"):
+        train(TOY, str(paired), preset="plane")
+    with pytest.raises(UserError, match="has no preset 'small': leave --preset out for gender-vgg16"):
+        train("gender-vgg16", preset="small")
     (paired.parent / "train-keypoints.csv").rename(paired.parent / "elsewhere.csv")
     with pytest.raises(UserError, match=r"There is no file .*train-keypoints.csv of training keypoints: put it there"):
         train(TOY, str(paired))
@@ -254,7 +254,7 @@ def test_mistakes_are_named(paired: Path, monkeypatch: pytest.MonkeyPatch) -> No
 def test_settings_are_part_of_what_a_training_is(paired: Path, tmp_path: Path) -> None:
     train(TOY, str(paired), out=tmp_path / "toy", device="cpu", time_budget=1e-9)
     with pytest.raises(UserError, match="holds something other than this training"):
-        train(TOY, str(paired), out=tmp_path / "toy", settings="noisy", device="cpu")
+        train(TOY, str(paired), out=tmp_path / "toy", preset="noisy", device="cpu")
     with (paired.parent / "train-pairs.csv").open("a") as file:
         file.write("a.jpg,b.jpg\n")
     with pytest.raises(UserError, match="holds something other than this training"):

@@ -13,9 +13,9 @@ import torch
 
 from fhpt_bench.benchmark import load_benchmark
 from fhpt_bench.data.images import read_image
+from fhpt_bench.data.real_images import RealImages
 from fhpt_bench.data.truth import read_truth
 from fhpt_bench.errors import UserError
-from fhpt_bench.sources import RealImages
 from fhpt_bench.training import pairs as module
 from fhpt_bench.training.folder import TrainingFolder
 from fhpt_bench.training.pairs import PairStream, TrainingBatch, TrainingPairs
@@ -23,10 +23,10 @@ from fhpt_bench.training.recipe import Task
 
 
 def load(benchmark: Path, seed: int = 0, folds: int = 4) -> TrainingPairs:
-    setting = load_benchmark(str(benchmark))
-    images = RealImages(setting.train_folder, setting.image_size, setting.check_train_images())
+    benchmark = load_benchmark(str(benchmark))
+    images = RealImages(benchmark.train_folder, benchmark.image_size, benchmark.train_image_digests())
     folder = TrainingFolder(benchmark.parent / "none", {}, dry=True)
-    return TrainingPairs(Task(setting, images, seed, folder, "cpu", False), folds)
+    return TrainingPairs(Task(benchmark, images, seed, folder, "cpu", False), folds)
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def same(one: TrainingBatch, other: TrainingBatch) -> bool:
 
 
 def test_a_batch_holds_what_the_files_say(paired: Path, pairs: TrainingPairs) -> None:
-    setting = load_benchmark(str(paired))
+    benchmark = load_benchmark(str(paired))
     assert len(pairs) == 24
     lines = (paired.parent / "train-pairs.csv").read_text().split()[1:]
     batch = pairs.batch(np.array([5, 0]))
@@ -52,7 +52,7 @@ def test_a_batch_holds_what_the_files_say(paired: Path, pairs: TrainingPairs) ->
             lines[number].split(","), (batch.source, batch.target), (batch.source_pose, batch.target_pose),
             (batch.source_face, batch.target_face), strict=True,
         ):  # fmt: skip
-            expected = read_image(setting.train_folder / name).transpose(2, 0, 1)
+            expected = read_image(benchmark.train_folder / name).transpose(2, 0, 1)
             assert (image[row].numpy() == expected).all()
             (line,) = (x for x in (paired.parent / "train-keypoints.csv").read_text().splitlines() if name in x)
             y, x = (np.array(json.loads(part)) for part in line.split(": ")[1:])
@@ -78,11 +78,11 @@ def test_without_truth_no_face_is_known(paired: Path) -> None:
 def test_the_held_out_people_are_nobody_else(paired: Path, pairs: TrainingPairs) -> None:
     people = np.array(pairs.people)
     assert len(set(people)) == 12
-    held, learnt = set(people[pairs.held_out]), set(people[pairs.learnt])
+    held, learnt = set(people[pairs.held_out]), set(people[pairs.training])
     assert len(held) == 3
     assert not held & learnt
     assert sum(person.startswith("WOMEN") for person in held) == 2
-    assert sorted([*pairs.held_out, *pairs.learnt]) == list(range(24))
+    assert sorted([*pairs.held_out, *pairs.training]) == list(range(24))
     assert (load(paired).held_out == pairs.held_out).all()
     assert any((load(paired, seed).held_out != pairs.held_out).any() for seed in (1, 2))
 
@@ -99,7 +99,7 @@ def test_pairs_say_who_is_who_where_names_do_not(paired: Path) -> None:
     (root / "train-pairs.csv").write_text("from,to\nc.jpg,b.jpg\nd.jpg,e.jpg\na.jpg,b.jpg\n")
     found = load(paired)
     assert found.people[0] == found.people[2] != found.people[1]
-    assert sorted(map(len, (found.held_out, found.learnt))) == [1, 2]
+    assert sorted(map(len, (found.held_out, found.training))) == [1, 2]
     (root / "train-pairs.csv").write_text("from,to\nc.jpg,b.jpg\na.jpg,b.jpg\n")
     with pytest.raises(UserError, match="show one person only, and nobody can be held out"):
         load(paired)
@@ -108,9 +108,9 @@ def test_pairs_say_who_is_who_where_names_do_not(paired: Path) -> None:
 def test_each_pair_comes_once_an_epoch(pairs: TrainingPairs) -> None:
     stream = PairStream(pairs, 7, seed=3)
     drawn = np.concatenate([stream.drawn(number) for number in range(18)])
-    epochs = drawn.reshape(-1, len(pairs.learnt))
+    epochs = drawn.reshape(-1, len(pairs.training))
     assert len(epochs) == 7
-    assert all(sorted(epoch) == sorted(pairs.learnt) for epoch in epochs)
+    assert all(sorted(epoch) == sorted(pairs.training) for epoch in epochs)
     assert len({tuple(epoch) for epoch in epochs}) == 7
     assert [stream.next_batch().index.tolist() for _ in range(18)] == drawn.reshape(18, 7).tolist()
     assert PairStream(pairs, 7, seed=4).drawn(0).tolist() != drawn[:7].tolist()
@@ -169,14 +169,14 @@ def test_an_image_that_a_table_lacks(paired: Path, file: str, reason: str) -> No
 
 
 def test_studio_has_training_pairs_of_160_people() -> None:
-    setting = load_benchmark("studio")
-    names = {what: file.name for what, file in setting.training_files.items()}
+    benchmark = load_benchmark("studio")
+    names = {what: file.name for what, file in benchmark.training_files.items()}
     assert names == {
         "pairs": "fasion-resize-pairs-train.csv", "keypoints": "fasion-resize-annotation-train.csv",
         "truth": "truth-train.npz",
     }  # fmt: skip
-    given = RealImages(setting.train_folder, setting.image_size, dict.fromkeys(setting.train_images, ""))
-    found = TrainingPairs(Task(setting, given, 0, TrainingFolder(Path("none"), {}, dry=True), "cpu", False))
+    given = RealImages(benchmark.train_folder, benchmark.image_size, dict.fromkeys(benchmark.train_images, ""))
+    found = TrainingPairs(Task(benchmark, given, 0, TrainingFolder(Path("none"), {}, dry=True), "cpu", False))
     assert (len(found), len(found.names), len(set(found.people))) == (3200, 800, 160)
     assert (len(found.held_out), len({found.people[i] for i in found.held_out})) == (340, 17)
-    assert not set(found.names) & set(setting.images)
+    assert not set(found.names) & set(benchmark.images)

@@ -17,15 +17,15 @@ from click.testing import CliRunner
 
 from fhpt_bench.benchmark import load_benchmark
 from fhpt_bench.cli import cli
+from fhpt_bench.data.real_images import RealImages
 from fhpt_bench.errors import UserError
-from fhpt_bench.sources import RealImages
 from fhpt_bench.training.distributed import make_accelerator
-from fhpt_bench.training.engine import train
 from fhpt_bench.training.features import mirrored, training_features
 from fhpt_bench.training.folder import TrainingFolder
 from fhpt_bench.training.loop import Learner, Schedule, fit
 from fhpt_bench.training.recipe import Task
 from fhpt_bench.training.split import deal_people
+from fhpt_bench.training.train import train
 
 RECIPE = """
 from fhpt_bench.training.recipe import Recipe, RecipeCard
@@ -161,10 +161,10 @@ def test_a_checkpoint_of_another_training_or_a_damaged_one(tmp_path: Path) -> No
 def test_features_of_training_images_come_from_the_cache(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    setting = load_benchmark(str(tiny))
-    images = RealImages(setting.train_folder, setting.image_size, setting.check_train_images())
+    benchmark = load_benchmark(str(tiny))
+    images = RealImages(benchmark.train_folder, benchmark.image_size, benchmark.train_image_digests())
     acme = Path(__file__).parents[2] / "third_party" / "acme_hpt.py"
-    given = Task(setting, images, 0, TrainingFolder(tmp_path / "t", {}), "cpu", False)
+    given = Task(benchmark, images, 0, TrainingFolder(tmp_path / "t", {}), "cpu", False)
     plain, darker = training_features(given, f"{acme}:MeanColour", (lambda i, image: image // (i + 1),))
     pixels = images.stack(list(images.digests))
     np.testing.assert_allclose(plain, pixels.mean((1, 2)), rtol=1e-5)

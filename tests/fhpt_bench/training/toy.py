@@ -14,15 +14,15 @@ from torch import Tensor, nn
 
 from fhpt_bench.benchmark import Benchmark
 from fhpt_bench.training.distributed import average_gradients, make_accelerator, same_start
+from fhpt_bench.training.estimate import estimate_cost
 from fhpt_bench.training.loop import Learner, Schedule, fit
 from fhpt_bench.training.pairs import PairStream, TrainingPairs, lacks_pairs
-from fhpt_bench.training.plan import measured
 from fhpt_bench.training.recipe import Recipe, RecipeCard, Task
 from fhpt_bench.training.schedules import fixed_then_linear
 
 
 @dataclass(frozen=True)
-class Settings:
+class ToyHyperparameters:
     """What the toy is trained with."""
 
     units: int = 7
@@ -33,13 +33,13 @@ class Settings:
 class ToyLearner(Learner):
     """A painter and a critic that are stepped in turn, each on a batch of its own, as in Algorithm 1."""
 
-    def __init__(self, task: Task, settings: Settings, patience: int = 10**9) -> None:
+    def __init__(self, task: Task, hparams: ToyHyperparameters, patience: int = 10**9) -> None:
         self.accelerator = make_accelerator(task.device, task.mixed_precision)
         rank, count = self.accelerator.process_index, self.accelerator.num_processes
         torch.manual_seed(rank)  # `same_start` must make up for it
         self.painter = nn.Sequential(
             nn.Conv2d(3, 6, 3, padding=1), nn.InstanceNorm2d(6, affine=True), nn.LeakyReLU(0.2),
-            nn.Dropout2d(settings.dropout), nn.Conv2d(6, 3, 3, padding=1), nn.Tanh(),
+            nn.Dropout2d(hparams.dropout), nn.Conv2d(6, 3, 3, padding=1), nn.Tanh(),
         ).to(self.accelerator.device)  # fmt: skip
         self.critic = nn.Sequential(nn.Conv2d(3, 4, 3, 2), nn.BatchNorm2d(4).eval(), nn.LeakyReLU(0.2))
         self.critic.to(self.accelerator.device)
@@ -49,11 +49,11 @@ class ToyLearner(Learner):
             for name, module in (("painter", self.painter), ("critic", self.critic))
         }
         self.schedules = {
-            name: fixed_then_linear(one, 3, settings.units + 1) for name, one in self.optimisers.items()
+            name: fixed_then_linear(one, 3, hparams.units + 1) for name, one in self.optimisers.items()
         }  # fmt: skip
         self.pairs = TrainingPairs(task, folds=4)
-        self.stream = PairStream(self.pairs, settings.batch, task.seed, rank, count)
-        self.images_per_unit, self.patience = 2 * settings.batch, patience
+        self.stream = PairStream(self.pairs, hparams.batch, task.seed, rank, count)
+        self.images_per_unit, self.patience = 2 * hparams.batch, patience
 
     @property
     def state(self) -> Mapping[str, Any]:
@@ -115,17 +115,17 @@ class Toy(Recipe):
     """Trains it."""
 
     card = RecipeCard("toy", "a toy", "a painter and a critic", "training pairs", "nobody")
-    settings = {"plain": Settings(), "noisy": Settings(dropout=0.3)}  # noqa: RUF012
+    presets = {"plain": ToyHyperparameters(), "noisy": ToyHyperparameters(dropout=0.3)}  # noqa: RUF012
 
     def lacks(self, benchmark: Benchmark) -> str | None:
         return super().lacks(benchmark) or lacks_pairs(benchmark)
 
     def _start(self, task: Task) -> tuple[ToyLearner, Schedule]:
-        settings = self.settings[task.settings]
-        return ToyLearner(task, settings), Schedule(settings.units, 2, 4, 3, 5)
+        hparams = self.presets[task.preset]
+        return ToyLearner(task, hparams), Schedule(hparams.units, 2, 4, 3, 5)
 
-    def plan(self, task: Task) -> Mapping[str, str]:
-        return measured(*self._start(task), task)
+    def estimate(self, task: Task) -> Mapping[str, str]:
+        return estimate_cost(*self._start(task), task)
 
     def train(self, task: Task) -> Mapping[str, str]:
         learner, schedule = self._start(task)

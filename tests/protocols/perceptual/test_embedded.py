@@ -46,7 +46,7 @@ def pairs_of(people: int, each: int = 3) -> list[Pair]:
 
 
 def evidence(pairs: Sequence[Pair], swapped: bool = False) -> Evidence:
-    setting = dataclasses.replace(load_benchmark("studio"), pairs=tuple(pairs))
+    benchmark = dataclasses.replace(load_benchmark("studio"), pairs=tuple(pairs))
     names = {
         "generated": [f"g-{pair.id}" for pair in pairs],
         "target": [pair.target for pair in pairs],
@@ -54,7 +54,7 @@ def evidence(pairs: Sequence[Pair], swapped: bool = False) -> Evidence:
     }
     if swapped:
         names["generated"], names["target"] = names["target"], names["generated"]
-    return Evidence(setting, {}, lambda _, role: np.stack([vector(name) for name in names[role]]))
+    return Evidence(benchmark, {}, lambda _, role: np.stack([vector(name) for name in names[role]]))
 
 
 def measured(kind: type[Protocol], variant: str, pairs: Sequence[Pair], swapped: bool = False) -> tuple[Score, ...]:

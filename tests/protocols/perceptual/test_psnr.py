@@ -40,8 +40,8 @@ def test_identical_pairs_are_left_out_and_counted(pairs):
     values = PSNR().compare(ImagePairs(generated, target))
     assert values["psnr"].skipped == ("", "identical", "")
     three = tuple(Pair(f"s{i}.png", f"t{i}.png", f"p{i}") for i in range(3))
-    setting = dataclasses.replace(load_benchmark("studio"), pairs=three)
-    (score,) = PSNR().score(Evidence(setting, values, lambda *_: np.empty(0)))
+    benchmark = dataclasses.replace(load_benchmark("studio"), pairs=three)
+    (score,) = PSNR().score(Evidence(benchmark, values, lambda *_: np.empty(0)))
     assert score.value == pytest.approx(psnr(generated, target)[[0, 2]].mean())
     assert (score.n, score.skipped) == (2, {"identical": 1})
 

@@ -141,15 +141,15 @@ def evidence():
 
 
 def make_evidence(studio, pairs, poses, real, generated):
-    setting = dataclasses.replace(studio, pairs=tuple(pairs), poses=poses, people_known=True)
+    benchmark = dataclasses.replace(studio, pairs=tuple(pairs), poses=poses, people_known=True)
 
     def vectors(feature, role):
         assert feature == "dlib-faces"
         if role == "generated":
-            return np.stack([generated[pair.id] for pair in setting.pairs])
-        return np.stack([real[getattr(pair, role)] for pair in setting.pairs])
+            return np.stack([generated[pair.id] for pair in benchmark.pairs])
+        return np.stack([real[getattr(pair, role)] for pair in benchmark.pairs])
 
-    return Evidence(setting, {}, vectors)
+    return Evidence(benchmark, {}, vectors)
 
 
 def scores(evidence, variant):
@@ -231,8 +231,8 @@ def test_pairs_are_skipped_by_which_side_lacks_a_face(evidence):
 
 
 def subset(evidence, keep):
-    setting = dataclasses.replace(evidence.benchmark, pairs=tuple(np.array(evidence.pairs, object)[keep]))
-    return Evidence(setting, {}, lambda feature, role: evidence.vectors(feature, role)[keep])
+    benchmark = dataclasses.replace(evidence.benchmark, pairs=tuple(np.array(evidence.pairs, object)[keep]))
+    return Evidence(benchmark, {}, lambda feature, role: evidence.vectors(feature, role)[keep])
 
 
 @pytest.mark.parametrize("variant", FaceIdentity.variants)

@@ -9,7 +9,7 @@ from PIL import Image
 
 from fhpt_bench.benchmark import Pair, load_benchmark
 from fhpt_bench.protocol import Evidence, Exhibits
-from fhpt_bench.record import ScoreEntry
+from fhpt_bench.records.schema import ScoreEntry
 from protocols.semantic import face_plot
 from protocols.semantic.face_identity import FaceIdentity
 
@@ -50,12 +50,12 @@ def evidence_of(shows):
     real = {name: face(centres[i] + rng.normal(0, 0.02, 128)) for i, of in enumerate(names) for name in of}
     painted = [face(centres[i // 2] + rng.normal(0, 0.03, 128) if shows[i] else None) for i in range(2 * PEOPLE)]
     poses = dict.fromkeys(real, np.full((18, 2), 30, np.float32))
-    setting = dataclasses.replace(load_benchmark("studio"), pairs=tuple(pairs), poses=poses, people_known=True)
+    benchmark = dataclasses.replace(load_benchmark("studio"), pairs=tuple(pairs), poses=poses, people_known=True)
 
     def vectors(feature, role):
         return np.stack(painted if role == "generated" else [real[getattr(pair, role)] for pair in pairs])
 
-    return Evidence(setting, {}, vectors)
+    return Evidence(benchmark, {}, vectors)
 
 
 def draw(variant, evidence):
@@ -103,8 +103,8 @@ def test_without_a_face_there_is_no_figure(plotted):
     nobody, everybody = evidence_of(np.zeros(24, bool)), evidence_of(np.ones(24, bool))
     assert draw("strict", nobody)[0] == {}  # although there is a score
     assert not plotted
-    setting = dataclasses.replace(everybody.benchmark, people_known=False)
-    draw("canonical", dataclasses.replace(everybody, benchmark=setting))
+    benchmark = dataclasses.replace(everybody.benchmark, people_known=False)
+    draw("canonical", dataclasses.replace(everybody, benchmark=benchmark))
     ((distances, thresholds, title, _),) = plotted
     assert list(distances) == ["generated to target"]
     assert list(thresholds.values()) == [0.6, 0.7]

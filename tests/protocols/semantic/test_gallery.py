@@ -9,9 +9,9 @@ from PIL import Image
 
 import fhpt_bench as fb
 from fhpt_bench.benchmark import Pair, load_benchmark
-from fhpt_bench.contact_sheet import scaled
 from fhpt_bench.data.names import parse_name
 from fhpt_bench.protocol import Evidence, Exhibits
+from fhpt_bench.reporting.contact_sheet import scaled
 from protocols.semantic import gallery
 from protocols.semantic.gallery import Query, draw_gallery, spread
 from protocols.semantic.retrieval import Retrieval
@@ -50,9 +50,9 @@ def case(items, views, seed=0):
         rows = [painted[p.id] if role == "generated" else real[getattr(p, role)] for p in pairs]
         return np.stack(rows).astype(np.float32)
 
-    setting = dataclasses.replace(load_benchmark("studio"), pairs=tuple(pairs))
+    benchmark = dataclasses.replace(load_benchmark("studio"), pairs=tuple(pairs))
     exhibits = Exhibits({"mine": {}}, lambda of: images([pair.id for pair in of]), images)
-    return Evidence(setting, {}, vectors), exhibits, {i: name for name, i in number.items()}
+    return Evidence(benchmark, {}, vectors), exhibits, {i: name for name, i in number.items()}
 
 
 def test_the_gallery_shows_what_was_found(queries):

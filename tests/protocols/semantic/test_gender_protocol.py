@@ -51,9 +51,9 @@ def evidence(first_number):
             pairs.append(Pair(a, b, f"p{person:02}"))
             generated[pairs[-1].id] = answer(woman ^ (rng.random() < (0.2 if woman else 0.5)))
             target[pairs[-1].id] = answer(woman ^ (rng.random() < 0.1))
-    setting = dataclasses.replace(load_benchmark("studio"), pairs=tuple(pairs), poses=poses)
+    benchmark = dataclasses.replace(load_benchmark("studio"), pairs=tuple(pairs), poses=poses)
     rows = {"generated": generated, "target": target}
-    return Evidence(setting, {}, lambda feature, role: np.stack([rows[role][pair.id] for pair in setting.pairs]))
+    return Evidence(benchmark, {}, lambda feature, role: np.stack([rows[role][pair.id] for pair in benchmark.pairs]))
 
 
 def scores(evidence):
@@ -111,8 +111,8 @@ def test_equals_counting(evidence):
 
 def test_order_of_pairs_does_not_matter(evidence):
     order = np.random.default_rng(1).permutation(30)
-    setting = dataclasses.replace(evidence.benchmark, pairs=tuple(evidence.pairs[i] for i in order))
-    shuffled = Evidence(setting, {}, lambda feature, role: evidence.vectors(feature, role)[order])
+    benchmark = dataclasses.replace(evidence.benchmark, pairs=tuple(evidence.pairs[i] for i in order))
+    shuffled = Evidence(benchmark, {}, lambda feature, role: evidence.vectors(feature, role)[order])
     for name, score in scores(evidence).items():
         other = scores(shuffled)[name]
         assert other.value == pytest.approx(score.value, abs=1e-12)

@@ -13,7 +13,7 @@ import fhpt_bench as fb
 from fhpt_bench import weights
 from fhpt_bench.benchmark import load_benchmark
 from fhpt_bench.data.names import parse_name
-from fhpt_bench.training.engine import train
+from fhpt_bench.training.train import train
 from fhpt_bench.weights.readers import tensor_digest
 from protocols.semantic.heads.backbones import BACKBONES, GENDER_BACKBONE, GENDER_HEAD
 from protocols.semantic.heads.head import Head, head_bytes, load_head, unusable

@@ -18,7 +18,7 @@ def features(rng, centre, noise):
 
 
 def make_evidence(pairs, real, generated):
-    setting = dataclasses.replace(load_benchmark("studio"), pairs=tuple(pairs))
+    benchmark = dataclasses.replace(load_benchmark("studio"), pairs=tuple(pairs))
 
     def vectors(feature, role):
         assert feature == "vgg16-pooled"
@@ -26,7 +26,7 @@ def make_evidence(pairs, real, generated):
             return np.stack([generated[pair.id] for pair in pairs])
         return np.stack([real[getattr(pair, role)] for pair in pairs])
 
-    return Evidence(setting, {}, vectors)
+    return Evidence(benchmark, {}, vectors)
 
 
 @pytest.fixture
@@ -97,8 +97,8 @@ def test_scores_equal_their_definitions(evidence, way):
 @pytest.mark.parametrize("way", WAYS)
 def test_order_of_pairs_does_not_matter(evidence, way):
     order = np.random.default_rng(1).permutation(len(evidence.pairs))
-    setting = dataclasses.replace(evidence.benchmark, pairs=tuple(evidence.pairs[i] for i in order))
-    shuffled = Evidence(setting, {}, lambda feature, role: evidence.vectors(feature, role)[order])
+    benchmark = dataclasses.replace(evidence.benchmark, pairs=tuple(evidence.pairs[i] for i in order))
+    shuffled = Evidence(benchmark, {}, lambda feature, role: evidence.vectors(feature, role)[order])
     for name, score in scores(evidence, way).items():
         other = scores(shuffled, way)[name]
         assert other.value == pytest.approx(score.value, abs=1e-12)

@@ -10,7 +10,7 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from fhpt_bench.record import ScoreEntry
+from fhpt_bench.records.schema import ScoreEntry
 from protocols.structural import curve_plot
 from protocols.structural.curve_plot import plot_curves
 

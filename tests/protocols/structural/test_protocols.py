@@ -24,8 +24,8 @@ def made_up(readings: np.ndarray, targets: np.ndarray | None = None, **truth: np
     poses = {name: np.full((18, 2), np.nan, np.float32) for name in names}
     tables = {part: dict(zip(names, rows, strict=True)) for part, rows in truth.items()}
     reach = {"body": 20, "face": 10, "hand": 40}
-    setting = Benchmark("x", "1", "", Path(), (256, 176), pairs, poses, Truth(tables), (), reach)
-    return Evidence(setting, {}, lambda feature, role: readings if role == "generated" else targets)
+    benchmark = Benchmark("x", "1", "", Path(), (256, 176), pairs, poses, Truth(tables), (), reach)
+    return Evidence(benchmark, {}, lambda feature, role: readings if role == "generated" else targets)
 
 
 def scored(variant: str, evidence: Evidence) -> dict[str, Score]:

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from fhpt_bench import weights
 from fhpt_bench.benchmark import Benchmark, Pair, load_benchmark
-from fhpt_bench.cache import FeatureCache
-from fhpt_bench.data.folders import match_folder
 from fhpt_bench.data.images import pixels_sha256, read_image
 from fhpt_bench.data.pairs import read_image_list
+from fhpt_bench.evaluation.feature_cache import FeatureCache
+from fhpt_bench.evaluation.generated_folder import match_folder
+from fhpt_bench.evaluation.generated_images import FolderImages
 from fhpt_bench.feature import VectorFeature, features
 from fhpt_bench.progress import progress_bar
-from fhpt_bench.sources import FolderImages
 
 SUBSET = 100
 Images = NDArray[np.uint8]
@@ -31,31 +31,31 @@ class Material:
     """Generated images of all pairs, and the benchmark that they belong to.
 
     Args:
-        setting: with all pairs, sorted by target.
+        benchmark: with all pairs, sorted by target.
         run: the folder of a run of it.
     """
 
-    setting: Benchmark
+    loaded: Benchmark
     run: Path
 
     @classmethod
     def of(cls, run: Path, benchmark: str) -> Material:
         """Of a run's folder and the name or TOML file of its benchmark; training images are `train/`, if not named."""
-        setting = load_benchmark(benchmark)
-        if not setting.train_images:
-            folder = setting.folder.parent / "train"
-            setting = replace(setting, train_folder=folder, train_images=read_image_list(folder.with_suffix(".lst")))
-        return cls(setting, run)
+        loaded = load_benchmark(benchmark)
+        if not loaded.train_images:
+            folder = loaded.folder.parent / "train"
+            loaded = replace(loaded, train_folder=folder, train_images=read_image_list(folder.with_suffix(".lst")))
+        return cls(loaded, run)
 
     @property
     def few(self) -> tuple[Pair, ...]:
         """The 100 pairs that most tables are of, spread over the people as `--limit 100` does."""
-        return self.setting.limited(SUBSET).pairs
+        return self.loaded.limited(SUBSET).pairs
 
     @property
     def unique(self) -> list[str]:
         """The target images, each once."""
-        return sorted({pair.target for pair in self.setting.pairs})
+        return sorted({pair.target for pair in self.loaded.pairs})
 
     def generated(self, pairs: Sequence[Pair]) -> Images:
         """(N, H, W, 3) uint8."""
@@ -67,16 +67,16 @@ class Material:
 
     def real(self, names: Sequence[str]) -> Images:
         """(N, H, W, 3) uint8 of test images."""
-        return np.stack([read_image(self.setting.folder / name) for name in names])
+        return np.stack([read_image(self.loaded.folder / name) for name in names])
 
     @functools.cached_property
     def train(self) -> Images:
         """(M, H, W, 3) uint8 of all training images."""
-        return np.stack([read_image(self.setting.train_folder / name) for name in self.setting.train_images])
+        return np.stack([read_image(self.loaded.train_folder / name) for name in self.loaded.train_images])
 
     @functools.cached_property
     def _source(self) -> FolderImages:
-        return FolderImages(match_folder(self.run / "images", self.setting), "warp", self.setting)
+        return FolderImages(match_folder(self.run / "images", self.loaded), "warp", self.loaded)
 
 
 def look(feature: str, images: Images) -> Vectors:

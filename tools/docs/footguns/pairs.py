@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.stats import spearmanr
 
-from fhpt_bench.pair_table import read_pair_values
+from fhpt_bench.records.pair_table import read_pair_values
 from protocols.perceptual import frechet_distance, lpips, psnr, ssim
 from tools.docs.footguns.material import Images, Material, look
 from tools.docs.footguns.sets import POOLED
@@ -158,7 +158,7 @@ def colours(material: Material) -> str:
     """RGB, and what OpenCV calls an image."""
     pairs = material.few
     generated, target = material.generated(pairs), material.targets(pairs)
-    everything, unique = material.generated(material.setting.pairs), material.real(material.unique)
+    everything, unique = material.generated(material.benchmark.pairs), material.real(material.unique)
     rows = []
     for name, first, second in (("both RGB", 1, 1), ("generated BGR, target RGB", -1, 1), ("both BGR", -1, -1)):
         a, b = np.ascontiguousarray(generated[..., ::first]), np.ascontiguousarray(target[..., ::second])

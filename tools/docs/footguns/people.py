@@ -26,7 +26,7 @@ def _readings(material: Material, real: bool) -> Evidence:
     pairs = material.few
     images = material.targets(pairs) if real else material.generated(pairs)
     found = look(ESTIMATOR, images)
-    return Evidence(material.setting.limited(len(pairs)), {}, lambda feature, role: found)
+    return Evidence(material.benchmark.limited(len(pairs)), {}, lambda feature, role: found)
 
 
 def missed(material: Material) -> str:
@@ -66,7 +66,7 @@ def distances(material: Material) -> tuple[NDArray[np.float64], NDArray[np.float
     from scipy.spatial.distance import pdist
 
     names = material.unique
-    noses = np.stack([material.setting.poses[name][0] for name in names])
+    noses = np.stack([material.benchmark.poses[name][0] for name in names])
     faces = choose_faces(look("dlib-faces", material.real(names)), noses)
     shows = np.isfinite(faces[:, 0])
     people = np.array([getattr(parse_name(name), "person", name) for name in names])[shows]
@@ -94,16 +94,16 @@ def strangers(material: Material) -> str:
 
 def copies(material: Material) -> str:
     """Real targets as queries: through a network, and through vectors that know nothing of an image."""
-    setting = material.setting
+    benchmark = material.benchmark
     pooled = dict(zip(material.unique, look("vgg16-pooled", material.real(material.unique)), strict=True))
     nothing = {name: _noise(name, len(pooled[name])) for name in material.unique}
 
     def evidence(rows: dict[str, Vectors]) -> Evidence:
         def vectors(feature: str, role: str) -> Vectors:
             side = "source" if role == "source" else "target"
-            return np.stack([rows[getattr(pair, side)] for pair in setting.pairs])
+            return np.stack([rows[getattr(pair, side)] for pair in benchmark.pairs])
 
-        return Evidence(setting, {}, vectors)
+        return Evidence(benchmark, {}, vectors)
 
     rows = []
     for way, what in (("paper", "the source of every pair, copies kept"), ("unique", "each source once, without own")):

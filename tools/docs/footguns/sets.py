@@ -26,14 +26,14 @@ FEATURE = "efficientnet-lite0"
 
 def generated_features(material: Material) -> Vectors:
     """(n, 1280) of all pairs."""
-    return look(FEATURE, material.generated(material.setting.pairs))[:, :POOLED]
+    return look(FEATURE, material.generated(material.benchmark.pairs))[:, :POOLED]
 
 
 def real_features(material: Material) -> Vectors:
     """(n, 1280) of the target of all pairs, repeats included."""
     unique = look(FEATURE, material.real(material.unique))[:, :POOLED]
     place = {name: i for i, name in enumerate(material.unique)}
-    return unique[[place[pair.target] for pair in material.setting.pairs]]
+    return unique[[place[pair.target] for pair in material.benchmark.pairs]]
 
 
 def references(material: Material) -> str:
@@ -74,7 +74,7 @@ def filters(material: Material) -> str:
         "bilinear, no antialias, float (torch, pytorch-fid)": torchs(mode="bilinear", align_corners=False),
         "nearest (torch)": torchs(mode="nearest"),
     }
-    pairs = material.setting.limited(200).pairs
+    pairs = material.benchmark.limited(200).pairs
     stacks = (material.generated(pairs), material.real(material.unique))
     ours = [look(FEATURE, images)[:, :POOLED] for images in stacks]
     rows = []
@@ -144,7 +144,7 @@ def small_sets(material: Material) -> str:
 def intervals(material: Material) -> str:
     """The 95 % interval of `warp`'s Fréchet distance, three ways."""
     generated, real = generated_features(material), real_features(material)
-    pairs = material.setting.pairs
+    pairs = material.benchmark.pairs
     people = np.array([pair.person for pair in pairs])
     first = np.unique([pair.target for pair in pairs], return_index=True)[1]
 

@@ -1,0 +1,98 @@
+"""Every hyper-parameter of the Detail Replenishing Network: the paper's (`paper`) and a CPU-sized one (`small`).
+
+Source: Yang et al., "Towards Fine-grained Human Pose Transfer with Detail Replenishing Network", Section V,
+"Implementation Details", and Algorithm 1. What the paper leaves open is said beside the value.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class LossWeights:
+    """The weights of eq. 5 and 7.
+
+    Args:
+        gan: lambda_GAN.
+        perceptual: lambda_per.
+        reconstruction: lambda_recon.
+        style: lambda_sty.
+    """
+
+    gan: float = 1.0
+    perceptual: float = 5.0
+    reconstruction: float = 10.0
+    style: float = 5.0
+
+
+@dataclass(frozen=True)
+class Hyperparameters:
+    """How a network is built and trained.
+
+    Args:
+        width: channels behind the first convolution of the transfer branch and the detail branch.
+        transfer_blocks: pose-attention transfer blocks of G_P.
+        detail_blocks: residual blocks with AdaIN of G_T.
+        style: length of the style code z_s.
+        hidden: width of the perceptrons between z_s and each AdaIN layer.
+        discriminator_width: channels behind the first convolution of D_A and D_S.
+        discriminator_dropout: in their residual blocks, as PATN has it.
+        batch_size: pairs a batch, over all processes; each discriminator step draws its own batch.
+        iterations: of Algorithm 1.
+        fixed_iterations: before the learning rate begins to fall to 0 on a straight line.
+        discriminator_steps: K.
+        learning_rate: of all modules.
+        betas: of Rectified Adam.
+        weight_decay: the "weight regularization".
+        loss: the weights of the losses.
+        perceptual_network: behind the perceptual and the style loss: the paper's VGG-19, a download of 575 MB, or
+            VGG-16, whose weights come from a package; the same layers (relu1_2, 2_2, 3_3) of either.
+        flip: mirror pairs at random, source and target together.
+        recolour: turn the hues of pairs at random, source and target together (`drn.batches.recolour`); not the
+            paper's: `small` has it, since 160 rendered people wear few colours.
+        half_size_iterations: the first so many iterations see images of half the height and width.
+        gradient_clip: largest norm of a step's gradients, over all parameters of a network; 0 for no limit.
+        mixed_precision: "bf16" where the device has it, or "no".
+    """
+
+    width: int = 64
+    transfer_blocks: int = 9
+    detail_blocks: int = 6
+    style: int = 128
+    hidden: int = 256
+    discriminator_width: int = 64
+    discriminator_dropout: float = 0.5
+    batch_size: int = 5
+    iterations: int = 200_000
+    fixed_iterations: int = 50_000
+    discriminator_steps: int = 3
+    learning_rate: float = 1e-4
+    betas: tuple[float, float] = (0.5, 0.999)
+    weight_decay: float = 1e-5
+    loss: LossWeights = field(default_factory=LossWeights)
+    perceptual_network: Literal["vgg16", "vgg19"] = "vgg19"
+    flip: bool = True
+    recolour: bool = False
+    half_size_iterations: int = 0
+    gradient_clip: float = 0.0
+    mixed_precision: Literal["no", "bf16"] = "bf16"
+
+
+# 40 epochs ("batches" in the paper) of DeepFashion's 101,966 pairs in 200,000 iterations are about 20 pairs an
+# iteration: batches of 5, since each of the K = 3 discriminator steps draws its own. 10 of the 40 are 50,000.
+PAPER = Hyperparameters()
+
+# The same structure on fewer channels, for studio's 3,200 training pairs: K = 1, VGG-16, a first phase
+# at half the size.
+SMALL = Hyperparameters(
+    width=12, hidden=64, discriminator_width=16, discriminator_dropout=0.0, batch_size=8, iterations=10_000,
+    fixed_iterations=5_000, discriminator_steps=1, learning_rate=3e-4, perceptual_network="vgg16",
+    recolour=True, half_size_iterations=4_000,
+)  # fmt: skip
+
+# The paper's 200 epochs at a fixed rate; how many iterations that is depends on how many pairs show two frontal faces,
+# which it does not say: here it is as long as the rest.
+FACE_PAPER = replace(PAPER, fixed_iterations=PAPER.iterations)
+FACE_SMALL = replace(SMALL, batch_size=16, iterations=2_500, fixed_iterations=2_500, half_size_iterations=0)

@@ -1,0 +1,66 @@
+"""The images of a benchmark as arrays and tensors, and a generator's output as uint8."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fhpt_bench.data.images import read_image
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+# Enough for the source and target images of neighbouring pairs; 35 MB at 256x176.
+_DECODED_IMAGES = 256
+
+
+class RealImages:
+    """Images of a benchmark's own, decoded once while their pairs are at work.
+
+    Args:
+        folder: where they lie.
+        size: their (height, width).
+        digests: of their pixels, by name.
+    """
+
+    def __init__(self, folder: Path, size: tuple[int, int], digests: dict[str, str]) -> None:
+        self._folder, self._size, self.digests = folder, size, digests
+        self._read = functools.lru_cache(_DECODED_IMAGES)(self._decode)
+
+    def _decode(self, name: str) -> NDArray[np.uint8]:
+        return read_image(self._folder / name, self._size)
+
+    def stack(self, names: Sequence[str]) -> NDArray[np.uint8]:
+        """(N, H, W, 3) uint8 of N images by name."""
+        return np.stack([self._read(name) for name in names])
+
+
+def to_tensor(images: NDArray[np.uint8]) -> Tensor:
+    """(N, H, W, 3) uint8 -> (N, 3, H, W) float in [-1, 1]."""
+    import torch
+
+    return torch.from_numpy(images).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def quantise(images: Tensor) -> NDArray[np.uint8]:
+    """Turn a generator's output into what a PNG of it holds: clip, then round to the nearest of 256 values.
+
+    Args:
+        images: (N, 3, H, W) float; what lies beyond [-1, 1] is clipped.
+
+    Returns:
+        (N, H, W, 3) uint8.
+
+    Examples:
+        >>> import torch
+        >>> quantise(torch.tensor([-2.0, 0.0, 1.0]).reshape(1, 3, 1, 1)).ravel().tolist()
+        [0, 128, 255]
+    """
+    pixels = ((images.float().clamp(-1, 1) + 1) * 127.5).round().byte()
+    result: NDArray[np.uint8] = pixels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
+    return result

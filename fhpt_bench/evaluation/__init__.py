@@ -1,0 +1,1 @@
+"""One pass over the pairs of a benchmark: generate, measure, write the record."""

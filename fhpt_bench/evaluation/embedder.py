@@ -1,0 +1,175 @@
+"""The networks of a run: each loaded once, each image embedded once, the vectors kept by the image's content."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fhpt_bench import weights
+from fhpt_bench.evaluation.accounting import Accounting
+from fhpt_bench.evaluation.feature_cache import FeatureCache
+from fhpt_bench.evaluation.plan import Step
+from fhpt_bench.evaluation.run_folder import Work
+from fhpt_bench.evaluation.worker_pool import WorkerPool
+from fhpt_bench.feature import Feature, MapFeature, MapSummary, VectorFeature
+from fhpt_bench.progress import progress_bar
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+F = TypeVar("F", bound=Feature)
+
+
+class Embedder:
+    """The features that a plan's protocols look through.
+
+    Args:
+        plan: the protocols.
+        device: "cpu" or "cuda".
+        accounting: where cost and failures are booked.
+        processes: how many share this run.
+    """
+
+    def __init__(self, plan: Sequence[Step], device: str, accounting: Accounting, processes: int) -> None:
+        self._plan, self._device, self._accounting = tuple(plan), device, accounting
+        self._features: dict[str, Feature] = {}
+        self._caches: dict[str, FeatureCache] = {}
+        self._pool = WorkerPool(processes)
+        self._begun: set[tuple[str, str]] = set()  # (feature id, image digest) that a process beside is at
+
+    def embeds(self, steps: Sequence[Step]) -> bool:
+        """Whether some protocols look through a feature that gives vectors."""
+        return bool(_plugins(VectorFeature, steps))
+
+    def wanted(self, kind: type[F], steps: Sequence[Step]) -> dict[str, F]:
+        """The features of one kind that some protocols look through, loaded; not those that break at that.
+
+        Args:
+            kind: `MapFeature` or `VectorFeature`.
+            steps: the protocols.
+        """
+        found: dict[str, F] = {}
+        for name in _plugins(kind, steps):
+            feature = self._load(name, steps)
+            if isinstance(feature, kind):
+                found[name] = feature
+        return found
+
+    def shared(self, steps: Sequence[Step]) -> frozenset[str]:
+        """The features whose vectors are made of maps that some protocols compare anyway.
+
+        Args:
+            steps: the protocols.
+        """
+        compared = {plugin.spec.id for plugin in _plugins(MapFeature, steps).values()}
+        made = _plugins(MapSummary, steps).items()
+        return frozenset(name for name, plugin in made if plugin.maps.spec.id in compared)
+
+    def embed(
+        self,
+        images: Callable[[], NDArray[np.uint8]],
+        digests: list[str],
+        steps: Sequence[Step],
+        without: frozenset[str] = frozenset(),
+    ) -> None:
+        """Keep what the networks say of a batch of images.
+
+        A batch goes through a network whole or not at all, so that a resumed run equals an uninterrupted one.
+
+        Args:
+            images: gives (N, H, W, 3) uint8; called only where a network has not seen one of them.
+            digests: of the N images.
+            steps: the protocols that ask for it.
+            without: features that are left for later.
+        """
+        for name, plugin in _plugins(VectorFeature, steps).items():
+            if name in without or not self._new(name, digests).any():
+                continue
+            if plugin.beside:
+                with self._accounting.guarded(*_users(name, steps)):
+                    self._pool.submit(plugin, self._identity(name), images(), digests)
+                self._begun.update((name, digest) for digest in digests)
+                self._collect(last=False)
+                continue
+            feature = self._load(name, steps)
+            with (
+                self._accounting.guarded(*_users(name, steps)),
+                self._accounting.timed(name, len(digests), len(digests)),
+            ):
+                if isinstance(feature, VectorFeature):
+                    self._keep(name, feature.extract(images()), digests)
+
+    def summarise(self, maps: str, values: tuple[Tensor, ...], digests: list[str]) -> None:
+        """Keep the vectors that are made of maps which were computed for something else.
+
+        Args:
+            maps: the id of the feature that gave them.
+            values: maps of N images.
+            digests: of the N images.
+        """
+        for name, plugin in _plugins(VectorFeature, self._accounting.steps()).items():
+            if issubclass(plugin, MapSummary) and plugin.maps.spec.id == maps and self._new(name, digests).any():
+                with self._accounting.guarded(*_users(name, self._plan)):
+                    self._keep(name, plugin.summary(values), digests)
+
+    def finish(self, progress: bool) -> None:
+        """Wait for what the processes beside have begun.
+
+        Args:
+            progress: show a bar.
+        """
+        with progress_bar(
+            "faces, keypoints and the like", self._pool.waiting, progress and self._pool.waiting > 0
+        ) as done:
+            self._collect(last=True, done=done)
+
+    def close(self) -> None:
+        """End the processes beside, with what they have not finished."""
+        self._pool.close()
+
+    def vector(self, name: str, digest: str) -> NDArray[np.float32] | None:
+        """What a feature said of an image; None where nothing is kept."""
+        return self._cache(name).get(digest)
+
+    def _collect(self, last: bool, done: Callable[[int], None] = lambda _: None) -> None:
+        while (batch := self._pool.oldest(last)) is not None:
+            name, images, future = batch
+            with self._accounting.guarded(*_users(name, self._plan)):
+                self._accounting.book(name, Work(future.result(), images, images))
+            done(images)
+
+    def _load(self, name: str, steps: Sequence[Step]) -> Feature | None:
+        if name not in self._features:
+            plugin = next(step.features[name] for step in self._plan if name in step.features)
+            with self._accounting.guarded(*_users(name, steps)), self._accounting.timed(f"load {name}"):
+                self._features[name] = plugin(self._device)
+        return self._features.get(name)
+
+    def _new(self, name: str, digests: list[str]) -> NDArray[np.bool_]:
+        cache = self._cache(name)
+        return np.array([(name, digest) not in self._begun and cache.get(digest) is None for digest in digests], bool)
+
+    def _keep(self, name: str, vectors: NDArray[np.float32], digests: list[str]) -> None:
+        for i in np.flatnonzero(self._new(name, digests)):
+            self._cache(name).put(digests[i], vectors[i])
+
+    def _identity(self, name: str) -> dict[str, object]:
+        plugin = next(step.features[name] for step in self._plan if name in step.features)
+        return plugin.spec.identity({weight: weights.fetch(weight) for weight in plugin.spec.weights})
+
+    def _cache(self, name: str) -> FeatureCache:
+        if name not in self._caches:
+            self._caches[name] = FeatureCache(self._identity(name))
+        return self._caches[name]
+
+
+def _plugins(kind: type[F], steps: Sequence[Step]) -> dict[str, type[F]]:
+    """Id -> class of the features of one kind that some protocols look through."""
+    return {n: plugin for step in steps for n, plugin in step.features.items() if issubclass(plugin, kind)}
+
+
+def _users(feature: str, steps: Sequence[Step]) -> list[Step]:
+    return [step for step in steps if feature in step.features]

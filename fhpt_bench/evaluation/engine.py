@@ -1,0 +1,254 @@
+"""One pass over the pairs: decode, generate, round to uint8, extract features, score, write the record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from fhpt_bench.benchmark import Benchmark, load_benchmark
+from fhpt_bench.data.real_images import RealImages
+from fhpt_bench.errors import UserError
+from fhpt_bench.evaluation.generated_folder import AUTO, match_folder
+from fhpt_bench.evaluation.generated_images import FolderImages, GeneratedImages, ModelImages, find_model
+from fhpt_bench.evaluation.measurement import Measurement
+from fhpt_bench.evaluation.options import BATCH_SIZE, RunOptions
+from fhpt_bench.evaluation.plan import Selection, Step, load_protocols, make_plan, select_protocols
+from fhpt_bench.evaluation.run_folder import RunFolder
+from fhpt_bench.evaluation.scoring import write_results
+from fhpt_bench.feature import SuppliedFeature, supplied_features
+from fhpt_bench.files import explained, file_name, write_bytes
+from fhpt_bench.model import Generator
+from fhpt_bench.processes import Processes, best_count, join, set_finished, start
+from fhpt_bench.progress import tell
+from fhpt_bench.protocol import Protocol
+from fhpt_bench.records.fingerprint import describe
+from fhpt_bench.records.schema import BenchmarkPart, Record, read_record
+from fhpt_bench.reporting.formatting import folder_notes
+
+RUNS = "runs"
+KEYPOINTS = "keypoints"  # the option, and the name under which its reader is registered
+
+
+def run(
+    model: str | Generator | type[Generator],
+    benchmark: str = "studio",
+    protocols: str | Sequence[str] = "all",
+    *,
+    data_root: str | Path | None = None,
+    subset: str | None = None,
+    limit: int | None = None,
+    out: str | Path | None = None,
+    batch_size: int = BATCH_SIZE,
+    device: str | None = None,
+    overwrite: bool = False,
+    keypoints: str | Path | None = None,
+    progress: bool = False,
+    processes: int | None = 1,
+    checkpoint: str | Path | None = None,
+    variants: str | None = None,
+) -> Record:
+    """Generate a model's images for every pair of a benchmark and measure them.
+
+    Finished work is saved as it is done: the same call resumes a run that was interrupted.
+
+    Args:
+        model: a registered name, `path/to/file.py:Class`, or a `Generator` class or instance. The images of an
+            instance, or of a class without a file (a notebook's), are never reused by a later call.
+        benchmark: a registered name, or the path of a TOML file.
+        protocols: "all" (the benchmark's list), or `id` and `id:variant` separated by commas, or a sequence of them.
+        data_root: the folder of the benchmark's data, if it does not ship with the package.
+        subset: only these pairs: "leak-free" (pairs whose items are not in the training list), "men", "women", or the
+            target views "view=front" and so on.
+        limit: only this many pairs, spread over the people, the same pairs for every model.
+        out: the run's folder; default `runs/<benchmark>/<model>`.
+        batch_size: pairs per batch; limits the memory that is used.
+        device: "cpu" or "cuda"; default: "cuda" if torch finds a GPU.
+        overwrite: delete the run that the folder holds, and start again.
+        keypoints: a folder of keypoint files, `<pair id>_keypoints.json`, used in place of the built-in estimator's
+            keypoints; such scores are comparable only with each other. The files of the real target images,
+            `<image stem>_keypoints.json`, are needed if the benchmark has no keypoints of faces and hands.
+        progress: show progress bars on standard error.
+        processes: how many processes share the work; more than 1 only from the command line. None: as many as fit.
+        checkpoint: for a trained model, a file that `fhpt-bench train` wrote, in place of the default one.
+        variants: "literature" adds every variant that papers have used of each chosen protocol; None measures only
+            the chosen ones.
+
+    Returns:
+        The record, also written to the folder together with its pairs, images and figures.
+
+    Raises:
+        UserError: if an input cannot be used; the message says which one and what to do.
+
+    Examples:
+        >>> import fhpt_bench as fb, tempfile
+        >>> record = fb.run("copy-source", protocols="psnr", limit=4, out=tempfile.mkdtemp())
+        >>> record["psnr"].n
+        4
+    """
+    options = RunOptions(
+        benchmark, protocols, data_root, subset, limit, out, batch_size, device, overwrite, keypoints, progress,
+        processes, variants,
+    )  # fmt: skip
+    # Everything that can be wrong with the input is checked before torch is imported or a network loads.
+    find_model(model)
+    loaded, selection, digests = _load(options)
+    file = Path(checkpoint).expanduser() if checkpoint is not None else None
+    return _evaluate(options, loaded, selection, digests, lambda real: ModelImages(model, loaded, real, file))
+
+
+def evaluate(
+    images: str | Path,
+    name: str | None = None,
+    benchmark: str = "studio",
+    protocols: str | Sequence[str] = "all",
+    *,
+    data_root: str | Path | None = None,
+    subset: str | None = None,
+    limit: int | None = None,
+    out: str | Path | None = None,
+    batch_size: int = BATCH_SIZE,
+    device: str | None = None,
+    overwrite: bool = False,
+    keypoints: str | Path | None = None,
+    progress: bool = False,
+    processes: int | None = 1,
+    variants: str | None = None,
+    layout: str = AUTO,
+    resize: str | None = None,
+    allow_missing: bool = False,
+) -> Record:
+    """Measure a folder of generated images that another tool wrote.
+
+    Args:
+        images: the folder; it is only read.
+        name: the model's name; default: the name of the folder.
+        benchmark: as in `run`, and so are the other arguments down to `variants`.
+        layout: how the files are named and arranged (`fhpt_bench.data.layouts.LAYOUTS`); "auto" recognises it.
+        resize: "bicubic", "bilinear" or "lanczos": resize images whose size is not the benchmark's. Without it, squares
+            as high as the benchmark's images are cropped to the middle, and other sizes are refused.
+        allow_missing: measure only the pairs that have an image; the scores are then not comparable with those of all
+            pairs. Without it, a pair without a file or a file without a pair is an error.
+
+    Returns:
+        The record.
+
+    Raises:
+        UserError: if an input cannot be used; the message says which one and what to do.
+    """
+    options = RunOptions(
+        benchmark, protocols, data_root, subset, limit, out, batch_size, device, overwrite, keypoints, progress,
+        processes, variants,
+    )  # fmt: skip
+    loaded, selection, digests = _load(options)
+    path = Path(images).expanduser()
+    matched = match_folder(path, loaded, layout, resize, allow_missing)
+    loaded = loaded.only(matched.files)
+    digests = {image: digests[image] for image in loaded.images}
+    generated = FolderImages(matched, name or path.resolve().name, loaded, progress)
+    for line in folder_notes(generated.card):
+        tell(line, progress)
+    return _evaluate(options, loaded, selection, digests, lambda _: generated)
+
+
+def _load(options: RunOptions) -> tuple[Benchmark, Selection, dict[str, str]]:
+    """The benchmark, the chosen protocols by name, and the digest of each image's pixels."""
+    if options.batch_size < 1:
+        raise UserError(f"--batch-size {options.batch_size} is not positive: give 1 or more.")
+    root = Path(options.data_root) if options.data_root is not None else None
+    benchmark = load_benchmark(options.benchmark, root, options.limit, options.subset)
+    if options.subset is not None and benchmark.subset is None:
+        tell(f"--subset {options.subset} contains all pairs of {benchmark.id}.", options.progress)
+    return benchmark, select_protocols(options.protocols, benchmark), benchmark.image_digests(options.progress)
+
+
+def _evaluate(
+    options: RunOptions,
+    benchmark: Benchmark,
+    selection: Selection,
+    digests: dict[str, str],
+    make_generated: Callable[[RealImages], GeneratedImages],
+) -> Record:
+    """Plan, measure in all processes, and write the record in the main one."""
+    _check_writable(Path(options.out or RUNS))
+    supplied = _supplied(options, benchmark)
+    real = RealImages(benchmark.folder, benchmark.image_size, digests)
+    chosen = load_protocols(selection, options.variants)
+    # A model that is not trained is refused before the weights of any network are fetched.
+    generated = make_generated(real)
+    part, plan, train = _plan(benchmark, chosen, digests, supplied, options.progress)
+    device = _device(options.device)
+    processes = _processes(options.processes, device, benchmark)  # before anything moves to a GPU: one per process
+    generated.to(device)
+    folder = _folder(options, part, generated, processes)
+    generated.keep_in(folder.images)
+    measurement = Measurement(benchmark, plan, generated, real, train, folder, device, processes, options.batch_size)
+    measurement.gather(options.progress and processes.main)
+    processes.wait()
+    if processes.main:
+        record = write_results(measurement, part, options.progress)
+    processes.wait()
+    set_finished()
+    return record if processes.main else read_record(folder.path)
+
+
+def _supplied(options: RunOptions, benchmark: Benchmark) -> dict[str, SuppliedFeature]:
+    """Feature id -> the values that the user supplies in place of its own."""
+    if options.keypoints is None:
+        return {}
+    kind = supplied_features.load(KEYPOINTS)
+    return {kind.replaces: kind(Path(options.keypoints).expanduser(), benchmark, options.progress)}
+
+
+def _plan(
+    benchmark: Benchmark,
+    chosen: Sequence[Protocol],
+    digests: dict[str, str],
+    supplied: dict[str, SuppliedFeature],
+    progress: bool,
+) -> tuple[BenchmarkPart, tuple[Step, ...], RealImages]:
+    """What the record says of the benchmark, the steps, and the training images, which are read only if needed."""
+    needed = any(protocol.training_images for protocol in chosen)
+    train = benchmark.train_image_digests(progress) if needed else {}
+    part = describe(benchmark, digests, train)
+    plan = make_plan(chosen, benchmark, part, supplied)
+    return part, plan, RealImages(benchmark.train_folder, benchmark.image_size, train)
+
+
+def _processes(count: int | None, device: str, benchmark: Benchmark) -> Processes:
+    start(best_count(device, len(benchmark.pairs)) if count is None else count)
+    return join(device)
+
+
+def _check_writable(path: Path) -> None:
+    """Find a full disk or a folder without write permission before anything takes time."""
+    with explained(path):
+        path.mkdir(parents=True, exist_ok=True)
+    probe = path / ".writable"
+    write_bytes(probe, b"?")
+    probe.unlink()
+
+
+def _device(device: str | None) -> str:
+    import torch
+
+    if device is None:
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise UserError("--device cuda: torch finds no GPU here; give --device cpu.")
+    return device
+
+
+def _folder(options: RunOptions, part: BenchmarkPart, generated: GeneratedImages, processes: Processes) -> RunFolder:
+    out = options.out
+    if out is None:
+        # Scores of fewer pairs are not comparable with those of all: they must not replace them.
+        suffix = f"-{part.subset}" if part.subset else ""
+        suffix += f"-limit{part.limit}" if part.limit else ""
+        suffix += "-incomplete" if part.missing else ""
+        out = Path(RUNS) / part.id / f"{file_name(generated.card.name) or 'model'}{file_name(suffix)}"
+    identity = {"model": generated.identity, "benchmark": part.identity}
+    if processes.main:
+        folder = RunFolder(Path(out), identity, options.overwrite)
+    processes.wait()
+    # The others must not delete what the main process has begun to write.
+    return folder if processes.main else RunFolder(Path(out), identity)

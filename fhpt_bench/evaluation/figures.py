@@ -1,0 +1,165 @@
+"""A run's figures: the contact sheet, each protocol's best and worst pairs, and what protocols draw themselves."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fhpt_bench.data.images import encode_png
+from fhpt_bench.errors import plain
+from fhpt_bench.evaluation.measurement import Measurement
+from fhpt_bench.files import file_name, write_bytes
+from fhpt_bench.progress import progress_bar
+from fhpt_bench.protocol import Exhibits, Interval, Score
+from fhpt_bench.records.schema import RECORD_FILE, Record, ScoreEntry, read_record
+from fhpt_bench.reporting.contact_sheet import CONTACT_SHEET, FIGURES, contact_sheet
+from fhpt_bench.reporting.formatting import model_label, number_format
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from fhpt_bench.benchmark import Pair
+    from fhpt_bench.evaluation.plan import Step
+
+_SHEET_ROWS = 6
+_EXTREMES = 3
+log = logging.getLogger(__name__)
+
+
+def write_figures(
+    measurement: Measurement, entries: Sequence[ScoreEntry], tables: Mapping[str, pd.DataFrame], progress: bool
+) -> None:
+    """Draw a run's figures in place of those of an earlier attempt.
+
+    Whatever breaks here costs a picture and a line of warning, never a score.
+
+    Args:
+        measurement: after `collect`.
+        entries: the record's scores.
+        tables: score key -> values by pair.
+        progress: show a bar.
+    """
+    folder = measurement.folder.path / FIGURES
+    with _spared("Earlier figures stay"):
+        for old in folder.glob("*.png"):
+            old.unlink()
+    with _spared(f"{CONTACT_SHEET} is left out"):
+        write_bytes(measurement.folder.path / CONTACT_SHEET, _overview(measurement))
+    others = _records_beside(measurement.folder.path)
+    with progress_bar("figures", len(measurement.plan), progress) as done:
+        for step in measurement.plan:
+            key = step.protocol.card.key
+            own = {e.metric: e for e in entries if f"{e.protocol}:{e.variant}" == key and e.value is not None}
+            with _spared(f"Figures of {key} are left out"):
+                if own:
+                    drawn = step.protocol.draw(measurement.evidence(step), _exhibits(measurement, step, own, others))
+                    for name, png in drawn.items():
+                        write_bytes(folder / file_name(f"{key}_{name}.png"), png)
+            headline = next((entry for entry in own.values() if entry.key in tables), None)
+            if headline is not None:
+                with _spared(f"Best and worst pairs of {headline.key} are left out"):
+                    sheet = _extremes(measurement, headline, tables[headline.key])
+                    write_bytes(folder / file_name(f"{headline.key}_best-worst.png"), sheet)
+            done(1)
+
+
+def best_and_worst(table: pd.DataFrame, higher_is_better: bool, count: int = _EXTREMES) -> tuple[list[str], list[str]]:
+    """The pairs at both ends of a metric; no pair stands at both.
+
+    Args:
+        table: index = pair id; columns value, skipped ("" where the pair counts).
+        higher_is_better: the metric's direction.
+        count: pairs an end at the most.
+
+    Returns:
+        Ids of the best pairs, the best first, and of the worst, the worst first.
+
+    Examples:
+        >>> import pandas as pd
+        >>> table = pd.DataFrame({"value": [0.2, 0.9, 0.5], "skipped": ""}, ["a", "b", "c"])
+        >>> best_and_worst(table, higher_is_better=True)
+        (['b', 'c'], ['a'])
+    """
+    counted = table.loc[table["skipped"] == "", "value"]
+    order = counted.sort_values(ascending=not higher_is_better, kind="stable").index.tolist()
+    best = order[: min(count, (len(order) + 1) // 2)]
+    return best, order[len(best) :][: -count - 1 : -1]
+
+
+def _extremes(measurement: Measurement, score: ScoreEntry, table: pd.DataFrame) -> bytes:
+    best, worst = best_and_worst(table, score.higher_is_better)
+    spec = number_format(table.loc[[*best, *worst], "value"], 4)
+    named = [(f"best {i}", pair) for i, pair in enumerate(best, start=1)]
+    named += [(f"worst {i}", pair) for i, pair in enumerate(worst, start=1)]
+    captions = [f"{place}: {table['value'][pair]:{spec}} {score.unit}".rstrip() + f"  {pair}" for place, pair in named]
+    direction = "higher" if score.higher_is_better else "lower"
+    heading = f"{score.label} ({score.variant}), {direction} is better: best and worst of {score.n} pairs"
+    known = {pair.id: pair for pair in measurement.benchmark.pairs}
+    return _sheet(measurement, [known[pair] for _, pair in named], plain(heading), [plain(text) for text in captions])
+
+
+def _overview(measurement: Measurement) -> bytes:
+    """A few pairs spread over the list."""
+    pairs = measurement.benchmark.pairs
+    chosen = np.linspace(0, len(pairs) - 1, min(_SHEET_ROWS, len(pairs))).round().astype(int)
+    return _sheet(measurement, [pairs[i] for i in chosen])
+
+
+def _sheet(
+    measurement: Measurement, pairs: Sequence[Pair], heading: str = "", captions: Sequence[str] | None = None
+) -> bytes:
+    rows = []
+    for pair in pairs:
+        source, target = measurement.real.stack([pair.source, pair.target])
+        generated = measurement.generated.images(0, [pair])[0]
+        rows.append((source, measurement.benchmark.poses[pair.target], generated, target))
+    return encode_png(contact_sheet(rows, model_label(measurement.generated.card), heading, captions))
+
+
+def _records_beside(folder: Path) -> list[Record]:
+    """The records of other runs in the same folder as this one, by name; one that cannot be read is left out."""
+    here, found = folder.resolve(), []
+    for file in sorted({file.resolve() for file in here.parent.glob(f"*/{RECORD_FILE}")}):
+        if file.parent != here:
+            with _spared(f"{file} is left out of figures"):
+                found.append(read_record(file))
+    return found
+
+
+def _exhibits(
+    measurement: Measurement, step: Step, own: Mapping[str, ScoreEntry], others: Sequence[Record]
+) -> Exhibits:
+    scores: dict[str, Mapping[str, Score]] = {
+        model_label(measurement.generated.card): {metric: _as_score(entry) for metric, entry in own.items()}
+    }
+    for record in others:
+        comparable = {
+            score.metric: _as_score(score)
+            for score in record.scores
+            if score.fingerprint == step.fingerprint and score.value is not None
+        }
+        if comparable:
+            label = model_label(record.model)
+            place = record.folder.name if record.folder else ""
+            scores[plain(f"{label} in {place}") if label in scores else label] = comparable
+    return Exhibits(scores, lambda pairs: measurement.generated.images(0, pairs), measurement.real.stack)
+
+
+def _as_score(entry: ScoreEntry) -> Score:
+    """A score of a record, without its values by pair, as protocols know it."""
+    interval = Interval(*entry.interval) if entry.interval else None
+    return Score(entry.metric, entry.value, entry.n, None, interval, entry.skipped, entry.details)
+
+
+@contextmanager
+def _spared(what: str) -> Iterator[None]:
+    """Go on without a figure, whatever a plugin's drawing raises."""
+    try:
+        yield
+    except Exception as error:
+        log.warning("%s: %s", what, plain(f"{type(error).__name__}: {error}"))

@@ -1,0 +1,252 @@
+"""The generated images that a run measures: a model makes them, or they are read from a folder."""
+
+from __future__ import annotations
+
+import abc
+import inspect
+import secrets
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fhpt_bench.benchmark import Benchmark, Pair
+from fhpt_bench.data.images import encode_png, read_image
+from fhpt_bench.data.real_images import RealImages, quantise, to_tensor
+from fhpt_bench.errors import UserError
+from fhpt_bench.evaluation.generated_folder import GeneratedFolder
+from fhpt_bench.evaluation.pair_batch import pair_batch
+from fhpt_bench.files import sha256_json, write_bytes
+from fhpt_bench.model import Generator, Oracle, TrainedGenerator, models
+from fhpt_bench.processes import launched
+from fhpt_bench.records.schema import FolderPart, ModelPart
+from fhpt_bench.registry import Entry, code_digest
+
+SEED = 20200526
+
+
+class GeneratedImages(abc.ABC):
+    """Returns the generated images batch by batch."""
+
+    card: ModelPart
+    identity: dict[str, Any]
+
+    def to(self, device: str) -> None:  # noqa: B027 - images in a folder have nothing to move
+        """Move the model, if there is one, to a device ("cpu", "cuda").
+
+        Raises:
+            UserError: if the model fails.
+        """
+
+    def keep_in(self, folder: Path) -> None:  # noqa: B027 - images in a folder are kept already
+        """Set the folder in which new images are kept."""
+
+    @abc.abstractmethod
+    def has(self, pair: Pair) -> bool:
+        """Whether the image of a pair exists already."""
+
+    @abc.abstractmethod
+    def images(self, number: int, pairs: Sequence[Pair]) -> NDArray[np.uint8]:
+        """The images of a batch.
+
+        Args:
+            number: position of the batch in the whole run, the same in every process: it seeds random numbers.
+            pairs: B pairs.
+
+        Returns:
+            (B, H, W, 3) uint8.
+        """
+
+
+class FolderImages(GeneratedImages):
+    """A folder of generated images that another tool wrote.
+
+    Args:
+        folder: the files, matched with the pairs.
+        name: the model's name.
+        benchmark: the pairs that have an image.
+        progress: show a progress bar while the images are checked.
+
+    Raises:
+        UserError: if an image is damaged or has a size that does not fit.
+    """
+
+    def __init__(self, folder: GeneratedFolder, name: str, benchmark: Benchmark, progress: bool = False) -> None:
+        self._folder = folder
+        check = folder.check(benchmark, progress)
+        self.card = ModelPart(
+            name=name, title="generated images from a folder", paper="", year=None, licence="", conditioning=(),
+            oracle=False, origin=str(folder.path), code_sha256=None, codec="+".join(check.codecs),
+            folder=FolderPart(
+                layout=folder.layout, resize=folder.resize, sizes=check.sizes, missing=folder.missing,
+                extra=folder.extra, remarks=check.remarks,
+            ),
+        )  # fmt: skip
+        self.identity = {"name": name, "images": sha256_json(check.digests)}
+
+    def has(self, pair: Pair) -> bool:
+        return True
+
+    def images(self, number: int, pairs: Sequence[Pair]) -> NDArray[np.uint8]:
+        return np.stack([self._folder.read(pair) for pair in pairs])
+
+
+class ModelImages(GeneratedImages):
+    """A model's images, generated when they are first needed and kept as PNG files.
+
+    Args:
+        model: a registered name, `path/to/file.py:Class`, or a `Generator` class or instance.
+        benchmark: the benchmark whose pairs it generates.
+        real: the benchmark's images.
+        checkpoint: for a trained model, the file to load in place of the default one.
+
+    Raises:
+        UserError: if the model is unknown, broken or not trained, or needs what the benchmark does not have.
+    """
+
+    def __init__(
+        self,
+        model: str | Generator | type[Generator],
+        benchmark: Benchmark,
+        real: RealImages,
+        checkpoint: Path | None = None,
+    ) -> None:
+        entry = find_model(model)
+        self._benchmark, self._real, self._device = benchmark, real, "cpu"
+        self._model = _make(model, checkpoint)
+        kind = type(self._model)
+        card = kind.card
+        self._conditioning = card.conditioning
+        for what, table in (("face-landmarks", benchmark.truth.face), ("parsing", benchmark.truth.parsing)):
+            if what in self._conditioning and not table:
+                raise UserError(f"The model {card.name} needs the target's {what}, which {benchmark.id} lacks.")
+        has_file = bool(getattr(sys.modules.get(kind.__module__), "__file__", None))
+        code = code_digest(kind) if has_file else None
+        trained = dict(self._model.trained) if isinstance(self._model, TrainedGenerator) else {}
+        self.card = ModelPart(
+            name=card.name, title=card.title, paper=card.paper, year=card.year, licence=card.licence,
+            conditioning=card.conditioning, oracle=isinstance(self._model, Oracle), origin=entry.origin,
+            code_sha256=code, codec="png", trained=trained,
+        )  # fmt: skip
+        self.identity = {"name": card.name, "target": Path(entry.target).name, "code": code, "seed": SEED}
+        if trained:
+            self.identity["trained"] = trained
+        if isinstance(model, Generator) or code is None:
+            # No digest covers what an instance holds, or code without a file: such images are never reused.
+            if launched()[0] > 1:
+                raise UserError(
+                    f"The model {card.name} is given as an object, which cannot be shared by several processes: "
+                    "put its class into a file, and give path/to/file.py:Class."
+                )
+            self.identity["only_this_call"] = secrets.token_hex(8)
+        self._folder: Path | None = None
+
+    def to(self, device: str) -> None:
+        self._device = device
+        try:
+            self._model.to(device)
+        except Exception as error:  # a plugin may fail in any way
+            raise UserError(f"The model {self.card.name} cannot be moved to {device}: {_locate(error)}") from error
+
+    def keep_in(self, folder: Path) -> None:
+        self._folder = folder
+
+    def _path(self, pair: Pair) -> Path:
+        if self._folder is None:
+            raise RuntimeError("call keep_in first")
+        return self._folder / f"{pair.id}.png"
+
+    def has(self, pair: Pair) -> bool:
+        return self._path(pair).is_file()
+
+    def images(self, number: int, pairs: Sequence[Pair]) -> NDArray[np.uint8]:
+        if all(self.has(pair) for pair in pairs):
+            return np.stack([read_image(self._path(pair), self._benchmark.image_size) for pair in pairs])
+        # The whole batch is generated again, so that a resumed run equals an uninterrupted one bit for bit.
+        images = self._generate(number, pairs)
+        for pair, image in zip(pairs, images, strict=True):
+            write_bytes(self._path(pair), encode_png(image))
+        return images
+
+    def _generate(self, number: int, pairs: Sequence[Pair]) -> NDArray[np.uint8]:
+        import torch
+
+        batch = pair_batch(self._benchmark, self._real, pairs, self._conditioning, number).to(self._device)
+        torch.manual_seed(SEED + number)
+        try:
+            with torch.inference_mode():
+                if isinstance(self._model, Oracle):
+                    target = to_tensor(self._real.stack([pair.target for pair in pairs])).to(self._device)
+                    generated = self._model.reveal(batch, target)
+                else:
+                    generated = self._model.generate(batch)
+        except UserError:
+            raise
+        except Exception as error:  # a plugin may fail in any way
+            raise UserError(
+                f"The model {self.card.name} failed on the batch that starts with {pairs[0].id}: {_locate(error)}"
+            ) from error
+        expected = (len(pairs), 3, *self._benchmark.image_size)
+        if not isinstance(generated, torch.Tensor) or tuple(generated.shape) != expected:
+            got = tuple(generated.shape) if isinstance(generated, torch.Tensor) else type(generated).__name__
+            raise UserError(f"The model {self.card.name} returned {got}, not a tensor of shape {expected}.")
+        if not torch.isfinite(generated).all():
+            raise UserError(f"The model {self.card.name} returned NaN or infinite pixels for {pairs[0].id}.")
+        return quantise(generated)
+
+
+def find_model(model: str | Generator | type[Generator]) -> Entry:
+    """Look a model up without importing or making it.
+
+    Args:
+        model: a registered name, `path/to/file.py:Class`, or a `Generator` class or instance.
+
+    Returns:
+        Its name, its target `module:Class` and where it comes from.
+
+    Raises:
+        UserError: if the name is unknown, the file lacks the class, or the object is not a model.
+    """
+    if isinstance(model, str):
+        return models.find(model)
+    kind = model if isinstance(model, type) else type(model)
+    if not issubclass(kind, Generator):
+        raise UserError(
+            f"The model {model!r} is neither a name nor a Generator: derive its class from fhpt_bench.model.Generator."
+        )
+    if abstract := sorted(getattr(kind, "__abstractmethods__", ())):
+        raise UserError(f"The model class {kind.__name__} does not define {', '.join(abstract)}.")
+    if not hasattr(kind, "card"):
+        raise UserError(f'The model class {kind.__name__} has no card: add card = ModelCard("NAME", "TITLE").')
+    try:
+        place = f"{inspect.getsourcefile(kind)}:{inspect.getsourcelines(kind)[1]}"
+    except (OSError, TypeError):  # typed into an interpreter
+        place = "a Python session"
+    return Entry(kind.card.name, f"{kind.__module__}:{kind.__qualname__}", place)
+
+
+def _make(model: str | Generator | type[Generator], checkpoint: Path | None) -> Generator:
+    """The instance that generates."""
+    plugin = models.load(model) if isinstance(model, str) else model
+    name = model if isinstance(model, str) else find_model(model).name
+    if checkpoint is not None and not (isinstance(plugin, type) and issubclass(plugin, TrainedGenerator)):
+        raise UserError(f"--checkpoint is given, but the model {name!r} loads none: leave it out.")
+    if isinstance(plugin, Generator):
+        return plugin
+    try:
+        return plugin(checkpoint) if issubclass(plugin, TrainedGenerator) else plugin()
+    except UserError:
+        raise
+    except Exception as error:  # a plugin may fail in any way
+        raise UserError(f"The model {name!r} cannot be made: {_locate(error)}") from error
+
+
+def _locate(error: Exception) -> str:
+    """An exception with the file and line that raised it, for a plugin's author."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
+    return f"{type(error).__name__}: {error}{place}"

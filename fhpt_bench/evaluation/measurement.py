@@ -1,0 +1,219 @@
+"""The pass itself: every image generated once, embedded once, compared once, and saved as it comes."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fhpt_bench.benchmark import Benchmark, Pair
+from fhpt_bench.data.images import pixels_sha256
+from fhpt_bench.data.real_images import RealImages
+from fhpt_bench.evaluation.accounting import Accounting
+from fhpt_bench.evaluation.embedder import Embedder
+from fhpt_bench.evaluation.generated_images import GeneratedImages
+from fhpt_bench.evaluation.plan import Step
+from fhpt_bench.evaluation.run_folder import Batch, PairResult, RunFolder, Work
+from fhpt_bench.feature import MapFeature
+from fhpt_bench.processes import Processes
+from fhpt_bench.progress import progress_bar
+from fhpt_bench.protocol import Evidence, ImagePairs, Protocol
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def target_batches(pairs: Sequence[Pair], size: int) -> list[tuple[Pair, ...]]:
+    """Deal pairs into batches that keep a target's pairs together, so that a target is looked at once.
+
+    Args:
+        pairs: sorted by target.
+        size: pairs a batch at the most; only a target with more pairs than that is spread over several.
+
+    Examples:
+        >>> pairs = [Pair(s, t, "ann") for t in "abc" for s in "xy"]
+        >>> [len(batch) for batch in target_batches(pairs, 5)]
+        [4, 2]
+    """
+    batches: list[list[Pair]] = [[]]
+    for _, group in groupby(pairs, key=lambda pair: pair.target):
+        together = list(group)
+        if len(batches[-1]) + len(together) > size and batches[-1]:
+            batches.append([])
+        for pair in together:
+            if len(batches[-1]) == size:
+                batches.append([])
+            batches[-1].append(pair)
+    return [tuple(batch) for batch in batches if batch]
+
+
+class Measurement:
+    """The evidence for a plan's scores.
+
+    Args:
+        benchmark: the benchmark.
+        plan: the protocols; those to be skipped take no part.
+        generated: the generated images.
+        real: the benchmark's images.
+        train: its training images, none where no protocol needs them.
+        folder: where finished work is kept.
+        device: "cpu" or "cuda".
+        processes: who shares the work.
+        batch_size: pairs at a time.
+    """
+
+    def __init__(
+        self,
+        benchmark: Benchmark,
+        plan: Sequence[Step],
+        generated: GeneratedImages,
+        real: RealImages,
+        train: RealImages,
+        folder: RunFolder,
+        device: str,
+        processes: Processes,
+        batch_size: int,
+    ) -> None:
+        self.benchmark, self.plan, self.generated, self.folder = benchmark, tuple(plan), generated, folder
+        self.device, self.processes, self.batch_size = device, processes, batch_size
+        self.real, self._train = real, train
+        self.accounting = Accounting(plan, processes.main)
+        self._embedder = Embedder(plan, device, self.accounting, processes.count)
+        self._finished = folder.finished()
+
+    def gather(self, progress: bool) -> None:
+        """Generate, embed and compare all that is not finished yet.
+
+        Args:
+            progress: show bars.
+
+        Raises:
+            UserError: where a model fails or nothing can be written; what was finished is kept.
+        """
+        mine = slice(self.processes.rank, None, self.processes.count)
+        batches = list(enumerate(target_batches(self.benchmark.pairs, self.batch_size)))
+        try:
+            # First, since a generated image may be one of them; but what is made of compared maps comes with those.
+            self._embed_all("real images", self.real, mine, progress, self._embedder.shared(self.accounting.steps()))
+            with progress_bar(f"pairs of {self.generated.card.name}", len(self.benchmark.pairs), progress) as done:
+                for number, batch in batches[mine]:
+                    self._measure(number, batch)
+                    done(len(batch) * self.processes.count)
+            self.processes.wait()  # by now the targets' maps have been compared
+            if self._embedder.shared(self.accounting.steps()):
+                self._embed_all("other real images", self.real, mine, progress)
+            self._embed_all("training images", self._train, mine, progress)
+            self._embedder.finish(progress)
+            self._save(Batch())
+        finally:
+            self._embedder.close()
+
+    def _embed_all(
+        self, what: str, images: RealImages, mine: slice, progress: bool, without: frozenset[str] = frozenset()
+    ) -> None:
+        """Embed images of the benchmark's own, through the networks whose protocols look at them."""
+        train, names = images is self._train, list(images.digests)
+        if not names or not self._embedder.embeds(self.accounting.steps(train)):
+            return
+        chunks = [names[i : i + self.batch_size] for i in range(0, len(names), self.batch_size)][mine]
+        with progress_bar(what, sum(map(len, chunks)), progress) as done:
+            for chunk in chunks:
+                digests = [images.digests[name] for name in chunk]
+                self._embedder.embed(
+                    functools.partial(images.stack, chunk), digests, self.accounting.steps(train), without
+                )
+                done(len(chunk))
+
+    def _measure(self, number: int, batch: tuple[Pair, ...]) -> None:
+        """Bring one batch of pairs to an end, doing only what is not finished."""
+        fresh = not all(self.generated.has(pair) for pair in batch)
+        with self.accounting.timed("generate" if fresh else "read images", len(batch)):
+            images = self.generated.images(number, batch)
+        digests = {pair.id: pixels_sha256(image) for pair, image in zip(batch, images, strict=True)}
+        todo = [
+            step
+            for step in self.accounting.steps()
+            if _compares(step.protocol) and not self._finished.has(step.fingerprint, digests)
+        ]
+        values = self._compare(todo, batch, images, list(digests.values())) if todo else {}
+        self._embedder.embed(lambda: images, list(digests.values()), self.accounting.steps())
+        if values or any(self._finished.images.get(pair) != digest for pair, digest in digests.items()):
+            self._save(Batch(digests, values))
+
+    def _compare(
+        self, todo: list[Step], batch: tuple[Pair, ...], images: NDArray[np.uint8], digests: list[str]
+    ) -> dict[str, dict[str, PairResult]]:
+        unique = sorted({pair.target for pair in batch})
+        position = [unique.index(pair.target) for pair in batch]
+        targets = self.real.stack(unique)
+        generated_maps: dict[str, tuple[Tensor, ...]] = {}
+        target_maps: dict[str, tuple[Tensor, ...]] = {}
+        for name, feature in self._embedder.wanted(MapFeature, todo).items():
+            users, seen = [step for step in todo if name in step.features], len(images) + len(unique)
+            with self.accounting.guarded(*users), self.accounting.timed(name, seen, seen):
+                generated_maps[name], real_maps = feature.extract(images), feature.extract(targets)
+                target_maps[name] = tuple(maps[position] for maps in real_maps)
+                self._embedder.summarise(name, generated_maps[name], digests)
+                self._embedder.summarise(name, real_maps, [self.real.digests[target] for target in unique])
+        values: dict[str, dict[str, PairResult]] = {}
+        pairs = ImagePairs(images, targets[position], generated_maps, target_maps)
+        for step in todo:
+            if step.protocol.card.key in self.accounting.failed:  # its network has just broken
+                continue
+            with self.accounting.guarded(step), self.accounting.timed(step.protocol.card.key, len(batch)):
+                measured = step.protocol.compare(pairs)
+                rows = {
+                    metric: list(zip(v.value.tolist(), v.weight.tolist(), v.skipped, strict=True))
+                    for metric, v in measured.items()
+                }
+                values[step.fingerprint] = {
+                    pair.id: {metric: row[i] for metric, row in rows.items()} for i, pair in enumerate(batch)
+                }
+        return values
+
+    def evidence(self, step: Step) -> Evidence:
+        """What was gathered for one protocol; after `collect`."""
+        ids = [pair.id for pair in self.benchmark.pairs]
+        images = {pair: self._finished.images[pair] for pair in ids}
+        if _compares(step.protocol) and not self._finished.has(step.fingerprint, images):
+            raise RuntimeError("it broke in another process, which has said why")
+        compared = self._finished.gather(step.fingerprint, ids) if _compares(step.protocol) else {}
+
+        def vectors(feature: str, role: str) -> NDArray[np.float32]:
+            supplied = step.supplied.get(feature)
+            return supplied.vectors(self.benchmark.pairs, role) if supplied else self._vectors(feature, role)
+
+        return Evidence(self.benchmark, compared, vectors, step.supplied)
+
+    def collect(self) -> dict[str, Work]:
+        """Read what all processes have finished; returns the cost of each stage."""
+        self._finished = self.folder.finished()
+        return self._finished.stages
+
+    def _vectors(self, feature: str, role: str) -> NDArray[np.float32]:
+        """(n, ...) values of a feature on one image of each pair, or on each training image."""
+        if role == "generated":
+            digests = [self._finished.images[pair.id] for pair in self.benchmark.pairs]
+        elif role == "train":
+            digests = list(self._train.digests.values())
+        else:
+            names = [pair.source if role == "source" else pair.target for pair in self.benchmark.pairs]
+            digests = [self.real.digests[name] for name in names]
+        known = {digest: self._embedder.vector(feature, digest) for digest in set(digests)}
+        if any(value is None for value in known.values()):
+            raise RuntimeError(f"the cache of {feature} lost an entry: give the same command again")
+        return np.stack([known[digest] for digest in digests])  # type: ignore[misc]
+
+    def _save(self, batch: Batch) -> None:
+        batch.stages = self.accounting.close()
+        if batch.images or batch.stages:
+            self.folder.append(self.processes.rank, batch)
+
+
+def _compares(protocol: Protocol) -> bool:
+    """Whether a protocol measures pairs while their images are at hand."""
+    return type(protocol).compare is not Protocol.compare

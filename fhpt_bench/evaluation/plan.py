@@ -1,0 +1,142 @@
+"""Which protocols are asked for, what they need, and which of that can be had."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from fhpt_bench import weights
+from fhpt_bench.benchmark import Benchmark
+from fhpt_bench.errors import UserError
+from fhpt_bench.feature import Feature, SuppliedFeature, features
+from fhpt_bench.protocol import Protocol, ProtocolCard, protocols
+from fhpt_bench.records.fingerprint import fingerprint
+from fhpt_bench.records.schema import BenchmarkPart
+
+LITERATURE = "literature"
+Selection = tuple[tuple[str, str | None], ...]  # (protocol id or path, variant or None for the default)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One protocol to run.
+
+    Args:
+        protocol: made with its variant.
+        features: the classes it looks through, by id, but for what is given.
+        fingerprint: of its scores.
+        skip: why it cannot run (weights, settings or training images that are not to be had), or None.
+        supplied: feature id -> the values that the user supplies in its place.
+    """
+
+    protocol: Protocol
+    features: dict[str, type[Feature]]
+    fingerprint: str
+    skip: str | None = None
+    supplied: Mapping[str, SuppliedFeature] = field(default_factory=dict)
+
+    @property
+    def card(self) -> ProtocolCard:
+        """The protocol's card with what it looked through in this run."""
+        card = self.protocol.card
+        seen = tuple(self.supplied[name].spec.id if name in self.supplied else name for name in card.features)
+        return replace(card, features=seen)
+
+
+def select_protocols(chosen: str | Sequence[str], benchmark: Benchmark) -> Selection:
+    """Split a selection into (id, variant) and look each id up, importing nothing.
+
+    Args:
+        chosen: "all" (the benchmark's list), or `id` and `id:variant` with commas between, or a sequence of them.
+        benchmark: whose list "all" is.
+
+    Raises:
+        UserError: where an id is unknown or nothing is chosen.
+    """
+    names = chosen.split(",") if isinstance(chosen, str) else list(chosen)
+    names = [name.strip() for name in names if name.strip()]
+    if names == ["all"]:
+        names = list(benchmark.protocols)
+    if not names:
+        raise UserError("No protocol is chosen: give --protocols all, or some of `fhpt-bench protocols`.")
+    selection = []
+    for name in dict.fromkeys(names):
+        plugin, _, variant = (name, "", "") if ".py:" in name else name.partition(":")
+        protocols.find(plugin)
+        selection.append((plugin, variant or None))
+    return tuple(selection)
+
+
+def load_protocols(selection: Selection, variants: str | None = None) -> tuple[Protocol, ...]:
+    """Make the protocols of a selection.
+
+    Args:
+        selection: from `select_protocols`.
+        variants: None for the chosen ones alone; `LITERATURE` for every variant of theirs that papers have used
+            (`Protocol.used_by`) and the first one of each, in the order of its card.
+
+    Returns:
+        One a protocol and variant, none twice.
+
+    Raises:
+        UserError: where a plugin is broken or has no such variant.
+    """
+    if variants not in (None, LITERATURE):
+        raise UserError(f"There are no variants {variants!r}: give {LITERATURE}, or leave it out.")
+    made = [protocols.load(plugin)(variant) for plugin, variant in selection]
+    chosen: dict[str, Protocol] = {}
+    for protocol in made:
+        beside = []
+        if variants == LITERATURE:
+            kind = type(protocol)
+            wanted = {next(iter(kind.variants)), *kind.used_by, *(p.variant for p in made if type(p) is kind)}
+            beside = [kind(variant) for variant in kind.variants if variant in wanted]
+        for one in (*beside, protocol):
+            chosen.setdefault(one.card.key, one)
+    return tuple(chosen.values())
+
+
+def make_plan(
+    chosen: Sequence[Protocol],
+    benchmark: Benchmark,
+    part: BenchmarkPart,
+    supplied: Mapping[str, SuppliedFeature],
+) -> tuple[Step, ...]:
+    """Fetch the weights that protocols need.
+
+    Args:
+        chosen: from `load_protocols`.
+        benchmark: the benchmark on which they are measured.
+        part: what the record says of it.
+        supplied: feature id -> the values that the user supplies in its place.
+
+    Returns:
+        One step a protocol and variant; those whose weights, settings or training images are not to be had say so.
+
+    Raises:
+        UserError: where a feature is broken, or nothing looks at what is given.
+    """
+    if supplied and not any(name in supplied for protocol in chosen for name in protocol.features):
+        raise UserError(
+            "--keypoints is given, but no chosen protocol looks at keypoints: leave it out, or choose one that does."
+        )
+    steps: dict[str, Step] = {}
+    digests: dict[str, str] = {}
+    missing: dict[str, str] = {}  # weights -> reason; each is tried once, however many look through it
+    for protocol in chosen:
+        needed = {name: features.load(name) for name in protocol.features if name not in supplied}
+        names = [*protocol.weights, *(w for feature in needed.values() for w in feature.spec.weights)]
+        skip = protocol.lacks(benchmark)
+        for name in names:
+            if name not in digests:
+                try:
+                    digests[name] = weights.fetch(name)
+                except weights.WeightsMissing as error:
+                    digests[name], missing[name] = "absent", str(error).splitlines()[0]
+            skip = skip or missing.get(name)
+        specs = [supplied[name].spec if name in supplied else needed[name].spec for name in protocol.features]
+        identities = [spec.identity(digests) for spec in specs]
+        own = {name: digests[name] for name in protocol.weights}
+        digest = fingerprint(protocol.card, part, identities, own)
+        steps.setdefault(protocol.card.key, Step(protocol, needed, digest, skip, supplied))
+    return tuple(steps.values())

@@ -1,0 +1,95 @@
+"""Where and with what a number was made."""
+
+from __future__ import annotations
+
+import datetime
+import importlib.metadata
+import platform
+import re
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from fhpt_bench import weights
+from fhpt_bench.data.subsets import LIMIT_SEED
+from fhpt_bench.evaluation.generated_images import SEED
+from fhpt_bench.evaluation.plan import Step
+from fhpt_bench.records.schema import Provenance
+from fhpt_bench.statistics import SEED as BOOTSTRAP_SEED
+from fhpt_bench.version import VERSION
+
+
+def provenance(plan: Sequence[Step], device: str, processes: int) -> Provenance:
+    """Describe this run's surroundings.
+
+    Args:
+        plan: its protocols.
+        device: "cpu" or "cuda".
+        processes: how many shared the work.
+    """
+    import torch
+
+    names = {w for step in plan for w in step.protocol.weights}
+    names |= {w for step in plan for feature in step.features.values() for w in feature.spec.weights}
+    known = {name: weights.digest(name) for name in sorted(names)}
+    return Provenance(
+        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        fhpt_bench=VERSION,
+        git_commit=git_commit(),
+        python=platform.python_version(),
+        platform=platform.platform(),
+        packages=package_versions(dependencies()),
+        device=torch.cuda.get_device_name() if device.startswith("cuda") else (platform.machine() + " CPU"),
+        dtype="float32",
+        threads=torch.get_num_threads(),
+        processes=processes,
+        seeds={"generate": SEED, "bootstrap": BOOTSTRAP_SEED, "limit": LIMIT_SEED},
+        weights={name: digest for name, digest in known.items() if digest},
+    )
+
+
+def dependencies() -> tuple[str, ...]:
+    """The packages that fhpt-bench depends on, without those of its extras.
+
+    Examples:
+        >>> "torch" in dependencies(), "ruff" in dependencies()
+        (True, False)
+    """
+    lines = importlib.metadata.requires("fhpt-bench") or []
+    return tuple(re.split(r"[^\w.-]", line)[0] for line in lines if "extra ==" not in line)
+
+
+def package_versions(names: Sequence[str]) -> dict[str, str]:
+    """The installed version of each package, "missing" if it is not installed.
+
+    Args:
+        names: of packages.
+
+    Examples:
+        >>> package_versions(["no-such-package"])
+        {'no-such-package': 'missing'}
+    """
+    found = {}
+    for name in names:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = "missing"
+    return found
+
+
+def git_commit() -> str | None:
+    """The commit of the checkout that this package runs from, with "+changes"; None for an installed copy."""
+    root = Path(__file__).parents[2]
+    if not (root / ".git").exists():
+        return None
+    try:
+        # -c safe.directory: a checkout owned by another user (a container) is still only read.
+        git = ["git", "-c", f"safe.directory={root}", "-C", str(root)]
+        commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+        changes = subprocess.run(
+            [*git, "status", "--porcelain", "--untracked-files=no"], capture_output=True, text=True, check=True
+        ).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return commit + ("+changes" if changes.strip() else "")

@@ -1,0 +1,127 @@
+"""From evidence to files: scores, the table of pairs, the record, the figures."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from typing import TYPE_CHECKING, Any
+
+from fhpt_bench.evaluation.figures import write_figures
+from fhpt_bench.evaluation.measurement import Measurement
+from fhpt_bench.evaluation.provenance import provenance
+from fhpt_bench.evaluation.run_folder import RunFolder, Work
+from fhpt_bench.files import sha256_bytes, write_bytes, write_text
+from fhpt_bench.protocol import MetricCard, ProtocolCard, Score
+from fhpt_bench.records.pair_table import PAIRS_FILE, pair_table
+from fhpt_bench.records.schema import RECORD_FILE, SCHEMA_VERSION, BenchmarkPart, PairsPart, Record, ScoreEntry, Stage
+from fhpt_bench.reporting.variants import write_variants
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from fhpt_bench.evaluation.plan import Step
+
+
+def write_results(measurement: Measurement, described: BenchmarkPart, progress: bool) -> Record:
+    """Score what was gathered and write the run's files.
+
+    Args:
+        measurement: after `gather` in all processes.
+        described: the benchmark.
+        progress: show a bar.
+
+    Returns:
+        The record.
+
+    Raises:
+        UserError: where a file cannot be written.
+    """
+    benchmark, folder = measurement.benchmark, measurement.folder
+    stages = measurement.collect()
+    entries: list[ScoreEntry] = []
+    tables: dict[str, pd.DataFrame] = {}
+    for step in measurement.plan:
+        start = time.perf_counter()
+        for entry, table in _score(measurement, step):
+            entries.append(entry)
+            if table is not None:
+                tables[entry.key] = table
+        stages[f"score {step.protocol.card.key}"] = Work(time.perf_counter() - start)
+    start = time.perf_counter()
+    table = pair_table([p.id for p in benchmark.pairs], [p.person for p in benchmark.pairs], tables)
+    content = table.to_csv(lineterminator="\n").encode()
+    write_bytes(folder.path / PAIRS_FILE, content)
+    stages["write"] = Work(time.perf_counter() - start)
+    record = Record(
+        schema_version=SCHEMA_VERSION,
+        run_id=folder.run_id,
+        benchmark=described,
+        model=measurement.generated.card,
+        provenance=provenance(measurement.plan, measurement.device, measurement.processes.count),
+        protocols=tuple(_plain(step.card) for step in measurement.plan),
+        stages=tuple(
+            Stage(name=name, seconds=round(work.seconds, 3), images=work.images, forwards=work.forwards)
+            for name, work in stages.items()
+        ),
+        pairs=PairsPart(file=PAIRS_FILE, sha256=sha256_bytes(content), rows=len(benchmark.pairs)),
+        scores=tuple(entries),
+    )  # fmt: skip
+    _write(record, folder)
+    write_variants(record, folder.path)
+    # The record is safe before anything is drawn; then it is written again with what that took.
+    start = time.perf_counter()
+    write_figures(measurement, entries, tables, progress)
+    drawing = Stage(name="figures", seconds=round(time.perf_counter() - start, 3), images=0, forwards=0)
+    record = record.model_copy(update={"stages": (*record.stages, drawing)})
+    _write(record, folder)
+    return record.placed(folder.path)
+
+
+def _write(record: Record, folder: RunFolder) -> None:
+    write_text(folder.path / RECORD_FILE, record.model_dump_json(indent=1) + "\n")
+
+
+def _score(measurement: Measurement, step: Step) -> list[tuple[ScoreEntry, pd.DataFrame | None]]:
+    """The entries of one protocol; a protocol that breaks gets an entry that says so."""
+    card = step.protocol.card
+    if step.skip:
+        return [(_entry(card, metric, step, "skipped", step.skip), None) for metric in card.metrics]
+    reason = measurement.accounting.failed.get(card.key)
+    if reason is None:
+        try:
+            scores = {score.metric: score for score in step.protocol.score(measurement.evidence(step))}
+            return [_judged(card, metric, step, scores[metric.name]) for metric in card.metrics]
+        except Exception as error:  # whatever a plugin raises; the others go on
+            reason = f"{type(error).__name__}: {error}"
+    return [(_entry(card, metric, step, "failed", reason), None) for metric in card.metrics]
+
+
+def _judged(card: ProtocolCard, metric: MetricCard, step: Step, score: Score) -> tuple[ScoreEntry, pd.DataFrame | None]:
+    if score.value is None:
+        why = ", ".join(f"{count} pairs {reason}" for reason, count in score.skipped.items()) or "no pair"
+        return _entry(card, metric, step, "skipped", f"nothing to average: {why}", score), score.per_pair
+    if not math.isfinite(score.value):
+        return _entry(card, metric, step, "failed", f"the value is {score.value}"), None
+    return _entry(card, metric, step, "ok", None, score), score.per_pair
+
+
+def _entry(
+    card: ProtocolCard, metric: MetricCard, step: Step, status: Any, reason: str | None, score: Score | None = None
+) -> ScoreEntry:
+    interval = score.interval if score else None
+    return ScoreEntry(
+        protocol=card.id, variant=card.variant, metric=metric.name, label=metric.label, status=status,
+        value=score.value if score else None, unit=metric.unit, higher_is_better=metric.higher_is_better,
+        interval=(interval.low, interval.high, interval.method) if interval else None,
+        n=score.n if score else 0, skipped=dict(score.skipped) if score else {}, fingerprint=step.fingerprint,
+        details=dict(score.details) if score else {}, reason=reason,
+    )  # fmt: skip
+
+
+def _plain(card: ProtocolCard) -> dict[str, Any]:
+    """A card as JSON values; an open end of a range is null."""
+    plain = dataclasses.asdict(card)
+    for metric in plain["metrics"]:
+        metric["range"] = [end if math.isfinite(end) else None for end in metric["range"]]
+    return plain

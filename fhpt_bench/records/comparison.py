@@ -1,0 +1,226 @@
+"""Records beside each other: find them below folders, and say which of two models is better at a score."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from fhpt_bench.errors import UserError, did_you_mean
+from fhpt_bench.files import sha256_file
+from fhpt_bench.records.pair_table import PAIRS_FILE, read_pair_values
+from fhpt_bench.records.schema import RECORD_FILE, Record, ScoreEntry, read_record
+from fhpt_bench.statistics import PairedDifference, paired_difference
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MAKE_ONE = "make a record with `fhpt-bench run --model warp`"
+
+
+def find_records(folders: Iterable[Path]) -> tuple[list[Record], list[str]]:
+    """Read every record at or below some folders.
+
+    Args:
+        folders: where to look; a folder met twice counts once, and links below it are not followed.
+
+    Returns:
+        The records by path, and one sentence for each that could not be read.
+
+    Raises:
+        UserError: where a folder does not exist.
+    """
+    files: dict[Path, Path] = {}
+    problems: list[str] = []
+    for folder in folders:
+        if not folder.is_dir():
+            raise UserError(f"There is no folder {folder}: {MAKE_ONE}, or say where they are with --records.")
+        for here, below, names in os.walk(folder, onerror=lambda error: problems.append(f"Cannot look into {error}.")):
+            below.sort()
+            if RECORD_FILE in names:
+                file = Path(here) / RECORD_FILE
+                files.setdefault(file.resolve(), file)
+    records = []
+    for file in files.values():
+        try:
+            records.append(read_record(file))
+        except UserError as error:
+            problems.append(str(error))
+    return records, problems
+
+
+def read_values(record: Record) -> dict[str, pd.DataFrame]:
+    """Read a record's per-pair values, if they are the ones that it was made with.
+
+    Args:
+        record: read from a folder.
+
+    Returns:
+        Score key -> table, index = pair id, columns person, value, weight, skipped.
+
+    Raises:
+        UserError: where `pairs.csv` is missing, was changed, or is not a table of pairs.
+    """
+    file = (record.folder or Path()) / PAIRS_FILE
+    if sha256_file(file) != record.pairs.sha256:
+        raise UserError(f"{file} is not the table that its record was made with: `fhpt-bench validate` says more.")
+    try:
+        values = read_pair_values(file.parent)
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{file} is not a table of pairs: {error}.") from error
+    if any(not table.index.is_unique for table in values.values()):
+        raise UserError(f"{file} is not a table of pairs: a pair stands twice.")
+    return values
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Which of two models, a and b, is better at one score.
+
+    Args:
+        value_a: a's value: on the common pairs where there are values by pair, else the score.
+        value_b: b's.
+        paired: the difference on the common pairs, or None for a score of the whole set.
+        verdict: a is better, worse or tied; None where nothing can be said.
+        reason: why nothing can be said, or "".
+    """
+
+    value_a: float
+    value_b: float
+    paired: PairedDifference | None
+    verdict: Literal["better", "worse", "tie"] | None
+    reason: str = ""
+
+
+def compare_scores(
+    score_a: ScoreEntry, score_b: ScoreEntry, table_a: pd.DataFrame | None, table_b: pd.DataFrame | None
+) -> Comparison:
+    """Compare two models in one score.
+
+    With values by pair, a model is better if the 95 % interval of the paired difference excludes 0. Without them it
+    is better if the two 95 % intervals do not overlap, which is stricter.
+
+    Args:
+        score_a: a's, with status ok.
+        score_b: b's, with status ok and the same fingerprint.
+        table_a: a's values by pair, or None for a score of the whole set.
+        table_b: b's.
+
+    Raises:
+        ValueError: where the fingerprints differ or a score has no value.
+    """
+    if score_a.fingerprint != score_b.fingerprint or score_a.value is None or score_b.value is None:
+        raise ValueError("only two values of one fingerprint can be compared")
+    sign = 1 if score_a.higher_is_better else -1
+    if table_a is None or table_b is None:
+        if score_a.interval is None or score_b.interval is None:
+            reason = "a score of the whole set without an interval"
+            return Comparison(score_a.value, score_b.value, None, None, reason)
+        (low_a, high_a, _), (low_b, high_b, _) = score_a.interval, score_b.interval
+        return Comparison(score_a.value, score_b.value, None, _verdict(sign, low_a - high_b, high_a - low_b))
+    try:
+        paired = paired_difference(table_a, table_b)
+    except ValueError as error:
+        return Comparison(score_a.value, score_b.value, None, None, str(error))
+    if paired is None:
+        return Comparison(score_a.value, score_b.value, None, None, "no pair in common")
+    if paired.interval is None:
+        return Comparison(paired.mean_a, paired.mean_b, paired, None, "fewer than 10 people in common")
+    return Comparison(paired.mean_a, paired.mean_b, paired, _verdict(sign, paired.interval.low, paired.interval.high))
+
+
+def _verdict(sign: int, low: float, high: float) -> Literal["better", "worse", "tie"]:
+    """What an interval of the difference a - b says, where `sign` is 1 if higher is better, else -1."""
+    if low <= 0 <= high:
+        return "tie"
+    return "better" if (low > 0) == (sign > 0) else "worse"
+
+
+def records_called(name: str, records: Iterable[Record]) -> list[Record]:
+    """The records that a user may mean.
+
+    Args:
+        name: a model's name, or the path of a record or of its folder.
+        records: those found.
+
+    Raises:
+        UserError: where there is none, or the path holds no record.
+    """
+    if is_record_path(name):
+        return [read_record(Path(name))]
+    records = list(records)
+    found = [record for record in records if record.model.name == name]
+    if not found:
+        hint = did_you_mean(name, {record.model.name for record in records})
+        raise UserError(f"No record of a model {name!r} was found ({hint}) Give the path of a record, or {MAKE_ONE}.")
+    return found
+
+
+def is_record_path(name: str) -> bool:
+    """Whether a word is the path of a record or of a folder that holds one."""
+    return Path(name).is_file() or (Path(name) / RECORD_FILE).is_file()
+
+
+def choose_two(called_a: list[Record], called_b: list[Record]) -> tuple[Record, Record]:
+    """Of the records that a user may mean, the two that can be compared.
+
+    Args:
+        called_a: those that the first name fits.
+        called_b: those that the second fits.
+
+    Raises:
+        UserError: where both are one record, or more than two can be compared.
+    """
+    pairs = [(a, b) for a in called_a for b in called_b if a.folder != b.folder]
+    if not pairs:
+        raise UserError(f"Both names mean the record in {called_a[0].folder}: give the paths of two records.")
+    if len(pairs) > 1:
+        sharing = [(a, b) for a, b in pairs if _fingerprints(a) & _fingerprints(b)]
+        if len(sharing) != 1:
+            folders = sorted({str(record.folder) for pair in sharing or pairs for record in pair})
+            raise UserError(f"Several records fit: give two of these paths instead of names: {', '.join(folders)}.")
+        pairs = sharing
+    return pairs[0]
+
+
+def _fingerprints(record: Record) -> set[str]:
+    return {score.fingerprint for score in record.scores if score.value is not None}
+
+
+def what_differs(a: Record, b: Record, score: ScoreEntry) -> list[str]:
+    """Why two records' values of one score cannot be compared, as far as the records tell.
+
+    Args:
+        a: a record with the score.
+        b: another, in which the score has another fingerprint.
+        score: of either.
+
+    Returns:
+        What differs, each with a's and b's setting.
+    """
+    facts: list[tuple[str, object, object]] = [
+        (name, getattr(a.benchmark, field), getattr(b.benchmark, field))
+        for name, field in (
+            ("benchmark", "id"), ("benchmark version", "version"), ("pairs", "n_pairs"), ("pair list", "pairs_sha256"),
+            ("images or poses", "data_sha256"), ("image size", "image_size"),
+        )
+    ]  # fmt: skip
+    card_a, card_b = (
+        next((c for c in r.protocols if (c.get("id"), c.get("variant")) == (score.protocol, score.variant)), {})
+        for r in (a, b)
+    )
+    facts += [
+        (f"protocol's {field}", card_a.get(field), card_b.get(field)) for field in ("version", "features", "numerics")
+    ]
+    weights_a, weights_b = a.provenance.weights, b.provenance.weights
+    facts += [(f"weights {name}", weights_a[name], weights_b[name]) for name in sorted({*weights_a} & {*weights_b})]
+    differing = [f"{name} ({_short(x)} / {_short(y)})" for name, x, y in facts if x != y]
+    return differing or ["something that the records do not tell, such as a feature's version"]
+
+
+def _short(value: object) -> str:
+    """A setting as text; of a digest its first digits."""
+    text = str(value)
+    return text[:6] if isinstance(value, str) and len(text) == 64 else text

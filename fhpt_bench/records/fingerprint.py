@@ -1,0 +1,51 @@
+"""What two scores must share to be comparable: the benchmark's data, the protocol, its networks and their weights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fhpt_bench.benchmark import Benchmark
+from fhpt_bench.files import sha256_json
+from fhpt_bench.protocol import ProtocolCard
+from fhpt_bench.records.schema import BenchmarkPart
+
+
+def describe(benchmark: Benchmark, images: dict[str, str], train: dict[str, str]) -> BenchmarkPart:
+    """What a record says of a benchmark.
+
+    Args:
+        benchmark: cut down or not.
+        images: digest of each image's pixels (`Benchmark.image_digests`).
+        train: the same of the training images (`Benchmark.train_image_digests`), empty where no protocol needs them.
+    """
+    return BenchmarkPart(
+        id=benchmark.id, version=benchmark.version, title=benchmark.title, image_size=benchmark.image_size,
+        n_pairs=len(benchmark.pairs), subset=benchmark.subset, limit=benchmark.limit,
+        pairs_sha256=benchmark.pairs_digest, data_sha256=benchmark.data_digest(images),
+        train_sha256=sha256_json(list(train.items())) if train else None, missing=benchmark.missing,
+    )  # fmt: skip
+
+
+def fingerprint(
+    card: ProtocolCard, benchmark: BenchmarkPart, features: list[dict[str, Any]], weights: dict[str, str]
+) -> str:
+    """What two scores must share to be comparable.
+
+    Args:
+        card: of the protocol.
+        benchmark: on which it is measured, cut down or not.
+        features: the identity of each feature it looks through (`FeatureSpec.identity`).
+        weights: digests of the protocol's own weights by name.
+
+    Returns:
+        64 hexadecimal digits.
+    """
+    content: dict[str, Any] = {
+        "protocol": [card.id, card.variant, card.version, card.numerics],
+        "benchmark": benchmark.identity,
+        "features": features,
+        "weights": weights,
+    }
+    if card.training_images:
+        content["training images"] = benchmark.train_sha256
+    return sha256_json(content)

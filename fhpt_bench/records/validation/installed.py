@@ -1,0 +1,128 @@
+"""A record held against this installation: its benchmark's pairs and pixels, its weights, its fingerprints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from fhpt_bench import weights
+from fhpt_bench.benchmark import Benchmark, benchmarks, load_benchmark
+from fhpt_bench.errors import UserError
+from fhpt_bench.feature import features, supplied_features
+from fhpt_bench.protocol import protocols
+from fhpt_bench.records.fingerprint import describe, fingerprint
+from fhpt_bench.records.pair_table import PAIRS_FILE
+from fhpt_bench.records.schema import Record
+from fhpt_bench.records.validation.checks import Check, judge
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def installed_checks(record: Record, people: pd.Series[str] | None) -> list[Check]:
+    """Check what can be checked only where the same benchmark, protocols and weights are installed.
+
+    Args:
+        record: from `read_record`.
+        people: the person of each pair by pair id, from its `pairs.csv`; None where that cannot be read.
+    """
+    return [*_benchmark(record, people), *_weights(record), *_recomputed_fingerprints(record)]
+
+
+def _benchmark(record: Record, people: pd.Series[str] | None) -> list[Check]:
+    """Against the installed benchmark; only a registered name is looked up, since a path could run code."""
+    part = record.benchmark
+    if part.id not in benchmarks.entries():
+        return [Check("cannot", "benchmark", f"{part.id} is not installed here")]
+    try:
+        benchmark = load_benchmark(part.id)
+        if benchmark.version != part.version:
+            said = f"version {part.version} is not installed here, but {benchmark.version}"
+            return [Check("cannot", "benchmark", said)]
+        benchmark = benchmark.restricted(part.subset).limited(part.limit)
+        if part.missing:
+            if people is None:
+                return [Check("cannot", "benchmark", f"{PAIRS_FILE} is not here, which says what pairs were judged")]
+            benchmark = benchmark.only(people.index)
+        problems = list(_setting(record, benchmark, people))
+    except UserError as error:
+        return [Check("cannot", "benchmark", str(error))]
+    return judge("benchmark", problems, f"{part.id} {part.version}: the same pairs, people, keypoints and pixels")
+
+
+def _setting(record: Record, benchmark: Benchmark, people: pd.Series[str] | None) -> Iterator[str]:
+    part = record.benchmark
+    train = benchmark.train_image_digests() if part.train_sha256 else {}
+    here = describe(benchmark, benchmark.image_digests(), train)
+    if part.pairs_sha256 != here.pairs_sha256:
+        yield f"the pair list has the digest {part.pairs_sha256[:12]}, the installed one {here.pairs_sha256[:12]}"
+    if part.missing != here.missing:
+        yield f"it lacks {part.missing} pairs by its record, {here.missing} by {PAIRS_FILE}"
+    if part.image_size != here.image_size:
+        yield f"its images are {part.image_size}, the installed ones {here.image_size}"
+    if part.data_sha256 != here.data_sha256:
+        what = "its images, keypoints and anchors have"
+        yield f"{what} the digest {part.data_sha256[:12]}, those here {here.data_sha256[:12]}"
+    if part.train_sha256 != here.train_sha256:
+        yield "its training images are not those of the installed benchmark"
+    if people is not None and people.to_dict() != {pair.id: pair.person for pair in benchmark.pairs}:
+        yield f"the pairs or people in {PAIRS_FILE} are not those of the installed benchmark"
+
+
+def _weights(record: Record) -> list[Check]:
+    named = record.provenance.weights
+    here = {name: weights.digest(name) for name in named if name in weights.specs()}
+    absent = [name for name in named if not here.get(name)]
+    problems = [
+        f"{name} has the digest {named[name][:12]}, the one here {digest[:12]}"
+        for name, digest in here.items()
+        if digest and digest != named[name]
+    ]
+    checks = [Check("cannot", "weights", f"not here: {', '.join(absent)}")] if absent else []
+    if problems or len(absent) < len(named):
+        checks += judge("weights", problems, f"{len(named) - len(absent)} as they are here")
+    return checks
+
+
+def _recomputed_fingerprints(record: Record) -> list[Check]:
+    """A fingerprint follows from the card, the benchmark, and the digests that the record names."""
+    problems, unknown, right = [], [], 0
+    for score in record.scores:
+        if score.status == "ok":
+            expected = _expected(record, score.protocol, score.variant)
+            if expected is None:
+                unknown.append(score.key)
+            elif expected == score.fingerprint:
+                right += 1
+            else:
+                problems.append(f"{score.key} does not follow from its card, benchmark and weights")
+    checks = []
+    if unknown:
+        why = "the same version of the protocol is not installed here"
+        checks.append(Check("cannot", "fingerprint", f"{why}: {', '.join(unknown)}"))
+    if problems or right:
+        checks += judge("fingerprint", problems, f"{right} follow from card, benchmark and weights")
+    return checks
+
+
+def _expected(record: Record, name: str, variant: str) -> str | None:
+    """The fingerprint that this installation gives, or None where it has not the same protocol."""
+    cards = [card for card in record.protocols if (card.get("id"), card.get("variant")) == (name, variant)]
+    if not cards or name not in protocols.entries():
+        return None
+    try:
+        protocol = protocols.load(name)(variant)
+        if protocol.card.version != cards[0].get("version"):
+            return None
+        digests = record.provenance.weights
+        named = cards[0].get("features", [])
+        # The user may have supplied files in place of a feature.
+        supplied = {kind.spec.id: kind for kind in map(supplied_features.load, supplied_features.entries())}
+        replaced = [supplied[name].replaces if name in supplied else name for name in named]
+        used = named if replaced == list(protocol.features) else protocol.features
+        specs = [supplied[name].spec if name in supplied else features.load(name).spec for name in used]
+        identities = [spec.identity(digests) for spec in specs]
+        own = {weight: digests[weight] for weight in protocol.weights}
+    except (UserError, KeyError):
+        return None
+    return fingerprint(protocol.card, record.benchmark, identities, own)

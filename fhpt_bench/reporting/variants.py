@@ -1,0 +1,110 @@
+"""Why your SSIM differs: one number under every variant of a protocol that was measured, and who has printed which."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fhpt_bench.errors import plain
+from fhpt_bench.files import explained, write_text
+from fhpt_bench.records.schema import Record, ScoreEntry
+from fhpt_bench.reporting.formatting import model_label, number_format
+
+VARIANTS_FILE = "variants.md"
+HEAD = ("variant", "value", "95 % interval", "n", "used by")
+FOOTER = (
+    "Same images, same pairs. What a variant computes: fhpt-bench protocols ID:VARIANT. Why padding, windows, data "
+    "ranges and references move such numbers: docs/footguns.md."
+)
+_DIGITS = 4
+
+
+@dataclass(frozen=True)
+class VariantTable:
+    """The variants of one protocol.
+
+    Args:
+        title: of the table.
+        rows: one a variant: itself, value, interval, n, and who has used it.
+        reasons: why variants have no value.
+    """
+
+    title: str
+    rows: tuple[tuple[str, str, str, str, str], ...]
+    reasons: tuple[str, ...]
+
+
+def variant_tables(record: Record) -> list[VariantTable]:
+    """The protocols of a record that were measured in several variants, some of them known from papers.
+
+    Args:
+        record: of any run; one that names no papers gives no table.
+
+    Returns:
+        A table a protocol, of the metric that its first variant has for its headline.
+    """
+    return list(_tables(record))
+
+
+def write_variants(record: Record, folder: Path) -> None:
+    """Write the tables as Markdown into a run's folder, or remove those of an earlier run where there are none.
+
+    Raises:
+        UserError: where that cannot be done.
+    """
+    file, tables = folder / VARIANTS_FILE, variant_tables(record)
+    if tables:
+        write_text(file, "\n".join([*map(_markdown, tables), _escaped(FOOTER), ""]))
+        return
+    with explained(file, "remove"):
+        file.unlink(missing_ok=True)
+
+
+def _tables(record: Record) -> Iterator[VariantTable]:
+    used = {(card["id"], card["variant"]): card.get("used_by", "") for card in record.protocols}
+    headlines = {card["id"]: card["metrics"][0]["name"] for card in reversed(record.protocols)}
+    for protocol, metric in reversed(headlines.items()):
+        scores = [score for score in record.scores if (score.protocol, score.metric) == (protocol, metric)]
+        if len(scores) > 1 and any(used[protocol, score.variant] for score in scores):
+            spec = number_format([score.value for score in scores if score.value is not None], _DIGITS)
+            arrow, unit = "↑" if scores[0].higher_is_better else "↓", scores[0].unit and f" ({scores[0].unit})"
+            benchmark = f"{record.benchmark.id} {record.benchmark.version}"
+            yield VariantTable(
+                plain(f"Why your {scores[0].label} differs: {scores[0].label} {arrow}{unit} of ")
+                + plain(f"{model_label(record.model)} on {benchmark}"),
+                tuple(_row(score, spec, used[protocol, score.variant]) for score in scores),
+                tuple(plain(f"{', '.join(names)} {why}") for why, names in _without_value(scores).items()),
+            )
+
+
+def _row(score: ScoreEntry, spec: str, used: str) -> tuple[str, str, str, str, str]:
+    name = plain(score.variant)
+    used = used or ("recommended here" if score.variant == "canonical" else "")
+    if score.value is None:
+        return name, score.status, "", "", plain(used)
+    interval = " - ".join(format(end, spec) for end in score.interval[:2]) if score.interval else ""
+    return name, format(score.value, spec), interval, str(score.n), plain(used)
+
+
+def _without_value(scores: Sequence[ScoreEntry]) -> dict[str, list[str]]:
+    """Reason -> the variants that have no value for it."""
+    reasons: dict[str, list[str]] = {}
+    for score in scores:
+        if score.value is None:
+            reasons.setdefault(f"{score.status}: {score.reason}", []).append(score.variant)
+    return reasons
+
+
+def _markdown(table: VariantTable) -> str:
+    def line(cells: Sequence[str]) -> str:
+        return f"| {' | '.join(map(_escaped, cells))} |"
+
+    head = [f"## {_escaped(table.title)}", "", line(HEAD), "|---|--:|--:|--:|---|"]
+    reasons = [f"- {_escaped(reason)}" for reason in table.reasons]
+    return "\n".join([*head, *map(line, table.rows), "", *(reasons and [*reasons, ""])])
+
+
+def _escaped(text: str) -> str:
+    """Text in which Markdown and HTML find nothing to act upon."""
+    return "".join(f"\\{c}" if c in r"\`*_[]<>|#&~!" else c for c in text)
