@@ -35,13 +35,13 @@ class Material:
         run: the folder of a run of it.
     """
 
-    loaded: Benchmark
+    benchmark: Benchmark
     run: Path
 
     @classmethod
-    def of(cls, run: Path, benchmark: str) -> Material:
+    def of(cls, run: Path, name: str) -> Material:
         """Of a run's folder and the name or TOML file of its benchmark; training images are `train/`, if not named."""
-        loaded = load_benchmark(benchmark)
+        loaded = load_benchmark(name)
         if not loaded.train_images:
             folder = loaded.folder.parent / "train"
             loaded = replace(loaded, train_folder=folder, train_images=read_image_list(folder.with_suffix(".lst")))
@@ -50,12 +50,12 @@ class Material:
     @property
     def few(self) -> tuple[Pair, ...]:
         """The 100 pairs that most tables are of, spread over the people as `--limit 100` does."""
-        return self.loaded.limited(SUBSET).pairs
+        return self.benchmark.limited(SUBSET).pairs
 
     @property
     def unique(self) -> list[str]:
         """The target images, each once."""
-        return sorted({pair.target for pair in self.loaded.pairs})
+        return sorted({pair.target for pair in self.benchmark.pairs})
 
     def generated(self, pairs: Sequence[Pair]) -> Images:
         """(N, H, W, 3) uint8."""
@@ -67,16 +67,16 @@ class Material:
 
     def real(self, names: Sequence[str]) -> Images:
         """(N, H, W, 3) uint8 of test images."""
-        return np.stack([read_image(self.loaded.folder / name) for name in names])
+        return np.stack([read_image(self.benchmark.folder / name) for name in names])
 
     @functools.cached_property
     def train(self) -> Images:
         """(M, H, W, 3) uint8 of all training images."""
-        return np.stack([read_image(self.loaded.train_folder / name) for name in self.loaded.train_images])
+        return np.stack([read_image(self.benchmark.train_folder / name) for name in self.benchmark.train_images])
 
     @functools.cached_property
     def _source(self) -> FolderImages:
-        return FolderImages(match_folder(self.run / "images", self.loaded), "warp", self.loaded)
+        return FolderImages(match_folder(self.run / "images", self.benchmark), "warp", self.benchmark)
 
 
 def look(feature: str, images: Images) -> Vectors:
