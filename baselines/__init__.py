@@ -1,1 +1,1 @@
-"""The systems to beat: one file (or folder) each, registered as a third party's would be."""
+"""Baseline models, one file or folder each, registered as third-party models are."""

@@ -1,4 +1,4 @@
-"""The floor: the source image unchanged, as if nobody had asked for another pose."""
+"""The floor for other models: the source image unchanged."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from fhpt_bench.model import Generator, ModelCard, PairBatch
 
 
 class CopySource(Generator):
-    """Returns the source image."""
+    """A model that returns the source image."""
 
     card = ModelCard("copy-source", "the source image unchanged: the floor", conditioning=())
 
     def generate(self, batch: PairBatch) -> Tensor:
-        """The source, (B, 3, H, W) in [-1, 1]."""
+        """Return the source images, (B, 3, H, W) in [-1, 1]."""
         return batch.source

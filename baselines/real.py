@@ -1,4 +1,4 @@
-"""The ceiling: the target image itself."""
+"""The ceiling for other models: the target image itself."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from fhpt_bench.model import ModelCard, Oracle, PairBatch
 
 
 class Real(Oracle):
-    """Returns the target image, which no model may see."""
+    """An oracle that returns the target image, which models are not given."""
 
     card = ModelCard("real", "the target image itself: the ceiling, an oracle", conditioning=())
 
     def reveal(self, batch: PairBatch, target: Tensor) -> Tensor:
-        """The target, (B, 3, H, W) in [-1, 1]."""
+        """Return the target images, (B, 3, H, W) in [-1, 1]."""
         return target

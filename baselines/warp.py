@@ -1,8 +1,9 @@
-"""Not learned: each body part of the source, moved by an affine map to where the target pose has it.
+"""Part-wise affine warp: each body part of the source is moved by an affine map to its place in the target pose.
 
 It is the local warping of Fig. 2b in Yang et al., "Towards Fine-grained Human Pose Transfer with Detail Replenishing
-Network", without a network behind it: ten parts as in Siarohin et al., "Deformable GANs for Pose-based Human Image
-Generation" (CVPR 2018), over the median colour of the source's border. What the source does not show stays background.
+Network", without a network and without training. It has ten parts as in Siarohin et al., "Deformable GANs for
+Pose-based Human Image Generation" (CVPR 2018). The background is the median colour of the source's border; parts that
+the source does not show stay background.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from fhpt_bench.model import Generator, ModelCard, PairBatch
 Points = NDArray[np.float64]
 
 _NECK, _SHOULDERS, _HIPS, _FACE = 1, (2, 5), (8, 11), (0, 14, 15, 16, 17)
-# Proportions of a standing adult, in torsos (neck to the middle of the hips).
+# Proportions of a standing adult, in torso lengths (neck to the middle of the hips).
 _TORSO_PER_SHOULDERS, _TORSO_PER_HEAD, _HEAD_PER_TORSO = 1.45, 2.2, 0.45
 
 
@@ -29,10 +30,11 @@ class Part:
     """A body part as a strip around a bone.
 
     Args:
-        joints: COCO-18 indices of the bone's ends, and of the mirrored bone's.
-        mirror: the same on the other side of the body.
-        half_width: of the strip, in torsos.
-        reach: where the strip begins and ends along the bone (0 = first joint, 1 = second): feet and hands lie beyond.
+        joints: COCO-18 indices of the two ends of the bone.
+        mirror: the same for the bone on the other side of the body.
+        half_width: half of the width of the strip, in torso lengths.
+        reach: start and end of the strip along the bone (0 = first joint, 1 = second joint); it reaches beyond the bone
+            to include feet and hands.
     """
 
     joints: tuple[int, int]
@@ -41,7 +43,7 @@ class Part:
     reach: tuple[float, float] = (-0.1, 1.1)
 
 
-# Drawn in this order: what comes later hides what came before.
+# Drawn in this order: later parts hide earlier ones.
 LEGS = (
     Part((8, 9), (11, 12), 0.19),
     Part((11, 12), (8, 9), 0.19),
@@ -58,7 +60,7 @@ ARMS = (
 
 @dataclass(frozen=True)
 class Bone:
-    """A bone in one image: its ends and the width that a half-width of 1 stands for, in pixels."""
+    """A bone in one image: its two ends, and the length in pixels of a half-width of 1."""
 
     start: Points
     end: Points
@@ -68,10 +70,10 @@ class Bone:
 class Warp(Generator):
     """Part-wise affine warp of the source pixels."""
 
-    card = ModelCard("warp", "part-wise affine warp of the source pixels, not learned")
+    card = ModelCard("warp", "part-wise affine warp of the source pixels, not trained")
 
     def generate(self, batch: PairBatch) -> Tensor:
-        """Move each part of the source person to its place in the target pose.
+        """Warp each part of the source person to its place in the target pose.
 
         Args:
             batch: B pairs.
@@ -89,7 +91,7 @@ class Warp(Generator):
 
 
 def border_median(images: Tensor) -> Tensor:
-    """The median colour of the left and right columns and the top row: what stands behind a person.
+    """Compute the median colour of the left and right columns and the top row, as the background colour.
 
     Args:
         images: (B, 3, H, W).
@@ -102,15 +104,15 @@ def border_median(images: Tensor) -> Tensor:
 
 
 def sampling_grid(source: Points, target: Points, size: tuple[int, int]) -> NDArray[np.float32]:
-    """Where in the source each pixel of the result is taken from.
+    """Compute the position in the source that each pixel of the result is taken from.
 
     Args:
-        source: (18, 2) pixels (x, y), NaN where missing.
-        target: the same in the target pose.
-        size: (height, width) of both.
+        source: (18, 2) pixels (x, y), NaN if missing.
+        target: the target pose, like source.
+        size: (height, width) of both images.
 
     Returns:
-        (H, W, 2) positions (x, y) in [-1, 1] as `grid_sample` wants them, NaN where nothing of the source belongs.
+        (H, W, 2) positions (x, y) in [-1, 1] for `grid_sample`, NaN for background.
 
     Examples:
         >>> np.isnan(sampling_grid(np.full((18, 2), np.nan), np.full((18, 2), np.nan), (4, 3))).all()
@@ -121,7 +123,7 @@ def sampling_grid(source: Points, target: Points, size: tuple[int, int]) -> NDAr
     here, there = _skeleton(target), _skeleton(source)
     if here is None or there is None:
         return grid.astype(np.float32)
-    # Pixel centres lie at half numbers, as joints are measured.
+    # Pixel centres are at half-integers, as in the coordinates of joints.
     pixels = np.stack(np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5), -1)
     for part in LEGS:
         _draw(grid, pixels, _bone(target, part, here), _source_bone(source, part, there), part)
@@ -133,20 +135,20 @@ def sampling_grid(source: Points, target: Points, size: tuple[int, int]) -> NDAr
     return result
 
 
-# Torso and head: their bones are made of several joints (`_skeleton`), so the joints here are not looked up.
+# Torso and head: their bones are computed from several joints (`_skeleton`), so the joints here are not used.
 _TRUNK = (Part((1, 1), (1, 1), 1.0, (-0.12, 1.15)), Part((1, 1), (1, 1), 0.36, (-0.1, 2.1)))
 
 
 @dataclass(frozen=True)
 class Skeleton:
-    """Scale and trunk of a pose: torso length in pixels; torso and head as bones."""
+    """Scale and trunk of a pose: torso length in pixels, torso and head as bones."""
 
     torso: float
     trunk: tuple[Bone, Bone]
 
 
 def _skeleton(pose: Points) -> Skeleton | None:
-    """Neck, middle of the hips and of the face, guessed from what is there; None where there is too little."""
+    """Estimate neck, hip centre and face centre from the visible joints; None if too few are visible."""
     shoulders = _mean(pose, _SHOULDERS)
     neck = pose[_NECK] if np.isfinite(pose[_NECK]).all() else shoulders
     hips, face = _mean(pose, _HIPS), _mean(pose, _FACE)
@@ -163,7 +165,7 @@ def _skeleton(pose: Points) -> Skeleton | None:
     down = (hips - neck) / max(float(np.linalg.norm(hips - neck)), 1e-6)
     if not np.isfinite(face).all():
         face = neck - down * torso * _HEAD_PER_TORSO
-    # A person seen from the side shows a narrow span of shoulders, but never less than a chest's depth.
+    # In a side view the shoulders are close together, but the torso is at least as wide as the depth of a chest.
     half = max(span / 2 if np.isfinite(span) else 0.0, 0.22 * torso) + 0.08 * torso
     return Skeleton(torso, (Bone(neck, hips, half), Bone(neck, face, torso)))
 
@@ -180,13 +182,13 @@ def _bone(pose: Points, part: Part, skeleton: Skeleton) -> Bone | None:
 
 
 def _source_bone(pose: Points, part: Part, skeleton: Skeleton) -> Bone | None:
-    """The part in the source, or its mirror image where the source hides it."""
+    """The bone of the part in the source, or the mirrored bone if the part is hidden."""
     mirrored = Part(part.mirror, part.joints, part.half_width, part.reach)
     return _bone(pose, part, skeleton) or _bone(pose, mirrored, skeleton)
 
 
 def _draw(grid: Points, pixels: Points, here: Bone | None, there: Bone | None, part: Part) -> None:
-    """Point the pixels of a part's strip at the same place of the part in the source."""
+    """Set the positions of the pixels in a part's strip to the same place of the part in the source."""
     if here is None or there is None:
         return
     along, across = _axes(here)
@@ -197,7 +199,7 @@ def _draw(grid: Points, pixels: Points, here: Bone | None, there: Bone | None, p
     along, across = _axes(there)
     length = float(np.linalg.norm(there.end - there.start))
     taken = there.start + u[inside, None] * length * along + v[inside, None] * there.width * across
-    # What lies beyond the source's edge is not known: it is left to what is drawn there already.
+    # Positions outside the source are unknown: these pixels keep the earlier value.
     known = ((taken >= 0) & (taken <= grid.shape[1::-1])).all(1)
     rows, columns = np.nonzero(inside)
     grid[rows[known], columns[known]] = taken[known]

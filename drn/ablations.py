@@ -1,4 +1,4 @@
-"""The ablations of Table II, each with a recipe of its name; they ship untrained and say so."""
+"""The ablations of Table II. Each has a recipe of the same name. No trained weights of them ship."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from fhpt_bench.model import ModelCard
 
 
 class PBOnly(DRNWithoutFace):
-    """ "PB Only": the transfer branch alone, trained with L_2."""
+    """The ablation "PB Only": the transfer branch alone, trained with L_2."""
 
     recipe = "drn-pb-only"
     has_detail = False
@@ -15,14 +15,14 @@ class PBOnly(DRNWithoutFace):
 
 
 class Texture64(DRNWithoutFace):
-    """ "Texture64dim": a style code of 64."""
+    """The ablation "Texture64dim": a style code of length 64."""
 
     recipe = "drn-tex64"
-    card = ModelCard(recipe, "DRN with a style code of 64, without the face module", PAPER, 2020, trainable=True)
+    card = ModelCard(recipe, "DRN with a style code of length 64, without the face module", PAPER, 2020, trainable=True)
 
 
 class End2End(DRNWithoutFace):
-    """ "End2end": L_2 only, no step for the coarse image."""
+    """The ablation "End2end": trained with L_2 only, without a step for the coarse image."""
 
     recipe = "drn-end2end"
     card = ModelCard(recipe, "DRN trained with L_2 alone, without the face module", PAPER, 2020, trainable=True)

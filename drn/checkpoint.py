@@ -1,4 +1,4 @@
-"""Checkpoints: what a training leaves behind for `run`, a safetensors file with its settings inside."""
+"""Checkpoints: the result of a training, a safetensors file that includes the hyperparameters."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What was learnt, and how.
+    """A trained network and how it was trained.
 
     Args:
-        name: of the recipe that made it.
+        name: name of the recipe that trained it.
         arrays: tensor name -> array, in half precision.
-        hparams: of the network and its training.
+        hparams: hyperparameters of the network and its training.
         card: JSON: seed, benchmark, iterations done, held-out losses, versions.
-        digest: of the tensors.
-        path: of the file.
+        digest: digest of the tensors.
+        path: path of the file.
     """
 
     name: str
@@ -41,8 +41,11 @@ class Checkpoint:
     def fill(self, network: nn.Module) -> None:
         """Load the tensors into a network, as float32.
 
+        Args:
+            network: changed in place.
+
         Raises:
-            UserError: where the file holds another network's.
+            UserError: if the tensors do not fit the network.
         """
         import torch
 
@@ -50,25 +53,25 @@ class Checkpoint:
             network.load_state_dict({key: torch.from_numpy(array).float() for key, array in self.arrays.items()})
         except RuntimeError as error:
             raise UserError(
-                f"The checkpoint {self.path} does not fit the network that its own settings describe: it was made by "
-                f"another version of fhpt-bench; train it anew with `fhpt-bench train {self.name}`."
+                f"The checkpoint {self.path} does not fit the network that its hyperparameters describe: it was made "
+                f"by another version of fhpt-bench; train it again with `fhpt-bench train {self.name}`."
             ) from error
 
 
 def write_checkpoint(
     path: Path, name: str, network: nn.Module, hparams: Hyperparameters, card: Mapping[str, Any]
 ) -> None:
-    """Write a network in half precision, which halves the file and moves no pixel by more than rounding does.
+    """Write a network in half precision, which halves the file and changes pixels by no more than rounding.
 
     Args:
-        path: of the file.
-        name: of the recipe.
-        network: on any device.
-        hparams: kept inside.
-        card: JSON, kept inside.
+        path: path of the file.
+        name: name of the recipe.
+        network: the network, on any device.
+        hparams: its hyperparameters, stored in the file.
+        card: JSON, stored in the file.
 
     Raises:
-        UserError: where it cannot be written.
+        UserError: if the file cannot be written.
     """
     arrays = {key: tensor.detach().half().cpu().numpy() for key, tensor in network.state_dict().items()}
     origin = f"fhpt-bench train {name}, seed {card['seed']}, on {card['benchmark']['id']}"
@@ -76,25 +79,25 @@ def write_checkpoint(
 
 
 def read_checkpoint(name: str, path: Path | None = None) -> Checkpoint:
-    """The checkpoint of a recipe.
+    """Read the checkpoint of a recipe.
 
     Args:
-        name: of the recipe.
-        path: its file; None for the one in `FHPT_WEIGHTS_DIR`, else the one that ships with the package.
+        name: name of the recipe.
+        path: path of the file; default: the file in `FHPT_WEIGHTS_DIR`, else the one that ships with the package.
 
     Raises:
-        WeightsMissing: where there is none.
-        UserError: where the file cannot be read, or is another recipe's.
+        WeightsMissing: if there is no checkpoint.
+        UserError: if the file cannot be read, or belongs to another recipe.
     """
     found = weights.obtain(name) if path is None else weights.read_file(name, path)
     try:
         card = json.loads(read_header(found.path, name)["card"])
-        held = dict(card["settings"])
-        hparams = Hyperparameters(**{**held, "loss": LossWeights(**held["loss"]), "betas": tuple(held["betas"])})
+        stored = dict(card["settings"])
+        hparams = Hyperparameters(**{**stored, "loss": LossWeights(**stored["loss"]), "betas": tuple(stored["betas"])})
     except (KeyError, TypeError, ValueError) as error:
         known = ", ".join(field.name for field in fields(Hyperparameters))
         raise UserError(
-            f"{found.path} holds no settings that this version knows ({error}; it knows {known}): train it anew with "
-            f"`fhpt-bench train {name}`."
+            f"{found.path} holds no hyperparameters that this version knows ({error}; it knows {known}): train it "
+            f"again with `fhpt-bench train {name}`."
         ) from error
     return Checkpoint(name, found.arrays, hparams, card, found.digest, found.path)

@@ -1,4 +1,4 @@
-"""`fhpt-bench visualize`: what a trained network does on the way from source to result."""
+"""`fhpt-bench visualize`: pictures of the intermediate stages of a trained network."""
 
 from __future__ import annotations
 
@@ -10,19 +10,28 @@ import click
 @click.command()
 @click.argument("what", type=click.Choice(["guidance", "stages"]))
 @click.option("--model", "-m", default="drn", show_default=True, help="One of the DRN's models.")
-@click.option("--checkpoint", type=click.Path(path_type=Path), help="In place of the model's own.")
+@click.option("--checkpoint", type=click.Path(path_type=Path), help="Checkpoint to use instead of the model's default.")
 @click.option("--benchmark", "-b", default="studio", show_default=True, help="Name, or a TOML file.")
-@click.option("--data-root", type=click.Path(path_type=Path), help="Where the benchmark's data lies.")
+@click.option("--data-root", type=click.Path(path_type=Path), help="Folder of the benchmark's data.")
 @click.option(
-    "--pairs", "count", type=click.IntRange(1, 100), default=6, show_default=True, help="How many, a row each."
+    "--pairs",
+    "count",
+    type=click.IntRange(1, 100),
+    default=6,
+    show_default=True,
+    help="Number of pairs (rows).",
 )
-@click.option("--pair", "chosen", multiple=True, help="The id of one pair, in place of --pairs; may be repeated.")
+@click.option("--pair", "chosen", multiple=True, help="Id of a pair, instead of --pairs; can be repeated.")
 @click.option("--out", "-o", type=click.Path(path_type=Path), help="PNG file.  [default: WHAT.png]")
 def visualize(
     what: str, model: str, checkpoint: Path | None, benchmark: str, data_root: Path | None, count: int,
     chosen: tuple[str, ...], out: Path | None,
 ) -> None:  # fmt: skip
-    """Draw the guidance map F_t (as Fig. 10 of the paper) or all stages of some pairs, spread over the people."""
+    """Draw guidance maps or stages of DRN.
+
+    guidance: the guidance map F_t, as in Figure 10 of the paper. stages: everything between the source image and the
+    result. The pairs are spread over the people.
+    """
     from fhpt_bench.benchmark import load_benchmark
     from fhpt_bench.data.images import digest_images, encode_png
     from fhpt_bench.data.real_images import RealImages
@@ -45,13 +54,13 @@ def visualize(
 
     plugin = models.load(model)
     if not issubclass(plugin, DRNWithoutFace):
-        own = ", ".join(n for n in models.entries() if n.startswith("drn"))
-        raise UserError(f"The model {model!r} has no guidance map: give one of {own}.")
-    made = plugin(checkpoint.expanduser() if checkpoint else None)
+        known_models = ", ".join(n for n in models.entries() if n.startswith("drn"))
+        raise UserError(f"The model {model!r} has no guidance map: give one of {known_models}.")
+    generator = plugin(checkpoint.expanduser() if checkpoint else None)
     from drn import visualize as drawing
 
     real = RealImages(loaded.folder, loaded.image_size, {path.name: digest for path, digest in digests.items()})
     draw = drawing.guidance_sheet if what == "guidance" else drawing.stages_sheet
     path = out or Path(f"{what}.png")
-    write_bytes(path, encode_png(draw(made, loaded, real, pairs)))
+    write_bytes(path, encode_png(draw(generator, loaded, real, pairs)))
     click.echo(f"{what:<11}{path}")

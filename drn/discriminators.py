@@ -13,14 +13,15 @@ BLOCKS = 3
 
 
 class Discriminator(nn.Module):
-    """PATN's discriminator (Zhu et al. 2019) with a 3x3 convolution to one score a place at the end.
+    """PATN's discriminator (Zhu et al. 2019) with a last 3x3 convolution that gives one score per location.
 
-    A 7x7 convolution, two strided ones, three residual blocks with dropout; instance norm; LeakyReLU as all of DRN.
+    A 7x7 convolution, two strided convolutions, three residual blocks with dropout; instance norm; LeakyReLU as in all
+    of DRN.
 
     Args:
         condition_channels: 3 for D_A (the source image), 18 for D_S (the target's heat maps), 1 for a sketch H_F.
-        width: channels at full size; 64 in the paper.
-        dropout: probability inside the residual blocks.
+        width: channels at full resolution; 64 in the paper.
+        dropout: dropout probability in the residual blocks.
 
     Examples:
         >>> discriminator = Discriminator(18, width=2)
@@ -38,7 +39,7 @@ class Discriminator(nn.Module):
         )
 
     def forward(self, image: Tensor, condition: Tensor) -> Tensor:
-        """How real each place looks: 1 is real, 0 is fake (LSGAN).
+        """Score how real each location is: 1 is real, 0 is fake (LSGAN).
 
         Args:
             image: I_t, real or generated, (B, 3, H, W) in [-1, 1].

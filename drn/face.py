@@ -12,29 +12,30 @@ from baselines.patn.blocks import encoder
 from drn.layers import STAGES, activation
 from drn.replenish import DetailReplenishment
 
-SIZE = 64  # pixels a side of a crop ("Implementation Details")
-BOX = 1.3  # a box's side, in the landmarks' extent
-BLUR = 1 / 8  # the mask's sigma, in the box's side; the paper gives none
+SIZE = 64  # side of a crop in pixels ("Implementation Details")
+BOX = 1.3  # side of a box, relative to the extent of the landmarks
+BLUR = 1 / 8  # sigma of the mask, relative to the side of the box; the paper gives no value
 
-# The 68 points of iBUG 300-W by part; eyes and lips are closed.
+# The 68 points of iBUG 300-W by part; eyes and lips are closed curves.
 _OPEN = (range(17), range(17, 22), range(22, 27), range(27, 31), range(31, 36))
 _CLOSED = (range(36, 42), range(42, 48), range(48, 60), range(60, 68))
 SEGMENTS = tuple(pair for part in (*_OPEN, *((*part, part[0]) for part in _CLOSED)) for pair in pairwise(part))
 _RIGHT_EYE, _NOSE, _LEFT_EYE = 36, 30, 45  # the eyes' outer corners and the tip of the nose
-# Hair and the head's turn may hide the ends of the jaw. On `studio` this agrees with the truth's "frontal" everywhere.
+# Fewer than 68: hair or a turned head may hide the ends of the jaw. On `studio` this agrees with the ground truth's
+# "frontal" on all images.
 FRONTAL_POINTS = 55
 
 
 class FaceModule(nn.Module):
-    """The regional DRM: paints a face where its landmark sketch says, in the style of the source's face.
+    """The regional DRM: generates a face from a landmark sketch, in the style of the source's face.
 
-    The sketch is encoded to 8x8 as the transfer branch encodes an image; the rest is `DetailReplenishment`, whose
+    The sketch is encoded to 8x8 as the transfer branch encodes an image. The rest is `DetailReplenishment`, whose
     output is the face itself.
 
     Args:
-        width: channels at full size; 64 in the paper.
-        style: numbers in z_s; 128 in the paper.
-        hidden: width of each AdaIN's MLP; 256.
+        width: channels at full resolution; 64 in the paper.
+        style: length of the style code z_s; 128 in the paper.
+        hidden: width of the MLP of each AdaIN layer; default: 256.
 
     Examples:
         >>> module = FaceModule(width=2, style=4, hidden=8)
@@ -48,7 +49,7 @@ class FaceModule(nn.Module):
         self.replenishment = DetailReplenishment(width * 2**STAGES, width, style, hidden)
 
     def forward(self, source_face: Tensor, sketch: Tensor) -> Tensor:
-        """I_F, the face in the target's pose.
+        """Generate I_F, the face in the target's pose.
 
         Args:
             source_face: (B, 3, 64, 64) in [-1, 1], see `crop_faces`.
@@ -62,12 +63,14 @@ class FaceModule(nn.Module):
 
 
 def draw_sketch(landmarks: Tensor, size: int = SIZE) -> Tensor:
-    """H_F: the landmarks as lines of jaw, brows, nose, eyes and lips, 1 on a line and 0 one pixel beside it.
+    """Draw the sketch H_F: the landmarks joined to lines of jaw, brows, nose, eyes and lips.
+
+    The value is 1 on a line and falls to 0 at a distance of one pixel.
 
     Args:
-        landmarks: (B, 68, 2) pixels (x, y) in the crop's frame, see `landmarks_in_crop`; NaN where not visible, and no
-            line leads there.
-        size: of the sketch.
+        landmarks: (B, 68, 2) pixels (x, y) in the crop's frame, see `landmarks_in_crop`; NaN if not visible. Lines to
+            such landmarks are left out.
+        size: side of the sketch.
 
     Returns:
         (B, 1, size, size) in [0, 1].
@@ -92,17 +95,18 @@ def draw_sketch(landmarks: Tensor, size: int = SIZE) -> Tensor:
 
 
 def face_boxes(landmarks: Tensor) -> tuple[Tensor, Tensor]:
-    """Where faces are, and which of them are seen from the front.
+    """Compute face boxes, and find which faces are frontal.
 
-    A frontal face shows both eyes' outer corners with the tip of the nose between them (a mirrored face or one from
-    behind does not), and at least 55 of the 68 points.
+    In a frontal face the outer corners of both eyes are visible with the tip of the nose between them (in a mirrored
+    face or from behind this is not so), and at least 55 of the 68 points are visible.
 
     Args:
-        landmarks: (B, 68, 2) pixels (x, y), NaN where not visible.
+        landmarks: (B, 68, 2) pixels (x, y), NaN if not visible.
 
     Returns:
-        Boxes (B, 3): x and y of the top left corner and the side, a square 1.3 times the visible landmarks' extent
-        around their middle, (0, 0, 1) where no frontal face is found; and (B,) bool: whether one is.
+        Boxes (B, 3): x and y of the top left corner, and the side. A box is a square of 1.3 times the extent of the
+        visible landmarks, with the same centre; (0, 0, 1) if there is no frontal face. And (B,) bool: whether there is
+        a frontal face.
 
     Examples:
         >>> boxes, found = face_boxes(torch.full((1, 68, 2), float("nan")))
@@ -120,7 +124,7 @@ def face_boxes(landmarks: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def landmarks_in_crop(landmarks: Tensor, boxes: Tensor, size: int = SIZE) -> Tensor:
-    """The landmarks in the frame of a crop.
+    """Transform landmarks to the frame of a crop.
 
     Args:
         landmarks: (B, 68, 2) pixels (x, y) in the image.
@@ -138,12 +142,12 @@ def landmarks_in_crop(landmarks: Tensor, boxes: Tensor, size: int = SIZE) -> Ten
 
 
 def crop_faces(images: Tensor, boxes: Tensor, size: int = SIZE) -> Tensor:
-    """Cut faces out of images by bicubic interpolation, smoothed where the crop is smaller than the box.
+    """Crop faces by bicubic interpolation, antialiased if the crop is smaller than the box.
 
     Args:
         images: (B, C, H, W) in [-1, 1].
         boxes: (B, 3), see `face_boxes`; they may reach beyond the image, whose border is then repeated.
-        size: of the crops.
+        size: side of the crops.
 
     Returns:
         (B, C, size, size) in [-1, 1], float32.
@@ -160,16 +164,16 @@ def crop_faces(images: Tensor, boxes: Tensor, size: int = SIZE) -> Tensor:
 
 
 def paste_faces(image: Tensor, faces: Tensor, boxes: Tensor, found: Tensor) -> tuple[Tensor, Tensor]:
-    """Eq. 2: I_t = (1 - M_F) (I_c + R_t) + M_F I_F, M_F the box's indicator blurred by a Gaussian.
+    """Blend faces into images, eq. 2: I_t = (1 - M_F) (I_c + R_t) + M_F I_F.
 
-    The Gaussian's sigma is an eighth of the box's side; beyond the box, where M_F falls from 1/2 to 0, the face's
-    border is repeated.
+    M_F is the indicator of the box, blurred by a Gaussian. Its sigma is an eighth of the side of the box. Outside the
+    box, where M_F falls from 1/2 to 0, the border of the face is repeated.
 
     Args:
         image: I_c + R_t, (B, 3, H, W).
         faces: I_F, (B, 3, size, size).
         boxes: B_F, (B, 3), see `face_boxes`.
-        found: (B,) bool; the others' images are returned as they are.
+        found: (B,) bool: whether to blend in the face; the other images are returned unchanged.
 
     Returns:
         I_t (B, 3, H, W), and M_F (B, 1, H, W) in [0, 1].
@@ -184,18 +188,21 @@ def paste_faces(image: Tensor, faces: Tensor, boxes: Tensor, found: Tensor) -> t
 
 
 def _blurred(start: Tensor, side: Tensor, length: int) -> Tensor:
-    """An interval's indicator, convolved with a Gaussian: (B,) -> (B, length). M_F is a product of two of them."""
+    """The indicator of an interval, convolved with a Gaussian: (B,) -> (B, length). M_F is a product of two of them."""
     pixels = torch.arange(length, device=start.device, dtype=start.dtype) + 0.5 - start[:, None]
     spread = (side * BLUR * math.sqrt(2))[:, None]
     return (torch.erf(pixels / spread) - torch.erf((pixels - side[:, None]) / spread)) / 2
 
 
 def _bicubic(offset: Tensor, step: Tensor, inputs: int, outputs: int) -> Tensor:
-    """The weights of pixel k, centred at offset + step * (k + 1/2), in the inputs: (B,) -> (B, outputs, inputs)."""
+    """Interpolation weights of the inputs for output pixels k at offset + step * (k + 1/2).
+
+    (B,) -> (B, outputs, inputs).
+    """
     places = torch.arange(outputs, device=offset.device, dtype=offset.dtype) + 0.5
     centres = (offset[:, None] + step[:, None] * places).clamp(0.5, inputs - 0.5)
     pixels = torch.arange(inputs, device=offset.device, dtype=offset.dtype) + 0.5
-    # Stretched where there are more inputs than outputs, so that fine patterns average out (as Pillow does).
+    # The kernel is stretched if there are more inputs than outputs, which avoids aliasing (as in Pillow).
     d = ((pixels - centres[..., None]) / step.clamp_min(1)[:, None, None]).abs()
     near, far = (1.5 * d - 2.5) * d**2 + 1, ((-0.5 * d + 2.5) * d - 4) * d + 2  # Keys 1981, a = -1/2
     weights = torch.where(d < 1, near, far.where(d < 2, torch.zeros_like(far)))
@@ -203,6 +210,6 @@ def _bicubic(offset: Tensor, step: Tensor, inputs: int, outputs: int) -> Tensor:
 
 
 def _resample(images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    """(B, C, H, W) times (B, h, H) and (B, w, W) -> (B, C, h, w), in float32 whatever autocast says."""
+    """(B, C, H, W) times (B, h, H) and (B, w, W) -> (B, C, h, w), in float32 even under autocast."""
     with torch.autocast(images.device.type, enabled=False):
         return rows[:, None].float() @ images.float() @ columns[:, None].float().transpose(2, 3)

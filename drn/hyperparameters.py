@@ -1,7 +1,7 @@
-"""Every hyper-parameter of the Detail Replenishing Network: the paper's (`paper`) and a CPU-sized one (`small`).
+"""The hyperparameters of the Detail Replenishing Network: the presets `paper` and `small` (for a CPU).
 
 Source: Yang et al., "Towards Fine-grained Human Pose Transfer with Detail Replenishing Network", Section V,
-"Implementation Details", and Algorithm 1. What the paper leaves open is said beside the value.
+"Implementation Details", and Algorithm 1. If the paper does not give a value, the description of the value says so.
 """
 
 from __future__ import annotations
@@ -29,32 +29,32 @@ class LossWeights:
 
 @dataclass(frozen=True)
 class Hyperparameters:
-    """How a network is built and trained.
+    """Hyperparameters of a network and its training.
 
     Args:
-        width: channels behind the first convolution of the transfer branch and the detail branch.
-        transfer_blocks: pose-attention transfer blocks of G_P.
-        detail_blocks: residual blocks with AdaIN of G_T.
+        width: output channels of the first convolution in the transfer branch and the detail branch.
+        transfer_blocks: number of pose-attention transfer blocks in G_P.
+        detail_blocks: number of residual blocks with AdaIN in G_T.
         style: length of the style code z_s.
         hidden: width of the perceptrons between z_s and each AdaIN layer.
-        discriminator_width: channels behind the first convolution of D_A and D_S.
-        discriminator_dropout: in their residual blocks, as PATN has it.
-        batch_size: pairs a batch, over all processes; each discriminator step draws its own batch.
-        iterations: of Algorithm 1.
-        fixed_iterations: before the learning rate begins to fall to 0 on a straight line.
-        discriminator_steps: K.
-        learning_rate: of all modules.
-        betas: of Rectified Adam.
-        weight_decay: the "weight regularization".
-        loss: the weights of the losses.
-        perceptual_network: behind the perceptual and the style loss: the paper's VGG-19, a download of 575 MB, or
-            VGG-16, whose weights come from a package; the same layers (relu1_2, 2_2, 3_3) of either.
-        flip: mirror pairs at random, source and target together.
-        recolour: turn the hues of pairs at random, source and target together (`drn.batches.recolour`); not the
-            paper's: `small` has it, since 160 rendered people wear few colours.
-        half_size_iterations: the first so many iterations see images of half the height and width.
-        gradient_clip: largest norm of a step's gradients, over all parameters of a network; 0 for no limit.
-        mixed_precision: "bf16" where the device has it, or "no".
+        discriminator_width: output channels of the first convolution in D_A and D_S.
+        discriminator_dropout: dropout probability in their residual blocks, as in PATN.
+        batch_size: pairs per batch, over all processes; each discriminator step draws a new batch.
+        iterations: number of iterations of Algorithm 1.
+        fixed_iterations: iterations before the learning rate begins to decrease linearly to 0.
+        discriminator_steps: K, discriminator steps per iteration.
+        learning_rate: learning rate of all modules.
+        betas: betas of Rectified Adam.
+        weight_decay: the "weight regularization" of the paper.
+        loss: weights of the losses.
+        perceptual_network: network of the perceptual and the style loss: the paper's VGG-19, a download of 575 MB, or
+            VGG-16, whose weights come from a package. Both use the same layers (relu1_2, 2_2, 3_3).
+        flip: whether to mirror pairs at random, source and target together.
+        recolour: whether to rotate the hues of pairs at random, source and target together (`drn.views.recolour`). It
+            is not in the paper; `small` uses it because the clothes of 160 rendered people have few colours.
+        half_size_iterations: number of first iterations with images of half the height and width.
+        gradient_clip: largest norm of the gradients of a step, over all parameters of a network; 0 for no limit.
+        mixed_precision: "bf16" or "no".
     """
 
     width: int = 64
@@ -80,19 +80,20 @@ class Hyperparameters:
     mixed_precision: Literal["no", "bf16"] = "bf16"
 
 
-# 40 epochs ("batches" in the paper) of DeepFashion's 101,966 pairs in 200,000 iterations are about 20 pairs an
-# iteration: batches of 5, since each of the K = 3 discriminator steps draws its own. 10 of the 40 are 50,000.
+# 40 epochs ("batches" in the paper) of DeepFashion's 101,966 pairs in 200,000 iterations are about 20 pairs per
+# iteration: batches of 5, since each of the K = 3 discriminator steps draws a new batch. 10 of the 40 epochs are
+# 50,000 iterations.
 PAPER = Hyperparameters()
 
-# The same structure on fewer channels, for studio's 3,200 training pairs: K = 1, VGG-16, a first phase
-# at half the size.
+# The same structure with fewer channels, for studio's 3,200 training pairs: K = 1, VGG-16, a first phase at half
+# resolution.
 SMALL = Hyperparameters(
     width=12, hidden=64, discriminator_width=16, discriminator_dropout=0.0, batch_size=8, iterations=10_000,
     fixed_iterations=5_000, discriminator_steps=1, learning_rate=3e-4, perceptual_network="vgg16",
     recolour=True, half_size_iterations=4_000,
 )  # fmt: skip
 
-# The paper's 200 epochs at a fixed rate; how many iterations that is depends on how many pairs show two frontal faces,
-# which it does not say: here it is as long as the rest.
+# The paper trains for 200 epochs at a fixed rate. The number of iterations depends on the number of pairs with two
+# frontal faces, which the paper does not give. Here it is the same as for the other networks.
 FACE_PAPER = replace(PAPER, fixed_iterations=PAPER.iterations)
 FACE_SMALL = replace(SMALL, batch_size=16, iterations=2_500, fixed_iterations=2_500, half_size_iterations=0)

@@ -1,4 +1,4 @@
-"""What DRN's networks share beyond PATN's parts: activation, way back to an image, first weights of the style path."""
+"""Shared parts of DRN's networks that PATN does not have: activation, output layers, style initialisation."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from torch import nn
 from baselines.patn.blocks import convolution
 
 STAGES = 3  # down-sampling layers ("Implementation Details")
-SLOPE = 0.2  # of LeakyReLU below 0 ("Implementation Details")
+SLOPE = 0.2  # negative slope of LeakyReLU ("Implementation Details")
 activation = partial(nn.LeakyReLU, SLOPE, inplace=True)
 
 
 def to_image(width: int) -> nn.Sequential:
-    """A reflection-padded 7x7 convolution to 3 channels, and tanh.
+    """Make the output layers: a reflection-padded 7x7 convolution to 3 channels, and tanh.
 
     Args:
-        width: channels of its input.
+        width: number of input channels.
     """
     return nn.Sequential(convolution(width, 3, 7, reflect=True), nn.Tanh())
 
 
 def initialise_style(module: nn.Module) -> None:
-    """Draw all weights so that a signal keeps its size (He et al. 2015, for this LeakyReLU), and set biases to 0.
+    """Initialise all weights by He et al. 2015 (for this LeakyReLU), which preserves the variance, and set biases to 0.
 
-    The style path has no norm that would restore the size: under N(0, 0.02) a style code starts near 0, nearer with
-    each layer and with each channel less, and hardly learns.
+    The style path has no norm that would restore the variance. With N(0, 0.02) the style code is near 0 at the start,
+    more so with more layers or fewer channels, and the path hardly trains.
 
     Args:
-        module: its convolutions and linear layers are changed in place.
+        module: the module whose convolutions and linear layers are changed in place.
     """
     for layer in module.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):

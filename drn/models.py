@@ -1,4 +1,4 @@
-"""The Detail Replenishing Network as a model that `run` can measure, and its parts by themselves."""
+"""The Detail Replenishing Network as a model for `run`, and models of its parts."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _SIGMA = 6.0
 
 
 class DRNWithoutFace(TrainedGenerator):
-    """Transfer branch and detail branch, without the face module; I_c + R_t.
+    """Transfer branch and detail branch, without the face module: I_c + R_t.
 
     Args:
-        checkpoint: of its recipe; None for the one in the weights store.
+        checkpoint: checkpoint of its recipe; default: the one in the weights store.
 
     Raises:
-        WeightsMissing: where nobody has trained one.
-        UserError: where the file is none of its recipe's.
+        WeightsMissing: if there is no checkpoint.
+        UserError: if the file is not a checkpoint of its recipe.
     """
 
     recipe: ClassVar[str] = "drn"
@@ -47,14 +47,14 @@ class DRNWithoutFace(TrainedGenerator):
 
     @property
     def trained(self) -> Mapping[str, str]:
-        """Recipe -> digest of its tensors."""
+        """Recipe -> digest of the trained tensors."""
         return {checkpoint.name: checkpoint.digest for checkpoint in self._checkpoints}
 
     def to(self, device: str) -> None:
         self._network.to(device)
 
     def stages(self, batch: PairBatch) -> Stages:
-        """Everything that the network makes on the way.
+        """Compute all intermediate results of the network.
 
         Args:
             batch: B pairs.
@@ -69,11 +69,11 @@ class DRNWithoutFace(TrainedGenerator):
 
         size = (batch.source.shape[2], batch.source.shape[3])
         maps = [heat_maps(pose, size, _SIGMA) for pose in (batch.source_pose, batch.target_pose)]
-        # On a CPU company saves no time, and would move an image in the last bits.
-        portion = 1 if batch.source.device.type == "cpu" else len(batch.source)
+        # On a CPU a batch saves no time, and would change the last bits of an image.
+        size_at_once = 1 if batch.source.device.type == "cpu" else len(batch.source)
         parts = [
-            self._network(*(x[i : i + portion] for x in (batch.source, *maps)))
-            for i in range(0, len(batch.source), portion)
+            self._network(*(x[i : i + size_at_once] for x in (batch.source, *maps)))
+            for i in range(0, len(batch.source), size_at_once)
         ]
         residuals = [part.residual for part in parts if part.residual is not None]
         return Stages(
@@ -84,7 +84,7 @@ class DRNWithoutFace(TrainedGenerator):
         )
 
     def generate(self, batch: PairBatch) -> Tensor:
-        """I_c + R_t, clipped by the host."""
+        """Generate I_c + R_t; the caller clips it."""
         return self.stages(batch).image
 
 
@@ -96,20 +96,20 @@ class DRNCoarse(DRNWithoutFace):
     )  # fmt: skip
 
     def generate(self, batch: PairBatch) -> Tensor:
-        """I_c, clipped by the host."""
+        """Generate I_c; the caller clips it."""
         return self.stages(batch).coarse
 
 
 class DRN(DRNWithoutFace):
-    """The full network: where source and target show a frontal face, the face module's is blended in (eq. 2).
+    """The full network: if source and target show a frontal face, the face module's face is blended in (eq. 2).
 
     Args:
-        checkpoint: of the recipe `drn`; the face module's, `drn-face.safetensors`, is taken from beside it if it is
-            there. None for those in the weights store.
+        checkpoint: checkpoint of the recipe `drn`. The checkpoint of the face module, `drn-face.safetensors`, is read
+            from the same folder if it is there. Default: the checkpoints in the weights store.
 
     Raises:
-        WeightsMissing: where nobody has trained one of the two.
-        UserError: where a file is none of its recipe's.
+        WeightsMissing: if one of the two checkpoints is missing.
+        UserError: if a file is not a checkpoint of its recipe.
     """
 
     card = ModelCard(
@@ -120,8 +120,8 @@ class DRN(DRNWithoutFace):
         from drn.face import FaceModule
 
         super().__init__(checkpoint)
-        beside = checkpoint.with_name(f"{FACE}.safetensors") if checkpoint else None
-        found: Checkpoint = read_checkpoint(FACE, beside if beside and beside.is_file() else None)
+        face_file = checkpoint.with_name(f"{FACE}.safetensors") if checkpoint else None
+        found: Checkpoint = read_checkpoint(FACE, face_file if face_file and face_file.is_file() else None)
         self._face = FaceModule(found.hparams.width, found.hparams.style, found.hparams.hidden)
         found.fill(self._face)
         self._face.eval()
@@ -132,18 +132,18 @@ class DRN(DRNWithoutFace):
         self._face.to(device)
 
     def generate(self, batch: PairBatch) -> Tensor:
-        """Eq. 2, clipped by the host."""
+        """Generate the image of eq. 2; the caller clips it."""
         return self.with_face(self.stages(batch).image, batch)
 
     def with_face(self, images: Tensor, batch: PairBatch) -> Tensor:
-        """Blend the synthesised faces into images.
+        """Blend generated faces into images.
 
         Args:
             images: (B, 3, H, W), I_c + R_t.
-            batch: their pairs, with the face landmarks of source and target.
+            batch: the pairs, with the face landmarks of source and target.
 
         Returns:
-            (B, 3, H, W); as given where either image shows no frontal face.
+            (B, 3, H, W). An image is unchanged if its source or target shows no frontal face.
         """
         from drn.face import crop_faces, draw_sketch, face_boxes, landmarks_in_crop, paste_faces
 

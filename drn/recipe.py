@@ -1,4 +1,4 @@
-"""What `fhpt-bench train` makes of the Detail Replenishing Network: the network, its face module, its ablations."""
+"""The training recipes of the Detail Replenishing Network: the network, its face module, its ablations."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from drn.learner import AdversarialLearner
-    from drn.views import Painter
+    from drn.views import TrainableGenerator
     from fhpt_bench.benchmark import Benchmark
 
 _CITATION = (
@@ -29,41 +29,41 @@ _CITATION = (
 )
 _NEEDS = "training pairs with body keypoints"
 _FACE_NEEDS = "training pairs with face landmarks"
-_FOLDS = 16  # one of so many folds of the training people is held out
-_STAGES = 8  # sides of images must be multiples of it
-_REPORTS = 20  # times that held-out people are looked at, and a checkpoint is kept
-_ROWS = 400  # of the log
+_FOLDS = 16  # number of folds of the training people, of which one is held out
+_STAGES = 8  # the sides of images must be multiples of it
+_REPORTS = 20  # number of evaluations on held-out people and of checkpoints
+_ROWS = 400  # number of rows in the log
 
 
 class DRNRecipe(Recipe):
-    """The full network without the face module: transfer branch and detail branch by Algorithm 1."""
+    """The full network without the face module: transfer branch and detail branch, trained with Algorithm 1."""
 
     card = RecipeCard("drn", "the Detail Replenishing Network", "G_P, G_T, D_A and D_S", _NEEDS, _CITATION)
     presets: ClassVar[Mapping[str, Hyperparameters]] = {"small": SMALL, "paper": PAPER}
     detail: ClassVar[bool] = True
     alternate: ClassVar[bool] = True
-    judged: ClassVar[int] = 64  # held-out pairs that are looked at
+    judged: ClassVar[int] = 64  # number of held-out pairs for evaluation
 
-    def painter(self, hparams: Hyperparameters) -> Painter:
-        """The generator, untrained."""
+    def generator(self, hparams: Hyperparameters) -> TrainableGenerator:
+        """Make the untrained generator."""
         from drn.network import DetailReplenishingNetwork
-        from drn.views import WholePainter
+        from drn.views import WholeImageGenerator
 
-        return WholePainter(DetailReplenishingNetwork(hparams, self.detail))
+        return WholeImageGenerator(DetailReplenishingNetwork(hparams, self.detail))
 
     def usable(self, pairs: TrainingPairs, index: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Which of some pairs can be learnt from."""
+        """Select the pairs that can be used for training and evaluation."""
         return index
 
     def lacks(self, benchmark: Benchmark) -> str | None:
-        """Without training pairs, or where the images cannot be halved three times."""
+        """Check for training pairs, and that the images can be halved three times."""
         if reason := super().lacks(benchmark) or lacks_pairs(benchmark):
             return reason
         if any(side % _STAGES for side in benchmark.image_size):
             height, width = benchmark.image_size
             return (
                 f"The images of {benchmark.id} are {width} wide and {height} high, and DRN needs multiples of "
-                f"{_STAGES}: crop them in its settings."
+                f"{_STAGES}: crop them in its benchmark file."
             )
         return None
 
@@ -76,29 +76,29 @@ class DRNRecipe(Recipe):
         hparams, seed = self.presets[task.preset], task.seed
         pairs = TrainingPairs(task, _FOLDS)
         accelerator = make_accelerator(task.device, task.mixed_precision)
-        learnt, held = self.usable(pairs, pairs.training), self.usable(pairs, pairs.held_out)
+        training, held = self.usable(pairs, pairs.training), self.usable(pairs, pairs.held_out)
         place = (accelerator.process_index, accelerator.num_processes)
-        stream = PairStream(pairs, hparams.batch_size, seed, *place, learnt)
+        stream = PairStream(pairs, hparams.batch_size, seed, *place, training)
         held_out = pairs.batch(held[:: max(1, len(held) // self.judged)][: self.judged])
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             learner = AdversarialLearner(
-                self.painter(hparams), hparams, stream, held_out, accelerator, seed, self.alternate
+                self.generator(hparams), hparams, stream, held_out, accelerator, seed, self.alternate
             )
-        some = max(1, hparams.iterations // _REPORTS)
+        interval = max(1, hparams.iterations // _REPORTS)
         schedule = Schedule(
-            hparams.iterations, max(1, hparams.iterations // _ROWS), judge_every=some, checkpoint_every=some,
-            sample_every=2 * some,
+            hparams.iterations, max(1, hparams.iterations // _ROWS), judge_every=interval, checkpoint_every=interval,
+            sample_every=2 * interval,
         )  # fmt: skip
         return learner, schedule
 
     def estimate(self, task: Task) -> Mapping[str, str]:
-        """Sizes, memory and time, measured on a real iteration."""
+        """Estimate parameters, memory and time, measured on real iterations."""
         learner, schedule = self._prepare(task)
         return estimate_cost(learner, schedule, task)
 
     def train(self, task: Task) -> Mapping[str, str]:
-        """Train, or go on, and write `<recipe>.safetensors`, which `run --checkpoint` takes."""
+        """Train or resume, and write `<recipe>.safetensors` for `run --checkpoint`."""
         learner, schedule = self._prepare(task)
         rows = fit(learner, schedule, task)
         name, benchmark = self.card.name, task.benchmark
@@ -119,12 +119,12 @@ class DRNRecipe(Recipe):
         file = task.folder.path / f"{name}.safetensors"
         if learner.main:
             write_checkpoint(file, name, learner.network, self.presets[task.preset], card)
-        told = {key: f"{value:.4f}" for key, value in held_out.items()}
-        return {"iterations": f"{done} of {schedule.units}", **told, "checkpoint": str(file)}
+        losses = {key: f"{value:.4f}" for key, value in held_out.items()}
+        return {"iterations": f"{done} of {schedule.units}", **losses, "checkpoint": str(file)}
 
 
 class PBOnlyRecipe(DRNRecipe):
-    """ "PB Only" (Table II)."""
+    """The ablation "PB Only" (Table II)."""
 
     card = RecipeCard("drn-pb-only", "DRN's transfer branch alone", "G_P with L_2, D_A and D_S", _NEEDS, _CITATION)
     detail = False
@@ -132,16 +132,16 @@ class PBOnlyRecipe(DRNRecipe):
 
 
 class Texture64Recipe(DRNRecipe):
-    """ "Texture64dim" (Table II)."""
+    """The ablation "Texture64dim" (Table II)."""
 
-    card = RecipeCard("drn-tex64", "DRN with a style code of 64", "G_P, G_T, D_A and D_S", _NEEDS, _CITATION)
+    card = RecipeCard("drn-tex64", "DRN with a style code of length 64", "G_P, G_T, D_A and D_S", _NEEDS, _CITATION)
     presets: ClassVar[Mapping[str, Hyperparameters]] = {
         name: replace(hparams, style=64) for name, hparams in DRNRecipe.presets.items()
     }
 
 
 class End2EndRecipe(DRNRecipe):
-    """ "End2end" (Table II)."""
+    """The ablation "End2end" (Table II)."""
 
     card = RecipeCard(
         "drn-end2end", "DRN without a coarse step", "G_P and G_T with L_2, D_A and D_S", _NEEDS, _CITATION
@@ -150,7 +150,7 @@ class End2EndRecipe(DRNRecipe):
 
 
 class FaceRecipe(DRNRecipe):
-    """The face module, on face crops of pairs that show a frontal face twice."""
+    """The face module, trained on face crops of pairs in which both images show a frontal face."""
 
     card = RecipeCard(
         "drn-face",
@@ -162,15 +162,15 @@ class FaceRecipe(DRNRecipe):
     presets: ClassVar[Mapping[str, Hyperparameters]] = {"small": FACE_SMALL, "paper": FACE_PAPER}
     alternate = False
 
-    def painter(self, hparams: Hyperparameters) -> Painter:
-        """The generator, untrained."""
+    def generator(self, hparams: Hyperparameters) -> TrainableGenerator:
+        """Make the untrained generator."""
         from drn.face import FaceModule
-        from drn.views import FacePainter
+        from drn.views import FaceGenerator
 
-        return FacePainter(FaceModule(hparams.width, hparams.style, hparams.hidden))
+        return FaceGenerator(FaceModule(hparams.width, hparams.style, hparams.hidden))
 
     def usable(self, pairs: TrainingPairs, index: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Those whose source and target both show a frontal face."""
+        """Select the pairs whose source and target both show a frontal face."""
         import torch
 
         from drn.face import face_boxes
@@ -180,12 +180,12 @@ class FaceRecipe(DRNRecipe):
         return chosen
 
     def lacks(self, benchmark: Benchmark) -> str | None:
-        """Without training pairs or face landmarks."""
+        """Check for training pairs and face landmarks."""
         if reason := super().lacks(benchmark):
             return reason
         if "truth" not in benchmark.training_files:
             return (
-                f"The benchmark {benchmark.id} knows no face landmarks of its training images: name their table in its "
-                "settings as train_truth."
+                f"The benchmark {benchmark.id} has no face landmarks of its training images: name their table in its "
+                "benchmark file as train_truth."
             )
         return None

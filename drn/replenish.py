@@ -1,4 +1,4 @@
-"""The detail replenishment module G_T: what a style code of the source adds where the guidance map says (Fig. 4)."""
+"""The detail replenishment module G_T: adds details from the source's style code to the guidance map (Fig. 4)."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ EPSILON = 1e-5
 
 
 class StyleBlock(nn.Module):
-    """A residual block without norm, which would erase the style: x + conv(LeakyReLU(conv(x))).
+    """A residual block without norm: x + conv(LeakyReLU(conv(x))). A norm would remove the style.
 
     Args:
-        channels: of x.
+        channels: number of channels of x.
     """
 
     def __init__(self, channels: int) -> None:
@@ -38,11 +38,11 @@ class StyleBlock(nn.Module):
 
 
 class StyleEncoder(nn.Module):
-    """The style code z_s of an image, averaged over all places (Section IV-A): no norm anywhere.
+    """The encoder of an image to its style code z_s, averaged over all locations (Section IV-A). It has no norms.
 
     Args:
-        width: channels at full size.
-        style: numbers in the code; 128 in the paper, 64 in its ablation `Texture64dim`.
+        width: channels at full resolution.
+        style: length of the code; 128 in the paper, 64 in its ablation `Texture64dim`.
     """
 
     def __init__(self, width: int, style: int = 128) -> None:
@@ -58,7 +58,7 @@ class StyleEncoder(nn.Module):
         initialise_style(self)
 
     def forward(self, image: Tensor) -> Tensor:
-        """z_s of each image.
+        """Compute z_s of each image.
 
         Args:
             image: (B, 3, H, W) in [-1, 1].
@@ -71,14 +71,15 @@ class StyleEncoder(nn.Module):
 
 
 class AdaIN(nn.Module):
-    """Adaptive instance normalisation, eq. 4, with the 3-layer MLP that turns z_s into this layer's scale and bias.
+    """Adaptive instance normalisation, eq. 4, with a 3-layer MLP that computes scale and bias from z_s.
 
-    The last layer starts at 0 and the scale is 1 plus its output: scale 1 and bias 0 for every style.
+    The last layer of the MLP is initialised with 0 and the scale is 1 plus its output: at the start the scale is 1 and
+    the bias is 0 for every style.
 
     Args:
-        channels: of the features.
-        style: numbers in z_s.
-        hidden: width of the MLP; 256 in the paper's size.
+        channels: number of channels of the features.
+        style: length of z_s.
+        hidden: width of the MLP; 256 for the preset `paper`.
 
     Examples:
         >>> features = torch.arange(8.0).reshape(1, 1, 4, 2)
@@ -97,16 +98,17 @@ class AdaIN(nn.Module):
         nn.init.zeros_(last.weight)
 
     def forward(self, features: Tensor, z: Tensor) -> Tensor:
-        """Eq. 4.
+        """Normalise the features, eq. 4.
 
         Args:
             features: F_t^i, (B, channels, H, W).
             z: z_s, (B, style).
 
         Returns:
-            (B, channels, H, W) whose mean and deviation per image and channel are z's bias and scale.
+            (B, channels, H, W). Its mean and standard deviation per image and channel are the bias and scale of z.
         """
-        # Batch norm over one image with B * C channels: a norm per image and channel, its scale and bias in one pass.
+        # Batch norm of one image with B * C channels: it normalises per image and channel, and applies scale and bias
+        # in the same pass.
         modulation = self.mlp(z).to(torch.promote_types(features.dtype, torch.float32))
         scale, bias = (part.flatten() for part in modulation.chunk(2, 1))
         flat = features.reshape(1, -1, *features.shape[2:])
@@ -115,11 +117,11 @@ class AdaIN(nn.Module):
 
 
 class AdaINBlock(nn.Module):
-    """x + AdaIN(conv(LeakyReLU(AdaIN(conv(x))))): a residual block [He et al. 2016] whose norms follow the style.
+    """x + AdaIN(conv(LeakyReLU(AdaIN(conv(x))))): a residual block [He et al. 2016] with style-dependent norms.
 
     Args:
-        channels: of x.
-        style: numbers in z_s.
+        channels: number of channels of x.
+        style: length of z_s.
         hidden: width of the MLPs.
     """
 
@@ -142,9 +144,9 @@ class Upsampling(nn.Module):
     """Nearest x2, 5x5 convolution to half the channels, AdaIN, LeakyReLU.
 
     Args:
-        inputs: channels.
-        outputs: channels.
-        style: numbers in z_s.
+        inputs: number of input channels.
+        outputs: number of output channels.
+        style: length of z_s.
         hidden: width of the MLP.
     """
 
@@ -162,16 +164,17 @@ class Upsampling(nn.Module):
 
 
 class DetailReplenishment(nn.Module):
-    """G_T of eq. 3 with its style encoder: the residual map R_t that details add to the coarse image.
+    """G_T of eq. 3 with its style encoder. It gives the residual map R_t, which adds details to the coarse image.
 
-    Residual blocks with AdaIN at the guidance map's size, three up-sampling stages, 7x7 convolution and tanh.
+    It has residual blocks with AdaIN at the resolution of the guidance map, three up-sampling stages, a 7x7 convolution
+    and tanh.
 
     Args:
-        guidance_channels: of the guidance map F_t.
-        width: channels at full size; 64 in the paper.
-        style: numbers in z_s; 128 in the paper.
-        hidden: width of each AdaIN's MLP; 256.
-        blocks: residual blocks; 6 in the paper.
+        guidance_channels: channels of the guidance map F_t.
+        width: channels at full resolution; 64 in the paper.
+        style: length of z_s; 128 in the paper.
+        hidden: width of the MLP of each AdaIN layer; default: 256.
+        blocks: number of residual blocks; 6 in the paper.
 
     Examples:
         >>> module = DetailReplenishment(16, width=2, style=4, hidden=8, blocks=1)
@@ -192,7 +195,7 @@ class DetailReplenishment(nn.Module):
         self.to_image = to_image(width)
 
     def encode(self, source: Tensor) -> Tensor:
-        """The style code z_s.
+        """Compute the style code z_s.
 
         Args:
             source: I_s, (B, 3, H, W) in [-1, 1].
@@ -204,7 +207,7 @@ class DetailReplenishment(nn.Module):
         return code
 
     def render(self, guidance: Tensor, z: Tensor) -> Tensor:
-        """G_T(z_s, F_t), eq. 3.
+        """Compute G_T(z_s, F_t), eq. 3.
 
         Args:
             guidance: F_t, (B, guidance_channels, h, w).
@@ -222,7 +225,7 @@ class DetailReplenishment(nn.Module):
         return result
 
     def forward(self, source: Tensor, guidance: Tensor) -> Tensor:
-        """The residual map of a source image, eq. 3.
+        """Compute the residual map of a source image, eq. 3.
 
         Args:
             source: I_s, (B, 3, H, W) in [-1, 1].

@@ -1,4 +1,4 @@
-"""The pose transfer branch G_P: a coarse image without invented details, and the guidance map F_t (Section IV-A)."""
+"""The pose transfer branch G_P: coarse image and guidance map F_t (Section IV-A)."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ JOINTS = 18
 class TransferBranch(nn.Module):
     """G_P of eq. 1: two encoders (image; pose pair), pose-attention transfer blocks, a decoder.
 
-    The image code after the last block is the guidance map F_t. The decoder is three times bilinear x2, 3x3
-    convolution, instance norm and LeakyReLU, then a 7x7 convolution and tanh.
+    The image code after the last block is the guidance map F_t. The decoder has three stages (bilinear x2, 3x3
+    convolution, instance norm, LeakyReLU), then a 7x7 convolution and tanh.
 
     Args:
-        width: channels at full size; 64 in the paper.
-        blocks: transfer blocks; 9 in the paper.
+        width: channels at full resolution; 64 in the paper.
+        blocks: number of transfer blocks; 9 in the paper.
 
     Examples:
         >>> branch = TransferBranch(width=2, blocks=1)
@@ -49,18 +49,18 @@ class TransferBranch(nn.Module):
         self.decoder = nn.Sequential(*decoder, to_image(width))
 
     def forward(self, source: Tensor, source_maps: Tensor, target_maps: Tensor) -> tuple[Tensor, Tensor]:
-        """Eq. 1: the coarse image, with the guidance map that it is decoded from.
+        """Compute the coarse image and the guidance map that it is decoded from, eq. 1.
 
         Args:
             source: I_s, (B, 3, H, W) in [-1, 1].
             source_maps: P_s, (B, 18, H, W), see `fhpt_bench.data.heat_maps`.
-            target_maps: P_t, the same.
+            target_maps: P_t, like source_maps.
 
         Returns:
             I_c (B, 3, H, W) in [-1, 1] and F_t (B, 8 * width, H / 8, W / 8).
 
         Raises:
-            ValueError: where a side is no multiple of 8 of at least 16.
+            ValueError: if a side is not a multiple of 8, or less than 16.
         """
         height, width = source.shape[2:]
         if height % 2**STAGES or width % 2**STAGES or min(height, width) < 2 * 2**STAGES:

@@ -1,4 +1,4 @@
-"""Training pairs as the networks see them: on their device, mirrored, recoloured, with maps or cut to the face."""
+"""Inputs of the networks from training pairs: augmentation, heat maps, face crops."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from fhpt_bench.data.heat_maps import flip_landmarks, flip_pose, heat_maps
 if TYPE_CHECKING:
     from fhpt_bench.training.pairs import TrainingBatch
 
-CHANCES = 5  # uniform numbers that one pair's augmentation takes
+CHANCES = 5  # number of uniform random numbers for the augmentation of one pair
 
 
 @dataclass(frozen=True)
@@ -28,11 +28,11 @@ class People:
 
     Args:
         source: (B, 3, H, W) in [-1, 1].
-        target: the same.
-        source_pose: (B, 18, 2) pixels, NaN where missing.
-        target_pose: the same.
-        source_face: (B, 68, 2) pixels, NaN where not visible.
-        target_face: the same.
+        target: like source.
+        source_pose: (B, 18, 2) pixels, NaN if missing.
+        target_pose: like source_pose.
+        source_face: (B, 68, 2) pixels, NaN if not visible.
+        target_face: like source_face.
     """
 
     source: Tensor
@@ -44,7 +44,7 @@ class People:
 
 
 def people_of(batch: TrainingBatch, device: torch.device) -> People:
-    """A batch on a device, as it is."""
+    """Copy a batch to a device, without augmentation."""
     images = [image.to(device, non_blocking=True).float() / 127.5 - 1 for image in (batch.source, batch.target)]
     points = [
         part.to(device, non_blocking=True)
@@ -54,12 +54,12 @@ def people_of(batch: TrainingBatch, device: torch.device) -> People:
 
 
 def changed(people: People, chance: Tensor, hparams: Hyperparameters) -> People:
-    """Mirror and recolour, source and target together.
+    """Augment pairs: mirror and recolour, source and target together.
 
     Args:
         people: B pairs.
-        chance: (B, CHANCES) uniform in [0, 1), on the CPU.
-        hparams: which changes are made.
+        chance: (B, CHANCES) uniform random numbers in [0, 1), on the CPU.
+        hparams: give which changes are made.
     """
     if hparams.flip:
         people = _mirrored(people, (chance[:, 0] < 0.5).to(people.source.device, non_blocking=True))
@@ -70,7 +70,7 @@ def changed(people: People, chance: Tensor, hparams: Hyperparameters) -> People:
 
 
 def _mirrored(people: People, chosen: Tensor) -> People:
-    """The chosen pairs with left and right swapped, joints and landmarks renamed accordingly."""
+    """Mirror the chosen pairs; joints and landmarks are renamed accordingly."""
     width = people.source.shape[3]
 
     def choose(new: Tensor, old: Tensor) -> Tensor:
@@ -86,18 +86,18 @@ def _mirrored(people: People, chosen: Tensor) -> People:
     )
 
 
-# Luma and the two axes of chroma (NTSC's YIQ), rows of a matrix on RGB.
+# Luma and the two chroma axes (NTSC's YIQ): the rows of a matrix on RGB.
 _YIQ = ((0.299, 0.587, 0.114), (0.596, -0.274, -0.322), (0.211, -0.523, 0.312))
 
 
 def recolour(images: Tensor, chance: Tensor) -> Tensor:
-    """Turn hues: about half of the images by any angle, the others a little; move saturation and brightness slightly.
+    """Rotate hues: about half of the images by any angle, the others by a small one; vary saturation and brightness.
 
-    Greys, the studio's background among them, keep their hue, so that the same people wear other colours.
+    Greys, such as the studio's background, stay grey, so that the same people wear other colours.
 
     Args:
         images: (B, 3, H, W) in [-1, 1].
-        chance: (B, 4) uniform in [0, 1), on the CPU.
+        chance: (B, 4) uniform random numbers in [0, 1), on the CPU.
 
     Returns:
         The same shape, clipped to [-1, 1].
@@ -110,22 +110,22 @@ def recolour(images: Tensor, chance: Tensor) -> Tensor:
     angle = (chance[:, 1] * 2 - 1) * torch.where(chance[:, 0] < 0.5, math.pi, 0.15)
     saturation, brightness = 0.7 + 0.6 * chance[:, 2], 0.9 + 0.15 * chance[:, 3]
     yiq = torch.tensor(_YIQ)
-    turn = torch.zeros(len(images), 3, 3)
-    turn[:, 0, 0] = 1
-    turn[:, 1, 1] = turn[:, 2, 2] = saturation * angle.cos()
-    turn[:, 1, 2], turn[:, 2, 1] = -saturation * angle.sin(), saturation * angle.sin()
-    matrix = (yiq.inverse() @ turn @ yiq * brightness[:, None, None]).to(images.device, non_blocking=True)
+    rotation = torch.zeros(len(images), 3, 3)
+    rotation[:, 0, 0] = 1
+    rotation[:, 1, 1] = rotation[:, 2, 2] = saturation * angle.cos()
+    rotation[:, 1, 2], rotation[:, 2, 1] = -saturation * angle.sin(), saturation * angle.sin()
+    matrix = (yiq.inverse() @ rotation @ yiq * brightness[:, None, None]).to(images.device, non_blocking=True)
     light = ((images + 1) / 2).flatten(2)
     return ((matrix @ light).clamp(0, 1) * 2 - 1).reshape(images.shape)
 
 
 class View(NamedTuple):
-    """What one network is given and judged by.
+    """Inputs and target of one network.
 
     Args:
         target: (B, 3, h, w) in [-1, 1].
-        inputs: the network's arguments, from the appearance, D_A's condition (B, 3, h, w), to the shape, D_S's
-            condition (B, C, h, w).
+        inputs: the arguments of the network. The first is the appearance, the condition of D_A (B, 3, h, w); the last
+            is the shape, the condition of D_S (B, C, h, w).
     """
 
     target: Tensor
@@ -133,7 +133,7 @@ class View(NamedTuple):
 
     @property
     def appearance(self) -> Tensor:
-        """I_s, or the source's face."""
+        """I_s, or the face of the source."""
         return self.inputs[0]
 
     @property
@@ -142,23 +142,28 @@ class View(NamedTuple):
         return self.inputs[-1]
 
 
-class Painter(abc.ABC):
-    """A generator as Algorithm 1 trains it."""
+class TrainableGenerator(abc.ABC):
+    """A generator that Algorithm 1 can train."""
 
     network: nn.Module
     shape_channels: int
 
     @abc.abstractmethod
     def view(self, people: People, half: bool) -> View:
-        """Make inputs and conditions of B pairs; `half` asks for half the height and width."""
+        """Make the inputs and the target of B pairs.
+
+        Args:
+            people: B pairs.
+            half: whether to use half the height and width.
+        """
 
     @abc.abstractmethod
-    def paint(self, view: View) -> Tensor:
-        """(B, 3, h, w), unclipped."""
+    def generate(self, view: View) -> Tensor:
+        """Generate images (B, 3, h, w), not clipped."""
 
 
-class WholePainter(Painter):
-    """The whole image: G_P, with or without G_T."""
+class WholeImageGenerator(TrainableGenerator):
+    """The generator of the whole image: G_P, with or without G_T."""
 
     shape_channels = 18
     network: DetailReplenishingNetwork
@@ -175,17 +180,17 @@ class WholePainter(Painter):
         return View(target, (source, *maps))
 
     def coarse(self, view: View) -> Tensor:
-        """I_c alone, (B, 3, h, w)."""
+        """Generate the coarse image I_c only, (B, 3, h, w)."""
         coarse: Tensor = self.network.transfer(*view.inputs)[0]
         return coarse
 
-    def paint(self, view: View) -> Tensor:
+    def generate(self, view: View) -> Tensor:
         image: Tensor = self.network(*view.inputs).image
         return image
 
 
-class FacePainter(Painter):
-    """The face crop: H_F in place of the pose, the source's face in place of the source image (Section IV-B)."""
+class FaceGenerator(TrainableGenerator):
+    """The generator of the face crop, from the sketch H_F and the face of the source (Section IV-B)."""
 
     shape_channels = 1
     network: FaceModule
@@ -199,6 +204,6 @@ class FacePainter(Painter):
         sketch = draw_sketch(landmarks_in_crop(people.target_face, boxes[1]))
         return View(target, (source, sketch))
 
-    def paint(self, view: View) -> Tensor:
+    def generate(self, view: View) -> Tensor:
         image: Tensor = self.network(*view.inputs)
         return image

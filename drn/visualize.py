@@ -1,4 +1,4 @@
-"""Pictures of what the network does on the way: the guidance map (Fig. 10), and every stage of a pair."""
+"""Pictures of the intermediate stages of the network: the guidance map (Fig. 10), and all stages of a pair."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from fhpt_bench.benchmark import Benchmark, Pair
     from fhpt_bench.model import PairBatch
 
-_SHOWN = (0.01, 0.99)  # what lies beyond these quantiles of a component is drawn as its end
+_SHOWN = (0.01, 0.99)  # quantiles of a component that are drawn as 0 and 255; values beyond them are clipped
 
 
 def principal_colours(guidance: Tensor) -> NDArray[np.uint8]:
-    """The first three principal components of guidance maps as RGB (Yang et al., Section V-C, Fig. 10).
+    """Show the first three principal components of guidance maps as RGB (Yang et al., Section V-C, Fig. 10).
 
     Args:
-        guidance: (B, C, h, w) float, C of 3 or more; the components are those of all B maps together, so that a colour
-            means the same everywhere.
+        guidance: (B, C, h, w) float, C of 3 or more. The components are computed from all B maps together, so that a
+            colour has the same meaning in all of them.
 
     Returns:
         (B, h, w, 3) uint8.
@@ -40,7 +40,7 @@ def principal_colours(guidance: Tensor) -> NDArray[np.uint8]:
     flat = rows.reshape(-1, rows.shape[3])
     flat = flat - flat.mean(0)
     axes = torch.linalg.eigh(flat.T @ flat).eigenvectors.flip(1)[:, :3]
-    # An axis has no sign of its own: its largest entry is made positive, so that pictures can be compared.
+    # The sign of an axis is arbitrary: its largest entry is made positive, so that pictures can be compared.
     axes = axes * axes.gather(0, axes.abs().argmax(0, keepdim=True)).sign()
     values = flat @ axes
     low, high = (values.quantile(q, 0) for q in _SHOWN)
@@ -52,13 +52,13 @@ def principal_colours(guidance: Tensor) -> NDArray[np.uint8]:
 def guidance_sheet(
     model: DRNWithoutFace, benchmark: Benchmark, real: RealImages, pairs: Sequence[Pair]
 ) -> NDArray[np.uint8]:
-    """Source, target pose, guidance map F_t, generated and target of some pairs.
+    """Make a contact sheet of source, target pose, guidance map F_t, generated image and target of each pair.
 
     Args:
-        model: with its checkpoint, on the CPU.
-        benchmark: whose pairs they are.
-        real: its images.
-        pairs: at least one.
+        model: the model, on the CPU.
+        benchmark: the benchmark of the pairs.
+        real: its real images.
+        pairs: one or more pairs.
 
     Returns:
         (h, w, 3) uint8.
@@ -68,12 +68,12 @@ def guidance_sheet(
         stages = model.stages(batch)
         maps = torch.from_numpy(principal_colours(stages.guidance)).permute(0, 3, 1, 2)
         colours = torch.nn.functional.interpolate(maps, size=batch.source.shape[2:], mode="nearest")
-        painted = quantise(_final(model, stages.image, batch))
+        generated = quantise(_final(model, stages.image, batch))
     columns = {
         "source": real.stack([pair.source for pair in pairs]),
         "target pose": _poses(benchmark, [pair.target for pair in pairs]),
         "guidance F_t": colours.permute(0, 2, 3, 1).numpy(),
-        model.card.name: painted,
+        model.card.name: generated,
         "target": real.stack([pair.target for pair in pairs]),
     }
     return image_grid([list(row) for row in zip(*columns.values(), strict=True)], list(columns))
@@ -82,16 +82,18 @@ def guidance_sheet(
 def stages_sheet(
     model: DRNWithoutFace, benchmark: Benchmark, real: RealImages, pairs: Sequence[Pair]
 ) -> NDArray[np.uint8]:
-    """Source, poses, coarse image, residual map, image with face (where the model has one), target of some pairs.
+    """Make a contact sheet of all stages of each pair.
+
+    The columns are source, poses, coarse image, residual map, image with face (if the model has a face module), target.
 
     Args:
-        model: with its checkpoint, on the CPU.
-        benchmark: whose pairs they are.
-        real: its images.
-        pairs: at least one.
+        model: the model, on the CPU.
+        benchmark: the benchmark of the pairs.
+        real: its real images.
+        pairs: one or more pairs.
 
     Returns:
-        (h, w, 3) uint8; in the residual map grey is no change.
+        (h, w, 3) uint8. Grey in the residual map means no change.
     """
     batch = _batch(model, benchmark, real, pairs)
     with torch.inference_mode():

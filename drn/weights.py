@@ -1,4 +1,4 @@
-"""Trained networks as the weights store knows them: what ships, learnt on studio 1.0, and what a user trains."""
+"""Entries of the weights store: networks that ship, trained on studio 1.0, and networks that a user trains."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from fhpt_bench.weights.table import shipped, to_train
 
 DRN = shipped(
     "drn/trained/drn.safetensors",
-    "the Detail Replenishing Network without its face module, learnt on studio 1.0",
+    "the Detail Replenishing Network without its face module, trained on studio 1.0",
     15_472_748,
     "995698d0ef126569663d16a38a3d4bd68932919bf5703317da378f519a545b2b",
     "7092696041b8b4de6ee2f54301969b488e05ced8bfad62e369463bde4936fce8",
 )
 FACE = shipped(
     "drn/trained/drn-face.safetensors",
-    "DRN's face module, learnt on studio 1.0",
+    "DRN's face module, trained on studio 1.0",
     3_919_078,
     "80d1f8d75ae51ee53b4c83d58070ccc377b228a950fd5ce84efe525a87802e4c",
     "76034df03b39244f376043d9b2f9fe79d175d2cba1d716481cb4d624b03ac013",
 )
 PB_ONLY = to_train("drn-pb-only", "DRN's transfer branch alone")
-TEXTURE64 = to_train("drn-tex64", "DRN with a style code of 64")
+TEXTURE64 = to_train("drn-tex64", "DRN with a style code of length 64")
 END2END = to_train("drn-end2end", "DRN trained without a coarse step")

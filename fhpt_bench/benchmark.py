@@ -1,4 +1,4 @@
-"""A benchmark: everything that can change a number, held still."""
+"""A benchmark: images, pairs, ground truth and protocols, all fixed."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ benchmarks: Registry[Path] = Registry("benchmark", "fhpt_bench.benchmarks", "pat
 
 @dataclass(frozen=True)
 class Pair:
-    """One task: paint the person of the source image in the pose of the target image.
+    """One task: generate the person of the source image in the pose of the target image.
 
     Args:
         source: file name of the source image.
         target: file name of the target image.
-        person: the cluster that intervals are resampled over.
+        person: the cluster (person or item) over which confidence intervals are resampled.
     """
 
     source: str
@@ -50,29 +50,31 @@ class Pair:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """A setting held still.
+    """A benchmark with its pair list, poses and ground truth in memory; images are read on demand.
 
     Args:
         id: the name under which it is registered.
-        version: raised by any change that can move a number.
-        title: what it is, in a phrase.
-        folder: of the images.
+        version: raised by any change that can change a score.
+        title: a short description.
+        folder: folder of the images.
         image_size: (height, width).
-        pairs: sorted by target, then source, so that a target's pairs stand together.
-        poses: image name -> (18, 2) pixels (x, y), NaN where missing.
-        truth: keypoints with visibility and parsing maps, where it has them.
-        protocols: what `all` means, as `id` or `id:variant`.
-        anchors: of keypoint error curves: "body", "face", "hand" -> the largest threshold in pixels; empty where it
-            sets none.
-        subset: the part of the pair list that was asked for, or None for all.
-        limit: how many pairs of that were asked for, or None for all.
-        train_folder: of the training images.
-        train_images: names of the training images in the order of their list; empty where they are not here.
-        train_list: the same, where the list is here, with or without the images.
-        training_files: "pairs", "keypoints", "truth" of the training split -> the file, not read; those that are named.
-        people_known: whether pairs of different persons show different people (DeepFashion's items may share one).
-        listed: its whole pair list, where it may be cut down.
-        missing: how many pairs were taken out because there is no image to judge.
+        pairs: sorted by target, then source, so that all pairs of a target are adjacent.
+        poses: image name -> (18, 2) pixels (x, y), NaN if missing.
+        truth: keypoints with visibility and parsing maps; may be empty.
+        protocols: the protocols that `all` selects, as `id` or `id:variant`.
+        anchors: anchors of the keypoint error curves: "body", "face", "hand" -> the largest threshold in pixels; empty
+            if the benchmark sets none.
+        subset: name of the requested subset, or None for all pairs.
+        limit: requested number of pairs of the subset, or None for all.
+        train_folder: folder of the training images.
+        train_images: names of the training images in the order of their list; empty if the folder is missing.
+        training_files: "pairs", "keypoints", "truth" of the training split -> path of the file, which is not read; only
+            those that the benchmark file names.
+        train_list: names of the training images if their list is available, with or without the images.
+        people_known: whether pairs with different `person` show different people (in DeepFashion, two items may show
+            the same person).
+        listed: the complete pair list, before a subset or limit is applied.
+        missing: number of pairs that were removed because their generated image is missing.
     """
 
     id: str
@@ -102,20 +104,20 @@ class Benchmark:
 
     @property
     def pairs_digest(self) -> str:
-        """Identifies the pair list, whatever its order."""
+        """Digest of the pair list, independent of its order."""
         return sha256_json(sorted((pair.source, pair.target) for pair in self.pairs))
 
     def image_digests(self, progress: bool = False) -> dict[str, str]:
         """Decode every image once.
 
         Args:
-            progress: show a bar.
+            progress: show a progress bar.
 
         Returns:
             Image name -> digest of its pixels.
 
         Raises:
-            UserError: where one is missing, damaged or of another size.
+            UserError: if an image is missing, damaged or of another size.
         """
         digests = digest_images([self.folder / name for name in self.images], self.image_size, progress)
         return {path.name: digest for path, digest in digests.items()}
@@ -124,19 +126,23 @@ class Benchmark:
         """Decode every training image once.
 
         Args:
-            progress: show a bar.
+            progress: show a progress bar.
 
         Returns:
-            Image name -> digest of its pixels, in the order of the list; empty where there are none.
+            Image name -> digest of its pixels, in the order of the list; empty if there are none.
 
         Raises:
-            UserError: where one is missing, damaged or of another size.
+            UserError: if an image is missing, damaged or of another size.
         """
         digests = digest_images([self.train_folder / name for name in self.train_images], self.image_size, progress)
         return {path.name: digest for path, digest in digests.items()}
 
     def data_digest(self, images: dict[str, str]) -> str:
-        """Identifies the pixels, the keypoints and the anchors, given what `image_digests` returned."""
+        """Digest of the pixels, the keypoints and the anchors.
+
+        Args:
+            images: the result of `image_digests`.
+        """
         points = {
             name: [self.poses[name], *(self.truth.keypoints[part][name] for part in sorted(self.truth.keypoints))]
             for name in self.images
@@ -145,31 +151,31 @@ class Benchmark:
         return sha256_json([digests, self.anchors])
 
     def restricted(self, subset: str | None) -> Benchmark:
-        """The benchmark cut down to the pairs of a subset; itself where all pairs are in it.
+        """The benchmark with only the pairs of a subset; the benchmark itself if the subset contains all pairs.
 
         Args:
             subset: one of `fhpt_bench.data.subsets.SUBSETS`, or None for all.
 
         Raises:
-            UserError: where there is none of that name, it has no pair, or what decides is not known here.
+            UserError: if there is no subset of that name, it has no pair, or it needs a missing training list.
         """
         if subset is None:
             return self
         if subset == "leak-free" and not self.train_list:
-            raise UserError(f"The training list of {self.id} is not here, so that nobody can tell which pairs leak.")
+            raise UserError(f"The training list of {self.id} is missing: it is needed to tell which pairs leak.")
         chosen = choose_subset(subset, [(pair.source, pair.target) for pair in self.pairs], self.train_list)
         if len(chosen) == len(self.pairs):
             return self
         return replace(self, pairs=tuple(self.pairs[i] for i in chosen), subset=subset)
 
     def limited(self, limit: int | None) -> Benchmark:
-        """The benchmark cut down to some pairs, spread over the people, the same ones for every model.
+        """The benchmark with a fixed selection of pairs, spread over the people; the same for every model.
 
         Args:
-            limit: how many pairs, or None for all.
+            limit: number of pairs, or None for all.
 
         Raises:
-            UserError: where it is not positive.
+            UserError: if the limit is not positive.
         """
         if limit is None or limit >= len(self.pairs):
             return self
@@ -179,7 +185,7 @@ class Benchmark:
         return replace(self, pairs=tuple(self.pairs[i] for i in chosen), limit=limit)
 
     def only(self, present: Container[str]) -> Benchmark:
-        """The benchmark without the pairs of which there is no image to judge: a setting of its own.
+        """The benchmark without the pairs whose generated image is missing; not comparable with all pairs.
 
         Args:
             present: ids of the pairs to keep.
@@ -189,10 +195,10 @@ class Benchmark:
 
 
 def find_benchmark(name: str) -> Entry:
-    """Look up a benchmark by name or by the path of its TOML file, without reading it.
+    """Find a benchmark by name or by the path of its TOML file, without reading it.
 
     Raises:
-        UserError: where there is none.
+        UserError: if there is none.
     """
     if name.endswith(".toml"):
         path = Path(name).expanduser()
@@ -203,14 +209,14 @@ def find_benchmark(name: str) -> Entry:
 
 
 def data_folder(name: str, data_root: Path | None = None) -> Path:
-    """Where a benchmark's data lies; nothing in it is read.
+    """The folder of a benchmark's data; nothing in it is read.
 
     Args:
         name: a registered name, or the path of a TOML file.
-        data_root: where the data lies, if not where the settings say.
+        data_root: folder of the data; default: the folder that the benchmark file gives.
 
     Raises:
-        UserError: where there is no such benchmark or folder.
+        UserError: if there is no such benchmark or folder.
 
     Examples:
         >>> data_folder("studio").name
@@ -222,16 +228,16 @@ def data_folder(name: str, data_root: Path | None = None) -> Path:
 def load_benchmark(
     name: str, data_root: Path | None = None, limit: int | None = None, subset: str | None = None
 ) -> Benchmark:
-    """Read a benchmark's settings, pair list, poses and tables; its images are not opened.
+    """Read a benchmark's TOML file, pair list, poses and truth tables; its images are not opened.
 
     Args:
         name: a registered name, or the path of a TOML file.
-        data_root: where the data lies, if not where the settings say.
-        limit: cut it down to so many pairs.
-        subset: cut it down to the pairs of a subset first.
+        data_root: folder of the data; default: the folder that the benchmark file gives.
+        limit: number of pairs to keep, or None for all; applied after `subset`.
+        subset: name of the subset to keep, or None for all pairs.
 
     Raises:
-        UserError: where anything is missing or wrong.
+        UserError: if anything is missing or wrong.
 
     Examples:
         >>> load_benchmark("studio").image_size
@@ -239,30 +245,28 @@ def load_benchmark(
     """
     if subset is not None:
         check_subset(subset)
-    settings, root = _locate(name, data_root)
-    poses = read_keypoints(root / settings.keypoints, settings.image_size[1])
-    pairs = [Pair(s, t, _cluster(s, settings.cluster)) for s, t in read_pairs(root / settings.pairs)]
-    truth = read_truth(
-        root / settings.truth if settings.truth else None, root / settings.parsing if settings.parsing else None
-    )
+    schema, root = _locate(name, data_root)
+    poses = read_keypoints(root / schema.keypoints, schema.image_size[1])
+    pairs = [Pair(s, t, _cluster(s, schema.cluster)) for s, t in read_pairs(root / schema.pairs)]
+    truth = read_truth(root / schema.truth if schema.truth else None, root / schema.parsing if schema.parsing else None)
     for image in sorted({name for pair in pairs for name in (pair.source, pair.target)}):
         if image not in poses:
-            raise UserError(f"The keypoint file {root / settings.keypoints} has no line for {image}: add one.")
+            raise UserError(f"The keypoint file {root / schema.keypoints} has no line for {image}: add one.")
         if any(image not in table for table in truth.tables):
             raise UserError(f"The truth or parsing table in {root} has no row for {image}: add one.")
     listed = tuple(sorted(pairs, key=lambda pair: (pair.target, pair.source)))
     benchmark = Benchmark(
-        settings.id, settings.version, settings.title, root / settings.images, settings.image_size,
-        listed, poses, truth, settings.protocols,
-        settings.anchors.model_dump() if settings.anchors else {},
-        people_known=settings.cluster == "person" and all(parse_name(pair.source) for pair in pairs),
+        schema.id, schema.version, schema.title, root / schema.images, schema.image_size,
+        listed, poses, truth, schema.protocols,
+        schema.anchors.model_dump() if schema.anchors else {},
+        people_known=schema.cluster == "person" and all(parse_name(pair.source) for pair in pairs),
         listed=listed,
     )  # fmt: skip
-    if settings.train_images and settings.train_list:
-        folder, file = root / settings.train_images, root / settings.train_list
+    if schema.train_images and schema.train_list:
+        folder, file = root / schema.train_images, root / schema.train_list
         names = read_image_list(file) if folder.is_dir() or file.is_file() else ()
         held = names if folder.is_dir() else ()
-        tables = {"pairs": settings.train_pairs, "keypoints": settings.train_keypoints, "truth": settings.train_truth}
+        tables = {"pairs": schema.train_pairs, "keypoints": schema.train_keypoints, "truth": schema.train_truth}
         files = {what: root / table for what, table in tables.items() if table}
         benchmark = replace(benchmark, train_folder=folder, train_images=held, train_list=names, training_files=files)
     return benchmark.restricted(subset).limited(limit)
@@ -271,22 +275,22 @@ def load_benchmark(
 def _locate(name: str, data_root: Path | None) -> tuple[BenchmarkSchema, Path]:
     entry = find_benchmark(name)
     path = Path(entry.target) if name.endswith(".toml") else benchmarks.load(name)
-    settings = read_schema(path)
-    if data_root is None and settings.root is None:
+    schema = read_schema(path)
+    if data_root is None and schema.root is None:
         raise UserError(
-            f"The data of benchmark {name!r} is not part of this package: {settings.get}, and say where it lies with "
+            f"The data of benchmark {name!r} is not part of this package: {schema.get}, and give its folder with "
             "--data-root."
         )
-    root = data_root.expanduser() if data_root is not None else path.parent / (settings.root or "")
+    root = data_root.expanduser() if data_root is not None else path.parent / (schema.root or "")
     if not root.is_dir():
-        raise UserError(f"There is no data folder {root} for benchmark {name!r}: say where with --data-root.")
-    if settings.root is None and not (root / settings.pairs).is_file():
-        raise UserError(f"The folder {root} holds no {settings.pairs} of benchmark {name!r}: {settings.get}.")
-    return settings, root
+        raise UserError(f"There is no data folder {root} for benchmark {name!r}: give it with --data-root.")
+    if schema.root is None and not (root / schema.pairs).is_file():
+        raise UserError(f"The folder {root} has no {schema.pairs} of benchmark {name!r}: {schema.get}.")
+    return schema, root
 
 
 def _cluster(name: str, unit: str) -> str:
-    """Pairs of one person (or item) resemble each other; an image without such a name stands for itself."""
+    """The cluster of an image: its person or item, or its stem if the name is not one of DeepFashion's."""
     parsed = parse_name(name)
     if parsed is None:
         return stem(name)

@@ -1,4 +1,4 @@
-"""The command line: a group whose commands are imported only when they are called or described."""
+"""The command line: a group that imports a command only when it is called or described."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import click
 from fhpt_bench.errors import UserError, did_you_mean
 from fhpt_bench.version import VERSION
 
-# In the order of use; other packages add theirs through the entry-point group `fhpt_bench.commands`.
+# In the order of use; other packages add commands through the entry-point group `fhpt_bench.commands`.
 BUILT_IN = (
     "run", "evaluate", "compare", "train", "validate", "models", "protocols", "benchmarks", "data", "weights", "doctor",
 )  # fmt: skip
@@ -25,10 +25,10 @@ class LazyGroup(click.Group):
         return [*BUILT_IN, *sorted(set(_added()) - set(BUILT_IN))]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import one command; one of another package that cannot be imported stands there as broken.
+        """Import one command; a command of another package that cannot be imported is listed as broken.
 
         Raises:
-            UsageError: where there is none of that name.
+            UsageError: if there is no such command.
         """
         added = _added()
         if cmd_name in BUILT_IN:
@@ -91,6 +91,6 @@ def main(arguments: list[str] | None = None) -> None:
         click.echo(f"error: {error.format_message()}", err=True)
         code = error.exit_code
     except click.Abort:
-        click.echo("stopped; the same command goes on from here", err=True)
+        click.echo("stopped; run the same command again to resume", err=True)
         code = 130
     sys.exit(code if isinstance(code, int) else 0)

@@ -1,4 +1,4 @@
-"""What a network says of an image: the interface through which protocols share one pass."""
+"""Features: what networks compute from images, shared by all protocols of a run."""
 
 from __future__ import annotations
 
@@ -24,10 +24,11 @@ class FeatureSpec:
     Args:
         id: the name under which it is registered.
         version: raised by any change that can move a value.
-        weights: names of the pinned weights it looks through (see `fhpt_bench.weights`).
-        preprocessing: what is done to the uint8 image first, in words.
+        weights: names of the pinned weights that it uses (see `fhpt_bench.weights`).
+        preprocessing: what is done to the uint8 image first. This text is part of fingerprints and cache keys: it
+            changes only with what it describes.
         backend: the numeric library, without the device.
-        dtype: of the arithmetic.
+        dtype: the dtype of the arithmetic.
     """
 
     id: str
@@ -43,13 +44,13 @@ class FeatureSpec:
 
 
 class Feature(abc.ABC):
-    """One network with its preprocessing; made once a run, on one device.
+    """One network with its preprocessing; created once per run, on one device.
 
     Args:
         device: "cpu" or "cuda".
 
     Raises:
-        WeightsMissing: where its weights can be had from no source.
+        WeightsMissing: if its weights are available from no source.
     """
 
     spec: ClassVar[FeatureSpec]
@@ -59,13 +60,13 @@ class Feature(abc.ABC):
 
 
 class VectorFeature(Feature):
-    """A feature small enough to keep: cached on disk by image content.
+    """A feature that is small enough to be cached on disk, by image content.
 
-    `beside` says that it computes on one core of the CPU, outside torch: a run then has it done in processes of their
-    own while its main process goes on.
+    `in_workers` is true for a feature that computes on one CPU core, outside torch: a run then computes it in worker
+    processes while its main process continues.
     """
 
-    beside: ClassVar[bool] = False
+    in_workers: ClassVar[bool] = False
 
     @abc.abstractmethod
     def extract(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -73,7 +74,7 @@ class VectorFeature(Feature):
 
 
 class MapFeature(Feature):
-    """Feature maps, too large to keep: they live while their batch of pairs is compared."""
+    """Feature maps, too large to be cached: they exist while their batch of pairs is compared."""
 
     @abc.abstractmethod
     def extract(self, images: NDArray[np.uint8]) -> tuple[Tensor, ...]:
@@ -81,9 +82,9 @@ class MapFeature(Feature):
 
 
 class MapSummary(VectorFeature):
-    """A vector made of another feature's maps, so that a pass whose maps are compared anyway gives it for nothing.
+    """A vector computed from another feature's maps, so that one forward pass serves both.
 
-    Subclasses name the `maps`.
+    Subclasses set `maps`.
     """
 
     maps: ClassVar[type[MapFeature]]
@@ -100,7 +101,7 @@ class MapSummary(VectorFeature):
         """(N, H, W, 3) uint8 RGB -> (N, ...) float32.
 
         Raises:
-            ValueError: where the images are not that, or too small for the maps.
+            ValueError: if the images have another shape or dtype, or are too small for the maps.
         """
         return self.summary(self._maps.extract(images))
 

@@ -1,4 +1,4 @@
-"""Files and digests: atomic writes, content hashes, and where the caches lie."""
+"""Files and digests: atomic writes, content hashes, and the cache folder."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def cache_folder() -> Path:
 
 @contextlib.contextmanager
 def explained(path: Path, doing: str = "write") -> Iterator[None]:
-    """Turn an operating system's refusal to touch a path into one sentence for the user.
+    """Turn an `OSError` into a one-sentence message for the user.
 
     Args:
-        path: the file or folder in question.
-        doing: what was tried, as a verb.
+        path: the file or folder that is accessed.
+        doing: the operation, as a verb.
 
     Raises:
         UserError: in place of any `OSError`.
@@ -40,27 +40,27 @@ def explained(path: Path, doing: str = "write") -> Iterator[None]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise UserError(
                 f"Cannot {doing} {path}: no space is left on its disk. "
-                "Free some and give the same command again; what was finished is kept."
+                "Free some and run the same command again; finished work is kept."
             ) from error
         reason = error.strerror or type(error).__name__
-        raise UserError(f"Cannot {doing} {path}: {reason.lower()}. Choose another path or mend its permissions.") from (
+        raise UserError(f"Cannot {doing} {path}: {reason.lower()}. Choose another path or fix its permissions.") from (
             error
         )
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file so that a reader sees all of it or none of it, even after a crash.
+    """Write a file atomically: a reader sees all of it or none of it, even after a crash.
 
     Args:
-        path: where to; its folder is made.
-        content: the whole file.
+        path: path of the file; its folder is created if needed.
+        content: the complete content.
 
     Raises:
-        UserError: where the operating system refuses (full disk, no permission).
+        UserError: if the operating system refuses (full disk, no permission).
     """
     with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        # A name of its own per writer, so that several processes never share a half-written file.
+        # A unique name for each writer, so that several processes never share a half-written file.
         part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
         try:
             with part.open("wb") as file:
@@ -78,7 +78,7 @@ def write_text(path: Path, content: str) -> None:
 
 
 def file_name(text: str) -> str:
-    """A name from anywhere as the name of a file that is neither hidden nor elsewhere.
+    """Turn any text into a safe file name: not hidden, and without folders.
 
     Examples:
         >>> file_name("../face-id:canonical:acc@0.6")
@@ -101,14 +101,14 @@ def sha256_file(path: Path) -> str:
     """The sha256 of a file's bytes as 64 hexadecimal digits.
 
     Raises:
-        UserError: where the file cannot be read.
+        UserError: if the file cannot be read.
     """
     with explained(path, "read"), path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def sha256_json(value: Any) -> str:
-    """The sha256 of a JSON value in one fixed spelling (sorted keys, no spaces).
+    """The sha256 of a JSON value in a fixed serialisation (sorted keys, no spaces).
 
     Examples:
         >>> sha256_json({"b": 1, "a": 2}) == sha256_json({"a": 2, "b": 1})

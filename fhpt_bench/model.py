@@ -1,4 +1,4 @@
-"""The generator interface: what a pose-transfer model is told, and what it must return."""
+"""The generator interface: what a pose-transfer model is given, and what it must return."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-# What of the target a model may ask to be told, beside its pose.
+# What of the target a model may ask for.
 CONDITIONING = ("pose", "face-landmarks", "parsing")
 
 
@@ -25,15 +25,15 @@ class ModelCard:
     Args:
         name: the name in tables.
         title: what it is, in a phrase.
-        paper: citation and link, or "" where there is none.
-        year: of the paper, or None.
-        licence: of the code.
+        paper: citation and link, or "" if there is none.
+        year: year of the paper, or None.
+        licence: licence of the code.
         trainable: whether `fhpt-bench train` can train it.
-        conditioning: what of the target it is told, out of `CONDITIONING`; shown beside its scores, since a model
-            that is told the face landmarks is also judged by them.
+        conditioning: what of the target it is given, a subset of `CONDITIONING`; shown with its scores, because a model
+            that is given the face landmarks is also measured by them.
 
     Raises:
-        ValueError: where the conditioning names something that a benchmark never gives.
+        ValueError: if the conditioning names something that no benchmark provides.
 
     Examples:
         >>> ModelCard("mine", "my model").conditioning
@@ -51,22 +51,22 @@ class ModelCard:
     def __post_init__(self) -> None:
         unknown = set(self.conditioning) - set(CONDITIONING)
         if unknown:
-            raise ValueError(f"unknown conditioning {sorted(unknown)}; a model can be told {CONDITIONING}")
+            raise ValueError(f"unknown conditioning {sorted(unknown)}; known: {CONDITIONING}")
 
 
 @dataclass(frozen=True)
 class PairBatch:
-    """Everything that a pose-transfer model may look at: B pairs, never the target image.
+    """The input of a pose-transfer model: B pairs, never the target image.
 
     Args:
-        keys: opaque; no name, identity or gender reaches a model.
+        keys: opaque keys; no name, identity or gender reaches a model.
         source: (B, 3, H, W) float in [-1, 1].
-        source_pose: (B, 18, 2) COCO-18 joints as pixels (x, y), NaN where missing.
-        target_pose: the same of the target.
-        source_face_landmarks: (B, 68, 2) pixels, NaN where not visible; None where the benchmark has none.
-        source_parsing: (B, H, W) long, SPT's 9 classes; None where the benchmark has none.
-        target_face_landmarks: the same of the target, only if the card's conditioning says "face-landmarks".
-        target_parsing: the same of the target, only if the card's conditioning says "parsing".
+        source_pose: (B, 18, 2) COCO-18 joints as pixels (x, y), NaN if missing.
+        target_pose: the same for the target.
+        source_face_landmarks: (B, 68, 2) pixels, NaN if not visible; None if the benchmark has none.
+        source_parsing: (B, H, W) long, SPT's 9 classes; None if the benchmark has none.
+        target_face_landmarks: the same for the target, only if the card's conditioning contains "face-landmarks".
+        target_parsing: the same for the target, only if the card's conditioning contains "parsing".
     """
 
     keys: tuple[str, ...]
@@ -85,34 +85,34 @@ class PairBatch:
 
 
 class Generator(abc.ABC):
-    """A pose-transfer model. The host makes one with no arguments, calls `to`, then `generate` batch by batch."""
+    """A pose-transfer model. The host creates it without arguments, calls `to`, then `generate` for each batch."""
 
     card: ClassVar[ModelCard]
 
     def to(self, device: str) -> None:  # noqa: B027 - a model without weights has nothing to move
-        """Move what the model holds to a device ("cpu", "cuda")."""
+        """Move the model's parameters to a device ("cpu", "cuda")."""
 
     @abc.abstractmethod
     def generate(self, batch: PairBatch) -> Tensor:
-        """Paint the source person in the target pose.
+        """Generate the source person in the target pose.
 
         Args:
-            batch: B pairs, tensors on the device of the last call of `to`.
+            batch: B pairs, with tensors on the device of the last call of `to`.
 
         Returns:
-            (B, 3, H, W) float in [-1, 1]; the host clips, rounds to uint8 once, and every metric sees that.
+            (B, 3, H, W) float in [-1, 1]; the host clips and rounds to uint8 once, and every metric uses the result.
         """
 
 
 class Oracle(Generator):
-    """A bound of the benchmark's own that sees the target image: marked in every table, never ranked."""
+    """An upper bound that sees the target image: marked in every table, never ranked."""
 
     @abc.abstractmethod
     def reveal(self, batch: PairBatch, target: Tensor) -> Tensor:
-        """As `generate`, given the (B, 3, H, W) target image as well."""
+        """As `generate`, with the (B, 3, H, W) target image in addition."""
 
     def generate(self, batch: PairBatch) -> Tensor:
-        """An oracle is nothing without the target image.
+        """An oracle cannot generate without the target image.
 
         Raises:
             TypeError: always; the host calls `reveal`.
@@ -121,14 +121,14 @@ class Oracle(Generator):
 
 
 class TrainedGenerator(Generator):
-    """A model that somebody has to train; the host makes it with the checkpoint that the user names, if any.
+    """A model that must be trained; the host creates it with the checkpoint that the user names, if any.
 
     Args:
-        checkpoint: its file; None for the one in `FHPT_WEIGHTS_DIR`, else the one that ships.
+        checkpoint: the file to load; None for the one in `FHPT_WEIGHTS_DIR`, or else the one that ships.
 
     Raises:
-        WeightsMissing: where nobody has trained it; the message says how to.
-        UserError: where the file cannot be used.
+        WeightsMissing: if it is not trained; the message says how to train it.
+        UserError: if the file cannot be used.
     """
 
     @abc.abstractmethod
@@ -137,7 +137,7 @@ class TrainedGenerator(Generator):
     @property
     @abc.abstractmethod
     def trained(self) -> Mapping[str, str]:
-        """Recipe -> digest of what it has learnt; part of a run's identity, and kept in its record."""
+        """Recipe -> digest of its trained tensors; part of a run's identity, and kept in its record."""
 
 
 models: Registry[type[Generator]] = Registry("model", "fhpt_bench.models", "fhpt_bench.model:Generator")

@@ -1,4 +1,4 @@
-"""One process or many: the same run, its batches dealt out over ranks, `torchrun`'s or our own."""
+"""One or several processes: a run distributes its batches over ranks, started by `torchrun` or by `start`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pathlib import Path
 from fhpt_bench.errors import UserError
 
 _MOST, _PAIRS_EACH = 8, 100  # each process holds the networks in memory, and takes seconds to start
-_LOOK_ROUND = 2  # seconds between two looks whether the main process is still there
+_CHECK_EVERY = 2  # seconds between two checks whether the main process is still running
 _STARTED_BY = "FHPT_STARTED_BY"
 _finished = threading.Event()
 
@@ -25,9 +25,9 @@ class Processes:
     """The processes that share a run.
 
     Args:
-        count: how many.
-        rank: this one's number, from 0.
-        wait: returns when all have called it.
+        count: number of processes.
+        rank: number of this process, from 0.
+        wait: a barrier: returns when all processes have called it.
     """
 
     count: int = 1
@@ -41,20 +41,20 @@ class Processes:
 
 
 def launched() -> tuple[int, int]:
-    """How many processes a launcher (`torchrun`, `accelerate launch`, `start`) started, and which of them this is.
+    """The number of processes that a launcher (`torchrun`, `accelerate launch`, `start`) started, and the own rank.
 
     Returns:
-        (count, rank from 0), as the environment says: nothing is imported or joined.
+        (count, rank from 0), read from the environment: nothing is imported or joined.
     """
     return int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
 
 
 def best_count(device: str, pairs: int) -> int:
-    """How many processes a run is best shared by: on a CPU one a core, with a single thread each, else one.
+    """The best number of processes for a run: on a CPU one single-threaded process per core, else one.
 
     Args:
         device: "cpu" or "cuda".
-        pairs: how many there are; few are done before others have started.
+        pairs: number of pairs; few pairs are finished before more processes have started.
 
     Examples:
         >>> best_count("cuda", 800), best_count("cpu", 50)
@@ -66,19 +66,21 @@ def best_count(device: str, pairs: int) -> int:
 
 
 def start(count: int) -> None:
-    """Start this very command in more processes, which `join` then joins; nothing where a launcher has done so.
+    """Start the same command in more processes, which `join` then joins; does nothing under another launcher.
 
     Args:
-        count: how many processes there will be, with this one.
+        count: total number of processes, including this one.
 
     Raises:
-        UserError: in a program that is not ours, whose command would do something else.
+        UserError: if this is not the fhpt-bench command, whose arguments could be repeated.
     """
     if count < 2 or "WORLD_SIZE" in os.environ:
         return
     program = Path(sys.argv[0])
     if program.stem != "fhpt-bench" and program.parts[-2:] != ("fhpt_bench", "__main__.py"):
-        raise UserError(f"processes={count} is for the command line: start this program by torchrun, or give 1.")
+        raise UserError(
+            f"processes={count} works only on the command line: start this program with torchrun, or give 1."
+        )
     import torch
 
     with socket.socket() as probe:
@@ -87,7 +89,7 @@ def start(count: int) -> None:
     shared = {"WORLD_SIZE": str(count), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1"}
     for rank in range(1, count):
         own = {"RANK": str(rank), "LOCAL_RANK": str(rank), _STARTED_BY: str(os.getpid())}
-        # -P: a folder of the user's that is called as a package of ours must not be taken for it.
+        # -P: a folder in the working directory with the name of one of our packages must not be imported in its place.
         command = [sys.executable, "-P", "-m", "fhpt_bench", *sys.argv[1:]]
         _end_without(subprocess.Popen(command, env={**os.environ, **shared, **own}))
     os.environ.update(shared, RANK="0", LOCAL_RANK="0")
@@ -95,19 +97,19 @@ def start(count: int) -> None:
 
 
 def _end_without(process: subprocess.Popen[bytes]) -> None:
-    """End this process when one that it started has failed: it would wait for it for ever."""
+    """End this process when one that it started has failed: otherwise it would wait forever."""
 
     def watch() -> None:
         if (code := process.wait()) and not _finished.is_set():
-            # What went wrong was said there. Not through sys.stderr, which a progress bar may hold.
-            os.write(2, b"stopped, since one of the processes of this run has failed; what was finished is kept\n")
+            # The failed process has printed the reason. Not through sys.stderr, which a progress bar may have replaced.
+            os.write(2, b"stopped: one of the processes of this run has failed; finished work is kept\n")
             os._exit(code if code > 0 else 1)
 
     threading.Thread(target=watch, daemon=True).start()
 
 
 def set_finished() -> None:
-    """Say that all processes have done their part: from now on, how the others end does not matter to this one."""
+    """Record that all processes have finished their work: from now on, their exit codes are ignored."""
     _finished.set()
 
 
@@ -128,15 +130,15 @@ def join(device: str) -> Processes:
 
 
 def end_with(main: int) -> None:
-    """End this process when the main one is no longer there, whatever it is waiting for.
+    """End this process when the main process has ended, whatever this one is waiting for.
 
     Args:
-        main: its number; it started this one.
+        main: process id of the main process, which started this one.
     """
 
     def watch() -> None:
         while os.getppid() == main:
-            time.sleep(_LOOK_ROUND)
+            time.sleep(_CHECK_EVERY)
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()

@@ -1,4 +1,4 @@
-"""Progress bars with rate and time left, silent where nobody watches."""
+"""Progress bars with rate and remaining time, on standard error."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-_LOOK_BACK = 600  # seconds that the rate is a mean over: one iteration of a training may take long
+_RATE_PERIOD = 600  # seconds over which the rate is averaged: one training iteration may take long
 
 
 class _Rate(ProgressColumn):
@@ -21,7 +21,7 @@ class _Rate(ProgressColumn):
 
 
 class _Noted(Progress):
-    """Bars, and below them how it goes."""
+    """Progress bars with notes below them."""
 
     def get_renderables(self) -> Iterable[RenderableType]:
         yield from super().get_renderables()
@@ -29,29 +29,29 @@ class _Noted(Progress):
 
 
 class Advance(Protocol):
-    """Moves a bar on by some steps, and says how it goes."""
+    """Advances a bar by some steps and sets its note."""
 
     def __call__(self, steps: int, note: str | None = None) -> None:
-        """The note stays until there is another."""
+        """A note stays until the next one."""
 
 
 @contextlib.contextmanager
 def progress_bar(what: str, total: int, shown: bool, begun: int = 0) -> Iterator[Advance]:
-    """A bar on standard error.
+    """A progress bar on standard error.
 
     Args:
-        what: the stage, in words.
-        total: how many steps.
-        shown: False for the Python interface; of several processes the first one shows it.
-        begun: steps that were done before, which say nothing of the rate.
+        what: name of the stage.
+        total: number of steps.
+        shown: False for the Python interface; of several processes only the first one shows it.
+        begun: steps that were done before, which do not count for the rate.
 
     Yields:
-        A function that moves the bar on by some steps.
+        A function that advances the bar by some steps.
     """
     shown = shown and _is_first()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
     console = Console(stderr=True)
-    with _Noted(*columns, console=console, disable=not shown, speed_estimate_period=_LOOK_BACK) as progress:
+    with _Noted(*columns, console=console, disable=not shown, speed_estimate_period=_RATE_PERIOD) as progress:
         task = progress.add_task(what, total=total, completed=begun, note="")
 
         def advance(steps: int, note: str | None = None) -> None:
@@ -63,11 +63,11 @@ def progress_bar(what: str, total: int, shown: bool, begun: int = 0) -> Iterator
 
 
 def tell(text: str, shown: bool) -> None:
-    """A line on standard error.
+    """Print a line on standard error.
 
     Args:
-        text: without markup.
-        shown: False for the Python interface; of several processes the first one shows it.
+        text: the line, without markup.
+        shown: False for the Python interface; of several processes only the first one prints it.
     """
     if shown and _is_first():
         Console(stderr=True).print(text, markup=False, highlight=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""The protocol interface: what is measured, on what evidence, and what a score must carry."""
+"""The protocol interface: what is measured, from which evidence, and what a score contains."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fhpt_bench.registry import Registry
 from fhpt_bench.score import Evidence, Exhibits, ImagePairs, PairValues, Score, mean_score
 from fhpt_bench.statistics import Interval
 
-# All that a protocol's author needs has one home to import from.
+# Everything that a protocol's author needs can be imported from here.
 __all__ = [
     "Evidence", "Exhibits", "ImagePairs", "Interval", "MetricCard", "PairValues", "PairwiseProtocol", "Protocol",
     "ProtocolCard", "Score", "protocols",
@@ -27,13 +27,13 @@ class MetricCard:
     """One number that a protocol reports.
 
     Args:
-        name: unique within the protocol; the headline metric bears the protocol's own id, if it is not one of several
-            equals.
+        name: unique within the protocol; the headline metric has the protocol's own id as its name, unless the protocol
+            has several headline metrics.
         label: the name in tables.
         higher_is_better: the direction.
-        unit: "" for a pure number.
-        range: lowest and highest value possible, inclusive; infinities where unbounded.
-        real: the value that real images get where that follows from the definition, else None.
+        unit: "" for a number without a unit.
+        range: lowest and highest possible value, inclusive; infinite if unbounded.
+        real: the value of real images, if it follows from the definition, else None.
     """
 
     name: str
@@ -46,21 +46,23 @@ class MetricCard:
 
 @dataclass(frozen=True)
 class ProtocolCard:
-    """What a protocol computes, in words and in settings.
+    """What one variant of a protocol computes.
 
     Args:
         id: the name under which it is registered.
-        variant: which of its definitions.
+        variant: the name of the variant.
         version: raised by any change that can move a number.
-        title: what it is, in a phrase.
+        title: what it measures, in a phrase.
         definition: exactly what this variant computes.
-        citation: where it comes from.
-        metrics: what it reports; the first is the headline.
-        features: ids of the features it looks through.
-        weights: names of pinned weights of its own, beside those of its features.
+        citation: the source of the definition.
+        metrics: the numbers that it reports.
+        features: ids of the features that it uses.
+        weights: names of pinned weights that it uses itself, in addition to those of its features.
         numerics: numeric library and dtype of its own arithmetic, without the device.
         training_images: whether it compares with the benchmark's training images.
-        used_by: which papers or tools have printed this variant; "" where none is known.
+        used_by: which papers or tools have printed this variant; "" if none is known.
+        group: "perceptual", "structural", "semantic" or "other": where tables show it.
+        headlines: names of the metrics that short tables show.
     """
 
     id: str
@@ -75,32 +77,36 @@ class ProtocolCard:
     numerics: str = "numpy float64"
     training_images: bool = False
     used_by: str = ""
+    group: str = "other"
+    headlines: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
-        """`id:variant`, as it is typed and as it names columns."""
+        """`id:variant`, as on the command line and in column names."""
         return f"{self.id}:{self.variant}"
 
 
 class Protocol(abc.ABC):
-    """A measurement. Made with a variant's name; the first variant is the default.
+    """A measurement, created with the name of a variant; the first variant is the default.
 
     Args:
         variant: a key of `variants`, or None for the first.
 
     Raises:
-        UserError: where there is no such variant.
+        UserError: if there is no such variant.
     """
 
     id: ClassVar[str]
     version: ClassVar[int] = 1
     title: ClassVar[str]
     citation: ClassVar[str]
+    group: ClassVar[str] = "other"  # "perceptual", "structural" or "semantic": where tables show it
     variants: ClassVar[Mapping[str, str]]
     used_by: ClassVar[Mapping[str, str]] = {}  # variant -> the papers or tools whose numbers it reproduces
-    metrics: tuple[MetricCard, ...]  # of the class, or of a variant where variants report different numbers
+    metrics: tuple[MetricCard, ...]  # of the class, or of a variant if variants report different numbers
+    headlines: ClassVar[tuple[str, ...]] = ()  # metrics that short tables show; default: the first
     numerics: ClassVar[str] = "numpy float64"
-    moved_by: ClassVar[tuple[str, ...]] = ()  # what else changes the number, a phrase each, for whoever reads the card
+    moved_by: ClassVar[tuple[str, ...]] = ()  # what else changes the number, one phrase each, shown on the card
 
     def __init__(self, variant: str | None = None) -> None:
         self.variant = variant if variant is not None else next(iter(self.variants))
@@ -111,22 +117,22 @@ class Protocol(abc.ABC):
 
     @property
     def features(self) -> tuple[str, ...]:
-        """Ids of the features that this variant looks through."""
+        """Ids of the features that this variant uses."""
         return ()
 
     @property
     def weights(self) -> tuple[str, ...]:
-        """Names of pinned weights that this variant uses itself, beside those of its features."""
+        """Names of pinned weights that this variant uses itself, in addition to those of its features."""
         return ()
 
     def lacks(self, benchmark: Benchmark) -> str | None:
-        """Why this cannot be measured on a benchmark, with the way out; None where it can.
+        """Why this protocol cannot run on a benchmark, with the way out; None if it can.
 
         Args:
-            benchmark: with its settings.
+            benchmark: the benchmark.
         """
         if self.training_images and not benchmark.train_images:
-            return f"The benchmark {benchmark.id} names no training images, or their folder is not here."
+            return f"The benchmark {benchmark.id} names no training images, or their folder is missing."
         return None
 
     @property
@@ -140,11 +146,11 @@ class Protocol(abc.ABC):
         return ProtocolCard(
             self.id, self.variant, self.version, self.title, self.variants[self.variant], self.citation,
             self.metrics, self.features, self.weights, self.numerics, self.training_images,
-            self.used_by.get(self.variant, ""),
+            self.used_by.get(self.variant, ""), self.group, self.headlines or (self.metrics[0].name,),
         )  # fmt: skip
 
     def compare(self, images: ImagePairs) -> Mapping[str, PairValues]:
-        """Measure a batch of pairs while its images are at hand; nothing by default.
+        """Measure a batch of pairs while its images are in memory; by default nothing.
 
         Args:
             images: B pairs.
@@ -156,34 +162,34 @@ class Protocol(abc.ABC):
 
     @abc.abstractmethod
     def score(self, evidence: Evidence) -> tuple[Score, ...]:
-        """Turn the evidence of all pairs into scores, one a metric.
+        """Turn the evidence of all pairs into scores, one per metric.
 
         Args:
-            evidence: of n pairs.
+            evidence: the evidence of n pairs.
         """
 
     def draw(self, evidence: Evidence, exhibits: Exhibits) -> Mapping[str, bytes]:
-        """Draw figures for the run's folder, once there is a score; none by default.
+        """Draw figures for the run's folder, after scoring; by default none.
 
         Args:
-            evidence: what `score` was given.
+            evidence: the evidence that `score` received.
             exhibits: scores of this and of comparable models, and the images.
 
         Returns:
-            Name of each figure -> PNG file.
+            Name of each figure -> bytes of a PNG file.
         """
         return {}
 
 
 class PairwiseProtocol(Protocol):
-    """A protocol whose every metric is the mean over pairs of what `compare` measures."""
+    """A protocol whose metrics are all means over pairs of what `compare` returns."""
 
     @abc.abstractmethod
     def compare(self, images: ImagePairs) -> Mapping[str, PairValues]:
         """Measure a batch of pairs; see `Protocol.compare`."""
 
     def score(self, evidence: Evidence) -> tuple[Score, ...]:
-        """The weighted mean of each metric, its interval over people, and what was skipped."""
+        """The weighted mean of each metric, its interval over people, and the skipped pairs."""
         return tuple(mean_score(metric.name, evidence, evidence.compared[metric.name]) for metric in self.metrics)
 
 

@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Entry:
-    """Where a plugin comes from: its name, its target `module:attribute` and who registered it."""
+    """The origin of a plugin: its name, its target `module:attribute`, and what registered it."""
 
     name: str
     target: str
@@ -30,7 +30,7 @@ class Entry:
 
 @functools.cache
 def _entry_points(group: str) -> tuple[tuple[str, str, str], ...]:
-    """(name, target, distribution) of each entry point of a group; metadata is read once a process."""
+    """(name, target, distribution) of each entry point of a group; metadata is read once per process."""
     return tuple(
         (point.name, point.value, f"{point.dist.name} {point.dist.version}" if point.dist else "unknown")
         for point in importlib.metadata.entry_points(group=group)
@@ -55,7 +55,7 @@ class Registry(Generic[T]):
         """Each registered plugin by name, sorted; nothing is imported.
 
         Raises:
-            UserError: where two distributions register the same name.
+            UserError: if two distributions register the same name.
         """
         found: dict[str, Entry] = {}
         for name, target, origin in sorted(_entry_points(self.group)):
@@ -68,13 +68,13 @@ class Registry(Generic[T]):
         return found
 
     def find(self, name: str) -> Entry:
-        """Look a plugin up without importing it, so that a mistyped name costs no time.
+        """Find a plugin without importing it, so that a mistyped name is reported at once.
 
         Args:
             name: a registered name, or `path/to/file.py:Class`.
 
         Raises:
-            UserError: where the name is unknown, or the file lacks the class.
+            UserError: if the name is unknown, or the file does not define the class.
         """
         path, colon, attribute = name.rpartition(":")
         if colon and path.endswith(".py"):
@@ -91,10 +91,10 @@ class Registry(Generic[T]):
             name: a registered name, or `path/to/file.py:Class`.
 
         Returns:
-            What the target names: a class derived from the base, or an instance of it.
+            The object that the target names: a class derived from the base, or an instance of it.
 
         Raises:
-            UserError: where it is unknown, cannot be imported, or is of another kind.
+            UserError: if it is unknown, cannot be imported, or is of another kind.
         """
         entry = self.find(name)
         reason = f"The {self.kind} {name!r} ({entry.origin}) is broken"
@@ -102,19 +102,19 @@ class Registry(Generic[T]):
         try:
             module = _import_file(Path(module_name)) if module_name.endswith(".py") else _import(module_name)
             plugin = functools.reduce(getattr, attribute.split("."), cast(Any, module))
-        except Exception as error:  # a plugin may fail in any way; the host goes on
+        except Exception as error:  # a plugin may fail in any way; the host must not
             raise UserError(f"{reason}: {type(error).__name__}: {error}") from error
         base_module, _, base_name = self._base.partition(":")
         base = getattr(_import(base_module), base_name)
         if not (issubclass(plugin, base) if isinstance(plugin, type) else isinstance(plugin, base)):
-            raise UserError(f"{reason}: {entry.target} is no {base_name} (derive it from {self._base}).")
+            raise UserError(f"{reason}: {entry.target} is not a {base_name} (derive it from {self._base}).")
         missing = getattr(plugin, "__abstractmethods__", None)
         if isinstance(plugin, type) and missing:
             raise UserError(f"{reason}: it does not define {', '.join(sorted(missing))}.")
         return cast(T, plugin)
 
     def broken(self, name: str) -> str | None:
-        """Why a plugin cannot be loaded, or None where it can."""
+        """The reason why a plugin cannot be loaded, or None if it can."""
         try:
             self.load(name)
         except UserError as error:
@@ -123,11 +123,11 @@ class Registry(Generic[T]):
 
 
 def code_digest(plugin: type) -> str:
-    """A digest of the code that defines a class: a model's images are stale once it changes.
+    """A digest of the code that defines a class. If it changes, images that the class generated are outdated.
 
     Args:
-        plugin: a class from a package (all Python files of its folder count, since a model may be spread over
-            several) or from a file of its own (that file counts).
+        plugin: a class from a package (all Python files of the package's folder are included, since a model may use
+            several) or from a single file (only that file is included).
     """
     module = sys.modules[plugin.__module__]
     if not module.__file__:

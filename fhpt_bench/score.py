@@ -1,4 +1,4 @@
-"""What protocols are given and what they give back: evidence of pairs, values by pair, scores."""
+"""What protocols receive and return: evidence, values by pair, scores."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ class Score:
 
     Args:
         metric: a name on the protocol's card.
-        value: None where no pair could be measured (never NaN).
-        n: how many pairs (or images) the value rests on.
-        per_pair: index = pair id; columns value (NaN where skipped), weight, skipped (reason or ""); None for a
+        value: None if no pair could be measured (never NaN).
+        n: the number of pairs (or images) that the value is computed from.
+        per_pair: index = pair id; columns value (NaN if skipped), weight, skipped (reason or ""); None for a
             metric of the whole set.
-        interval: None where it cannot be had (fewer than 10 people).
-        skipped: how many pairs were left out, by reason.
-        details: anything else worth keeping, JSON values only.
+        interval: None if it cannot be computed (fewer than 10 people).
+        skipped: reason -> number of pairs that were left out.
+        details: further results, JSON values only.
     """
 
     metric: str
@@ -48,12 +48,12 @@ class PairValues:
     """A metric's values on B pairs.
 
     Args:
-        value: (B,) float64, NaN where a pair is skipped.
+        value: (B,) float64, NaN if a pair is skipped.
         weight: (B,) float64; a mean is sum(weight * value) / sum(weight), so that ratios can be resampled.
-        skipped: B reasons, "" where the pair counts.
+        skipped: B reasons, "" if the pair counts.
 
     Raises:
-        ValueError: where lengths differ, or a value that counts is not finite.
+        ValueError: if lengths differ, or a value that counts is not finite.
     """
 
     value: NDArray[np.float64]
@@ -69,7 +69,7 @@ class PairValues:
 
     @classmethod
     def of(cls, value: NDArray[np.float64], skipped: Sequence[str] | None = None) -> PairValues:
-        """Values of equal weight.
+        """Values with equal weights.
 
         Examples:
             >>> PairValues.of(np.array([0.5, np.nan]), ["", "identical"]).weight.tolist()
@@ -80,13 +80,13 @@ class PairValues:
 
 @dataclass(frozen=True)
 class ImagePairs:
-    """B generated images beside their targets, as a per-pair protocol sees them.
+    """B generated images and their targets, as a per-pair protocol receives them.
 
     Args:
         generated: (B, H, W, 3) uint8 RGB.
-        target: the same of the real target images.
+        target: (B, H, W, 3) uint8 RGB, the real target images.
         generated_maps: feature id -> maps of (B, C, h, w), for the `MapFeature`s that the protocol declares.
-        target_maps: the same of the targets.
+        target_maps: the same for the targets.
     """
 
     generated: NDArray[np.uint8]
@@ -97,13 +97,13 @@ class ImagePairs:
 
 @dataclass(frozen=True)
 class Evidence:
-    """Everything that was gathered on a run's pairs, in the order of the pairs.
+    """Everything that a run has computed for its pairs, in the order of the pairs.
 
     Args:
-        benchmark: the setting: its pairs, poses and ground truth.
+        benchmark: the benchmark with its pairs, poses and ground truth.
         compared: metric -> values on the n pairs, from the protocol's own `compare`.
-        vectors: (feature id, role) -> (n, ...) float32, role "generated", "source" or "target"; repeats included.
-            For a protocol that says `training_images` also role "train": a row a training image, in the list's order.
+        vectors: (feature id, role) -> (n, ...) float32 with one row per pair; role "generated", "source" or "target".
+            A protocol with `training_images` may also ask for "train": one row per training image, in the list's order.
         supplied: feature id -> the values that the user supplies, which `vectors` returns in place of the network's.
     """
 
@@ -119,22 +119,22 @@ class Evidence:
 
     @property
     def people(self) -> NDArray[np.str_]:
-        """(n,) the person of each pair: what intervals are resampled over."""
+        """(n,) the person of each pair; intervals resample people."""
         return np.array([pair.person for pair in self.pairs])
 
     def unique_targets(self) -> NDArray[np.intp]:
-        """Positions of the first pair of each target image, for metrics in which repeats would count."""
+        """Positions of the first pair of each target image, for metrics that must not count a target twice."""
         return np.unique([pair.target for pair in self.pairs], return_index=True)[1]
 
 
 @dataclass(frozen=True)
 class Exhibits:
-    """What a protocol's figures may show beside its evidence.
+    """What a protocol's figures may show in addition to its evidence.
 
     Args:
-        scores: model -> metric -> its score by this protocol, where it has a value: the run's own model first, then
-            those whose record lies beside the run's and has an equal fingerprint, since no other can be compared.
-        generated: pairs -> (N, H, W, 3) uint8 judged images.
+        scores: model -> metric -> its score by this protocol, if it has a value: the run's own model first, then the
+            models of records in neighbouring folders with the same fingerprint, since no others are comparable.
+        generated: pairs -> (N, H, W, 3) uint8 generated images.
         real: names -> (N, H, W, 3) uint8 images of the benchmark.
     """
 
@@ -148,8 +148,8 @@ def mean_score(metric: str, evidence: Evidence, values: PairValues) -> Score:
 
     Args:
         metric: its name on the card.
-        evidence: the pairs.
-        values: one value a pair; pairs with a reason are left out and counted.
+        evidence: the evidence, which names the pairs and people.
+        values: one value per pair; pairs with a reason are left out and counted.
 
     Returns:
         Value, n, interval over people, skipped by reason, and the per-pair table.

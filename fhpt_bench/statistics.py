@@ -1,4 +1,4 @@
-"""Uncertainty: bootstrap over people, never over pairs, because a person's pairs resemble each other."""
+"""Intervals: resample people, never pairs, because the pairs of one person resemble each other."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 RESAMPLES = 1000
 SEED = 20200526
-# Below this many people a percentile of resampled means says little: no interval is given.
+# With fewer people, percentiles of resampled means are not reliable: no interval is given.
 FEWEST_CLUSTERS = 10
 METHOD = f"bootstrap over people, {RESAMPLES} resamples, 95 % percentile"
 BLOCKS = 20
@@ -34,17 +34,17 @@ class Interval:
 
 @dataclass(frozen=True)
 class PairedDifference:
-    """How two models, a and b, differ in one score on the pairs that both have.
+    """The difference of two models, a and b, in one score, on the pairs that both have.
 
     Args:
-        n: how many pairs both have, neither skipped.
+        n: the number of pairs that both have and neither skips.
         mean_a: a's weighted mean on these pairs.
-        mean_b: b's.
+        mean_b: b's weighted mean.
         difference: mean_a - mean_b.
         interval: of the difference, resampling people jointly; None under 10 people.
-        a_higher: on how many pairs a's value is the higher one.
-        b_higher: on how many b's is.
-        equal: on how many they are the same.
+        a_higher: number of pairs on which a's value is higher.
+        b_higher: number of pairs on which b's value is higher.
+        equal: number of pairs with equal values.
     """
 
     n: int
@@ -65,7 +65,7 @@ def cluster_bootstrap(
     Source: Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapters 8 and 13.
 
     Args:
-        value: (n,) one value a pair, finite.
+        value: (n,) one finite value per pair.
         weight: (n,) not negative; the mean is sum(weight * value) / sum(weight).
         cluster: (n,) the person of each pair.
 
@@ -73,7 +73,7 @@ def cluster_bootstrap(
         The interval, or None under 10 clusters.
 
     Raises:
-        ValueError: where the lengths differ or a value is not finite.
+        ValueError: if the lengths differ or a value is not finite.
 
     Examples:
         >>> value = np.repeat(np.arange(20.0), 3)
@@ -95,19 +95,19 @@ def cluster_bootstrap(
 def paired_difference(values_a: pd.DataFrame, values_b: pd.DataFrame) -> PairedDifference | None:
     """The difference of two models' weighted means on the pairs that both have, resampling people jointly.
 
-    Source: Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapters 8 and 13; the same drawn people
-    for both models, so that what makes a person hard for both does not widen the interval.
+    Source: Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapters 8 and 13. The same people are drawn
+    for both models, so that a person who is hard for both does not widen the interval.
 
     Args:
         values_a: a's table of one score, of the same fingerprint as b's: index = pair id; columns person, value,
-            weight, skipped ("" where the pair counts).
+            weight, skipped ("" if the pair counts).
         values_b: b's table.
 
     Returns:
-        The difference a - b, or None where no pair of positive weight is common.
+        The difference a - b, or None if no pair with positive weight is common.
 
     Raises:
-        ValueError: where a pair stands twice, belongs to two people, or counts without being finite.
+        ValueError: if a pair occurs twice, belongs to two people, or counts without being finite.
 
     Examples:
         >>> import pandas as pd
@@ -117,7 +117,7 @@ def paired_difference(values_a: pd.DataFrame, values_b: pd.DataFrame) -> PairedD
         (2, 0.25, 1, 1, None)
     """
     if not (values_a.index.is_unique and values_b.index.is_unique):
-        raise ValueError("a pair stands twice")
+        raise ValueError("a pair occurs twice")
     counted_a, counted_b = (table[table["skipped"] == ""] for table in (values_a, values_b))
     common = counted_a.index.intersection(counted_b.index).sort_values()
     a, b = counted_a.loc[common], counted_b.loc[common]
@@ -148,7 +148,7 @@ def _resampled_means(
     value: NDArray[np.float64], weight: NDArray[np.float64], cluster: NDArray[np.str_]
 ) -> NDArray[np.float64] | None:
     """(k, resamples) weighted means of k models, (k, n) values, for the same drawn clusters; None under 10 clusters."""
-    # Sorted by cluster name, so that the order of the pairs does not matter to the drawn resamples.
+    # Sorted by cluster name, so that the resamples do not depend on the order of the pairs.
     names, position = np.unique(cluster, return_inverse=True)
     if len(names) < FEWEST_CLUSTERS:
         return None
@@ -161,7 +161,7 @@ def _resampled_means(
 
 @functools.lru_cache(maxsize=4)
 def _drawn_clusters(n: int) -> NDArray[np.int64]:
-    """(resamples, n) clusters drawn with replacement; the same for every score with so many clusters."""
+    """(resamples, n) clusters drawn with replacement; the same for every score with this number of clusters."""
     drawn = np.random.default_rng(SEED).integers(n, size=(RESAMPLES, n))
     drawn.setflags(write=False)
     return drawn
@@ -173,19 +173,19 @@ def _percentiles(values: NDArray[np.float64], method: str) -> Interval:
 
 
 def block_jackknife(statistic: Callable[[NDArray[np.bool_]], float], cluster: NDArray[np.str_]) -> Interval | None:
-    """A 95 % interval of a statistic of the whole set, from its values without a block of clusters at a time.
+    """A 95 % interval of a statistic of the whole set: a jackknife that leaves out one block of clusters at a time.
 
-    For a Fréchet distance a bootstrap is wrong: repeated images shrink covariances, so every resample lies above the
-    value. Leaving out blocks repeats nothing, and what it adds to the value it adds to all blocks alike.
+    For a Fréchet distance a bootstrap is wrong: repeated images shrink covariances, so that every resample is above
+    the value. Leaving out blocks repeats no image, and its bias is the same for all blocks.
     Source: Busing, Meijer and van der Leeden, Delete-m Jackknife for Unequal m, Statistics and Computing 1999.
 
     Args:
-        statistic: its value on the pairs that a mask of (n,) keeps.
+        statistic: (n,) mask of the pairs to keep -> value.
         cluster: (n,) the person of each pair.
 
     Returns:
-        Value -+ t · standard error, or None under 10 clusters. It is of the statistic at this number of images, whose
-        expectation falls as images are added.
+        Value -+ t · standard error, or None under 10 clusters. It is the interval of the statistic at this number of
+        images; its expectation falls as images are added.
 
     Examples:
         >>> value = np.random.default_rng(0).normal(size=300)
@@ -212,7 +212,7 @@ def block_jackknife(statistic: Callable[[NDArray[np.bool_]], float], cluster: ND
 
 
 def weighted_mean(value: NDArray[np.float64], weight: NDArray[np.float64]) -> float | None:
-    """sum(weight * value) / sum(weight), or None where nothing has weight; the order does not matter.
+    """sum(weight * value) / sum(weight), or None if the total weight is 0; the order does not matter.
 
     Examples:
         >>> weighted_mean(np.array([1.0, 4.0]), np.array([2.0, 1.0]))

@@ -1,1 +1,1 @@
-"""What has been measured: tables over records, never mixing what cannot be compared."""
+"""Tables over records; scores that are not comparable never share a column."""

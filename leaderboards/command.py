@@ -1,67 +1,68 @@
-"""`fhpt-bench leaderboard`: tables over all records that are found."""
+"""`fhpt-bench leaderboard`: tables over all records found."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import click
+
+if TYPE_CHECKING:
+    from leaderboards.ranking import Measured
+    from leaderboards.tables import Table
+    from leaderboards.text_table import TextTable
 
 
 @click.command()
 @click.option(
-    "--records", "folders", multiple=True, type=click.Path(), help="Where to look for records.  [default: runs]"
+    "--records",
+    "folders",
+    multiple=True,
+    type=click.Path(),
+    help="Folder to search for records; can be given several times.  [default: runs]",
 )
-@click.option("--benchmark", metavar="ID", help="Only this benchmark.")
-@click.option("--subset", help="Only records of these pairs, as in `run --subset`.")
+@click.option("--benchmark", metavar="ID", help="Show only this benchmark.")
+@click.option("--subset", help="Show only records of this subset, as in `run --subset`.")
 @click.option(
     "--format", "format_", type=click.Choice(["table", "markdown", "csv", "latex"]), default="table",
-    show_default=True, help="csv has every number in full, a row a model and score; latex needs booktabs.",
+    show_default=True, help="csv always has all scores in full precision, one row per model and score; latex needs "
+    "booktabs.",
 )  # fmt: skip
+@click.option("--full", is_flag=True, help="Show all scores, not only the headline scores.")
 @click.option("--sort", metavar="KEY", help="Sort by protocol[:variant[:metric]] instead of the first column.")
 @click.option(
-    "--protocols", metavar="LIST", help="Only these scores: protocol[:variant[:metric]], separated by commas."
+    "--protocols", metavar="LIST", help="Show only these scores: protocol[:variant[:metric]], separated by commas."
 )
-@click.option("--published", is_flag=True, help="Show what papers print too, apart and never ranked.")
+@click.option("--published", is_flag=True, help="Also show numbers from papers, in separate tables, never ranked.")
 def leaderboard(
     folders: tuple[str, ...],
     benchmark: str | None,
     subset: str | None,
     format_: str,
+    full: bool,
     sort: str | None,
     protocols: str | None,
     published: bool,
 ) -> None:
-    """Show who is better at what, among all records found.
+    """Rank the models of all records, one table per benchmark.
 
-    One table a benchmark, version, subset and pair list; scores share a column only if their fingerprints are equal.
+    Records share a table if benchmark, version, subset and pair list are equal. Scores share a column only if their
+    fingerprints are equal. The default shows the headline scores of each protocol's first variant.
     """
-    from pathlib import Path
-
     from rich.console import Console
 
-    from fhpt_bench.errors import UserError, did_you_mean, plain
-    from fhpt_bench.records.comparison import MAKE_ONE, find_records, read_values
-    from leaderboards.latex import PREAMBLE, latex
+    from fhpt_bench.errors import UserError, did_you_mean
+    from leaderboards.columns import check_wanted
     from leaderboards.literature import load_published, select
     from leaderboards.literature_tables import published_tables
     from leaderboards.rendering import as_text_table, comma_separated
-    from leaderboards.tables import build_tables, check_wanted
-    from leaderboards.text_table import markdown, terminal
+    from leaderboards.tables import build_tables
 
     rows = load_published() if published else []
-    chosen = [Path(folder).expanduser() for folder in folders or ("runs",)]
-    # Published rows can be shown before anything was run.
-    records, problems = find_records(chosen) if folders or chosen[0].is_dir() or not rows else ([], [])
-    measured = []
-    for record in records:
-        try:
-            measured.append((record, read_values(record)))
-        except UserError as error:
-            problems.append(str(error))
-    for problem in problems:
-        click.echo(f"left out: {plain(problem)}", err=True)
-    if not measured and not rows:
-        raise UserError(f"No record that can be read lies below {', '.join(map(str, chosen))}: {MAKE_ONE}.")
+    measured = _read_records(folders, optional=published)
     if sort is not None and not measured:
-        raise UserError(f"--sort {sort} sorts measured rows, and there are none: published ones are never ranked.")
+        raise UserError(f"--sort {sort} sorts measured rows, but no record was found: published rows are never ranked.")
     known = {record.benchmark.id for record, _ in measured} | {row.benchmark for row in rows}
     if benchmark is not None and benchmark not in known:
         raise UserError(f"No record of a benchmark {benchmark!r} was found: {did_you_mean(benchmark, known)}")
@@ -69,22 +70,73 @@ def leaderboard(
     if subset is not None:
         measured = [item for item in measured if item[0].benchmark.subset == subset]
         if not measured:
-            raise UserError(f"No record of --subset {subset} was found: measure a model on it, or leave it out.")
+            raise UserError(f"No record of --subset {subset} was found: measure a model on it, or omit --subset.")
     wanted = [word.strip() for word in (protocols or "").split(",") if word.strip()]
     keys = {score.key for record, _ in measured for score in record.scores}
     check_wanted(wanted, keys | {score.key for row in rows for score in row.scores})
     rows = select(rows, benchmark, wanted)
-    tables = build_tables(measured, sort, wanted)
+    tables = build_tables(measured, sort, wanted, full or format_ == "csv")
     if format_ == "csv":
         click.echo(comma_separated(tables, rows), nl=False)
         return
-    console = Console(highlight=False)
-    width = console.width if format_ == "table" else None
-    sheets = [*(as_text_table(table, width) for table in tables), *published_tables(rows)]
+    width = Console().width if format_ == "table" else None
+    _show([as_text_table(table, width) for table in tables], "" if wanted else _hint(tables, len(keys)),
+          published_tables(rows), format_)  # fmt: skip
+
+
+def _read_records(folders: Sequence[str], optional: bool) -> list[Measured]:
+    """All readable records with their values by pair; a message for each other record goes to stderr.
+
+    Args:
+        folders: where to search; default: `runs`.
+        optional: whether it is no error if no record is found in the default folder.
+    """
+    from fhpt_bench.errors import UserError, plain
+    from fhpt_bench.records.comparison import MAKE_ONE, find_records, read_values
+
+    chosen = [Path(folder).expanduser() for folder in folders or ("runs",)]
+    if optional and not folders and not chosen[0].is_dir():
+        return []
+    records, problems = find_records(chosen)
+    measured: list[Measured] = []
+    for record in records:
+        try:
+            measured.append((record, read_values(record)))
+        except UserError as error:
+            problems.append(str(error))
+    for problem in problems:
+        click.echo(f"ignored: {plain(problem)}", err=True)
+    if not measured and not optional:
+        raise UserError(f"No readable record was found in {', '.join(map(str, chosen))}: {MAKE_ONE}.")
+    return measured
+
+
+def _hint(tables: Sequence[Table], total: int) -> str:
+    """How to see the scores that the tables do not show, or "" if they show all."""
+    shown = {column.key for table in tables for column in table.columns}
+    if len(shown) == total:
+        return ""
+    return f"Headline scores only: `fhpt-bench leaderboard --full` shows all {total} scores, `--protocols ID` some."
+
+
+def _show(measured: Sequence[TextTable], hint: str, published: Sequence[TextTable], format_: str) -> None:
+    """Print the measured tables, the hint below them, and the published tables."""
+    from rich.console import Console
+
+    from leaderboards.latex import PREAMBLE, latex
+    from leaderboards.text_table import markdown, terminal
+
     if format_ == "table":
-        for sheet in sheets:
-            console.print(*terminal(sheet, console.width), sep="\n")
+        console = Console(highlight=False)
+        for table in measured:
+            console.print(*terminal(table, console.width), sep="\n")
+        if hint:
+            console.print(hint, "", markup=False, sep="\n")
+        for table in published:
+            console.print(*terminal(table, console.width), sep="\n")
     elif format_ == "markdown":
-        click.echo("\n".join(map(markdown, sheets)), nl=False)
+        parts = [*map(markdown, measured), *([f"{hint}\n"] if hint else []), *map(markdown, published)]
+        click.echo("\n".join(parts), nl=False)
     else:
-        click.echo("\n".join([PREAMBLE, *map(latex, sheets)]), nl=False)
+        parts = [*map(latex, measured), *([f"% {hint}\n"] if hint else []), *map(latex, published)]
+        click.echo("\n".join([PREAMBLE, *parts]), nl=False)

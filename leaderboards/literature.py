@@ -1,4 +1,4 @@
-"""Published numbers: what others printed, where it was read, and how it was measured as far as is known."""
+"""Published numbers: the value, its source, and how it was measured as far as is known."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from fhpt_bench.errors import UserError
 from fhpt_bench.files import explained
 from fhpt_bench.protocol import MetricCard, protocols
-from leaderboards.tables import fits
+from leaderboards.columns import fits
 
 FOLDER = Path(__file__).parent / "published"
 UNKNOWN = "unknown"
-# What papers print and no protocol here measures.
+# Metrics that papers report and no protocol here measures.
 _FOREIGN = {
     "cx-reference": MetricCard("cx-reference", "CX(real, generated)", higher_is_better=False),
     "cx-generated": MetricCard("cx-generated", "CX(generated, real)", higher_is_better=False),
@@ -32,14 +32,14 @@ class _Part(BaseModel):
 
 
 class Source(_Part):
-    """Where rows were read.
+    """The source of some rows.
 
     Args:
-        name: in a few words, beside each row.
-        url: of the page.
-        grade: A, the text of a paper; B, an author's repository or an issue thread. Second-hand numbers have no grade
-            and are left out.
-        note: what holds for all its rows.
+        name: a few words, shown with each row.
+        url: address of the page.
+        grade: A: the text of a paper; B: an author's repository or an issue thread. Second-hand numbers have no grade
+            and are not included.
+        note: what applies to all its rows.
     """
 
     name: _Text
@@ -68,12 +68,12 @@ class _File(_Part):
 
 @dataclass(frozen=True)
 class PublishedScore:
-    """A number as its source prints it, digit by digit, but never in percent.
+    """A number with all digits that its source prints; a share is never in percent.
 
     Args:
-        protocol: whose quantity it is.
-        variant: which of the protocol's definitions the source used, or "unknown".
-        metric: its label, direction and unit.
+        protocol: the protocol that measures this quantity.
+        variant: the protocol's definition that the source used, or "unknown".
+        metric: label, direction and unit.
         value: the number.
     """
 
@@ -90,17 +90,17 @@ class PublishedScore:
 
 @dataclass(frozen=True)
 class PublishedRow:
-    """What a source says of a system.
+    """The numbers that a source reports for a system.
 
     Args:
-        benchmark: whose images it is about.
-        system: by one name in all files.
-        setting: image size, and which state of the system.
-        measured_by: who computed it, or "" where that is not said.
-        n: pairs, or None where that is not known.
-        scores: at most one a metric.
-        note: what a reader must know of this row alone.
-        source: where it was read.
+        benchmark: id of the benchmark whose images were used.
+        system: the system's name, the same in all files.
+        setting: image size and version of the system.
+        measured_by: who computed the numbers, or "" if the source does not state it.
+        n: number of pairs, or None if unknown.
+        scores: at most one per metric.
+        note: what applies to this row only.
+        source: the source of the row.
     """
 
     benchmark: str
@@ -122,13 +122,13 @@ def load_published(folder: Path = FOLDER) -> list[PublishedRow]:
     """Read all published rows.
 
     Args:
-        folder: of TOML files; `docs/published.md` says what one holds.
+        folder: a folder of TOML files; `docs/published.md` describes their format.
 
     Returns:
-        The rows by system, source and setting, which says nothing of who is better.
+        The rows sorted by system, source and setting; the order is not a ranking.
 
     Raises:
-        UserError: where a file or a row is wrong.
+        UserError: if a file or a row is wrong.
 
     Examples:
         >>> {row.source.grade for row in load_published()} == {"A", "B"}
@@ -139,12 +139,12 @@ def load_published(folder: Path = FOLDER) -> list[PublishedRow]:
 
 
 def select(rows: Iterable[PublishedRow], benchmark: str | None, wanted: Sequence[str]) -> list[PublishedRow]:
-    """The rows of a benchmark, with the scores that are wanted; rows without any drop out.
+    """The rows of a benchmark with the wanted scores; rows without such a score are left out.
 
     Args:
         rows: from `load_published`.
-        benchmark: its id, or None for all.
-        wanted: `protocol`, `protocol:variant` or `protocol:variant:metric`; all scores if empty.
+        benchmark: its id, or None for all benchmarks.
+        wanted: each `protocol`, `protocol:variant` or `protocol:variant:metric`; all scores if empty.
     """
     own = [row for row in rows if benchmark in (None, row.benchmark)]
     cut = [
@@ -158,7 +158,7 @@ def _read(path: Path) -> list[PublishedRow]:
     with explained(path, "read"):
         raw = path.read_bytes()
     try:
-        # Decimals keep the digits that the source prints: 0.090 is not 0.09.
+        # A Decimal keeps the digits that the source prints: 0.090 is not 0.09.
         content = tomllib.loads(raw.decode(), parse_float=Decimal)
         file = _File.model_validate(content)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -180,7 +180,7 @@ def _read(path: Path) -> list[PublishedRow]:
 
 
 def _wrong(path: Path, content: Mapping[str, Any], place: tuple[int | str, ...], reason: str) -> UserError:
-    """Name the source and the row by number and by name: numbers alone are hard to find in a file."""
+    """An error that names the source and the row by number and by name: a number alone is hard to find in a file."""
     words: list[str] = []
     here: Any = content
     for step in place:
@@ -202,13 +202,13 @@ def _scores(given: Mapping[str, Decimal]) -> tuple[PublishedScore, ...]:
         protocol, _, rest = key.partition(":")
         variant, _, name = rest.partition(":")
         if not variant:
-            raise ValueError(f"{key!r} is no protocol:variant or protocol:variant:metric; the variant may be unknown")
+            raise ValueError(f"{key!r} is not protocol:variant or protocol:variant:metric; the variant may be unknown")
         metric = _metric(protocol, variant, name or protocol)
         low, high = metric.range
         if not low <= value <= high:
             raise ValueError(f"{key!r} is {value}, outside {low:g} to {high:g} (shares are not given in percent)")
         if (protocol, metric.name) in scores:
-            raise ValueError(f"{metric.name!r} of {protocol} stands twice: make it two rows")
+            raise ValueError(f"{metric.name!r} of {protocol} is given twice: use two rows")
         scores[protocol, metric.name] = PublishedScore(protocol, variant, metric, value)
     return tuple(scores.values())
 

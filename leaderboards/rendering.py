@@ -1,4 +1,4 @@
-"""A table of the leaderboard as a sheet of text, and as CSV."""
+"""A table of the leaderboard as a text table, and as CSV."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from collections.abc import Sequence
 
 from fhpt_bench.errors import plain
 from fhpt_bench.reporting.formatting import number_format
+from leaderboards.columns import Column
 from leaderboards.literature import PublishedRow, PublishedScore
-from leaderboards.tables import Cell, Column, Row, Table
-from leaderboards.text_table import Entry, Head, Line, TextTable, terminal_blocks
+from leaderboards.ranking import Cell
+from leaderboards.tables import Row, Table
+from leaderboards.text_table import TextCell, TextColumn, TextRow, TextTable, terminal_blocks
 
-# Digits of a value: more where all columns then fit beside each other.
-DIGITS = (4, 3)
+# Digits of a value, and what separates the bounds of an interval; from wide to narrow.
+LAYOUTS = ((4, ", "), (3, ", "), (3, ","), (3, ",\n"))
 
 
 def as_text_table(table: Table, width: int | None = None) -> TextTable:
@@ -21,25 +23,25 @@ def as_text_table(table: Table, width: int | None = None) -> TextTable:
 
     Args:
         table: from `build_tables`.
-        width: of the terminal that it is for, in characters: values get the digits that let all columns stand beside
-            each other, if any do; None gives them all.
+        width: of the terminal, in characters: selects the widest layout that needs the fewest blocks of columns;
+            default: the widest layout.
     """
-    sheets = [_as_text_table(table, digits) for digits in DIGITS]
     if width is None:
-        return sheets[0]
-    return next((sheet for sheet in sheets if len(terminal_blocks(sheet, width)) == 1), sheets[-1])
+        return _as_text_table(table, *LAYOUTS[0])
+    layouts = [_as_text_table(table, *layout) for layout in LAYOUTS]
+    return min(layouts, key=lambda text: len(terminal_blocks(text, width)))
 
 
-def _as_text_table(table: Table, digits: int) -> TextTable:
+def _as_text_table(table: Table, digits: int, between: str) -> TextTable:
     specs = [_format(table, i, digits) for i in range(len(table.columns))]
     return TextTable(
-        _heading(table),
-        tuple(Head(tuple(_head(column)), plain(column.fingerprint)) for column in table.columns),
+        table.heading,
+        tuple(TextColumn(tuple(_head(column)), plain(column.fingerprint)) for column in table.columns),
         tuple(
-            Line(
+            TextRow(
                 (row.label,),
                 tuple(
-                    Entry(tuple(_cell(cell, spec, table)), cell is not None and cell.rank == 1)
+                    TextCell(tuple(_cell(cell, spec, between, table)), cell is not None and cell.rank == 1)
                     for cell, spec in zip(row.cells, specs, strict=True)
                 ),
             )
@@ -58,15 +60,15 @@ CSV_COLUMNS = (
 
 
 def comma_separated(tables: Sequence[Table], published: Sequence[PublishedRow] = ()) -> str:
-    """All tables as one CSV: a row a model and score, numbers in full.
+    """All tables as one CSV: one row per model and score, numbers in full precision.
 
     Args:
         tables: from `build_tables`.
-        published: rows of the literature, which go below, marked by the column `published` and without rank or
+        published: rows from papers, which follow the tables; they have True in the column `published`, and no rank or
             fingerprint.
 
     Returns:
-        A header line and the rows; a text that a spreadsheet would take for a formula starts with an apostrophe.
+        A header line and the rows; a text that a spreadsheet would read as a formula starts with an apostrophe.
     """
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
@@ -106,32 +108,29 @@ def _published_fields(row: PublishedRow, score: PublishedScore) -> dict[str, obj
 
 
 def _safe(value: object) -> object:
-    """A CSV field that no spreadsheet runs; numbers are as they are."""
+    """A CSV field that a spreadsheet does not run as a formula; numbers are unchanged."""
     if not isinstance(value, str):
         return value
     text = plain(value)
     return f"'{text}" if text.lstrip()[:1] in tuple("=+-@\N{REPLACEMENT CHARACTER}") else text
 
 
-def _heading(table: Table) -> str:
-    benchmark = table.benchmark
-    cut = {"--subset": benchmark.subset, "--limit": benchmark.limit, "missing:": benchmark.missing or None}
-    limit = "".join(f" ({option} {value})" for option, value in cut.items() if value is not None)
-    return plain(
-        f"{benchmark.id} {benchmark.version}: {benchmark.n_pairs} pairs{limit}, pair list {benchmark.pairs_sha256[:6]}"
-    )
-
-
 def _head(column: Column) -> list[str]:
-    """Label with direction and unit, protocol and variant, and what tells columns of one key apart."""
+    """Label with unit and direction; the protocol, if the label does not begin with it; variant; fingerprint."""
     unit = f" ({column.unit})" if column.unit else ""
     protocol, variant, _ = column.key.split(":", 2)
-    lines = [f"{column.label}{unit} {'↑' if column.higher_is_better else '↓'}", f"{protocol}:", variant]
-    return [plain(line) for line in [*lines, *([f"#{column.tag}"] if column.tag else [])]]
+    label, start = ("".join(filter(str.isalnum, text)).casefold() for text in (column.label, protocol))
+    lines = [
+        f"{column.label}{unit} {'↑' if column.higher_is_better else '↓'}",
+        "" if label.startswith(start) else f"{protocol}:",
+        variant,
+        f"#{column.tag}" if column.tag else "",
+    ]
+    return [plain(line) for line in lines if line]
 
 
 def _format(table: Table, i: int, digits: int) -> str:
-    """Digits by the models' values: an oracle's round 1 or 0 must not cost the others a digit."""
+    """A number format from the values of the models: an oracle's round 1 or 0 must not cost the others a digit."""
     values = {False: [0.0], True: [0.0]}
     for row in table.rows:
         cell = row.cells[i]
@@ -140,8 +139,8 @@ def _format(table: Table, i: int, digits: int) -> str:
     return number_format(values[len(values[False]) == 1], digits)
 
 
-def _cell(cell: Cell | None, spec: str, table: Table) -> list[str]:
-    """Lines: value and rank (or a word); interval; n where it is not the number of pairs."""
+def _cell(cell: Cell | None, spec: str, between: str, table: Table) -> list[str]:
+    """Lines: value and rank (or the status); interval; n if it is not the number of pairs."""
     if cell is None:
         return ["-"]
     score = cell.score
@@ -150,7 +149,7 @@ def _cell(cell: Cell | None, spec: str, table: Table) -> list[str]:
     rank = f" ({cell.rank}{'=' if cell.shared else ''})" if cell.rank else ""
     lines = [f"{score.value:{spec}}{rank}"]
     if score.interval is not None:
-        lines.append(f"[{score.interval[0]:{spec}}, {score.interval[1]:{spec}}]")
+        lines += f"[{score.interval[0]:{spec}}{between}{score.interval[1]:{spec}}]".split("\n")
     if score.n != table.benchmark.n_pairs:
         lines.append(f"n={score.n}")
     return lines

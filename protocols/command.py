@@ -1,4 +1,4 @@
-"""`fhpt-bench anchors`: the anchors of a benchmark's keypoint error curves, for its TOML file."""
+"""`fhpt-bench anchors`: computes the anchors of a benchmark's keypoint error curves, for its TOML file."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ import click
 @click.command()
 @click.argument("images", type=click.Path(path_type=Path))
 @click.option("--benchmark", "-b", default="studio", show_default=True, help="Name, or a TOML file.")
-@click.option("--data-root", type=click.Path(path_type=Path), help="Where the benchmark's data lies.")
+@click.option("--data-root", type=click.Path(path_type=Path), help="Folder of the benchmark's data.")
 def anchors(images: Path, benchmark: str, data_root: Path | None) -> None:
-    """Print the anchors of a benchmark's keypoint error curves, as its TOML file is to hold them.
+    """Compute the anchors of keypoint error curves.
 
-    IMAGES is the folder of the images that the `warp` baseline has made for the whole benchmark: first give
-    `fhpt-bench run --model warp --protocols ssim`, then runs/BENCHMARK/warp/images.
+    Prints the table for the benchmark's TOML file.
+
+    IMAGES is the folder with the images that the `warp` baseline generated for all pairs of the benchmark: run
+    `fhpt-bench run --model warp --protocols ssim`, then pass runs/BENCHMARK/warp/images.
     """
     from fhpt_bench.benchmark import load_benchmark
     from protocols.structural.anchor_table import anchor_table

@@ -1,4 +1,4 @@
-"""Small synthetic records, as a run would write them."""
+"""Fixtures: small synthetic records in the format that a run writes, and random weights."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class Given:
 
     Args:
         key: `protocol:variant:metric`.
-        values: one a pair, NaN where `skipped` says why; or one number for a score of the whole set.
-        weight: one a pair; equal ones if None.
-        skipped: one reason a pair, "" where it counts.
-        interval: of a score of the whole set.
+        values: one per pair, NaN if `skipped` has a reason; or one number for a score of the whole set.
+        weight: one per pair; default: equal weights.
+        skipped: one reason per pair, "" for a pair that is counted.
+        interval: interval of a score of the whole set.
         status: "failed" or "skipped" for a score without a value.
-        mark: what its fingerprint is made of.
+        mark: text that enters the fingerprint.
     """
 
     key: str
@@ -64,7 +64,7 @@ def write_record(
             "status": given.status, "value": None, "unit": given.unit, "higher_is_better": given.higher_is_better,
             "interval": None, "n": 0, "skipped": {}, "details": {},
             "fingerprint": hashlib.sha256(f"{protocol}:{variant} {given.mark}".encode()).hexdigest(),
-            "reason": None if given.status == "ok" else "the weights are not here",
+            "reason": None if given.status == "ok" else "the weights are missing",
         }  # fmt: skip
         if given.status == "ok" and isinstance(given.values, float | int):
             interval = [*given.interval, "jackknife"] if given.interval else None
@@ -84,7 +84,7 @@ def write_record(
         (folder / "images" / f"{pair}.png").touch()
     record = {
         "schema_version": 1, "run_id": "0" * 64,
-        "benchmark": {"id": benchmark, "version": "1", "title": "made up", "image_size": [256, 176],
+        "benchmark": {"id": benchmark, "version": "1", "title": "synthetic", "image_size": [256, 176],
                       "n_pairs": len(ids), "limit": limit, "data_sha256": "d" * 64,
                       "pairs_sha256": hashlib.sha256("".join(ids).encode()).hexdigest()},
         "model": {"name": name, "title": "t", "paper": "", "year": None, "licence": "Apache-2.0",
@@ -113,7 +113,7 @@ def _table(given: Given, ids: Sequence[str]) -> pd.DataFrame:
 
 
 def _measured(given: Given, people: Sequence[str]) -> dict[str, Any]:
-    """What a run would say of values by pair."""
+    """Value, count, interval and skipped pairs of a score with values per pair."""
     values = _values(given)
     counts = np.array([not reason for reason in values.skipped])
     value, weight = values.value[counts], values.weight[counts]
@@ -128,12 +128,12 @@ def _measured(given: Given, people: Sequence[str]) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def random_inception(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder for `FHPT_WEIGHTS_DIR` that holds both Inceptions with random weights of a sensible scale."""
+    """A folder for `FHPT_WEIGHTS_DIR` with both Inception networks, with random weights of a realistic scale."""
     return write_random_inception(tmp_path_factory.mktemp("weights"))
 
 
 def write_random_inception(folder: Path) -> Path:
-    """Fill a folder with them; tools/docs/precision compares with the same ones."""
+    """Write the random weights into a folder; tools/docs/precision uses the same weights."""
     import torch
     from safetensors.numpy import save_file
 
@@ -147,7 +147,7 @@ def write_random_inception(folder: Path) -> Path:
             network = feature.network()
             for module in network.modules():
                 if isinstance(module, torch.nn.BatchNorm2d):
-                    module.momentum = 1.0  # so that one forward pass sets the statistics
+                    module.momentum = 1.0  # one forward pass sets the running statistics
             with torch.no_grad():
                 network.train()(images)
             (name,) = feature.spec.weights
@@ -161,13 +161,13 @@ def write_random_inception(folder: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def given() -> type[Given]:
-    """Makes one score of a synthetic record."""
+    """The class of a score of a synthetic record."""
     return Given
 
 
 @pytest.fixture(scope="session")
 def make_record() -> Callable[..., Path]:
-    """Writes a synthetic record into a new folder."""
+    """A function that writes a synthetic record into a new folder."""
     return write_record
 
 
@@ -179,6 +179,6 @@ def people() -> list[str]:
 
 @pytest.fixture
 def ability(people: list[str]) -> np.ndarray:
-    """How easy each of the 60 pairs is, for every model: mostly a matter of the person."""
+    """A base value of each of the 60 pairs, which depends mostly on the person."""
     rng = np.random.default_rng(7)
     return np.repeat(rng.normal(0.5, 0.1, 20), 3) + rng.normal(0, 0.01, 60)

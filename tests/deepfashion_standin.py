@@ -1,6 +1,6 @@
-"""A stand-in for DeepFashion: people of `studio` in its exact formats, for all who test what reads those.
+"""A substitute for DeepFashion in tests: people of `studio` in its exact formats.
 
-`stand_in()` holds images, pairs and poses; its methods write them as DeepFashion, PATN and others lay them out.
+`stand_in()` returns images, pairs and poses; its methods write them in the layouts of DeepFashion, PATN and others.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from fhpt_bench.data.images import read_image
 from fhpt_bench.data.names import parse_name, stem
 from fhpt_bench.data.pose import read_keypoints
 
-MARGIN, WIDTH, HEIGHT = 40, 176, 256  # what PATN's crop removes on either side, and what it leaves
+MARGIN, WIDTH, HEIGHT = 40, 176, 256  # columns that PATN's crop removes on each side, and the size that remains
 
 
 def tree_name(name: str) -> str:
@@ -37,12 +37,12 @@ def tree_name(name: str) -> str:
 
 @dataclass(frozen=True)
 class StandIn:
-    """Some people of `studio` as if they were DeepFashion's; all names are stems.
+    """Some people of `studio` with names and formats of DeepFashion; all names are stems.
 
     Args:
         images: split -> stem -> (256, 176, 3) uint8.
         pairs: split -> (source, target), all ordered pairs of a person's images.
-        poses: split -> stem -> (18, 2) pixels of the crop, NaN where missing.
+        poses: split -> stem -> (18, 2) pixels of the crop, NaN if missing.
     """
 
     images: dict[str, dict[str, NDArray[np.uint8]]] = field(default_factory=dict)
@@ -55,11 +55,11 @@ class StandIn:
         return {name: pixels for images in self.images.values() for name, pixels in images.items()}
 
     def padded(self, name: str) -> NDArray[np.uint8]:
-        """(256, 256, 3): an image as img.zip has it, with white sides."""
+        """(256, 256, 3): an image as in img.zip, with white sides."""
         return np.pad(self.everything[name], ((0, 0), (MARGIN, MARGIN), (0, 0)), constant_values=255)
 
     def write_tree(self, root: Path, folder: str = "img", scale: int = 1, names: Sequence[str] = ()) -> None:
-        """As img.zip is extracted; or, enlarged and without sides, as the high-resolution archive."""
+        """Write the folder tree of img.zip; or, enlarged and without sides, of the high-resolution archive."""
         for name in names or self.everything:
             pixels = self.padded(name) if scale == 1 else self.everything[name]
             size = (pixels.shape[1] * scale, pixels.shape[0] * scale)
@@ -70,14 +70,14 @@ class StandIn:
     def write_flat(
         self, folder: Path, padded: bool, prefix: str = "fashion", suffix: str = "jpg", names: Sequence[str] = ()
     ) -> None:
-        """With the folders run together, as PATN's scripts leave them: 256 or 176 wide."""
+        """Write the images with joined folder names, as PATN's scripts do: 256 or 176 wide."""
         folder.mkdir(parents=True, exist_ok=True)
         for name in names or self.everything:
             pixels = self.padded(name) if padded else self.everything[name]
             Image.fromarray(pixels).save(folder / f"{name.replace('fashion', prefix, 1)}.{suffix}", quality=95)
 
     def write_lists(self, root: Path, splits: Sequence[str] = ("test", "train")) -> None:
-        """As PATN passes them on: fasion-resize-*, 176 wide, and the lists of images."""
+        """Write the lists that PATN provides: fasion-resize-*, 176 wide, and the lists of images."""
         root.mkdir(parents=True, exist_ok=True)
         for split in splits:
             rows = [f"{source}.jpg,{target}.jpg" for source, target in self.pairs[split]]
@@ -86,7 +86,7 @@ class StandIn:
             (root / f"{split}.lst").write_text("".join(f"{name}.jpg\n" for name in self.images[split]))
 
     def write_keypoints(self, file: Path, split: str, wide: bool, tree: bool = False) -> None:
-        """A keypoint file in the frame of 256 or of 176."""
+        """Write a keypoint file in the frame of 256 or of 176."""
         lines = ["name:keypoints_y:keypoints_x"]
         for name, pose in self.poses[split].items():
             moved = pose + np.array([MARGIN if wide else 0, 0])
@@ -95,7 +95,7 @@ class StandIn:
         file.write_text("\n".join(lines) + "\n")
 
     def write_official(self, root: Path) -> None:
-        """The official partition and item files, as the archive has them in Eval/ and Anno/."""
+        """Write the official partition and item files to Eval/ and Anno/, as in the archive."""
         names = {name: split for split, images in self.images.items() for name in images}
         items = {name: f"id_{parse_name(f'{name}.jpg').item}" for name in names}
         status = {"train": "train", "test": "query"}
@@ -109,11 +109,11 @@ class StandIn:
 
 
 def stand_in(test_people: int = 3, train_people: int = 2) -> StandIn:
-    """The first people of `studio`'s splits, five images each; the item of one of them is in both, as in DeepFashion.
+    """The first people of `studio`'s splits, five images each; one item is in both splits, as in DeepFashion.
 
     Args:
-        test_people: how many.
-        train_people: how many.
+        test_people: number of people of the test split.
+        train_people: number of people of the training split.
     """
     folder, made = data_folder("studio"), StandIn()
     for split, people in (("test", test_people), ("train", train_people)):

@@ -1,4 +1,4 @@
-"""The counts of the real DeepFashion lists; skipped where they are not beside the checkout (their licence)."""
+"""Counts of the real DeepFashion lists; skipped if they are missing (their licence forbids shipping them)."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ pytestmark = pytest.mark.skipif(not LISTS.is_dir(), reason="the lists of DeepFas
 
 
 @pytest.fixture(scope="module")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A benchmark of the bare lists: nothing here opens an image."""
-    path = tmp_path_factory.mktemp("settings") / "lists.toml"
+def benchmark_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A benchmark with only the lists: no test opens an image."""
+    path = tmp_path_factory.mktemp("benchmark") / "lists.toml"
     path.write_text(
         'id = "deepfashion"\nversion = "1.0"\ntitle = "lists"\nimage_size = [256, 176]\n'
         'images = "img"\ntrain_images = "img"\ntrain_list = "train.lst"\n'
@@ -38,8 +38,8 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def lists(settings: Path) -> Benchmark:
-    return load_benchmark(str(settings), LISTS)
+def lists(benchmark_file: Path) -> Benchmark:
+    return load_benchmark(str(benchmark_file), LISTS)
 
 
 def said(name: str) -> ImageName:
@@ -54,7 +54,7 @@ def test_pairs_people_and_items(lists: Benchmark) -> None:
     groups = Counter(said(name).person for name in lists.images)
     assert len(groups) == 876
     assert Counter(groups.values()) == {4: 502, 3: 265, 2: 68, 5: 41}
-    # Complete groups: every image of a person goes to every other one.
+    # Complete groups: every ordered pair of a person's images.
     assert sum(size * (size - 1) for size in groups.values()) == 8570
     assert all(said(pair.source).person == said(pair.target).person for pair in lists.pairs)
     assert len({pair.person for pair in lists.pairs}) == len({said(name).item for name in lists.images}) == 811
@@ -75,7 +75,7 @@ def test_keypoints_are_in_the_wide_frame(lists: Benchmark) -> None:
     name = lists.images[0]
     np.testing.assert_array_equal(lists.poses[name][:, 0], poses[name][:, 0] - 40)
     np.testing.assert_array_equal(lists.poses[name][:, 1], poses[name][:, 1])
-    # In the narrow frame the same joints are taken as they are, though eight of them lie beyond its edge.
+    # In the narrow frame the joints are used unchanged, though eight of them are beyond its edge.
     narrow = {name: pose - (40, 0) for name, pose in poses.items()}
     assert keypoint_frame(narrow, 176) == 176
 
@@ -93,8 +93,8 @@ def test_subsets(lists: Benchmark, subset: str, pairs: int) -> None:
     assert subset in SUBSETS
 
 
-def test_leakage_is_printed(settings: Path) -> None:
-    done = CliRunner().invoke(data, ["leakage", str(settings), "--data-root", str(LISTS)])
+def test_leakage_is_printed(benchmark_file: Path) -> None:
+    done = CliRunner().invoke(data, ["leakage", str(benchmark_file), "--data-root", str(LISTS)])
     assert done.exit_code == 0, done.output
     assert done.output.splitlines() == [
         "test       4038 images of 930 items",
@@ -105,39 +105,39 @@ def test_leakage_is_printed(settings: Path) -> None:
     ]
 
 
-def test_a_preparation_knows_the_published_lists_and_asks_for_the_images(tmp_path: Path) -> None:
+def test_a_preparation_recognises_the_published_lists_and_reports_missing_images(tmp_path: Path) -> None:
     found = survey([LISTS], tmp_path / "out")
-    lines = [f"{word}: {text.replace(str(LISTS), '')}" for word, text in found.lines]
+    lines = [f"{label}: {text.replace(str(LISTS), '')}" for label, text in found.lines]
     assert lines == [
         "test pairs: 8570 in /fashion-pairs-test.csv: as published with PATN",
         "test keypoints: 4038 in /fasion-annotation-test.csv, frame 256 wide: as published with PATN",
         "training list: 48674 in /train.lst: as published with PATN",
     ]
-    (lack,) = found.lacking
-    assert lack.startswith("3144 of 3144 test images, first fashionMEN")
+    (missing,) = found.lacking
+    assert missing.startswith("3144 of 3144 test images, first fashionMEN")
     assert found.pairs["test"] == sorted((stem(s), stem(t)) for s, t in read_pairs(LISTS / "fashion-pairs-test.csv"))
 
 
 def test_retrieval_ceilings(lists: Benchmark) -> None:
     items = [said(pair.source).item for pair in lists.pairs]
-    # The ceiling hangs on the items alone: any features do.
+    # The ceiling depends only on the items, so any features can be used.
     features = np.random.default_rng(0).normal(size=(len(items), 4))
     found = search_gallery(features, features, items, items, depth=10)
     ceilings = [round(100 * found.ceiling(k).mean(), 2) for k in (3, 5, 10)]
     assert ceilings == [27.67, 45.11, 77.67]
 
 
-def test_always_answering_women_is_wrong_for_an_eighth(lists: Benchmark) -> None:
+def test_error_of_always_answering_women(lists: Benchmark) -> None:
     true = [said(pair.source).gender for pair in lists.pairs]
     assert round(100 * gender_error(["WOMEN"] * len(true), true).majority, 1) == 12.0
 
 
-def test_joints_say_nothing_of_a_face(lists: Benchmark) -> None:
+def test_targets_without_a_nose(lists: Benchmark) -> None:
     assert sum(bool(np.isnan(lists.poses[pair.target][0]).any()) for pair in lists.pairs) == 826
 
 
-def test_names_of_other_tools_say_which_pair_they_are(lists: Benchmark, tmp_path: Path) -> None:
-    # `_2_` joins two names here, and stands within them too.
+def test_names_of_another_tool_are_matched_to_pairs(lists: Benchmark, tmp_path: Path) -> None:
+    # `_2_` joins two names here, and also occurs inside names.
     named = {f"{stem(pair.source)}_2_{stem(pair.target)}_vis.png": pair.id for pair in lists.pairs}
     assert len(named) == 8570
     for name in named:

@@ -1,1 +1,1 @@
-"""Progressive pose attention transfer: so far its building blocks, of which other networks are made as well."""
+"""Building blocks of progressive pose attention transfer (PATN), which other networks use as well."""

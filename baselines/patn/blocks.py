@@ -1,7 +1,7 @@
-"""The parts that PATN is built of, written once for every network that is made of them.
+"""The building blocks of PATN, shared by all networks that use them.
 
-Zhu et al., "Progressive Pose Attention Transfer for Person Image Generation" (CVPR 2019). Instance norm has
-neither scale nor bias here, as in PATN; a convolution that it follows has no bias, since the norm would take it away.
+Source: Zhu et al., "Progressive Pose Attention Transfer for Person Image Generation" (CVPR 2019). Instance norm has
+neither scale nor bias, as in PATN. A convolution before a norm has no bias, since the norm would remove it.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-INITIAL_DEVIATION = 0.02  # of the weights, as in pix2pix and PATN
+INITIAL_DEVIATION = 0.02  # standard deviation of initial weights, as in pix2pix and PATN
 
 Layer = TypeVar("Layer", nn.Conv2d, nn.Linear)
 Activation = Callable[[], nn.Module]
 
 
 def initialise(layer: Layer) -> Layer:
-    """Draw a layer's weights from N(0, 0.02) and set its biases to 0, as pix2pix and PATN do.
+    """Initialise a layer's weights from N(0, 0.02) and its biases with 0, as in pix2pix and PATN.
 
     Args:
         layer: changed in place.
@@ -41,15 +41,15 @@ def initialise(layer: Layer) -> Layer:
 def convolution(
     inputs: int, outputs: int, kernel: int, stride: int = 1, *, bias: bool = True, reflect: bool = False
 ) -> nn.Conv2d:
-    """A convolution that keeps the size (at stride 1), initialised as above.
+    """Make a convolution that keeps the size (at stride 1), initialised with `initialise`.
 
     Args:
-        inputs: channels.
-        outputs: channels.
-        kernel: its odd side.
+        inputs: number of input channels.
+        outputs: number of output channels.
+        kernel: side of the kernel, an odd number.
         stride: 1, or 2 to halve the size.
-        bias: False where a norm follows.
-        reflect: whether the border is mirrored, not zero.
+        bias: whether it has a bias; False if a norm follows.
+        reflect: whether the padding is by reflection instead of zeros.
     """
     padding = kernel // 2
     if reflect:
@@ -60,13 +60,13 @@ def convolution(
 def encoder(
     channels: int, width: int, stages: int, activation: Activation, *, normalised: bool = True
 ) -> nn.Sequential:
-    """A reflection-padded 7x7 convolution to `width` channels, then strided ones that double the channels.
+    """Make a reflection-padded 7x7 convolution to `width` channels, then strided ones that double the channels.
 
     Args:
-        channels: of the input.
-        width: channels at full size.
-        stages: strided 3x3 convolutions, each of which halves the size.
-        activation: after each convolution (and its norm).
+        channels: number of input channels.
+        width: channels at full resolution.
+        stages: number of strided 3x3 convolutions, each of which halves the size.
+        activation: activation after each convolution (and its norm).
         normalised: whether an instance norm follows each convolution.
 
     Returns:
@@ -90,14 +90,14 @@ def encoder(
 def convolution_pair(
     inputs: int, outputs: int, activation: Activation, dropout: float, *, last_norm: bool = True
 ) -> nn.Sequential:
-    """Pad, 3x3 convolution, norm, activation, dropout, pad, 3x3 convolution, norm: a residual block without its sum.
+    """Make the path of a residual block: pad, 3x3 convolution, norm, activation, dropout, pad, 3x3 convolution, norm.
 
     Args:
-        inputs: channels, kept by the first convolution.
-        outputs: channels that the second one maps to.
-        activation: between the two.
-        dropout: probability; 0 for none.
-        last_norm: whether the second convolution is normalised as well.
+        inputs: number of input and output channels of the first convolution.
+        outputs: number of output channels of the second convolution.
+        activation: activation between the two convolutions.
+        dropout: dropout probability; 0 for none.
+        last_norm: whether a norm follows the second convolution.
     """
     layers = [convolution(inputs, inputs, 3, bias=False, reflect=True), nn.InstanceNorm2d(inputs), activation()]
     if dropout:
@@ -109,12 +109,12 @@ def convolution_pair(
 
 
 class ResidualBlock(nn.Module):
-    """x + f(x), f as in `convolution_pair`: of which PATN's discriminators are made.
+    """x + f(x), with f from `convolution_pair`; a part of PATN's discriminators.
 
     Args:
-        channels: of x.
-        activation: inside.
-        dropout: probability; 0 for none.
+        channels: number of channels of x.
+        activation: activation in f.
+        dropout: dropout probability in f; 0 for none.
     """
 
     def __init__(self, channels: int, activation: Activation, dropout: float = 0.0) -> None:
@@ -128,16 +128,18 @@ class ResidualBlock(nn.Module):
 
 
 class PoseAttentionBlock(nn.Module):
-    """PATN's pose-attentional transfer block (Zhu et al. 2019): the pose says where the image moves on.
+    """PATN's pose-attentional transfer block (Zhu et al. 2019): the pose gives the attention for the image.
 
     With f1 = pad, 3x3, norm, activation, dropout, pad, 3x3, norm, and f2 the same without the last norm:
-    a = sigmoid(f2(pose)); out = image + a * f1(image); the next pose is f2(pose), before the sigmoid, beside out.
+    a = sigmoid(f2(pose)); out = image + a * f1(image). The next pose code is f2(pose), before the sigmoid, concatenated
+    with out.
 
     Args:
-        channels: of the image code.
-        first: whether the pose code has `channels` channels, not the 2 * `channels` that a block hands on.
-        activation: inside both paths.
-        dropout: probability inside both paths; 0 for none.
+        channels: number of channels of the image code.
+        first: whether this is the first block, whose pose code has `channels` channels instead of the 2 * `channels`
+            that a block returns.
+        activation: activation in both paths.
+        dropout: dropout probability in both paths; 0 for none.
 
     Examples:
         >>> block = PoseAttentionBlock(4, first=True, activation=nn.ReLU)
@@ -153,7 +155,7 @@ class PoseAttentionBlock(nn.Module):
         )
 
     def forward(self, image: Tensor, pose: Tensor) -> tuple[Tensor, Tensor]:
-        """Move the image code one step towards the target pose.
+        """Update the image code towards the target pose.
 
         Args:
             image: (B, channels, H, W).

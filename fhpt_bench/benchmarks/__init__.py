@@ -1,4 +1,4 @@
-"""The benchmarks that ship with the package, each one TOML file."""
+"""The benchmarks that ship with the package, one TOML file each."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The settings of a benchmark: what its TOML file says."""
+"""The schema of a benchmark's TOML file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _Pixels = Annotated[int, Field(gt=0)]
 
 
 class Anchors(BaseModel):
-    """The largest threshold of each part's keypoint error curve."""
+    """The largest threshold of each part's keypoint error curve, in pixels."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     body: _Pixels
@@ -24,7 +24,7 @@ class Anchors(BaseModel):
 
 
 class BenchmarkSchema(BaseModel):
-    """The TOML file of a benchmark; paths are below its data's root. See benchmarks/studio.toml."""
+    """A benchmark's TOML file; paths are relative to the root of its data. Example: benchmarks/studio.toml."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
@@ -50,7 +50,7 @@ class BenchmarkSchema(BaseModel):
     @model_validator(mode="after")
     def _list_and_folder(self) -> BenchmarkSchema:
         if (self.train_images is None) != (self.train_list is None):
-            raise ValueError("train_images (a folder) and train_list (names, one a line) need each other")
+            raise ValueError("train_images (a folder) and train_list (one name per line) must be given together")
         return self
 
 
@@ -58,10 +58,10 @@ def read_schema(path: Path) -> BenchmarkSchema:
     """Read the TOML file of a benchmark.
 
     Args:
-        path: of the file.
+        path: path of the TOML file.
 
     Raises:
-        UserError: where it cannot be read, or a setting is missing, unknown or wrong; the message names it.
+        UserError: if the file cannot be read, or a key is missing, unknown or wrong; the message names the key.
     """
     with explained(path, "read"):
         try:
@@ -70,5 +70,5 @@ def read_schema(path: Path) -> BenchmarkSchema:
             raise UserError(f"The benchmark file {path} is not valid TOML: {error}.") from error
         except ValidationError as error:
             first = error.errors()[0]
-            where = ".".join(map(str, first["loc"]))
-            raise UserError(f"The benchmark file {path} is wrong at {where!r}: {first['msg'].lower()}.") from error
+            key = ".".join(map(str, first["loc"]))
+            raise UserError(f"The benchmark file {path} is wrong at {key!r}: {first['msg'].lower()}.") from error

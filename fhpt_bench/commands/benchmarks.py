@@ -9,7 +9,7 @@ import click
 
 @click.command()
 @click.argument("name", required=False)
-@click.option("--data-root", type=click.Path(path_type=Path), help="Where the benchmark's data lies.")
+@click.option("--data-root", type=click.Path(path_type=Path), help="Folder of the benchmark's data.")
 def benchmarks(name: str | None, data_root: Path | None) -> None:
     """List the benchmarks, or show one."""
     from fhpt_bench import benchmark
@@ -25,9 +25,9 @@ def benchmarks(name: str | None, data_root: Path | None) -> None:
                 "title": loaded.title, "version": loaded.version, "images": f"{width} wide, {height} high",
                 "pairs": f"{len(loaded.pairs)} of {len({pair.person for pair in loaded.pairs})} people, "
                          f"{len(loaded.images)} images",
-                "training images": str(len(loaded.train_images) or "none here"),
+                "training images": str(len(loaded.train_images) or "none available"),
                 "pair list": loaded.pairs_digest, "protocols": ", ".join(loaded.protocols),
-                "anchors": ", ".join(f"{part} {reach} px" for part, reach in loaded.anchors.items()) or "none set",
+                "anchors": ", ".join(f"{part} {reach} px" for part, reach in loaded.anchors.items()) or "none",
                 "data": str(loaded.folder), "from": entry.origin,
             },
         )  # fmt: skip
@@ -39,4 +39,4 @@ def benchmarks(name: str | None, data_root: Path | None) -> None:
             rows.append((f"{loaded.id} {loaded.version}", loaded.title, str(len(loaded.pairs)), entry.origin))
         except UserError as error:
             rows.append((entry.name, f"not usable: {error}", "", entry.origin))
-    print_table(("benchmark", "what it is", "pairs", "from"), rows)
+    print_table(("benchmark", "description", "pairs", "from"), rows)

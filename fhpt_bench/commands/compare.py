@@ -1,4 +1,4 @@
-"""`fhpt-bench compare`: two models beside each other, pair by pair."""
+"""`fhpt-bench compare`: two models, compared pair by pair."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 @click.argument("b")
 @click.option(
     "--records", "folders", multiple=True, type=click.Path(path_type=Path),
-    help="Where to look for records by their model's name.  [default: runs]",
+    help="Folder to search for records by model name.  [default: runs]",
 )  # fmt: skip
 def compare(a: str, b: str, folders: tuple[Path, ...]) -> None:
-    """Say at what model A is better or worse than model B, on the pairs that both have.
+    """Compare two models on the pairs that both have.
 
-    A and B are names of models that were run, or paths of records. A is better at a score if the 95 % interval of
-    the difference, resampling people, excludes 0.
+    A and B are names of models that were run, or paths of records. A is better at a score if the 95 % interval of the
+    difference, resampling people, excludes 0.
     """
     from fhpt_bench.errors import plain
     from fhpt_bench.records.comparison import choose_two, find_records, is_record_path, read_values, records_called
@@ -37,7 +37,7 @@ def compare(a: str, b: str, folders: tuple[Path, ...]) -> None:
     if not (is_record_path(a) and is_record_path(b)):
         records, problems = find_records(folders or (Path("runs"),))
         for problem in problems:
-            click.echo(f"left out: {plain(problem)}", err=True)
+            click.echo(f"ignored: {plain(problem)}", err=True)
     first, second = choose_two(records_called(a, records), records_called(b, records))
     tables = read_values(first), read_values(second)
     titles = {side: f"{model_label(r.model)} in {r.folder}" for side, r in (("A", first), ("B", second))}
@@ -60,7 +60,7 @@ def _print_comparable(a: Record, b: Record, tables: Sequence[dict[str, pd.DataFr
     if rows:
         print_table(("score", "A", "B", "A - B", "95 % interval", "pairs A/B/equal", "A is"), rows)
     else:
-        click.echo("No score of one can be compared with the other.")
+        click.echo("No scores of the two are comparable.")
 
 
 def _row(score: ScoreEntry, found: Comparison) -> tuple[str, ...]:
@@ -82,7 +82,7 @@ def _row(score: ScoreEntry, found: Comparison) -> tuple[str, ...]:
 
 
 def _print_rest(a: Record, b: Record) -> None:
-    """Scores that cannot be compared, and why."""
+    """Scores that are not comparable, and why."""
     from fhpt_bench.errors import plain
     from fhpt_bench.records.comparison import what_differs
     from fhpt_bench.reporting.listing import print_table

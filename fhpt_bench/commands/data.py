@@ -1,4 +1,4 @@
-"""`fhpt-bench data`: is the data of a benchmark what it should be?"""
+"""`fhpt-bench data`: prepare, check and describe the data of a benchmark."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SHOWN = 10  # files that differ are named up to here, then counted
 
 @click.group()
 def data() -> None:
-    """The images and tables of a benchmark."""
+    """Prepare and check the data of a benchmark."""
 
 
 @data.command()
@@ -22,13 +22,14 @@ def data() -> None:
     type=click.Path(path_type=Path),
     multiple=True,
     required=True,
-    help="Where your images and lists lie, at any depth; may be given several times.",
+    help="Folder with your images and lists, at any depth; may be repeated.",
 )
 @click.option("--out", type=click.Path(path_type=Path), help="The prepared folder.  [default: ROOT/fhpt-bench]")
 def prepare(benchmark: str, roots: tuple[Path, ...], out: Path | None) -> None:
-    """Find a benchmark's images and lists, check them, and write a cropped copy that --data-root takes.
+    """Prepare your copy of a benchmark's data.
 
-    The same command goes on where it was interrupted. Your own files are only read.
+    Finds the images and lists, checks them, and writes a cropped copy for --data-root. Your own files are only read.
+    The same command resumes if it was interrupted.
     """
     from fhpt_bench.data.prepare.survey import survey
     from fhpt_bench.data.prepare.writing import write_prepared
@@ -48,11 +49,11 @@ def prepare(benchmark: str, roots: tuple[Path, ...], out: Path | None) -> None:
 
 @data.command()
 @click.argument("benchmark", default="studio")
-@click.option("--data-root", type=click.Path(path_type=Path), help="Where the benchmark's data lies.")
+@click.option("--data-root", type=click.Path(path_type=Path), help="Folder of the benchmark's data.")
 def leakage(benchmark: str, data_root: Path | None) -> None:
-    """Print what the test pairs share with the training split.
+    """Show what test pairs share with the training split.
 
-    BENCHMARK is a name or a TOML file; studio if not given.
+    BENCHMARK is a name or a TOML file; default: studio.
     """
     from fhpt_bench.benchmark import load_benchmark
     from fhpt_bench.data.leakage import find_leakage
@@ -60,7 +61,7 @@ def leakage(benchmark: str, data_root: Path | None) -> None:
 
     loaded = load_benchmark(benchmark, data_root)
     if not loaded.train_list:
-        raise UserError(f"The training list of {loaded.id} is not here, so that nobody can tell which pairs leak.")
+        raise UserError(f"The training list of {loaded.id} is missing: it is needed to tell which pairs leak.")
     # The keypoint file names every image of the split, those of no pair too.
     found = find_leakage([(pair.source, pair.target) for pair in loaded.pairs], loaded.poses, loaded.train_list)
     leaking, total = sum(found.leaking), len(found.leaking)
@@ -77,12 +78,13 @@ def leakage(benchmark: str, data_root: Path | None) -> None:
 
 @data.command("check")
 @click.argument("benchmark", default="studio")
-@click.option("--data-root", type=click.Path(path_type=Path), help="Where the benchmark's data lies.")
+@click.option("--data-root", type=click.Path(path_type=Path), help="Folder of the benchmark's data.")
 @click.pass_context
 def check_data(context: click.Context, benchmark: str, data_root: Path | None) -> None:
-    """Re-compute every digest of the manifest, then read every pair, image and keypoint; exit code 1 on a difference.
+    """Check the files of a benchmark.
 
-    BENCHMARK is a name or a TOML file; studio if not given.
+    Computes every digest of the manifest again, then reads every pair, image and keypoint. The exit code is 1 if a file
+    differs. BENCHMARK is a name or a TOML file; default: studio.
     """
     from fhpt_bench.benchmark import data_folder, load_benchmark
     from fhpt_bench.data.manifest import MANIFEST, compare_with_manifest, read_manifest

@@ -10,7 +10,10 @@ _NATIVE = {"dlib-bin": "dlib", "faiss-cpu": "faiss", "mediapipe": "cv2"}
 
 @click.command()
 def doctor() -> None:
-    """Show what is installed and what is missing: packages, weights, device, threads, folders, plugins."""
+    """Show what is installed and what is missing.
+
+    Packages, weights, device, threads, folders and plugins.
+    """
     from fhpt_bench.reporting.listing import print_card
 
     for title, facts in diagnose().items():

@@ -1,7 +1,8 @@
-"""`fhpt-bench evaluate`: measure images that were made elsewhere."""
+"""`fhpt-bench evaluate`: measure generated images that another tool wrote."""
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +13,25 @@ from fhpt_bench.commands.options import measuring_options
 
 @click.command()
 @click.argument("images", type=click.Path(path_type=Path))
-@click.option("--name", "-n", help="Of the model that made them; the folder's own if not given.")
+@click.option("--name", "-n", help="Name of the model.  [default: the folder's name]")
 @click.option(
     "--layout", type=click.Choice(["auto", "plain", "patn", "rate", "vunet", "dsc", "gfla", "pcdms"]), default="auto",
-    show_default=True, help="How the files are named, and where in them the generated image is; see docs/evaluate.md.",
+    show_default=True, help="Names and arrangement of the files; see docs/evaluate.md.",
 )  # fmt: skip
 @click.option(
     "--resize", type=click.Choice(["bicubic", "bilinear", "lanczos"]),
-    help="Resize what has another size, as a whole.  [default: squares are cropped to the middle, others refused]",
+    help="Resize images of another size.  [default: crop squares to the middle, refuse others]",
 )  # fmt: skip
-@click.option("--allow-missing", is_flag=True, help="Measure the pairs that are there: another setting than the whole.")
+@click.option("--allow-missing", is_flag=True, help="Measure only the pairs that have an image.")
 @measuring_options
-def evaluate(images: Path, name: str | None, **options: Any) -> None:
-    """Measure a folder of generated images: ours, <source stem>___<target stem>.png, or those of published tools."""
+def evaluate(images: Path, name: str | None, full: bool, **options: Any) -> None:
+    """Measure a folder of generated images.
+
+    The files are named <source stem>___<target stem>.png, or as published tools name them (--layout).
+    """
+    start = time.perf_counter()
     from fhpt_bench.evaluation import engine
     from fhpt_bench.reporting.terminal import report
 
-    report(engine.evaluate(images, name, **options, progress=True), variants=options["variants"] is not None)
+    record = engine.evaluate(images, name, **options, progress=True)
+    report(record, time.perf_counter() - start, full, variants=options["variants"] is not None)

@@ -8,7 +8,7 @@ import click
 @click.command()
 @click.argument("name", required=False)
 def models(name: str | None) -> None:
-    """List the models that can be run, or show one card."""
+    """List the models, or show the card of one."""
     from fhpt_bench import model
     from fhpt_bench.reporting.listing import print_card, print_table
 
@@ -20,7 +20,7 @@ def models(name: str | None) -> None:
             card.name,
             {
                 "title": card.title, "paper": card.paper or "-", "year": str(card.year or "-"),
-                "licence": card.licence, "is told": ", ".join(card.conditioning) or "nothing of the target",
+                "licence": card.licence, "is given": ", ".join(card.conditioning) or "nothing of the target",
                 "oracle": oracle, "trainable": "yes" if card.trainable else "no", "from": entry.origin,
             },
         )  # fmt: skip
@@ -31,4 +31,4 @@ def models(name: str | None) -> None:
         rows.append(
             (entry.name, f"BROKEN {broken}" if broken else model.models.load(entry.name).card.title, entry.origin)
         )
-    print_table(("model", "what it is", "from"), rows)
+    print_table(("model", "description", "from"), rows)

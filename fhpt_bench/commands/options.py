@@ -1,4 +1,4 @@
-"""Options that several commands share."""
+"""The options that `run` and `evaluate` share."""
 
 from __future__ import annotations
 
@@ -12,26 +12,27 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def measuring_options(command: Command) -> Command:
-    """The options of every command that measures images."""
+    """Add the options that `run` and `evaluate` share to a command."""
     for option in reversed(
         [
             click.option("--protocols", "-p", default="all", show_default=True,
-                         help="`all` (the benchmark's list), or some with commas between: ssim,lpips:vgg-0.1."),
-            click.option("--benchmark", "-b", default="studio", show_default=True, help="Name, or a TOML file."),
-            click.option("--data-root", type=click.Path(path_type=Path), help="Where the benchmark's data lies."),
+                         help="`all` (the benchmark's list), or a list, such as ssim,lpips:vgg-0.1."),
+            click.option("--benchmark", "-b", default="studio", show_default=True, help="A name, or a TOML file."),
+            click.option("--data-root", type=click.Path(path_type=Path), help="Folder of the benchmark's data."),
             click.option("--subset", help="Only these pairs: leak-free, men, women, or view=front (side, back, …)."),
-            click.option("--limit", type=int, help="Only so many pairs, spread over the people."),
+            click.option("--limit", type=int, help="Only this many pairs, spread over the people."),
             click.option("--out", "-o", type=click.Path(path_type=Path),
                          help="The run's folder.  [default: runs/BENCHMARK/MODEL]"),
-            click.option("--batch-size", type=int, default=16, show_default=True, help="Pairs at a time."),
-            click.option("--device", type=click.Choice(["cpu", "cuda"]), help="What is there, if not given."),
+            click.option("--batch-size", type=int, default=16, show_default=True, help="Pairs per batch."),
+            click.option("--device", type=click.Choice(["cpu", "cuda"]), help="[default: cuda if available]"),
             click.option("--keypoints", type=click.Path(path_type=Path), metavar="DIR",
-                         help="Folder of OpenPose's <pair id>_keypoints.json, read in place of MediaPipe's keypoints."),
+                         help="Folder of keypoint files, <pair id>_keypoints.json, used in place of the built-in estimator."),
             click.option("--processes", type=click.IntRange(1),
-                         help="How many share the work.  [default: on a CPU one a core]"),
+                         help="Number of processes.  [default: on a CPU one per core]"),
             click.option("--variants", type=click.Choice(["literature"]),
-                         help="Beside each chosen protocol, every variant of it that papers have used."),
-            click.option("--overwrite", is_flag=True, help="Start anew in a folder that holds a run."),
+                         help="Add every variant that papers have used of each chosen protocol."),
+            click.option("--overwrite", is_flag=True, help="Delete the run that the folder holds, and start again."),
+            click.option("--full", is_flag=True, help="Print every score, not only the headline metrics."),
         ]
     ):  # fmt: skip
         command = option(command)

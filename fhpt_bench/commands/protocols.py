@@ -1,50 +1,66 @@
-"""`fhpt-bench protocols`: list the protocols, or show one card."""
+"""`fhpt-bench protocols`: list the protocols, or show the card of one."""
 
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from fhpt_bench.protocol import Protocol
 
 
 @click.command()
 @click.argument("name", required=False)
 def protocols(name: str | None) -> None:
-    """List the protocols with their variants, or show one card (ID or ID:VARIANT)."""
-    from fhpt_bench import protocol
-    from fhpt_bench.reporting.listing import print_card, print_table
+    """List the protocols, or show the card of one.
 
-    registry = protocol.protocols
+    NAME is ID (the default variant and a list of all variants) or ID:VARIANT.
+    """
+    from fhpt_bench.protocol import protocols as registry
+    from fhpt_bench.reporting.listing import print_table
+
     if name is not None:
         plugin, _, variant = name.partition(":")
         kind = registry.load(plugin)
-        card = kind(variant or None).card
-        metrics = [
-            f"{m.label} ({m.name}{', ' + m.unit if m.unit else ''}): {'higher' if m.higher_is_better else 'lower'} is "
-            f"better, from {_end(m.range[0])} to {_end(m.range[1])}"
-            for m in card.metrics
-        ]
-        print_card(
-            card.key,
-            {
-                "title": card.title, "definition": card.definition, "version": str(card.version),
-                "reports": "; ".join(metrics), "looks through": ", ".join(card.features) or "no network",
-                "arithmetic": card.numerics, "citation": card.citation,
-                **({"used by": card.used_by} if card.used_by else {}),
-                **({"moved by": "; ".join(kind.moved_by)} if kind.moved_by else {}),
-                "variants": ", ".join(kind.variants), "from": registry.find(plugin).origin,
-            },
-        )  # fmt: skip
+        _print_card(kind, kind(variant or None), registry.find(plugin).origin)
+        if not variant:
+            click.echo()
+            print_table(("variant", "definition"), list(kind.variants.items()))
         return
     rows = []
     for entry in registry.entries().values():
         broken = registry.broken(entry.name)
         if broken:
-            rows.append((entry.name, f"BROKEN {broken}", "", entry.origin))
+            rows.append((entry.name, "", f"BROKEN {broken}", ""))
         else:
             kind = registry.load(entry.name)
-            rows.append((entry.name, kind.title, ", ".join(kind.variants), entry.origin))
-    print_table(("protocol", "what it measures", "variants", "from"), rows)
+            rows.append((entry.name, kind.group, kind.title, str(len(kind.variants))))
+    print_table(("protocol", "group", "description", "variants"), rows)
+    click.echo("\nfhpt-bench protocols ID shows the card and the variants of one.")
+
+
+def _print_card(kind: type[Protocol], protocol: Protocol, origin: str) -> None:
+    from fhpt_bench.reporting.listing import print_card
+
+    card = protocol.card
+    metrics = [
+        f"{m.label} ({m.name}{', ' + m.unit if m.unit else ''}): {'higher' if m.higher_is_better else 'lower'} is "
+        f"better, from {_end(m.range[0])} to {_end(m.range[1])}"
+        for m in card.metrics
+    ]
+    print_card(
+        card.key,
+        {
+            "title": card.title, "group": card.group, "definition": card.definition, "version": str(card.version),
+            "metrics": "; ".join(metrics), "features": ", ".join(card.features) or "none",
+            "arithmetic": card.numerics, "citation": card.citation,
+            **({"used by": card.used_by} if card.used_by else {}),
+            **({"also changes with": "; ".join(kind.moved_by)} if kind.moved_by else {}),
+            "from": origin,
+        },
+    )  # fmt: skip
 
 
 def _end(value: float) -> str:

@@ -1,7 +1,8 @@
-"""`fhpt-bench run`: generate and measure."""
+"""`fhpt-bench run`: generate a model's images and measure them."""
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,17 @@ from fhpt_bench.errors import UserError
 
 
 @click.command()
-@click.option("--model", "-m", help="Name (see `fhpt-bench models`), or path/to/file.py:Class.")
-@click.option("--checkpoint", type=click.Path(path_type=Path), help="Of a trained model, in place of its own.")
+@click.option("--model", "-m", help="A name (see `fhpt-bench models`), or path/to/file.py:Class.")
+@click.option(
+    "--checkpoint", type=click.Path(path_type=Path), help="Checkpoint of a trained model, in place of its default."
+)
 @measuring_options
-def run(model: str | None, **options: Any) -> None:
-    """Generate a model's images for every pair of a benchmark and measure them.
+def run(model: str | None, full: bool, **options: Any) -> None:
+    """Generate and measure a model's images for all pairs.
 
-    What is finished is kept: the same command goes on where a killed one stopped.
+    Finished work is kept: the same command resumes a run that was interrupted.
     """
+    start = time.perf_counter()
     if model is None:
         from fhpt_bench.model import models
 
@@ -30,4 +34,5 @@ def run(model: str | None, **options: Any) -> None:
     from fhpt_bench.evaluation import engine
     from fhpt_bench.reporting.terminal import report
 
-    report(engine.run(model, **options, progress=True), variants=options["variants"] is not None)
+    record = engine.run(model, **options, progress=True)
+    report(record, time.perf_counter() - start, full, variants=options["variants"] is not None)

@@ -1,4 +1,4 @@
-"""`fhpt-bench train`: learn from a benchmark's training split."""
+"""`fhpt-bench train`: train a recipe on a benchmark's training split."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ def _seconds(ctx: click.Context, param: click.Parameter, value: str | None) -> f
         return None
     found = re.fullmatch(r"(\d+(?:\.\d+)?)([hms]?)", value)
     if not found:
-        raise click.BadParameter(f"{value!r} is no duration: give hours, minutes or seconds, as in 8h, 30m or 600.")
+        raise click.BadParameter(f"{value!r} is not a duration: give hours, minutes or seconds, as in 8h, 30m or 600.")
     return float(found[1]) * _SECONDS[found[2]]
 
 
 @click.command()
 @click.argument("name", required=False)
-@click.option("--benchmark", "-b", default="studio", show_default=True, help="Name, or a TOML file.")
+@click.option("--benchmark", "-b", default="studio", show_default=True, help="A name, or a TOML file.")
 @click.option("--preset", help="Which of NAME's presets, such as paper or small.  [default: its first]")
-@click.option("--data-root", type=click.Path(path_type=Path), help="Where the benchmark's data lies.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of all that is drawn.")
+@click.option("--data-root", type=click.Path(path_type=Path), help="Folder of the benchmark's data.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of all random numbers.")
 @click.option(
     "--out", "-o", type=click.Path(path_type=Path),
     help="The folder to write.  [default: trained/BENCHMARK/NAME, with -PRESET if it has several]",
 )  # fmt: skip
-@click.option("--device", type=click.Choice(["cpu", "cuda"]), help="What is there, if not given.")
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), help="[default: cuda if available]")
 @click.option(
     "--mixed-precision", type=click.Choice(["no", "bf16"]),
-    help="What the settings say, if not given, or else bf16 on a GPU that has it.",
+    help="[default: the preset's value, or else bf16 on a GPU that supports it]",
 )  # fmt: skip
 @click.option(
     "--time-budget",
     callback=_seconds,
     metavar="DURATION",
-    help="Stop after 8h, 30m or 600 (seconds), and go on another time.",
+    help="Stop with a checkpoint after this time: 8h, 30m or 600 (seconds).",
 )
-@click.option("--dry-run", is_flag=True, help="Only say what would be done, and for how long; nothing is written.")
+@click.option("--dry-run", is_flag=True, help="Print what would be done and how long it would take; write nothing.")
 def train(
     name: str | None,
     benchmark: str,
@@ -55,10 +55,10 @@ def train(
     time_budget: float | None,
     dry_run: bool,
 ) -> None:
-    """Train NAME on a benchmark's training split; without NAME, list what can be trained.
+    """Train a recipe, or list the recipes.
 
-    What is finished is kept: the same command goes on where a stopped one ended. For several processes:
-    torchrun --nproc-per-node 2 -m fhpt_bench train NAME.
+    Trains NAME on a benchmark's training split. Finished work is kept: the same command resumes a training that was
+    stopped. For several processes: torchrun --nproc-per-node 2 -m fhpt_bench train NAME.
     """
     if name is None:
         _list()

@@ -1,4 +1,4 @@
-"""`fhpt-bench validate`: check that a record holds together."""
+"""`fhpt-bench validate`: check that a record is consistent."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import click
 @click.command()
 @click.argument("record", type=click.Path(path_type=Path))
 def validate(record: Path) -> None:
-    """Check a record (its folder or record.json) against its files: exit code 1 if anything is wrong.
+    """Check that a record is consistent with its files.
 
-    What follows from the saved values of the pairs is computed again; what cannot be checked is named.
+    RECORD is a folder or a record.json. Everything that follows from the saved values by pair is computed again; what
+    cannot be checked is named. The exit code is 1 if anything is wrong.
     """
     from fhpt_bench.errors import plain
     from fhpt_bench.records.schema import read_record

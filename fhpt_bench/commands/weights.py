@@ -1,4 +1,4 @@
-"""`fhpt-bench weights`: which pinned networks are here, bring the others, check them."""
+"""`fhpt-bench weights`: list, fetch and verify the pinned network weights."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ import click
 
 @click.group()
 def weights() -> None:
-    """The pinned networks that protocols look through."""
+    """List, fetch and verify the pinned network weights."""
 
 
 @weights.command("list")
 def list_weights() -> None:
-    """Say what is known, what of it is on this machine, and under which licence."""
+    """List the pinned weights, which are available, and their licences."""
     from fhpt_bench import weights as store
 
     for name, spec in store.specs().items():
-        state = "here" if store.available(name) else "absent"
-        click.echo(f"{name:<24}{state:<8}{spec.description} ({spec.licence})")
+        state = "available" if store.available(name) else "missing"
+        click.echo(f"{name:<24}{state:<11}{spec.description} ({spec.licence})")
         for source in spec.sources:
-            click.echo(f"{'':<32}{source.file}, {source.size:,} bytes, from {source.origin}")
+            click.echo(f"{'':<35}{source.file}, {source.size:,} bytes, from {source.origin}")
 
 
 @weights.command("fetch")
 @click.argument("names", nargs=-1)
 def fetch_weights(names: tuple[str, ...]) -> None:
-    """Bring weights to this machine, all of them by default, and check them."""
+    """Download weights (default: all) and verify them."""
     from fhpt_bench import weights as store
     from fhpt_bench.errors import UserError, did_you_mean
 
@@ -40,7 +40,7 @@ def fetch_weights(names: tuple[str, ...]) -> None:
             missing.append(str(error))
             continue
         for reason in found.passed_over:
-            click.echo(f"{name}: passed over {reason}", err=True)
+            click.echo(f"{name}: skipped {reason}", err=True)
         click.echo(f"{name:<24}{found.digest[:16]}  {found.path}")
     if missing:
         raise store.WeightsMissing("\n".join(missing))
@@ -49,7 +49,10 @@ def fetch_weights(names: tuple[str, ...]) -> None:
 @weights.command("verify")
 @click.pass_context
 def verify_weights(context: click.Context) -> None:
-    """Read every file of weights on this machine and re-compute its digest; exit code 1 where one has changed."""
+    """Compute the digest of every weights file again.
+
+    The exit code is 1 if one has changed.
+    """
     from fhpt_bench import weights as store
 
     checks = [check for name in store.specs() for check in store.verify(name)]

@@ -1,1 +1,1 @@
-"""Images and people: names, pair lists, poses and pixels."""
+"""Data of benchmarks: file names, pair lists, poses and images."""

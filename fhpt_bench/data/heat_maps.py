@@ -1,4 +1,4 @@
-"""Poses as maps that a network can look at, and what a mirrored image does to joints and face points."""
+"""Heat maps of poses, and the horizontal flip of joints and face points."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from torch import Tensor
 
-SIGMA = 6.0  # pixels, PATN's
-# Where each joint of a mirrored person is found: left and right change places (COCO-18, `fhpt_bench.data.pose`).
+SIGMA = 6.0  # pixels, as in PATN
+# Index of each joint in the mirrored image: left and right are swapped (COCO-18, `fhpt_bench.data.pose`).
 FLIP = (0, 1, 5, 6, 7, 2, 3, 4, 11, 12, 13, 8, 9, 10, 15, 14, 17, 16)
-# The same of the 68 face points of iBUG 300-W.
+# The same for the 68 face points of iBUG 300-W.
 FACE_FLIP = (
     *range(16, -1, -1),  # jaw
     *range(26, 16, -1),  # brows
@@ -24,19 +24,19 @@ FACE_FLIP = (
 def heat_maps(
     poses: Tensor, size: tuple[int, int], sigma: float = SIGMA, kind: Literal["gaussian", "delta"] = "gaussian"
 ) -> Tensor:
-    """A map a joint, as in PATN (Zhu et al. 2019): a Gaussian around the joint, or its pixel alone.
+    """One map per joint, as in PATN (Zhu et al. 2019): a Gaussian around the joint, or its pixel only.
 
     Args:
-        poses: (B, 18, 2) pixels (x, y), NaN where missing; pixel centres lie at half numbers.
+        poses: (B, 18, 2) pixels (x, y), NaN if missing; pixel centres are at half-integers.
         size: (H, W) of the maps.
-        sigma: of the Gaussian, in pixels.
-        kind: "gaussian": exp(-d^2 / (2 sigma^2)), 1 at the joint; "delta": 1 in the pixel that holds it, 0 elsewhere.
+        sigma: standard deviation of the Gaussian, in pixels.
+        kind: "gaussian": exp(-d^2 / (2 sigma^2)), 1 at the joint; "delta": 1 in the joint's pixel, 0 elsewhere.
 
     Returns:
-        (B, 18, H, W) in [0, 1] on the poses' device; all 0 where a joint is missing.
+        (B, 18, H, W) in [0, 1] on the poses' device; the map of a missing joint is all 0.
 
     Raises:
-        ValueError: where the kind is neither.
+        ValueError: if the kind is unknown.
 
     Examples:
         >>> import torch
@@ -47,7 +47,7 @@ def heat_maps(
     """
     import torch
 
-    # Both kinds are products of a column and a row, which saves a pass over every pixel of every map.
+    # Both kinds are outer products of a column and a row, which is cheaper than evaluating every pixel.
     axes = []
     for axis, length in ((1, size[0]), (0, size[1])):
         place = poses[..., axis, None].nan_to_num(nan=torch.inf)
@@ -62,11 +62,11 @@ def heat_maps(
 
 
 def flip_pose(pose: Tensor, width: float) -> Tensor:
-    """The pose in the mirrored image: what was a left wrist is a right one.
+    """The pose in the mirrored image; left and right joints are swapped.
 
     Args:
-        pose: (..., 18, 2) pixels (x, y), NaN where missing.
-        width: of the image.
+        pose: (..., 18, 2) pixels (x, y), NaN if missing.
+        width: width of the image.
 
     Returns:
         (..., 18, 2).
@@ -85,8 +85,8 @@ def flip_landmarks(landmarks: Tensor, width: float) -> Tensor:
     """The face points in the mirrored image.
 
     Args:
-        landmarks: (..., 68, 2) pixels (x, y), NaN where not visible.
-        width: of the image.
+        landmarks: (..., 68, 2) pixels (x, y), NaN if not visible.
+        width: width of the image.
 
     Returns:
         (..., 68, 2).

@@ -1,4 +1,4 @@
-"""Decoding images into uint8 RGB, strictly: what cannot be read rightly is refused with its name."""
+"""Strict decoding of images into uint8 RGB: an ambiguous or damaged file is refused, and the message names it."""
 
 from __future__ import annotations
 
@@ -18,36 +18,37 @@ from fhpt_bench.progress import progress_bar
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 _EXACT_MODES = ("RGB", "L", "P", "1", "RGBA", "LA", "PA")
-_PNG_BIT_DEPTH = 24  # where a PNG file says it
+_PNG_BIT_DEPTH = 24  # byte offset of the bit depth in a PNG file
 _EXIF_ORIENTATION = 0x0112
 _AHEAD = 256
-LONG = 1000  # images, which take some two seconds: fewer need no bar
+LONG = 1000  # images, which take about two seconds: fewer need no progress bar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
 def read_image(path: Path, size: tuple[int, int] | None = None) -> NDArray[np.uint8]:
-    """Decode a file into RGB, where there is but one way to do so.
+    """Decode a file into RGB if there is only one way to do so.
 
-    Grey, palette and bilevel images and alpha channels that hide nothing say the same in RGB. What readers disagree on
-    is refused: 16 bits a channel, CMYK (whose colours hang on a profile), transparency, and a rotation noted in EXIF.
+    Grey, palette and bilevel images and fully opaque alpha channels convert to RGB without loss. Files that libraries
+    decode differently are refused: 16 bits per channel, CMYK (its colours depend on a profile), transparency, and a
+    rotation in EXIF.
 
     Args:
-        path: a PNG or JPEG file, by content; other formats are never tried.
-        size: the (height, width) that it must have, if any.
+        path: a PNG or JPEG file, recognised by its content; other formats are never tried.
+        size: the required (height, width), or None for any.
 
     Returns:
         (H, W, 3) uint8.
 
     Raises:
-        UserError: where it is missing, truncated, of another size, or refused as above.
+        UserError: if the file is missing, truncated, of another size, or refused as above.
     """
     try:
         content = path.read_bytes()
         with Image.open(io.BytesIO(content), formats=("PNG", "JPEG")) as image:
             if size is not None and image.size != size[::-1]:
-                width, height = image.size  # as the header says: a picture of absurd size is never decoded
+                width, height = image.size  # from the header: an image of absurd size is never decoded
                 raise UserError(
                     f"The image {path} is {width} wide and {height} high, but the benchmark's are {size[1]} wide and "
                     f"{size[0]} high: crop or generate it at that size."
@@ -57,38 +58,40 @@ def read_image(path: Path, size: tuple[int, int] | None = None) -> NDArray[np.ui
         raise UserError(f"The image {path} does not exist.") from error
     except UnidentifiedImageError as error:
         what = "neither PNG nor JPEG" if content else "empty"
-        raise UserError(f"The image {path} cannot be decoded (it is {what}): make it again.") from error
+        raise UserError(f"The image {path} cannot be decoded (it is {what}): create it again.") from error
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise UserError(f"The image {path} cannot be decoded ({error}): it is damaged, make it again.") from error
+        raise UserError(f"The image {path} cannot be decoded ({error}): it is damaged, create it again.") from error
 
 
 def _as_rgb(image: Image.Image, path: Path, sixteen_bit: bool) -> NDArray[np.uint8]:
-    # Pillow halves a 16-bit RGB file without a word.
+    # Pillow reduces a 16-bit RGB file to 8 bits without a warning.
     if sixteen_bit or image.mode not in _EXACT_MODES:
-        kind = "has 16 bits a channel" if sixteen_bit else f"is of mode {image.mode}"
+        kind = "has 16 bits per channel" if sixteen_bit else f"is of mode {image.mode}"
         raise UserError(f"The image {path} {kind}: save it as 8-bit RGB.")
     if image.has_transparency_data:
         pixels = np.asarray(image.convert("RGBA"))
         if (pixels[..., 3] < 255).any():
-            raise UserError(f"The image {path} has transparent pixels: put it on a ground and save it as 8-bit RGB.")
+            raise UserError(
+                f"The image {path} has transparent pixels: put it on a solid background and save it as 8-bit RGB."
+            )
         pixels = np.ascontiguousarray(pixels[..., :3])
     else:
         pixels = np.asarray(image.convert("RGB"))
     if (turned := image.getexif().get(_EXIF_ORIENTATION, 1)) != 1:
         raise UserError(
-            f"The image {path} notes a rotation in EXIF (orientation {turned}), which some readers follow and some do "
-            "not: save it upright, without that note."
+            f"The image {path} has a rotation in EXIF (orientation {turned}), which some libraries apply and some "
+            "ignore: save it upright, without that tag."
         )
     return pixels
 
 
 def digest_images(paths: list[Path], size: tuple[int, int], progress: bool = False) -> dict[Path, str]:
-    """Decode every file once, before any network loads, so that a broken one costs no time.
+    """Decode every file once, so that a damaged one is reported before any network is loaded.
 
     Args:
-        paths: files.
+        paths: paths of the files.
         size: the (height, width) that each must have.
-        progress: show a bar where it takes long.
+        progress: show a progress bar if there are many files.
 
     Returns:
         Path -> digest of its pixels.
@@ -102,12 +105,12 @@ def digest_images(paths: list[Path], size: tuple[int, int], progress: bool = Fal
 
 
 def in_threads(work: Callable[[Item], Result], items: Sequence[Item], done: Callable[[int], None]) -> list[Result]:
-    """Do the same to many items in threads, a few ahead at a time: memory is bounded, and a mistake or Ctrl-C ends it.
+    """Apply a function to many items in threads. Only some items are queued at a time: an error or Ctrl-C ends it soon.
 
     Args:
-        work: decoding and encoding let other threads go on.
-        items: N.
-        done: called with the number of items done since the last call.
+        work: the function; threads help if it releases the GIL, as image decoding and encoding do.
+        items: N items.
+        done: called with the number of items finished since its last call.
 
     Returns:
         N results in the order of the items.
@@ -126,7 +129,7 @@ def in_threads(work: Callable[[Item], Result], items: Sequence[Item], done: Call
 
 
 def pixels_sha256(pixels: NDArray[np.uint8]) -> str:
-    """A digest of what an image shows, whatever file format holds it.
+    """A digest of an image's pixels, independent of the file format.
 
     Args:
         pixels: (H, W, 3) uint8.
@@ -150,10 +153,10 @@ def folder_images(folder: Path) -> dict[str, Path]:
     """The images of a folder by stem.
 
     Args:
-        folder: looked into, not below.
+        folder: the folder; its subfolders are not searched.
 
     Raises:
-        UserError: where it is no folder, or two files share a stem.
+        UserError: if it is not a folder, or two files have the same stem.
     """
     if not folder.is_dir():
         raise UserError(f"There is no folder {folder}.")
@@ -162,6 +165,6 @@ def folder_images(folder: Path) -> dict[str, Path]:
         files = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
     for path in files:
         if path.stem in found:
-            raise UserError(f"{found[path.stem]} and {path} are two images of one name: remove one.")
+            raise UserError(f"{found[path.stem]} and {path} are two images with the same name: remove one.")
         found[path.stem] = path
     return found

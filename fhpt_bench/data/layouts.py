@@ -1,4 +1,7 @@
-"""How published tools name and arrange what they generate, and how one image is cut out of their sheets."""
+"""File names and panel layouts of published tools, and how the generated image is cut out of a panel image.
+
+A panel image is one file in which a tool shows several images, such as source, target and generated image.
+"""
 
 from __future__ import annotations
 
@@ -22,14 +25,13 @@ FILTERS = {
 
 @dataclass(frozen=True)
 class Layout:
-    """How a tool names and arranges what it generated.
+    """The file names and the panel layout of a tool's output.
 
     Args:
-        names: a file's name without its suffix, in every spelling; `{s}` and `{t}` stand for the stems of source and
-            target.
+        names: all patterns of the file name without its suffix; `{s}` and `{t}` are the stems of source and target.
         grid: (rows, columns) of panels.
-        generated: (row, column) of the generated panel.
-        target: of the panel that shows the real target, if any.
+        generated: (row, column) of the panel with the generated image.
+        target: (row, column) of the panel with the real target image, or None.
     """
 
     names: tuple[str, ...]
@@ -53,16 +55,16 @@ LAYOUTS: Mapping[str, Layout] = {
 def panel_size(
     shape: tuple[int, ...], layout: Layout, size: tuple[int, int], resize: str | None = None
 ) -> tuple[int, int] | None:
-    """The size of a sheet's panels.
+    """The size of the panels of a panel image.
 
     Args:
-        shape: (height, width) of the sheet.
-        layout: that it may have.
-        size: (height, width) of the benchmark's images; squares as high as they are will do too.
-        resize: a key of `FILTERS`: every upright panel will do.
+        shape: (height, width) of the panel image.
+        layout: the layout to try.
+        size: (height, width) of the benchmark's images; square panels of the same height are accepted too.
+        resize: a key of `FILTERS`, with which every upright panel is accepted, or None.
 
     Returns:
-        (height, width), or None where it cannot be a sheet of this layout.
+        (height, width), or None if the panel image cannot have this layout.
 
     Examples:
         >>> panel_size((256, 880), LAYOUTS["patn"], (256, 176))
@@ -79,16 +81,16 @@ def panel_size(
 
 
 def told_by_size(path: Path, layouts: Sequence[str], size: tuple[int, int], resize: str | None) -> str:
-    """Which of several layouts a sheet has, where their names are equal.
+    """Choose between layouts with equal file names by the size of a panel image.
 
     Args:
-        path: of the sheet.
+        path: path of the panel image.
         layouts: keys of `LAYOUTS`, two or more.
         size: (height, width) of the benchmark's images.
         resize: as in `panel_size`.
 
     Raises:
-        UserError: where none fits, or several do.
+        UserError: if no layout fits, or several do.
     """
     shape = read_image(path).shape
     fitting: list[str] = []
@@ -97,31 +99,31 @@ def told_by_size(path: Path, layouts: Sequence[str], size: tuple[int, int], resi
         if len(fitting) == 1:
             return fitting[0]
     if fitting:
-        raise UserError(f"The sheet {path} can be of layout {' or '.join(fitting)}: say which with --layout.")
+        raise UserError(f"The panel image {path} can have layout {' or '.join(fitting)}: choose one with --layout.")
     raise wrong_size(path, shape, layouts, size, resize)
 
 
-def cut(sheet: NDArray[np.uint8], layout: Layout, at: tuple[int, int]) -> NDArray[np.uint8]:
-    """The panel of a sheet.
+def cut(panels: NDArray[np.uint8], layout: Layout, at: tuple[int, int]) -> NDArray[np.uint8]:
+    """Cut one panel out of a panel image.
 
     Args:
-        sheet: (H, W, 3) uint8.
-        layout: of the sheet.
-        at: (row, column).
+        panels: the panel image, (H, W, 3) uint8.
+        layout: layout of the panel image.
+        at: (row, column) of the panel.
 
     Returns:
         (H / rows, W / columns, 3) uint8.
     """
-    height, width = sheet.shape[0] // layout.grid[0], sheet.shape[1] // layout.grid[1]
-    return sheet[at[0] * height : (at[0] + 1) * height, at[1] * width : (at[1] + 1) * width]
+    height, width = panels.shape[0] // layout.grid[0], panels.shape[1] // layout.grid[1]
+    return panels[at[0] * height : (at[0] + 1) * height, at[1] * width : (at[1] + 1) * width]
 
 
 def fit(panel: NDArray[np.uint8], size: tuple[int, int], resize: str | None) -> NDArray[np.uint8]:
-    """A panel at the benchmark's size: as it is, or resized as a whole, or the middle of a square.
+    """Bring a panel to the benchmark's size: unchanged, resized as a whole, or the centre crop of a square.
 
     Args:
-        panel: (h, w, 3) uint8 of a size that `panel_size` accepted.
-        size: the (height, width) wanted.
+        panel: (h, w, 3) uint8 of a size that `panel_size` accepts.
+        size: the required (height, width).
         resize: a key of `FILTERS`, with antialias, or None.
 
     Returns:
@@ -137,7 +139,7 @@ def fit(panel: NDArray[np.uint8], size: tuple[int, int], resize: str | None) -> 
 
 
 def wide_by_high(shape: Sequence[int]) -> str:
-    """A (height, width) as people write it.
+    """A (height, width) in the usual notation.
 
     Examples:
         >>> wide_by_high((256, 176))
@@ -149,11 +151,11 @@ def wide_by_high(shape: Sequence[int]) -> str:
 def wrong_size(
     path: Path, shape: Sequence[int], layouts: Sequence[str], size: tuple[int, int], resize: str | None
 ) -> UserError:
-    """The complaint of an image that fits none of the layouts, with what it should be."""
-    sheets = [name for name in layouts if LAYOUTS[name].grid != (1, 1)]
-    if sheets:
-        should = f"a sheet of {' or '.join(f'{name} is {_sheets(name, size)}' for name in sheets)}"
-        way = "say the layout that it has with --layout, or move away what is of another one"
+    """The error for an image that fits none of the layouts; the message gives the expected sizes."""
+    paneled = [name for name in layouts if LAYOUTS[name].grid != (1, 1)]
+    if paneled:
+        should = f"a panel image of {' or '.join(f'{name} is {_full_sizes(name, size)}' for name in paneled)}"
+        way = "give its layout with --layout, or remove the files of another layout"
     else:
         should = f"the benchmark's are {size[1]} wide and {size[0]} high"
         way = "crop or generate it at that size"
@@ -162,11 +164,11 @@ def wrong_size(
 
 
 def _accepted(size: tuple[int, int]) -> list[tuple[int, int]]:
-    """What is taken as it is, and what is cropped."""
+    """The panel size that is used unchanged, and the one that is cropped."""
     height, width = size
     return [size, (height, height)] if height > width else [size]
 
 
-def _sheets(name: str, size: tuple[int, int]) -> str:
+def _full_sizes(name: str, size: tuple[int, int]) -> str:
     rows, columns = LAYOUTS[name].grid
     return " or ".join(wide_by_high((rows * height, columns * width)) for height, width in _accepted(size))

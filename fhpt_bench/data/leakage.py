@@ -1,4 +1,4 @@
-"""Leakage: which test pairs show a garment that the training split shows too."""
+"""Leakage: test pairs that show a garment of the training split."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from fhpt_bench.errors import UserError
 
 @dataclass(frozen=True)
 class Leakage:
-    """What test images and test pairs share with the training images, by item id.
+    """The items that test images and test pairs share with the training images.
 
     Args:
         test: items of the test images.
         train: items of the training images.
-        pairs: items of the pairs' images, which may be fewer than the test images.
-        leaking: a pair each, whether it shows an item of the training images.
+        pairs: items of the pairs' images, which may be fewer than those of the test images.
+        leaking: for each pair, whether it shows an item of the training images.
     """
 
     test: frozenset[str]
@@ -29,7 +29,8 @@ class Leakage:
 def find_leakage(pairs: Sequence[tuple[str, str]], test: Iterable[str], train: Iterable[str]) -> Leakage:
     """Compare the items of test pairs and test images with those of the training images.
 
-    An item id counts wherever it stands: a garment that was seen on another person, or in another colour, was seen.
+    Items are compared by id: a garment in the training images counts as seen even on another person or in another
+    colour.
 
     Args:
         pairs: (source, target) file names.
@@ -37,7 +38,7 @@ def find_leakage(pairs: Sequence[tuple[str, str]], test: Iterable[str], train: I
         train: file names of the training images.
 
     Raises:
-        UserError: where a name does not say which item it shows.
+        UserError: if a file name does not contain an item id.
 
     Examples:
         >>> names = [f"fashionMENPantsid0000000{i}01_1front.jpg" for i in "12"]
@@ -52,24 +53,24 @@ def find_leakage(pairs: Sequence[tuple[str, str]], test: Iterable[str], train: I
 
 
 def items(names: Iterable[str]) -> frozenset[str]:
-    """The item ids that file names say.
+    """The item ids in file names.
 
     Raises:
-        UserError: where one does not.
+        UserError: if a name has none.
     """
     return frozenset(said(name).item for name in names)
 
 
 def said(name: str) -> ImageName:
-    """What a file name says.
+    """The parsed file name.
 
     Raises:
-        UserError: where it is not one of DeepFashion's.
+        UserError: if it is not a name of DeepFashion's form.
     """
     parsed = parse_name(name)
     if parsed is None:
         raise UserError(
-            f"The file name {name} does not say gender, item and view as DeepFashion's names do: rename the images to "
-            "tell subsets and leakage."
+            f"The file name {name} does not contain gender, item and view as DeepFashion's names do, which "
+            "subsets and leakage need: rename the images."
         )
     return parsed

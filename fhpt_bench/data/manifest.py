@@ -1,4 +1,4 @@
-"""The manifest of a benchmark's files: their sizes and sha256, and whether the files still are what it says."""
+"""The manifest of a benchmark's files: their sizes and sha256, and a check of the files against it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class _File(BaseModel):
 
 
 class Manifest(BaseModel):
-    """What `manifest.json` holds; `files` are paths below its folder, with `/` on every system."""
+    """The content of `manifest.json`; `files` are paths below its folder, with `/` on every system."""
 
     model_config = ConfigDict(frozen=True)
     format: Literal[1]
@@ -32,11 +32,11 @@ class Manifest(BaseModel):
 
 @dataclass(frozen=True)
 class Difference:
-    """One file that is not as the manifest says.
+    """One file that differs from the manifest.
 
     Args:
-        path: below the benchmark's folder.
-        state: `missing`, `changed`, or `unlisted` where the manifest does not know it.
+        path: path below the benchmark's folder.
+        state: `missing`, `changed`, or `unlisted` if the manifest does not list it.
     """
 
     path: str
@@ -44,7 +44,7 @@ class Difference:
 
 
 def manifest_entry(content: bytes) -> dict[str, str | int]:
-    """What a manifest says of a file with this content."""
+    """The manifest entry of a file with this content."""
     return {"sha256": sha256_bytes(content), "bytes": len(content)}
 
 
@@ -56,20 +56,20 @@ def write_manifest(folder: Path, files: Mapping[str, Mapping[str, str | int]]) -
         files: path below the folder -> `manifest_entry`.
 
     Raises:
-        UserError: where it cannot be written.
+        UserError: if it cannot be written.
     """
     content = {"format": 1, "files": dict(sorted(files.items()))}
     write_text(folder / MANIFEST, json.dumps(content, indent=1) + "\n")
 
 
 def read_manifest(folder: Path) -> Manifest | None:
-    """Read a benchmark's manifest, or None where it has none.
+    """Read a benchmark's manifest; None if it has none.
 
     Args:
         folder: the benchmark's data.
 
     Raises:
-        UserError: where it cannot be read, is not a manifest, or names a file outside the folder.
+        UserError: if it cannot be read, is not a manifest, or names a file outside the folder.
     """
     path = folder / MANIFEST
     if not path.exists():
@@ -86,18 +86,18 @@ def read_manifest(folder: Path) -> Manifest | None:
 
 
 def compare_with_manifest(folder: Path, manifest: Manifest, on_file: Callable[[], None]) -> list[Difference]:
-    """Re-compute the digest of every file of a benchmark.
+    """Re-compute the digest of every file of a benchmark and compare it with the manifest.
 
     Args:
         folder: the benchmark's data.
-        manifest: what should be there.
+        manifest: the expected files.
         on_file: called after each file of the manifest.
 
     Returns:
-        What is not as it should be, sorted by path; hidden files (.DS_Store and the like) count as none.
+        All differences, sorted by path; hidden files (.DS_Store and the like) are ignored.
 
     Raises:
-        UserError: where a file cannot be opened.
+        UserError: if a file cannot be opened.
     """
     found = {
         path.relative_to(folder).as_posix()

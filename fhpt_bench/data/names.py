@@ -1,4 +1,4 @@
-"""DeepFashion's file names: what they say of an image."""
+"""DeepFashion's file names and the information in them."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _PATTERN = re.compile(
 
 @dataclass(frozen=True)
 class ImageName:
-    """What a DeepFashion file name says.
+    """The parts of a DeepFashion file name.
 
     Args:
         gender: "WOMEN" or "MEN".
-        category: of the garment, as "Blouses_Shirts".
+        category: category of the garment, as "Blouses_Shirts".
         item: the item id, as "00000693".
         variant: the colour variant of the item, as "02".
         view: front, back, side, full, additional or flat.
@@ -33,18 +33,18 @@ class ImageName:
 
     @property
     def person(self) -> str:
-        """Gender, category, item and variant together: the unit of resampling."""
+        """Gender, category, item and variant together: the unit that is resampled."""
         return f"{self.gender}-{self.category}-{self.item}-{self.variant}"
 
 
 def parse_name(name: str) -> ImageName | None:
-    """Read a file name of DeepFashion In-shop as pose transfer spells it.
+    """Parse a file name of DeepFashion In-shop, in the form used in pose transfer.
 
     Args:
         name: the file's name, without a folder.
 
     Returns:
-        What it says, or None where it is not such a name.
+        The parts of the name, or None if it is not such a name.
 
     Examples:
         >>> parse_name("fashionWOMENBlouses_Shirtsid0000069302_3back.jpg").person
@@ -61,7 +61,7 @@ def parse_name(name: str) -> ImageName | None:
 
 
 def stem(name: str) -> str:
-    """A file's name without its suffix, as it enters pair ids.
+    """A file's name without its suffix, as used in pair ids.
 
     Examples:
         >>> stem("fashionMENDenimid0000008001_1front.jpg")

@@ -1,4 +1,4 @@
-"""Lists: which source goes to which target, and which images a training split has."""
+"""Pair lists (source, target), and lists of the images of a training split."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def read_pairs(path: Path) -> list[tuple[str, str]]:
         (source, target) file names in the order of the file.
 
     Raises:
-        UserError: where a column is missing, a row is incomplete, a name leads out of the image folder,
-            two images differ in their suffix alone, a pair stands twice, or there is no pair.
+        UserError: if a column is missing, a row is incomplete, a name points outside the image folder,
+            two images differ only in their suffix, a pair is repeated, or there is no pair.
     """
     reader = csv.DictReader(io.StringIO(read_list_text(path)))
     missing = [column for column in ("from", "to") if column not in (reader.fieldnames or ())]
@@ -36,25 +36,27 @@ def read_pairs(path: Path) -> list[tuple[str, str]]:
     for row in reader:
         source, target = (row["from"] or "").strip(), (row["to"] or "").strip()
         if not source or not target:
-            raise UserError(f"Line {reader.line_num} of the pair list {path} lacks a name: it must read `from,to`.")
+            raise UserError(
+                f"Line {reader.line_num} of the pair list {path} has a missing name: it must read `from,to`."
+            )
         for name in (source, target):
             _check_name(name, f"Line {reader.line_num} of the pair list {path}")
             if spelled.setdefault(stem(name), name) != name:
                 raise UserError(
                     f"Line {reader.line_num} of the pair list {path} names {name}, and a line before it "
-                    f"{spelled[stem(name)]}: two images of one name, give one of them another."
+                    f"{spelled[stem(name)]}: two images with the same name, rename one of them."
                 )
         pair_id = f"{stem(source)}___{stem(target)}"
         if pair_id in pairs:
             raise UserError(f"Line {reader.line_num} of the pair list {path} repeats the pair {pair_id}: remove it.")
         pairs[pair_id] = (source, target)
     if not pairs:
-        raise UserError(f"The pair list {path} holds no pair.")
+        raise UserError(f"The pair list {path} has no pair.")
     return list(pairs.values())
 
 
 def read_image_list(path: Path) -> tuple[str, ...]:
-    """Read a list of image names, one a line.
+    """Read a list of image names, one per line.
 
     Args:
         path: the file; a byte-order mark, any line ending and empty lines are accepted.
@@ -63,7 +65,7 @@ def read_image_list(path: Path) -> tuple[str, ...]:
         File names in the order of the file, each once.
 
     Raises:
-        UserError: where a name leads out of the image folder, or there is no name.
+        UserError: if a name points outside the image folder, or there is no name.
     """
     names: dict[str, None] = {}
     for number, line in enumerate(read_list_text(path).splitlines(), start=1):
@@ -71,7 +73,7 @@ def read_image_list(path: Path) -> tuple[str, ...]:
             _check_name(name, f"Line {number} of the image list {path}")
             names[name] = None
     if not names:
-        raise UserError(f"The image list {path} names no image.")
+        raise UserError(f"The image list {path} is empty.")
     return tuple(names)
 
 
@@ -79,7 +81,7 @@ def read_list_text(path: Path) -> str:
     """The text of a list, without a byte-order mark.
 
     Raises:
-        UserError: where it cannot be read as UTF-8 text.
+        UserError: if it cannot be read as UTF-8 text.
     """
     with explained(path, "read"):
         try:
@@ -87,10 +89,10 @@ def read_list_text(path: Path) -> str:
         except UnicodeDecodeError as error:
             raise UserError(f"The list {path} is not UTF-8 text: save it as UTF-8.") from error
     if "\0" in text:
-        raise UserError(f"The list {path} holds zero bytes: it is damaged, or not text; get it again.")
+        raise UserError(f"The list {path} contains zero bytes: it is damaged, or not text; get it again.")
     return text
 
 
-def _check_name(name: str, where: str) -> None:
+def _check_name(name: str, line: str) -> None:
     if "/" in name or "\\" in name or name.startswith("."):
-        raise UserError(f"{where} names {name!r}: no folders are allowed.")
+        raise UserError(f"{line} names {name!r}: no folders are allowed.")

@@ -1,4 +1,4 @@
-"""COCO-18 poses and the keypoint files of PATN's family."""
+"""COCO-18 poses and keypoint files in PATN's format."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fhpt_bench.data.pairs import read_list_text
 from fhpt_bench.errors import UserError
 
-# OpenPose's COCO order; many repositories label 14-17 the wrong way round.
+# OpenPose's COCO order; many repositories swap left and right in the labels of 14-17.
 JOINTS = (
     "nose", "neck", "right_shoulder", "right_elbow", "right_wrist", "left_shoulder", "left_elbow", "left_wrist",
     "right_hip", "right_knee", "right_ankle", "left_hip", "left_knee", "left_ankle",
@@ -24,25 +24,25 @@ LIMBS = (
 )  # fmt: skip
 
 
-_WIDE = 256  # of the frame of DeepFashion's own images; half of what the crop removed lies on either side
+_WIDE = 256  # width of DeepFashion's own images; the crop removes the same number of columns on both sides
 _COLUMNS = ("name", "keypoints_y", "keypoints_x")
-# Of the joints that may lie beyond a crop's edge before the file is taken for the wide frame: 3.6 % do in DeepFashion's
-# wide test file, 0.02 % after the crop.
+# A file is in the wide frame if a larger share of its joints is beyond the right edge of the crop: 3.6 % are in
+# DeepFashion's wide test file, 0.02 % after the crop.
 _BEYOND = 0.01
 
 
 def read_keypoints(path: Path, width: int) -> dict[str, NDArray[np.float32]]:
-    """Read a keypoint file: `name: [18 y]: [18 x]` a line, -1 in both where a joint is missing.
+    """Read a keypoint file: `name: [18 y]: [18 x]` per line, -1 in both if a joint is missing.
 
     Args:
-        path: the file; its header, where it has one, may put x first.
-        width: of the images; a file in the 256-wide frame is moved by half of what the crop removed.
+        path: the file; its header is optional and may put x first.
+        width: width of the images; keypoints in the 256-wide frame are shifted by half of the removed columns.
 
     Returns:
-        Image name -> (18, 2) float32 pixels (x, y), NaN where missing.
+        Image name -> (18, 2) float32 pixels (x, y), NaN if missing.
 
     Raises:
-        UserError: where a line cannot be read, or there is none.
+        UserError: if a line cannot be read, or there is no line.
     """
     poses = parse_keypoints(path)
     shift = np.float32((keypoint_frame(poses, width) - width) / 2)
@@ -50,14 +50,15 @@ def read_keypoints(path: Path, width: int) -> dict[str, NDArray[np.float32]]:
 
 
 def keypoint_frame(poses: Mapping[str, NDArray[np.float32]], width: int) -> int:
-    """How wide the images were in whose pixels a keypoint file counts: DeepFashion's lists come in two frames.
+    """The width of the images to which a keypoint file refers: DeepFashion's lists exist in two frames.
 
     Args:
-        poses: from `parse_keypoints`, of a whole file.
-        width: of the cropped images.
+        poses: result of `parse_keypoints` for a complete file.
+        width: width of the cropped images.
 
     Returns:
-        256, or the width. Joints beyond the edge of the crop tell; a few of them lie there in either frame.
+        256, or the width. It is decided by the share of joints beyond the edge of the crop; in both frames there are a
+        few.
 
     Examples:
         >>> keypoint_frame({"a": np.array([[200.0, 9]], np.float32)}, 176)
@@ -74,10 +75,10 @@ def parse_keypoints(path: Path) -> dict[str, NDArray[np.float32]]:
         path: the file.
 
     Returns:
-        Image name -> (18, 2) float32 pixels (x, y), NaN where missing.
+        Image name -> (18, 2) float32 pixels (x, y), NaN if missing.
 
     Raises:
-        UserError: where a line cannot be read, a name has two poses, or there is no line.
+        UserError: if a line cannot be read, a name has two poses, or there is no line.
     """
     lines = read_list_text(path).splitlines()
     columns: tuple[str, ...] = _COLUMNS
@@ -85,7 +86,7 @@ def parse_keypoints(path: Path) -> dict[str, NDArray[np.float32]]:
     if lines and "[" not in lines[0]:
         columns, first = tuple(word.strip() for word in lines[0].split(":")), 1
         if sorted(columns) != sorted(_COLUMNS):
-            raise UserError(f"The header of the keypoint file {path} is not `{':'.join(_COLUMNS)}`: mend it.")
+            raise UserError(f"The header of the keypoint file {path} is not `{':'.join(_COLUMNS)}`: fix it.")
     name_at, y_at, x_at = (columns.index(column) for column in _COLUMNS)
     poses: dict[str, NDArray[np.float32]] = {}
     for number, line in enumerate(lines[first:], start=first + 1):
@@ -108,5 +109,5 @@ def parse_keypoints(path: Path) -> dict[str, NDArray[np.float32]]:
         if not np.array_equal(poses.setdefault(name, pose), pose, equal_nan=True):
             raise UserError(f"Line {number} of the keypoint file {path} gives {name} a second pose: keep one of them.")
     if not poses:
-        raise UserError(f"The keypoint file {path} holds no line: get it again.")
+        raise UserError(f"The keypoint file {path} is empty: get it again.")
     return poses

@@ -1,4 +1,4 @@
-"""The images of a benchmark as arrays and tensors, and a generator's output as uint8."""
+"""The real images of a benchmark as arrays and tensors, and a generator's output as uint8."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _DECODED_IMAGES = 256
 
 
 class RealImages:
-    """Images of a benchmark's own, decoded once while their pairs are at work.
+    """The real images of a benchmark, decoded on demand; recently used ones stay in memory.
 
     Args:
-        folder: where they lie.
+        folder: folder of the images.
         size: their (height, width).
-        digests: of their pixels, by name.
+        digests: image name -> digest of its pixels.
     """
 
     def __init__(self, folder: Path, size: tuple[int, int], digests: dict[str, str]) -> None:
@@ -48,10 +48,10 @@ def to_tensor(images: NDArray[np.uint8]) -> Tensor:
 
 
 def quantise(images: Tensor) -> NDArray[np.uint8]:
-    """Turn a generator's output into what a PNG of it holds: clip, then round to the nearest of 256 values.
+    """Convert a generator's output to the pixels of a PNG file: clip, then round to the nearest of 256 values.
 
     Args:
-        images: (N, 3, H, W) float; what lies beyond [-1, 1] is clipped.
+        images: (N, 3, H, W) float; values outside [-1, 1] are clipped.
 
     Returns:
         (N, H, W, 3) uint8.

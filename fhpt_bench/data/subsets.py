@@ -1,4 +1,4 @@
-"""Parts of a pair list: by what the names say, and so many pairs spread over the people."""
+"""Parts of a pair list: subsets by file name, and a limited number of pairs spread over the people."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ SUBSETS = ("leak-free", "men", "women", *(f"view={view}" for view in VIEWS))
 
 
 def check_subset(subset: str) -> None:
-    """Find a mistyped subset before anything is read.
+    """Check the name of a subset before any file is read.
 
     Raises:
-        UserError: where there is none of that name.
+        UserError: if there is no subset of that name.
     """
     if subset not in SUBSETS:
         raise UserError(f"There is no subset {subset!r}: {did_you_mean(subset, SUBSETS)}")
@@ -28,16 +28,16 @@ def choose_subset(subset: str, pairs: Sequence[tuple[str, str]], train: Sequence
     """The pairs of a subset.
 
     Args:
-        subset: "leak-free" (no item of the pair stands in the training list), "men" or "women" (who is shown), or
-            "view=front" and so on (of the target).
+        subset: "leak-free" (no item of the pair is in the training list), "men" or "women" (gender in the source's
+            name), or "view=front" and so on (view in the target's name).
         pairs: (source, target) file names.
         train: file names of the training images, for "leak-free".
 
     Returns:
-        Their places in the list.
+        Their indices in the list.
 
     Raises:
-        UserError: where there is no such subset, it has no pair, or a name does not say what is asked.
+        UserError: if there is no such subset, it has no pair, or a file name is not of DeepFashion's form.
 
     Examples:
         >>> pairs = [("fashionMENPantsid0000000101_1front.jpg", "fashionMENPantsid0000000101_3back.jpg")]
@@ -53,19 +53,19 @@ def choose_subset(subset: str, pairs: Sequence[tuple[str, str]], train: Sequence
     else:
         chosen = [f"view={said(target).view}" == subset for _, target in pairs]
     if not any(chosen):
-        raise UserError(f"The subset {subset} has none of the {len(pairs)} pairs: choose another one.")
+        raise UserError(f"The subset {subset} contains none of the {len(pairs)} pairs: choose another one.")
     return tuple(place for place, is_in in enumerate(chosen) if is_in)
 
 
 def spread_over_people(people: Sequence[str], limit: int) -> tuple[int, ...]:
-    """Draw pairs by a fixed seed: everybody's first pair, then everybody's second, and so on.
+    """Draw pairs with a fixed seed: one pair of each person, then a second one of each, and so on.
 
     Args:
-        people: who each pair shows.
-        limit: how many are drawn.
+        people: the person of each pair.
+        limit: number of pairs to draw.
 
     Returns:
-        Their places in the list, ascending; a smaller limit draws a part of a larger one's.
+        Their indices in the list, ascending; the pairs of a smaller limit are among those of a larger one.
 
     Examples:
         >>> spread_over_people(["ann", "ann", "ann", "bob"], 2)
@@ -77,5 +77,5 @@ def spread_over_people(people: Sequence[str], limit: int) -> tuple[int, ...]:
     for place in order:
         turn[people[place]] = turn.get(people[place], -1) + 1
         turns.append(turn[people[place]])
-    # Stable, so that the drawn order decides among those of one turn.
+    # Stable, so that pairs of the same turn keep their random order.
     return tuple(sorted(order[np.argsort(turns, kind="stable")[:limit]].tolist()))

@@ -1,4 +1,4 @@
-"""Ground truth beyond the annotated pose: keypoints with visibility and parsing maps, where a benchmark has them."""
+"""Optional ground truth of a benchmark: keypoints with visibility, and parsing maps."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from fhpt_bench.files import explained
 
 @dataclass(frozen=True)
 class Truth:
-    """What is known of each image by name.
+    """The ground truth of each image, by image name.
 
     Args:
         keypoints: part (`fhpt_bench.data.keypoints.PARTS`) -> name -> (K, 3) float32: x, y in pixels and visible, 0 or
-            1; hidden points have their place too. Only the parts that the benchmark has.
-        parsing: name -> (H, W) uint8, SPT's 9 classes; empty where the benchmark has none.
+            1; hidden points have coordinates too. Only the parts that the benchmark has.
+        parsing: name -> (H, W) uint8, SPT's 9 classes; empty if the benchmark has none.
     """
 
     keypoints: dict[str, dict[str, NDArray[np.float32]]] = field(default_factory=dict)
@@ -30,12 +30,12 @@ class Truth:
 
     @property
     def tables(self) -> list[Mapping[str, NDArray[np.generic]]]:
-        """All that is known, a table each: image name -> row."""
+        """All tables: image name -> row."""
         return [*self.keypoints.values(), *([self.parsing] if self.parsing else [])]
 
     @functools.cached_property
     def face(self) -> dict[str, NDArray[np.float32]]:
-        """Name -> (68, 2) float32 pixels (x, y), NaN where not visible; empty where the benchmark has none."""
+        """Name -> (68, 2) float32 pixels (x, y), NaN if not visible; empty if the benchmark has none."""
         return {
             name: np.where(points[:, 2:] == 0, np.float32(np.nan), points[:, :2])
             for name, points in self.keypoints.get("face", {}).items()
@@ -46,11 +46,11 @@ def read_truth(keypoints: Path | None, parsing: Path | None) -> Truth:
     """Read the compressed tables of a benchmark (NumPy archives without pickles).
 
     Args:
-        keypoints: archive with names (N,) and, for some of the parts, (N, K, 3) as x, y, visible.
-        parsing: archive with names (N,) and labels (N, H, W).
+        keypoints: archive with names (N,) and, for some of the parts, (N, K, 3) as x, y, visible; or None.
+        parsing: archive with names (N,) and labels (N, H, W); or None.
 
     Raises:
-        UserError: where an archive cannot be read, lacks an array, or holds one of another shape.
+        UserError: if an archive cannot be read, or an array is missing or of another shape.
     """
     points: dict[str, dict[str, NDArray[np.float32]]] = {}
     if keypoints:
@@ -59,9 +59,9 @@ def read_truth(keypoints: Path | None, parsing: Path | None) -> Truth:
             rows = _named(keypoints, arrays, part)
             points[part] = {name: row.astype(np.float32) for name, row in rows.items()}
             if any(row.shape != (PARTS[part], 3) for row in rows.values()):
-                raise UserError(f"The table {keypoints} holds no {PARTS[part]} points (x, y, visible) of the {part}.")
+                raise UserError(f"The table {keypoints} does not have {PARTS[part]} points (x, y, visible) for {part}.")
         if not points:
-            raise UserError(f"The table {keypoints} holds none of {', '.join(PARTS)}: get the benchmark's files again.")
+            raise UserError(f"The table {keypoints} has none of {', '.join(PARTS)}: get the benchmark's files again.")
     maps: dict[str, NDArray[np.uint8]] = {}
     if parsing:
         maps = {name: row.astype(np.uint8) for name, row in _named(parsing, _arrays(parsing), "labels").items()}
@@ -78,10 +78,12 @@ def _arrays(path: Path) -> dict[str, NDArray[np.generic]]:
 
 
 def _named(path: Path, arrays: dict[str, NDArray[np.generic]], key: str) -> dict[str, NDArray[np.generic]]:
-    """The rows of one array by the name of their image."""
+    """The rows of one array by image name."""
     for needed in ("names", key):
         if needed not in arrays:
             raise UserError(f"The table {path} has no array {needed!r}: get the benchmark's files again.")
     if len(arrays["names"]) != len(arrays[key]):
-        raise UserError(f"The table {path} has not as many rows in {key!r} as names: get the benchmark's files again.")
+        raise UserError(
+            f"The table {path} has a different number of rows in {key!r} than names: get the benchmark's files again."
+        )
     return {str(name): row for name, row in zip(arrays["names"], arrays[key], strict=True)}

@@ -1,4 +1,4 @@
-"""What a run has cost so far, and which of its protocols have broken."""
+"""The cost of a run's stages, and which of its protocols have failed."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ log = logging.getLogger(__name__)
 
 
 class Accounting:
-    """The books of one process of a run.
+    """The cost and the failures of one process of a run.
 
     Args:
         plan: the protocols.
-        main: whether this process writes the record; another one logs what it sees breaking.
+        main: whether this process writes the record; the others log their failures.
 
     Attributes:
         failed: protocol key -> reason.
@@ -31,30 +31,30 @@ class Accounting:
         self._stages: dict[str, Work] = {}
 
     def steps(self, train: bool = False) -> list[Step]:
-        """What is to be run and has not broken.
+        """The protocols that are to run and have not failed.
 
         Args:
-            train: only what compares with training images.
+            train: only protocols that compare with training images.
         """
         steps = [step for step in self._plan if not step.skip and step.protocol.card.key not in self.failed]
         return [step for step in steps if step.protocol.training_images] if train else steps
 
     @contextmanager
     def guarded(self, *steps: Step) -> Iterator[None]:
-        """One failing protocol is recorded as failed, and the others go on."""
+        """Record protocols as failed if the code inside raises, and continue with the others."""
         try:
             yield
-        except UserError:  # a full disk is nobody's failing: the run stops with its sentence
+        except UserError:  # not a protocol's failure (a full disk, for example): the run stops with this message
             raise
         except Exception as error:  # whatever a plugin raises
             for step in steps:
                 self.failed[step.protocol.card.key] = f"{type(error).__name__}: {error}"
-                if not self._main:  # the record is the main process's, which cannot know the reason
+                if not self._main:  # the main process writes the record and cannot know this reason
                     log.error("%s failed: %s", step.protocol.card.key, self.failed[step.protocol.card.key])
 
     @contextmanager
     def timed(self, stage: str, images: int = 0, forwards: int = 0) -> Iterator[None]:
-        """Book what is done inside under a stage."""
+        """Add the time of the code inside to a stage."""
         start = time.perf_counter()
         yield
         self.book(stage, Work(time.perf_counter() - start, images, forwards))

@@ -1,4 +1,4 @@
-"""The networks of a run: each loaded once, each image embedded once, the vectors kept by the image's content."""
+"""The networks of a run: each is loaded once, each image is embedded once, and the vectors are cached by content."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ F = TypeVar("F", bound=Feature)
 
 
 class Embedder:
-    """The features that a plan's protocols look through.
+    """The features that a plan's protocols use.
 
     Args:
         plan: the protocols.
         device: "cpu" or "cuda".
-        accounting: where cost and failures are booked.
-        processes: how many share this run.
+        accounting: records cost and failures.
+        processes: the number of processes that share this run.
     """
 
     def __init__(self, plan: Sequence[Step], device: str, accounting: Accounting, processes: int) -> None:
@@ -38,14 +38,14 @@ class Embedder:
         self._features: dict[str, Feature] = {}
         self._caches: dict[str, FeatureCache] = {}
         self._pool = WorkerPool(processes)
-        self._begun: set[tuple[str, str]] = set()  # (feature id, image digest) that a process beside is at
+        self._begun: set[tuple[str, str]] = set()  # (feature id, image digest) that a worker has received
 
     def embeds(self, steps: Sequence[Step]) -> bool:
-        """Whether some protocols look through a feature that gives vectors."""
+        """Whether some protocols use a feature that gives vectors."""
         return bool(_plugins(VectorFeature, steps))
 
     def wanted(self, kind: type[F], steps: Sequence[Step]) -> dict[str, F]:
-        """The features of one kind that some protocols look through, loaded; not those that break at that.
+        """The loaded features of one kind that some protocols use, without those that fail to load.
 
         Args:
             kind: `MapFeature` or `VectorFeature`.
@@ -59,7 +59,7 @@ class Embedder:
         return found
 
     def shared(self, steps: Sequence[Step]) -> frozenset[str]:
-        """The features whose vectors are made of maps that some protocols compare anyway.
+        """The features whose vectors are computed from maps that some protocols compare anyway.
 
         Args:
             steps: the protocols.
@@ -75,20 +75,20 @@ class Embedder:
         steps: Sequence[Step],
         without: frozenset[str] = frozenset(),
     ) -> None:
-        """Keep what the networks say of a batch of images.
+        """Compute and cache the vectors of a batch of images.
 
-        A batch goes through a network whole or not at all, so that a resumed run equals an uninterrupted one.
+        A batch goes through a network as a whole or not at all, so that a resumed run equals an uninterrupted one.
 
         Args:
-            images: gives (N, H, W, 3) uint8; called only where a network has not seen one of them.
-            digests: of the N images.
-            steps: the protocols that ask for it.
-            without: features that are left for later.
+            images: returns (N, H, W, 3) uint8; called only if a vector of one of them is missing.
+            digests: digests of the N images.
+            steps: the protocols that need the vectors.
+            without: features that are computed later.
         """
         for name, plugin in _plugins(VectorFeature, steps).items():
             if name in without or not self._new(name, digests).any():
                 continue
-            if plugin.beside:
+            if plugin.in_workers:
                 with self._accounting.guarded(*_users(name, steps)):
                     self._pool.submit(plugin, self._identity(name), images(), digests)
                 self._begun.update((name, digest) for digest in digests)
@@ -103,12 +103,12 @@ class Embedder:
                     self._keep(name, feature.extract(images()), digests)
 
     def summarise(self, maps: str, values: tuple[Tensor, ...], digests: list[str]) -> None:
-        """Keep the vectors that are made of maps which were computed for something else.
+        """Cache the vectors that follow from maps which were computed for a comparison.
 
         Args:
-            maps: the id of the feature that gave them.
+            maps: the id of the feature of the maps.
             values: maps of N images.
-            digests: of the N images.
+            digests: digests of the N images.
         """
         for name, plugin in _plugins(VectorFeature, self._accounting.steps()).items():
             if issubclass(plugin, MapSummary) and plugin.maps.spec.id == maps and self._new(name, digests).any():
@@ -116,7 +116,7 @@ class Embedder:
                     self._keep(name, plugin.summary(values), digests)
 
     def finish(self, progress: bool) -> None:
-        """Wait for what the processes beside have begun.
+        """Wait for the worker processes.
 
         Args:
             progress: show a bar.
@@ -127,11 +127,11 @@ class Embedder:
             self._collect(last=True, done=done)
 
     def close(self) -> None:
-        """End the processes beside, with what they have not finished."""
+        """End the worker processes; unfinished work is dropped."""
         self._pool.close()
 
     def vector(self, name: str, digest: str) -> NDArray[np.float32] | None:
-        """What a feature said of an image; None where nothing is kept."""
+        """A feature's vector of an image; None if it is not cached."""
         return self._cache(name).get(digest)
 
     def _collect(self, last: bool, done: Callable[[int], None] = lambda _: None) -> None:
@@ -167,7 +167,7 @@ class Embedder:
 
 
 def _plugins(kind: type[F], steps: Sequence[Step]) -> dict[str, type[F]]:
-    """Id -> class of the features of one kind that some protocols look through."""
+    """Id -> class of the features of one kind that some protocols use."""
     return {n: plugin for step in steps for n, plugin in step.features.items() if issubclass(plugin, kind)}
 
 

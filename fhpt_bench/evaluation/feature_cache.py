@@ -1,4 +1,4 @@
-"""The feature cache: what a network said of an image, found again by the image's content."""
+"""The feature cache: features of images, found by the image's content."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ log = logging.getLogger(__name__)
 
 
 class FeatureCache:
-    """One feature's values on disk, one file an image, each checked when it is read.
+    """The values of one feature on disk, one file per image, each verified when it is read.
 
     Args:
-        identity: of the feature (`FeatureSpec.identity`): id, version, weights, preprocessing, back end and dtype.
-        folder: where, if not in the user's cache folder.
+        identity: what identifies the feature (`FeatureSpec.identity`): id, version, weights, preprocessing, back end and
+            dtype.
+        folder: the folder to use; default: in the user's cache folder.
 
     Examples:
         >>> import tempfile
@@ -42,10 +43,10 @@ class FeatureCache:
         return self._folder / key[:2] / f"{key}.npy"
 
     def get(self, image_sha256: str) -> NDArray[np.float32] | None:
-        """The kept value, or None where there is none that is sound.
+        """The cached value, or None if there is none or its file is damaged.
 
         Args:
-            image_sha256: digest of the image's pixels (`pixels_sha256`).
+            image_sha256: the digest of the image's pixels (`pixels_sha256`).
         """
         path = self._path(image_sha256)
         try:
@@ -60,10 +61,10 @@ class FeatureCache:
         return value
 
     def put(self, image_sha256: str, value: NDArray[np.float32]) -> None:
-        """Keep a value.
+        """Store a value.
 
         Raises:
-            UserError: where it cannot be written (full disk, no permission).
+            UserError: if it cannot be written (full disk, no permission).
         """
         buffer = io.BytesIO()
         np.save(buffer, value, allow_pickle=False)

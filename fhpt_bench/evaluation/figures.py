@@ -1,4 +1,4 @@
-"""A run's figures: the contact sheet, each protocol's best and worst pairs, and what protocols draw themselves."""
+"""The figures of a run: the contact sheet, each protocol's best and worst pairs, and the protocols' own figures."""
 
 from __future__ import annotations
 
@@ -34,50 +34,50 @@ log = logging.getLogger(__name__)
 def write_figures(
     measurement: Measurement, entries: Sequence[ScoreEntry], tables: Mapping[str, pd.DataFrame], progress: bool
 ) -> None:
-    """Draw a run's figures in place of those of an earlier attempt.
+    """Draw the figures of a run; they replace those of an earlier attempt.
 
-    Whatever breaks here costs a picture and a line of warning, never a score.
+    An error here costs one figure and is logged as a warning; it never costs a score.
 
     Args:
         measurement: after `collect`.
         entries: the record's scores.
         tables: score key -> values by pair.
-        progress: show a bar.
+        progress: show a progress bar.
     """
     folder = measurement.folder.path / FIGURES
-    with _spared("Earlier figures stay"):
+    with _without_failing("Earlier figures are kept"):
         for old in folder.glob("*.png"):
             old.unlink()
-    with _spared(f"{CONTACT_SHEET} is left out"):
+    with _without_failing(f"{CONTACT_SHEET} is left out"):
         write_bytes(measurement.folder.path / CONTACT_SHEET, _overview(measurement))
-    others = _records_beside(measurement.folder.path)
+    others = _neighbouring_records(measurement.folder.path)
     with progress_bar("figures", len(measurement.plan), progress) as done:
         for step in measurement.plan:
             key = step.protocol.card.key
             own = {e.metric: e for e in entries if f"{e.protocol}:{e.variant}" == key and e.value is not None}
-            with _spared(f"Figures of {key} are left out"):
+            with _without_failing(f"Figures of {key} are left out"):
                 if own:
                     drawn = step.protocol.draw(measurement.evidence(step), _exhibits(measurement, step, own, others))
                     for name, png in drawn.items():
                         write_bytes(folder / file_name(f"{key}_{name}.png"), png)
             headline = next((entry for entry in own.values() if entry.key in tables), None)
             if headline is not None:
-                with _spared(f"Best and worst pairs of {headline.key} are left out"):
+                with _without_failing(f"Best and worst pairs of {headline.key} are left out"):
                     sheet = _extremes(measurement, headline, tables[headline.key])
                     write_bytes(folder / file_name(f"{headline.key}_best-worst.png"), sheet)
             done(1)
 
 
 def best_and_worst(table: pd.DataFrame, higher_is_better: bool, count: int = _EXTREMES) -> tuple[list[str], list[str]]:
-    """The pairs at both ends of a metric; no pair stands at both.
+    """The best and the worst pairs of a metric; no pair is in both lists.
 
     Args:
-        table: index = pair id; columns value, skipped ("" where the pair counts).
+        table: index = pair id; columns value, skipped ("" if the pair counts).
         higher_is_better: the metric's direction.
-        count: pairs an end at the most.
+        count: pairs per list at most.
 
     Returns:
-        Ids of the best pairs, the best first, and of the worst, the worst first.
+        Ids of the best pairs, best first, and of the worst pairs, worst first.
 
     Examples:
         >>> import pandas as pd
@@ -104,7 +104,7 @@ def _extremes(measurement: Measurement, score: ScoreEntry, table: pd.DataFrame) 
 
 
 def _overview(measurement: Measurement) -> bytes:
-    """A few pairs spread over the list."""
+    """A contact sheet of a few pairs, spread over the list."""
     pairs = measurement.benchmark.pairs
     chosen = np.linspace(0, len(pairs) - 1, min(_SHEET_ROWS, len(pairs))).round().astype(int)
     return _sheet(measurement, [pairs[i] for i in chosen])
@@ -121,12 +121,12 @@ def _sheet(
     return encode_png(contact_sheet(rows, model_label(measurement.generated.card), heading, captions))
 
 
-def _records_beside(folder: Path) -> list[Record]:
-    """The records of other runs in the same folder as this one, by name; one that cannot be read is left out."""
+def _neighbouring_records(folder: Path) -> list[Record]:
+    """The records of the other runs in the parent folder, by name; unreadable ones are left out."""
     here, found = folder.resolve(), []
     for file in sorted({file.resolve() for file in here.parent.glob(f"*/{RECORD_FILE}")}):
         if file.parent != here:
-            with _spared(f"{file} is left out of figures"):
+            with _without_failing(f"{file} is left out of figures"):
                 found.append(read_record(file))
     return found
 
@@ -151,14 +151,14 @@ def _exhibits(
 
 
 def _as_score(entry: ScoreEntry) -> Score:
-    """A score of a record, without its values by pair, as protocols know it."""
+    """A record's score in the form that protocols use, without values by pair."""
     interval = Interval(*entry.interval) if entry.interval else None
     return Score(entry.metric, entry.value, entry.n, None, interval, entry.skipped, entry.details)
 
 
 @contextmanager
-def _spared(what: str) -> Iterator[None]:
-    """Go on without a figure, whatever a plugin's drawing raises."""
+def _without_failing(what: str) -> Iterator[None]:
+    """Continue without a figure if a plugin's drawing raises."""
     try:
         yield
     except Exception as error:

@@ -1,4 +1,4 @@
-"""Folders of images that other tools generated: which layout they have, and which file is which pair's."""
+"""Folders of generated images that other tools wrote: their layout, and which file belongs to which pair."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from fhpt_bench.files import explained
 from fhpt_bench.progress import progress_bar
 
 AUTO = "auto"
-# Mean difference of a target panel from the benchmark's image, of 255. On `studio`, JPEG 30, half the resolution or a
-# shift by two pixels stay below 14; another image, even of the same person, is 18 or more away.
+# Mean difference (of 255) between a target panel and the benchmark's image. On `studio`, JPEG 30, half the resolution
+# or a shift by two pixels give less than 14; another image, even of the same person, gives 18 or more.
 _ANOTHER_IMAGE = 16
-# Mean difference of a margin's pixels from its median colour, of 255, above which it is no padding.
+# Mean difference (of 255) of a margin's pixels from its median colour, above which the margin is not padding.
 _PLAIN = 4
-# Share of cropped images that may lose more than padding, as an odd one does, before it is said.
+# Share of cropped images that may lose more than padding before a remark is made.
 _ODD = 0.05
 
 
 @dataclass(frozen=True)
 class FolderCheck:
-    """What one look at every image of a folder said.
+    """The result of checking every image of a folder.
 
     Args:
-        digests: pair id -> digest of the pixels that are judged.
+        digests: pair id -> digest of the generated image's pixels.
         codecs: "png", "jpeg".
-        sizes: what the images were and what was done with them -> how many.
-        remarks: what makes them doubtful, a sentence each.
+        sizes: size and what was done with it -> number of images.
+        remarks: what makes the images doubtful, one sentence each.
     """
 
     digests: dict[str, str]
@@ -47,16 +47,16 @@ class FolderCheck:
 
 @dataclass(frozen=True)
 class GeneratedFolder:
-    """A folder of generated images whose names are matched with a benchmark's pairs; made by `match_folder`.
+    """A folder of generated images, matched with a benchmark's pairs by `match_folder`.
 
     Args:
-        path: of the folder.
+        path: the folder.
         layout: a key of `LAYOUTS`.
         files: pair id -> file.
-        size: the (height, width) that is judged.
-        resize: a key of `FILTERS` by which whatever has another size is resized, or None.
+        size: (height, width) of the benchmark's images.
+        resize: the filter (a key of `FILTERS`) that resizes images of another size, or None.
         missing: ids of the pairs without a file.
-        extra: names of the files that belong to no pair.
+        extra: names of the files without a pair.
     """
 
     path: Path
@@ -68,25 +68,25 @@ class GeneratedFolder:
     extra: tuple[str, ...]
 
     def read(self, pair: Pair) -> NDArray[np.uint8]:
-        """The generated image of a pair, cut out of its sheet, at the benchmark's size.
+        """The generated image of a pair, cropped from its panel image, at the benchmark's size.
 
         Returns:
             (H, W, 3) uint8.
 
         Raises:
-            UserError: where the file is damaged or has a size that does not fit.
+            UserError: if the file is damaged or has a size that does not fit.
         """
-        return fit(self._panel(self._sheet(pair)), self.size, self.resize)
+        return fit(self._panel(self._panel_image(pair)), self.size, self.resize)
 
     def check(self, benchmark: Benchmark, progress: bool = False) -> FolderCheck:
         """Decode every file once, before any network loads.
 
         Args:
-            benchmark: with the pairs; where sheets show the target, it is held against the benchmark's.
-            progress: show a bar.
+            benchmark: the benchmark with the pairs; if panel images show the target, it is compared with the benchmark's.
+            progress: show a progress bar.
 
         Raises:
-            UserError: for the first file that is damaged or has a size that does not fit.
+            UserError: if a file is damaged or has a size that does not fit; for the first such file.
         """
         pairs = [pair for pair in benchmark.pairs if pair.id in self.files]
         rows, columns = LAYOUTS[self.layout].grid
@@ -100,7 +100,7 @@ class GeneratedFolder:
             tuple(self._remarks(seen, benchmark)),
         )
 
-    def _sheet(self, pair: Pair) -> NDArray[np.uint8]:
+    def _panel_image(self, pair: Pair) -> NDArray[np.uint8]:
         path = self.files[pair.id]
         sheet = read_image(path)
         if panel_size(sheet.shape, LAYOUTS[self.layout], self.size, self.resize) is None:
@@ -111,7 +111,7 @@ class GeneratedFolder:
         return cut(sheet, LAYOUTS[self.layout], LAYOUTS[self.layout].generated)
 
     def _check_one(self, pair: Pair, benchmark: Benchmark) -> _Seen:
-        sheet = self._sheet(pair)
+        sheet = self._panel_image(pair)
         panel, size = self._panel(sheet), wide_by_high(self.size)
         fitted = fit(panel, self.size, self.resize)
         cropped = fitted.shape != panel.shape and self.resize is None
@@ -140,14 +140,14 @@ class GeneratedFolder:
 
 @dataclass(frozen=True)
 class _Seen:
-    """What one image is.
+    """The result of checking one image.
 
     Args:
-        digest: of the pixels that are judged.
+        digest: digest of the generated image's pixels.
         codec: "png" or "jpeg".
-        size: what it was and what was done with it.
-        another_target: whether its sheet shows another target than the benchmark's.
-        loses: whether the crop takes away more than padding.
+        size: its size and what was done with it.
+        another_target: whether its target panel is not the benchmark's target image.
+        loses: whether the crop removes more than padding.
     """
 
     digest: str
@@ -160,25 +160,25 @@ class _Seen:
 def match_folder(
     folder: Path, benchmark: Benchmark, layout: str = AUTO, resize: str | None = None, allow_missing: bool = False
 ) -> GeneratedFolder:
-    """Find each pair's file by its name, never by its place in an order.
+    """Find each pair's file by its name, never by its position in a list.
 
     Args:
-        folder: looked into, not below.
-        benchmark: cut down or not; the file of a pair that was cut away is no stranger.
+        folder: the folder; subfolders are not searched.
+        benchmark: the benchmark, with all pairs or some; files of its other pairs are ignored.
         layout: "auto" or a key of `LAYOUTS`.
-        resize: None, or a key of `FILTERS`: whatever has another size is resized as a whole, squares too.
-        allow_missing: go on without the pairs that have no file, and beside files that belong to none.
+        resize: None, or a key of `FILTERS`: images of another size, squares too, are resized.
+        allow_missing: accept pairs without a file and files without a pair.
 
     Returns:
         The files, with the layout that was recognised.
 
     Raises:
-        UserError: where the folder is empty, mixes layouts, holds two images of one pair or a name that can be read
-            in two ways; where a pair lacks its file or a file belongs to no pair, unless that is allowed.
+        UserError: if the folder is empty, mixes layouts, holds two images of one pair or a name that fits several
+            pairs; if a pair has no file or a file has no pair, unless that is allowed.
     """
     for option, word, known in (("layout", layout, (AUTO, *LAYOUTS)), ("resize", resize or "bicubic", FILTERS)):
         if word not in known:
-            raise UserError(f"There is no {option} {word!r}: {did_you_mean(word, known)}")
+            raise UserError(f"Unknown {option} {word!r}: {did_you_mean(word, known)}")
     chosen = list(LAYOUTS) if layout == AUTO else [layout]
     names, found, extra = _match(folder, benchmark, chosen)
     missing = [pair for pair in benchmark.pairs if pair.id not in found]
@@ -186,8 +186,8 @@ def match_folder(
     if (missing or extra) and not (files and allow_missing):
         absent = [f"{names[0].format(s=stem(pair.source), t=stem(pair.target))}.png" for pair in missing]
         lacks = f"lacks {len(missing)} of {len(benchmark.pairs)} pairs, first {name_some(absent)}"
-        holds = f"holds {count_and_name(extra, 'image')} of no pair"
-        way = "mend that, or give --allow-missing to judge the pairs that are there" if files else "add some"
+        holds = f"holds {count_and_name(extra, 'image')} without a pair"
+        way = "fix that, or give --allow-missing to measure only the pairs with an image" if files else "add the images"
         raise UserError(f"The folder {folder} {' and '.join([lacks] * bool(missing) + [holds] * bool(extra))}: {way}.")
     fitting = [name for name in chosen if LAYOUTS[name].names == names]
     if len(fitting) > 1:
@@ -200,7 +200,7 @@ def match_folder(
 def _match(
     folder: Path, benchmark: Benchmark, chosen: Sequence[str]
 ) -> tuple[tuple[str, ...], dict[str, Path], tuple[str, ...]]:
-    """The way of naming that the files have, pair id -> file, and the names of files that are no pair's."""
+    """The naming scheme of the files, pair id -> file, and the names of files without a pair."""
     expected = _expected(benchmark, chosen)
     found: dict[tuple[str, ...], dict[str, Path]] = {}
     extra = []
@@ -241,9 +241,9 @@ def _match(
 
 
 def _expected(benchmark: Benchmark, chosen: Sequence[str]) -> dict[str, set[tuple[tuple[str, ...], str]]]:
-    """What a file may be called -> the way of naming and the pair that it then has.
+    """Possible file name -> its naming scheme and pair.
 
-    Stems hold digits and underscores themselves, so names are made and looked up, never taken apart.
+    Stems contain digits and underscores themselves; therefore names are built and looked up, never parsed.
     """
     expected: dict[str, set[tuple[tuple[str, ...], str]]] = {}
     ways = dict.fromkeys(LAYOUTS[name].names for name in chosen)
@@ -257,18 +257,18 @@ def _expected(benchmark: Benchmark, chosen: Sequence[str]) -> dict[str, set[tupl
 
 
 def _spelled(name: str) -> str:
-    """DeepFashion's folder was called "fasion", and so are the images of some tools."""
+    """Accept the misspelling "fasion" of DeepFashion's folder, which some tools use in image names."""
     return name.replace("fasion", "fashion")
 
 
 def _codec(path: Path) -> str:
-    """By the content, whatever the name says."""
+    """The codec of a file by its content, not by its name."""
     with path.open("rb") as file:
         return "jpeg" if file.read(2) == b"\xff\xd8" else "png"
 
 
 def _loses(panel: NDArray[np.uint8], kept: NDArray[np.uint8]) -> bool:
-    """Whether more than a plain colour lies on either side of what is kept of a square."""
+    """Whether the cropped sides of a square contain more than a plain colour."""
     side = (panel.shape[1] - kept.shape[1]) // 2
     margins = [margin.reshape(-1, 3).astype(np.int16) for margin in (panel[:, :side], panel[:, -side:])]
     return any(float(np.abs(margin - np.median(margin, axis=0)).mean()) > _PLAIN for margin in margins)

@@ -1,4 +1,4 @@
-"""The pass itself: every image generated once, embedded once, compared once, and saved as it comes."""
+"""The pass over the pairs: each image is generated, embedded and compared once, and each batch is saved at once."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 
 
 def target_batches(pairs: Sequence[Pair], size: int) -> list[tuple[Pair, ...]]:
-    """Deal pairs into batches that keep a target's pairs together, so that a target is looked at once.
+    """Split pairs into batches that keep the pairs of a target together, so that each target is processed once.
 
     Args:
         pairs: sorted by target.
-        size: pairs a batch at the most; only a target with more pairs than that is spread over several.
+        size: pairs per batch at most; only a target with more pairs is spread over several batches.
 
     Examples:
         >>> pairs = [Pair(s, t, "ann") for t in "abc" for s in "xy"]
@@ -56,14 +56,14 @@ class Measurement:
 
     Args:
         benchmark: the benchmark.
-        plan: the protocols; those to be skipped take no part.
+        plan: the protocols; skipped ones take no part.
         generated: the generated images.
         real: the benchmark's images.
-        train: its training images, none where no protocol needs them.
-        folder: where finished work is kept.
+        train: its training images; none if no protocol needs them.
+        folder: keeps finished work.
         device: "cpu" or "cuda".
-        processes: who shares the work.
-        batch_size: pairs at a time.
+        processes: the processes that share the work.
+        batch_size: pairs per batch.
     """
 
     def __init__(
@@ -86,18 +86,18 @@ class Measurement:
         self._finished = folder.finished()
 
     def gather(self, progress: bool) -> None:
-        """Generate, embed and compare all that is not finished yet.
+        """Generate, embed and compare everything that is not finished.
 
         Args:
-            progress: show bars.
+            progress: show progress bars.
 
         Raises:
-            UserError: where a model fails or nothing can be written; what was finished is kept.
+            UserError: if a model fails or nothing can be written; finished work is kept.
         """
         mine = slice(self.processes.rank, None, self.processes.count)
         batches = list(enumerate(target_batches(self.benchmark.pairs, self.batch_size)))
         try:
-            # First, since a generated image may be one of them; but what is made of compared maps comes with those.
+            # First, because a generated image may equal a real one; vectors that follow from compared maps come later.
             self._embed_all("real images", self.real, mine, progress, self._embedder.shared(self.accounting.steps()))
             with progress_bar(f"pairs of {self.generated.card.name}", len(self.benchmark.pairs), progress) as done:
                 for number, batch in batches[mine]:
@@ -115,7 +115,7 @@ class Measurement:
     def _embed_all(
         self, what: str, images: RealImages, mine: slice, progress: bool, without: frozenset[str] = frozenset()
     ) -> None:
-        """Embed images of the benchmark's own, through the networks whose protocols look at them."""
+        """Embed the benchmark's own images with the networks of the protocols that need them."""
         train, names = images is self._train, list(images.digests)
         if not names or not self._embedder.embeds(self.accounting.steps(train)):
             return
@@ -129,7 +129,7 @@ class Measurement:
                 done(len(chunk))
 
     def _measure(self, number: int, batch: tuple[Pair, ...]) -> None:
-        """Bring one batch of pairs to an end, doing only what is not finished."""
+        """Finish one batch of pairs, doing only what is not finished."""
         fresh = not all(self.generated.has(pair) for pair in batch)
         with self.accounting.timed("generate" if fresh else "read images", len(batch)):
             images = self.generated.images(number, batch)
@@ -162,7 +162,7 @@ class Measurement:
         values: dict[str, dict[str, PairResult]] = {}
         pairs = ImagePairs(images, targets[position], generated_maps, target_maps)
         for step in todo:
-            if step.protocol.card.key in self.accounting.failed:  # its network has just broken
+            if step.protocol.card.key in self.accounting.failed:  # its network has just failed
                 continue
             with self.accounting.guarded(step), self.accounting.timed(step.protocol.card.key, len(batch)):
                 measured = step.protocol.compare(pairs)
@@ -176,11 +176,11 @@ class Measurement:
         return values
 
     def evidence(self, step: Step) -> Evidence:
-        """What was gathered for one protocol; after `collect`."""
+        """The evidence for one protocol; after `collect`."""
         ids = [pair.id for pair in self.benchmark.pairs]
         images = {pair: self._finished.images[pair] for pair in ids}
         if _compares(step.protocol) and not self._finished.has(step.fingerprint, images):
-            raise RuntimeError("it broke in another process, which has said why")
+            raise RuntimeError("it failed in another process, which has logged the reason")
         compared = self._finished.gather(step.fingerprint, ids) if _compares(step.protocol) else {}
 
         def vectors(feature: str, role: str) -> NDArray[np.float32]:
@@ -190,12 +190,12 @@ class Measurement:
         return Evidence(self.benchmark, compared, vectors, step.supplied)
 
     def collect(self) -> dict[str, Work]:
-        """Read what all processes have finished; returns the cost of each stage."""
+        """Read the finished work of all processes and return the cost of each stage."""
         self._finished = self.folder.finished()
         return self._finished.stages
 
     def _vectors(self, feature: str, role: str) -> NDArray[np.float32]:
-        """(n, ...) values of a feature on one image of each pair, or on each training image."""
+        """(n, ...) vectors of a feature for one image of each pair, or for each training image."""
         if role == "generated":
             digests = [self._finished.images[pair.id] for pair in self.benchmark.pairs]
         elif role == "train":
@@ -205,7 +205,7 @@ class Measurement:
             digests = [self.real.digests[name] for name in names]
         known = {digest: self._embedder.vector(feature, digest) for digest in set(digests)}
         if any(value is None for value in known.values()):
-            raise RuntimeError(f"the cache of {feature} lost an entry: give the same command again")
+            raise RuntimeError(f"the cache of {feature} lost an entry: run the same command again")
         return np.stack([known[digest] for digest in digests])  # type: ignore[misc]
 
     def _save(self, batch: Batch) -> None:
@@ -215,5 +215,5 @@ class Measurement:
 
 
 def _compares(protocol: Protocol) -> bool:
-    """Whether a protocol measures pairs while their images are at hand."""
+    """Whether a protocol measures pairs while their images are in memory."""
     return type(protocol).compare is not Protocol.compare

@@ -1,4 +1,4 @@
-"""Which protocols are asked for, what they need, and which of that can be had."""
+"""The chosen protocols, what they need, and which of it is available."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class Step:
     """One protocol to run.
 
     Args:
-        protocol: made with its variant.
-        features: the classes it looks through, by id, but for what is given.
-        fingerprint: of its scores.
-        skip: why it cannot run (weights, settings or training images that are not to be had), or None.
+        protocol: the protocol, created with its variant.
+        features: id -> class of the features that it uses, without those that are supplied.
+        fingerprint: the fingerprint of its scores.
+        skip: why it cannot run (missing weights, training images, or parts of the benchmark), or None.
         supplied: feature id -> the values that the user supplies in its place.
     """
 
@@ -37,21 +37,21 @@ class Step:
 
     @property
     def card(self) -> ProtocolCard:
-        """The protocol's card with what it looked through in this run."""
+        """The protocol's card with the features that this run uses."""
         card = self.protocol.card
         seen = tuple(self.supplied[name].spec.id if name in self.supplied else name for name in card.features)
         return replace(card, features=seen)
 
 
 def select_protocols(chosen: str | Sequence[str], benchmark: Benchmark) -> Selection:
-    """Split a selection into (id, variant) and look each id up, importing nothing.
+    """Split a selection into (id, variant) and look each id up without importing it.
 
     Args:
-        chosen: "all" (the benchmark's list), or `id` and `id:variant` with commas between, or a sequence of them.
-        benchmark: whose list "all" is.
+        chosen: "all" (the benchmark's list), or `id` and `id:variant` separated by commas, or a sequence of them.
+        benchmark: its list is "all".
 
     Raises:
-        UserError: where an id is unknown or nothing is chosen.
+        UserError: if an id is unknown or nothing is chosen.
     """
     names = chosen.split(",") if isinstance(chosen, str) else list(chosen)
     names = [name.strip() for name in names if name.strip()]
@@ -68,30 +68,30 @@ def select_protocols(chosen: str | Sequence[str], benchmark: Benchmark) -> Selec
 
 
 def load_protocols(selection: Selection, variants: str | None = None) -> tuple[Protocol, ...]:
-    """Make the protocols of a selection.
+    """Create the protocols of a selection.
 
     Args:
         selection: from `select_protocols`.
-        variants: None for the chosen ones alone; `LITERATURE` for every variant of theirs that papers have used
-            (`Protocol.used_by`) and the first one of each, in the order of its card.
+        variants: None for the chosen ones only; `LITERATURE` adds every variant that papers have used
+            (`Protocol.used_by`) and the first variant, in the order of the card.
 
     Returns:
-        One a protocol and variant, none twice.
+        One protocol per id and variant, without repeats.
 
     Raises:
-        UserError: where a plugin is broken or has no such variant.
+        UserError: if a plugin is broken or has no such variant.
     """
     if variants not in (None, LITERATURE):
-        raise UserError(f"There are no variants {variants!r}: give {LITERATURE}, or leave it out.")
+        raise UserError(f"Unknown variants {variants!r}: give {LITERATURE}, or leave it out.")
     made = [protocols.load(plugin)(variant) for plugin, variant in selection]
     chosen: dict[str, Protocol] = {}
     for protocol in made:
-        beside = []
+        added = []
         if variants == LITERATURE:
             kind = type(protocol)
             wanted = {next(iter(kind.variants)), *kind.used_by, *(p.variant for p in made if type(p) is kind)}
-            beside = [kind(variant) for variant in kind.variants if variant in wanted]
-        for one in (*beside, protocol):
+            added = [kind(variant) for variant in kind.variants if variant in wanted]
+        for one in (*added, protocol):
             chosen.setdefault(one.card.key, one)
     return tuple(chosen.values())
 
@@ -102,7 +102,7 @@ def make_plan(
     part: BenchmarkPart,
     supplied: Mapping[str, SuppliedFeature],
 ) -> tuple[Step, ...]:
-    """Fetch the weights that protocols need.
+    """Fetch the weights that the protocols need, and compute the fingerprints.
 
     Args:
         chosen: from `load_protocols`.
@@ -111,18 +111,18 @@ def make_plan(
         supplied: feature id -> the values that the user supplies in its place.
 
     Returns:
-        One step a protocol and variant; those whose weights, settings or training images are not to be had say so.
+        One step per protocol and variant; a step that cannot run has a reason.
 
     Raises:
-        UserError: where a feature is broken, or nothing looks at what is given.
+        UserError: if a feature is broken, or no chosen protocol uses the supplied values.
     """
     if supplied and not any(name in supplied for protocol in chosen for name in protocol.features):
         raise UserError(
-            "--keypoints is given, but no chosen protocol looks at keypoints: leave it out, or choose one that does."
+            "--keypoints is given, but no chosen protocol uses keypoints: leave it out, or choose one that does."
         )
     steps: dict[str, Step] = {}
     digests: dict[str, str] = {}
-    missing: dict[str, str] = {}  # weights -> reason; each is tried once, however many look through it
+    missing: dict[str, str] = {}  # weights -> reason; each is tried once, even if several protocols use it
     for protocol in chosen:
         needed = {name: features.load(name) for name in protocol.features if name not in supplied}
         names = [*protocol.weights, *(w for feature in needed.values() for w in feature.spec.weights)]

@@ -1,4 +1,4 @@
-"""Where and with what a number was made."""
+"""Where, when and with which software a number was computed."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from fhpt_bench.version import VERSION
 
 
 def provenance(plan: Sequence[Step], device: str, processes: int) -> Provenance:
-    """Describe this run's surroundings.
+    """Describe the machine, packages, weights and seeds of this run.
 
     Args:
         plan: its protocols.
         device: "cpu" or "cuda".
-        processes: how many shared the work.
+        processes: the number of processes that shared the work.
     """
     import torch
 
@@ -79,12 +79,15 @@ def package_versions(names: Sequence[str]) -> dict[str, str]:
 
 
 def git_commit() -> str | None:
-    """The commit of the checkout that this package runs from, with "+changes"; None for an installed copy."""
+    """The commit of the git checkout that this package runs from; None for an installed copy.
+
+    "+changes" is added if tracked files have changed.
+    """
     root = Path(__file__).parents[2]
     if not (root / ".git").exists():
         return None
     try:
-        # -c safe.directory: a checkout owned by another user (a container) is still only read.
+        # -c safe.directory: a checkout that another user owns (in a container) is only read.
         git = ["git", "-c", f"safe.directory={root}", "-C", str(root)]
         commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
         changes = subprocess.run(

@@ -1,4 +1,4 @@
-"""A run's folder: what was finished stays finished, whatever stops the run."""
+"""The folder of a run: finished work is kept, even if the run is killed."""
 
 from __future__ import annotations
 
@@ -19,37 +19,37 @@ from fhpt_bench.protocol import PairValues
 from fhpt_bench.records.pair_table import PAIRS_FILE
 from fhpt_bench.records.schema import RECORD_FILE
 
-# What a run writes, and so all that --overwrite may remove.
+# What a run writes, and therefore everything that --overwrite may remove.
 _OWN = ("run.json", RECORD_FILE, PAIRS_FILE, "variants.md", "images", "figures", "progress")
 
 
 @dataclass
 class Work:
-    """What a stage has cost: wall seconds, images that went in, and network forwards (one an image)."""
+    """The cost of a stage: wall seconds, images, and network forwards (one per image)."""
 
     seconds: float = 0.0
     images: int = 0
     forwards: int = 0
 
     def add(self, other: Work) -> None:
-        """Add another's cost to this one's."""
+        """Add another cost to this one."""
         self.seconds += other.seconds
         self.images += other.images
         self.forwards += other.forwards
 
 
-# Metric -> (value or NaN, weight, reason why the pair is skipped or "").
+# Metric -> (value or NaN, weight, reason for skipping the pair or "").
 PairResult = Mapping[str, tuple[float, float, str]]
 
 
 @dataclass
 class Batch:
-    """What one batch of pairs added.
+    """The results of one batch of pairs.
 
     Args:
-        images: pair id -> digest of its judged image.
-        values: protocol fingerprint -> pair id -> what was measured on that image.
-        stages: what it cost.
+        images: pair id -> digest of its generated image.
+        values: protocol fingerprint -> pair id -> result for that image.
+        stages: name -> cost.
     """
 
     images: dict[str, str] = field(default_factory=dict)
@@ -59,12 +59,12 @@ class Batch:
 
 @dataclass
 class Finished:
-    """What is known of the pairs so far.
+    """The results of all finished batches.
 
     Args:
-        images: pair id -> digest of its judged image.
-        values: (fingerprint, pair id, image digest) -> what was measured.
-        stages: what it cost.
+        images: pair id -> digest of its generated image.
+        values: (fingerprint, pair id, image digest) -> result.
+        stages: name -> cost.
     """
 
     images: dict[str, str] = field(default_factory=dict)
@@ -72,7 +72,7 @@ class Finished:
     stages: dict[str, Work] = field(default_factory=dict)
 
     def add(self, batch: Batch) -> None:
-        """Take in one batch."""
+        """Add the results of one batch."""
         self.images.update(batch.images)
         for fingerprint, pairs in batch.values.items():
             for pair, result in pairs.items():
@@ -81,7 +81,7 @@ class Finished:
             self.stages.setdefault(name, Work()).add(work)
 
     def has(self, fingerprint: str, images: Mapping[str, str]) -> bool:
-        """Whether a protocol has measured these pairs (id -> image digest) on these very images."""
+        """Whether a protocol has results for these pairs (id -> image digest) with exactly these images."""
         return all((fingerprint, pair, image) in self.values for pair, image in images.items())
 
     def gather(self, fingerprint: str, pairs: Sequence[str]) -> dict[str, PairValues]:
@@ -98,12 +98,12 @@ class RunFolder:
     """The folder of one run.
 
     Args:
-        path: where.
-        identity: what makes the run this run (model, code, benchmark, data); any JSON value.
-        overwrite: start anew.
+        path: the folder.
+        identity: what identifies the run (model, code, benchmark, data); JSON values.
+        overwrite: delete the run that it holds, and start again.
 
     Raises:
-        UserError: where it cannot be written, or holds another run.
+        UserError: if it cannot be written, or holds another run.
     """
 
     def __init__(self, path: Path, identity: Mapping[str, Any], overwrite: bool = False) -> None:
@@ -139,11 +139,11 @@ class RunFolder:
 
     @property
     def images(self) -> Path:
-        """Where the generated images lie, `<pair id>.png`."""
+        """The folder of the generated images, `<pair id>.png`."""
         return self.path / "images"
 
     def finished(self) -> Finished:
-        """Read what all processes of this and earlier attempts have finished; a torn last line is nothing."""
+        """Read the finished batches of all processes, of this and earlier attempts; incomplete lines are ignored."""
         found = Finished()
         for file in sorted((self.path / "progress").glob("*.jsonl")):
             with explained(file, "read"):
@@ -157,20 +157,20 @@ class RunFolder:
         return found
 
     def append(self, rank: int, batch: Batch) -> None:
-        """Save a finished batch in one line, safe on disk before the next begins.
+        """Save a finished batch as one line, on disk before the next batch begins.
 
         Args:
-            rank: of this process; each writes a file of its own.
-            batch: what it added.
+            rank: the rank of this process; each process writes its own file.
+            batch: its results.
 
         Raises:
-            UserError: where it cannot be written.
+            UserError: if it cannot be written.
         """
         file = self.path / "progress" / f"rank-{rank}.jsonl"
         with explained(file):
             file.parent.mkdir(parents=True, exist_ok=True)
             with file.open("ab") as stream:
-                # The newline in front keeps a line that a kill tore from swallowing this one.
+                # The newline in front separates this line from one that a kill cut short.
                 stream.write(b"\n" + json.dumps(_encode(batch), allow_nan=False).encode() + b"\n")
                 stream.flush()
                 os.fsync(stream.fileno())

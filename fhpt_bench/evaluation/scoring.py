@@ -1,4 +1,4 @@
-"""From evidence to files: scores, the table of pairs, the record, the figures."""
+"""From evidence to files: scores, the table of pairs, the record and the figures."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ if TYPE_CHECKING:
     from fhpt_bench.evaluation.plan import Step
 
 
-def write_results(measurement: Measurement, described: BenchmarkPart, progress: bool) -> Record:
-    """Score what was gathered and write the run's files.
+def write_results(measurement: Measurement, part: BenchmarkPart, progress: bool) -> Record:
+    """Compute the scores and write the run's files.
 
     Args:
         measurement: after `gather` in all processes.
-        described: the benchmark.
-        progress: show a bar.
+        part: what the record says of the benchmark.
+        progress: show a progress bar.
 
     Returns:
         The record.
 
     Raises:
-        UserError: where a file cannot be written.
+        UserError: if a file cannot be written.
     """
     benchmark, folder = measurement.benchmark, measurement.folder
     stages = measurement.collect()
@@ -56,7 +56,7 @@ def write_results(measurement: Measurement, described: BenchmarkPart, progress: 
     record = Record(
         schema_version=SCHEMA_VERSION,
         run_id=folder.run_id,
-        benchmark=described,
+        benchmark=part,
         model=measurement.generated.card,
         provenance=provenance(measurement.plan, measurement.device, measurement.processes.count),
         protocols=tuple(_plain(step.card) for step in measurement.plan),
@@ -69,7 +69,7 @@ def write_results(measurement: Measurement, described: BenchmarkPart, progress: 
     )  # fmt: skip
     _write(record, folder)
     write_variants(record, folder.path)
-    # The record is safe before anything is drawn; then it is written again with what that took.
+    # The record is written before the figures are drawn, and again with the time that they took.
     start = time.perf_counter()
     write_figures(measurement, entries, tables, progress)
     drawing = Stage(name="figures", seconds=round(time.perf_counter() - start, 3), images=0, forwards=0)
@@ -83,7 +83,7 @@ def _write(record: Record, folder: RunFolder) -> None:
 
 
 def _score(measurement: Measurement, step: Step) -> list[tuple[ScoreEntry, pd.DataFrame | None]]:
-    """The entries of one protocol; a protocol that breaks gets an entry that says so."""
+    """The entries of one protocol; if it raises, its entries have the status failed."""
     card = step.protocol.card
     if step.skip:
         return [(_entry(card, metric, step, "skipped", step.skip), None) for metric in card.metrics]
@@ -91,13 +91,15 @@ def _score(measurement: Measurement, step: Step) -> list[tuple[ScoreEntry, pd.Da
     if reason is None:
         try:
             scores = {score.metric: score for score in step.protocol.score(measurement.evidence(step))}
-            return [_judged(card, metric, step, scores[metric.name]) for metric in card.metrics]
-        except Exception as error:  # whatever a plugin raises; the others go on
+            return [_checked(card, metric, step, scores[metric.name]) for metric in card.metrics]
+        except Exception as error:  # a plugin may raise anything; the others continue
             reason = f"{type(error).__name__}: {error}"
     return [(_entry(card, metric, step, "failed", reason), None) for metric in card.metrics]
 
 
-def _judged(card: ProtocolCard, metric: MetricCard, step: Step, score: Score) -> tuple[ScoreEntry, pd.DataFrame | None]:
+def _checked(
+    card: ProtocolCard, metric: MetricCard, step: Step, score: Score
+) -> tuple[ScoreEntry, pd.DataFrame | None]:
     if score.value is None:
         why = ", ".join(f"{count} pairs {reason}" for reason, count in score.skipped.items()) or "no pair"
         return _entry(card, metric, step, "skipped", f"nothing to average: {why}", score), score.per_pair
@@ -120,7 +122,7 @@ def _entry(
 
 
 def _plain(card: ProtocolCard) -> dict[str, Any]:
-    """A card as JSON values; an open end of a range is null."""
+    """A card as JSON values; an infinite end of a range becomes null."""
     plain = dataclasses.asdict(card)
     for metric in plain["metrics"]:
         metric["range"] = [end if math.isfinite(end) else None for end in metric["range"]]

@@ -1,4 +1,4 @@
-"""Features that compute on one processor core, looked through beside the main process while that one goes on."""
+"""Worker processes for features that compute on one CPU core, while the main process continues."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from fhpt_bench.feature import VectorFeature
 
 _MOST = 8  # processes: each holds its networks in memory
-_WAITING = 4  # batches a process at the most, so that images do not pile up
+_WAITING = 4  # batches per process at most, which bounds the memory
 
 
 class WorkerPool:
-    """A few processes that fill the feature cache.
+    """A few worker processes that fill the feature cache.
 
     Args:
-        share: how many processes of this machine share it (1 if there is only the main one).
+        share: the number of main processes of this run on this machine.
     """
 
     def __init__(self, share: int) -> None:
@@ -38,42 +38,42 @@ class WorkerPool:
 
     @property
     def waiting(self) -> int:
-        """How many images are not done yet."""
+        """The number of images that are not finished."""
         return sum(images for _, images, _ in self._waiting)
 
     def submit(
         self, plugin: type[VectorFeature], identity: dict[str, Any], images: NDArray[np.uint8], digests: list[str]
     ) -> None:
-        """Have images looked at and their vectors kept.
+        """Compute and cache the vectors of some images in a worker.
 
         Args:
             plugin: the feature.
-            identity: of the feature, for the cache.
+            identity: the feature's identity, for the cache.
             images: (N, H, W, 3) uint8.
-            digests: of the N images.
+            digests: digests of the N images.
         """
         if self._pool is None:
-            # Not the standard library's pool: that one runs the user's script anew in each of its processes.
+            # Not the standard library's pool: it would run the user's script again in each worker.
             from loky import ProcessPoolExecutor, cpu_count
 
             self._count = max(1, min(_MOST, cpu_count() // self._share - 1))
             self._pool = ProcessPoolExecutor(self._count, initializer=_begin, initargs=(os.getpid(),))
         self._waiting.append(
-            (plugin.spec.id, len(digests), self._pool.submit(_look, plugin, identity, images, digests))
+            (plugin.spec.id, len(digests), self._pool.submit(_extract, plugin, identity, images, digests))
         )
 
     def oldest(self, last: bool) -> tuple[str, int, Future[float]] | None:
-        """The oldest batch that is to be waited for: feature id, images, seconds; None where there is none.
+        """The oldest batch to wait for: feature id, number of images, seconds; None if there is none.
 
         Args:
-            last: wait for all of them, not only for those that are too many.
+            last: wait for all batches, not only for those above the limit of waiting ones.
         """
         if len(self._waiting) > (0 if last else _WAITING * self._count):
             return self._waiting.popleft()
         return None
 
     def close(self) -> None:
-        """End the processes; what they have not begun is not done."""
+        """End the processes; batches that have not begun are dropped."""
         if self._pool is not None:
             self._pool.shutdown(wait=True, kill_workers=bool(self._waiting))
             self._pool = None
@@ -81,9 +81,9 @@ class WorkerPool:
 
 
 def _begin(main: int) -> None:
-    """In such a process, first of all: end with the main one, and do not end for having loaded networks.
+    """Prepare a worker: end together with the main process, and never because of loaded networks.
 
-    loky takes what a process holds after its first batch for its size, and a second network for a leak.
+    loky would take the memory after the first batch as the normal size, and a second network as a memory leak.
     """
     import loky.process_executor
 
@@ -96,10 +96,10 @@ def _load(plugin: type[VectorFeature]) -> VectorFeature:
     return plugin("cpu")
 
 
-def _look(
+def _extract(
     plugin: type[VectorFeature], identity: dict[str, Any], images: NDArray[np.uint8], digests: list[str]
 ) -> float:
-    """In such a process: fill the cache, and say how many seconds that took."""
+    """In a worker: fill the cache and return the seconds that this took."""
     start = time.perf_counter()
     cache = FeatureCache(identity)
     for digest, vector in zip(digests, _load(plugin).extract(images), strict=True):

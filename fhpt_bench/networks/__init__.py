@@ -1,1 +1,1 @@
-"""The networks that protocols and losses look through, one file each."""
+"""The networks whose features protocols and losses use, one file each."""

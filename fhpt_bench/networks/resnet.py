@@ -1,4 +1,4 @@
-"""ResNet50: a large ImageNet classifier, to find images by."""
+"""ResNet50: a large ImageNet classifier, used for retrieval."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class ResNet50Pooled(PooledFeature):
-    """The last pooling (2048) of torchvision's ResNet50, 0 or more.
+    """The last pooling (2048) of torchvision's ResNet50; values are 0 or more.
 
-    Its authors crop the middle of an image; here the whole image is looked at, since heads and feet count.
+    Its authors crop the centre of an image; here the whole image is used, since heads and feet matter.
     """
 
     spec = FeatureSpec(

@@ -1,4 +1,4 @@
-"""VGG16's maps, through which LPIPS and perceptual losses compare two images, and their mean, to find images by."""
+"""VGG16's feature maps, which LPIPS and perceptual losses compare, and their means, used for retrieval."""
 
 from __future__ import annotations
 
@@ -39,15 +39,15 @@ class VGG16Maps(ConvolutionMaps):
 
 
 class VGG16Pooled(MapSummary):
-    """What torchvision's VGG16 says of a whole image: the means of its five maps over the pixels, 1472 numbers.
+    """The means of the five maps of torchvision's VGG16 over the pixels, 1472 numbers.
 
-    The early maps know colours and weaves, the last one garments: a head that is trained on top may want them all.
+    The early maps contain colours and textures, the last one garments: a head that is trained on top can use them all.
 
     Args:
         device: "cpu" or "cuda".
 
     Raises:
-        WeightsMissing: where the weights can be had from no source.
+        WeightsMissing: if the weights are available from no source.
     """
 
     spec = FeatureSpec("vgg16-pooled", 2, ("vgg16",), f"{VGG16Maps.spec.preprocessing}; mean over pixels of each map")
@@ -56,7 +56,7 @@ class VGG16Pooled(MapSummary):
     @staticmethod
     def summary(maps: tuple[Tensor, ...]) -> NDArray[np.float32]:
         """Five maps of N images -> (N, 1472) float32, 0 or more, from relu1_2 to relu5_3."""
-        # Image by image, since the order of a sum may depend on how many images share it.
+        # Image by image, since the order of a sum may depend on the batch size.
         rows = [torch.cat([image.mean((1, 2)) for image in images]) for images in zip(*maps, strict=True)]
         pooled: NDArray[np.float32] = torch.stack(rows).cpu().numpy()
         return pooled

@@ -1,4 +1,4 @@
-"""Records beside each other: find them below folders, and say which of two models is better at a score."""
+"""Comparison of records: find them in folders, and decide which of two models is better at a score."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ def find_records(folders: Iterable[Path]) -> tuple[list[Record], list[str]]:
     """Read every record at or below some folders.
 
     Args:
-        folders: where to look; a folder met twice counts once, and links below it are not followed.
+        folders: the folders to search; repeated folders count once, and links are not followed.
 
     Returns:
-        The records by path, and one sentence for each that could not be read.
+        The records by path, and one sentence for each record that could not be read.
 
     Raises:
-        UserError: where a folder does not exist.
+        UserError: if a folder does not exist.
     """
     files: dict[Path, Path] = {}
     problems: list[str] = []
     for folder in folders:
         if not folder.is_dir():
-            raise UserError(f"There is no folder {folder}: {MAKE_ONE}, or say where they are with --records.")
-        for here, below, names in os.walk(folder, onerror=lambda error: problems.append(f"Cannot look into {error}.")):
+            raise UserError(f"There is no folder {folder}: {MAKE_ONE}, or name the right folder with --records.")
+        for here, below, names in os.walk(folder, onerror=lambda error: problems.append(f"Cannot read {error}.")):
             below.sort()
             if RECORD_FILE in names:
                 file = Path(here) / RECORD_FILE
@@ -52,26 +52,26 @@ def find_records(folders: Iterable[Path]) -> tuple[list[Record], list[str]]:
 
 
 def read_values(record: Record) -> dict[str, pd.DataFrame]:
-    """Read a record's per-pair values, if they are the ones that it was made with.
+    """Read a record's values by pair, and check that the file has not changed since the run.
 
     Args:
-        record: read from a folder.
+        record: a record that was read from a folder.
 
     Returns:
         Score key -> table, index = pair id, columns person, value, weight, skipped.
 
     Raises:
-        UserError: where `pairs.csv` is missing, was changed, or is not a table of pairs.
+        UserError: if `pairs.csv` is missing, was changed, or is not a table of pairs.
     """
     file = (record.folder or Path()) / PAIRS_FILE
     if sha256_file(file) != record.pairs.sha256:
-        raise UserError(f"{file} is not the table that its record was made with: `fhpt-bench validate` says more.")
+        raise UserError(f"{file} has changed since its record was written: `fhpt-bench validate` shows details.")
     try:
         values = read_pair_values(file.parent)
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"{file} is not a table of pairs: {error}.") from error
     if any(not table.index.is_unique for table in values.values()):
-        raise UserError(f"{file} is not a table of pairs: a pair stands twice.")
+        raise UserError(f"{file} is not a table of pairs: a pair occurs twice.")
     return values
 
 
@@ -80,11 +80,11 @@ class Comparison:
     """Which of two models, a and b, is better at one score.
 
     Args:
-        value_a: a's value: on the common pairs where there are values by pair, else the score.
-        value_b: b's.
+        value_a: a's value: on the common pairs if there are values by pair, else the score.
+        value_b: b's value.
         paired: the difference on the common pairs, or None for a score of the whole set.
-        verdict: a is better, worse or tied; None where nothing can be said.
-        reason: why nothing can be said, or "".
+        verdict: a is better, worse or tied; None if this cannot be decided.
+        reason: why it cannot be decided, or "".
     """
 
     value_a: float
@@ -103,13 +103,13 @@ def compare_scores(
     is better if the two 95 % intervals do not overlap, which is stricter.
 
     Args:
-        score_a: a's, with status ok.
-        score_b: b's, with status ok and the same fingerprint.
+        score_a: a's score, with status ok.
+        score_b: b's score, with status ok and the same fingerprint.
         table_a: a's values by pair, or None for a score of the whole set.
         table_b: b's.
 
     Raises:
-        ValueError: where the fingerprints differ or a score has no value.
+        ValueError: if the fingerprints differ or a score has no value.
     """
     if score_a.fingerprint != score_b.fingerprint or score_a.value is None or score_b.value is None:
         raise ValueError("only two values of one fingerprint can be compared")
@@ -132,21 +132,21 @@ def compare_scores(
 
 
 def _verdict(sign: int, low: float, high: float) -> Literal["better", "worse", "tie"]:
-    """What an interval of the difference a - b says, where `sign` is 1 if higher is better, else -1."""
+    """The verdict of an interval of the difference a - b; `sign` is 1 if higher is better, else -1."""
     if low <= 0 <= high:
         return "tie"
     return "better" if (low > 0) == (sign > 0) else "worse"
 
 
 def records_called(name: str, records: Iterable[Record]) -> list[Record]:
-    """The records that a user may mean.
+    """The records that a name or path fits.
 
     Args:
         name: a model's name, or the path of a record or of its folder.
-        records: those found.
+        records: the records to search.
 
     Raises:
-        UserError: where there is none, or the path holds no record.
+        UserError: if there is none, or the path holds no record.
     """
     if is_record_path(name):
         return [read_record(Path(name))]
@@ -159,19 +159,19 @@ def records_called(name: str, records: Iterable[Record]) -> list[Record]:
 
 
 def is_record_path(name: str) -> bool:
-    """Whether a word is the path of a record or of a folder that holds one."""
+    """Whether a string is the path of a record or of a folder that holds one."""
     return Path(name).is_file() or (Path(name) / RECORD_FILE).is_file()
 
 
 def choose_two(called_a: list[Record], called_b: list[Record]) -> tuple[Record, Record]:
-    """Of the records that a user may mean, the two that can be compared.
+    """Choose the two records that can be compared.
 
     Args:
-        called_a: those that the first name fits.
-        called_b: those that the second fits.
+        called_a: the records that the first name fits.
+        called_b: the records that the second name fits.
 
     Raises:
-        UserError: where both are one record, or more than two can be compared.
+        UserError: if both are the same record, or more than two can be compared.
     """
     pairs = [(a, b) for a in called_a for b in called_b if a.folder != b.folder]
     if not pairs:
@@ -190,15 +190,15 @@ def _fingerprints(record: Record) -> set[str]:
 
 
 def what_differs(a: Record, b: Record, score: ScoreEntry) -> list[str]:
-    """Why two records' values of one score cannot be compared, as far as the records tell.
+    """Why two records' values of one score are not comparable, as far as the records show.
 
     Args:
         a: a record with the score.
-        b: another, in which the score has another fingerprint.
-        score: of either.
+        b: a record in which the score has another fingerprint.
+        score: the score of either.
 
     Returns:
-        What differs, each with a's and b's setting.
+        What differs, each with a's and b's value.
     """
     facts: list[tuple[str, object, object]] = [
         (name, getattr(a.benchmark, field), getattr(b.benchmark, field))
@@ -217,10 +217,10 @@ def what_differs(a: Record, b: Record, score: ScoreEntry) -> list[str]:
     weights_a, weights_b = a.provenance.weights, b.provenance.weights
     facts += [(f"weights {name}", weights_a[name], weights_b[name]) for name in sorted({*weights_a} & {*weights_b})]
     differing = [f"{name} ({_short(x)} / {_short(y)})" for name, x, y in facts if x != y]
-    return differing or ["something that the records do not tell, such as a feature's version"]
+    return differing or ["something that the records do not show, such as a feature's version"]
 
 
 def _short(value: object) -> str:
-    """A setting as text; of a digest its first digits."""
+    """A value as text; only the first digits of a digest."""
     text = str(value)
     return text[:6] if isinstance(value, str) and len(text) == 64 else text

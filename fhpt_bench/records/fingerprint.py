@@ -11,12 +11,12 @@ from fhpt_bench.records.schema import BenchmarkPart
 
 
 def describe(benchmark: Benchmark, images: dict[str, str], train: dict[str, str]) -> BenchmarkPart:
-    """What a record says of a benchmark.
+    """The part of a record that describes the benchmark.
 
     Args:
-        benchmark: cut down or not.
-        images: digest of each image's pixels (`Benchmark.image_digests`).
-        train: the same of the training images (`Benchmark.train_image_digests`), empty where no protocol needs them.
+        benchmark: the benchmark, with all pairs or some.
+        images: image name -> digest of its pixels (`Benchmark.image_digests`).
+        train: the same for the training images (`Benchmark.train_image_digests`), empty if no protocol needs them.
     """
     return BenchmarkPart(
         id=benchmark.id, version=benchmark.version, title=benchmark.title, image_size=benchmark.image_size,
@@ -29,13 +29,15 @@ def describe(benchmark: Benchmark, images: dict[str, str], train: dict[str, str]
 def fingerprint(
     card: ProtocolCard, benchmark: BenchmarkPart, features: list[dict[str, Any]], weights: dict[str, str]
 ) -> str:
-    """What two scores must share to be comparable.
+    """The fingerprint of a score: two scores are comparable if and only if theirs are equal.
+
+    No text of a card (title, definition, citation) is part of it.
 
     Args:
-        card: of the protocol.
-        benchmark: on which it is measured, cut down or not.
-        features: the identity of each feature it looks through (`FeatureSpec.identity`).
-        weights: digests of the protocol's own weights by name.
+        card: the card of the protocol.
+        benchmark: the benchmark on which it is measured.
+        features: the identity of each feature that it uses (`FeatureSpec.identity`).
+        weights: name -> digest of the protocol's own weights.
 
     Returns:
         64 hexadecimal digits.

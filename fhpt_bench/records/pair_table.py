@@ -1,7 +1,8 @@
-"""`pairs.csv`: the values by pair beside a record, from which its scores can be computed again."""
+"""`pairs.csv`: the values by pair of a record, from which its scores can be computed again."""
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +16,11 @@ PAIRS_FILE = "pairs.csv"
 
 
 def pair_table(pair_ids: list[str], people: list[str], values: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """The table of `pairs.csv`: a row a pair, a column a per-pair score.
+    """The table of `pairs.csv`: one row per pair, one column per per-pair score.
 
     Args:
         pair_ids: in the order of the rows.
-        people: the cluster of each pair.
+        people: the person of each pair.
         values: score key -> table indexed by pair id with the columns value, weight, skipped.
     """
     import pandas as pd
@@ -40,17 +41,17 @@ def read_pair_values(folder: Path) -> dict[str, pd.DataFrame]:
     """Read `pairs.csv` back: score key -> table with the columns person, value, weight, skipped.
 
     Args:
-        folder: of the record.
+        folder: the folder of the record.
 
     Raises:
-        UserError: where the file is missing or is no table of pairs.
+        UserError: if the file is missing or is not a table of pairs.
     """
     import pandas as pd
 
     file = folder / PAIRS_FILE
     with explained(file, "read"):
         try:
-            # Names stay text ("01" is not "1"); only blank cells are missing values, since a reason may be any word.
+            # Names stay text ("01" is not "1"); only blank cells are missing values, because a reason may be any word.
             table = pd.read_csv(
                 file, index_col="pair", dtype={"pair": str, "person": str}, float_precision="round_trip",
                 keep_default_na=False, na_values=[""],
@@ -72,3 +73,19 @@ def read_pair_values(folder: Path) -> dict[str, pd.DataFrame]:
             }
         )
     return found
+
+
+class PairTables:
+    """The values by pair of one record, read when they are first needed.
+
+    Args:
+        folder: the folder of the record.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    @functools.cached_property
+    def values(self) -> dict[str, pd.DataFrame]:
+        """Score key -> table, see `read_pair_values`."""
+        return read_pair_values(self._folder)

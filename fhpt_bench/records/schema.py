@@ -1,4 +1,4 @@
-"""The record: what one model got on one benchmark, complete enough to be checked by somebody else."""
+"""The record: all scores of one model on one benchmark, with everything that is needed to check them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, PrivateAttr, Va
 
 from fhpt_bench.errors import UserError, did_you_mean
 from fhpt_bench.files import explained
-from fhpt_bench.records.pair_table import read_pair_values
+from fhpt_bench.records.pair_table import PairTables
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,7 +24,7 @@ class _Part(BaseModel):
 
 
 class BenchmarkPart(_Part):
-    """On what was measured."""
+    """The benchmark that was used."""
 
     id: str
     version: str
@@ -34,28 +34,28 @@ class BenchmarkPart(_Part):
     limit: int | None
     pairs_sha256: str
     data_sha256: str
-    # The part of the pair list that was asked for; its pairs are in the digest of the pair list.
+    # The chosen part of the pair list; the digest of the pair list covers its pairs only.
     subset: str | None = None
-    # Of the training images' pixels, where a protocol compared with them: part of those protocols' fingerprints only.
+    # Digest of the training images' pixels, if a protocol uses them: part of such protocols' fingerprints only.
     train_sha256: str | None = None
-    # How many pairs of the list have no image in the judged folder: `n_pairs` and `pairs_sha256` are without them.
+    # Number of pairs without a generated image: `n_pairs` and `pairs_sha256` do not include them.
     missing: int = 0
 
     @property
     def identity(self) -> list[Any]:
-        """What two runs must share for their numbers to be comparable.
+        """What two runs must share for their scores to be comparable.
 
-        The images, keypoints and anchors are part of it: one id and version over other pixels is another loaded.
+        Images, keypoints and anchors are part of it: the same id and version with other pixels is not comparable.
         """
         return [self.id, self.version, self.pairs_sha256, list(self.image_size), self.data_sha256]
 
 
 class FolderPart(_Part):
-    """How images that were made elsewhere were found and read."""
+    """How generated images were found and read from a folder."""
 
     layout: str
     resize: str | None
-    # What they were and what was done with them, as "256x256, cropped to 176x256" -> how many.
+    # Size and what was done with it, such as "256x256, cropped to 176x256" -> number of images.
     sizes: dict[str, int]
     missing: tuple[str, ...]
     extra: tuple[str, ...]
@@ -63,7 +63,7 @@ class FolderPart(_Part):
 
 
 class ModelPart(_Part):
-    """What was measured."""
+    """The model that was measured."""
 
     name: str
     title: str
@@ -75,13 +75,13 @@ class ModelPart(_Part):
     origin: str
     code_sha256: str | None
     codec: str
-    # Of a trained model: recipe -> digest of the tensors. Records of 0.1.0 before the new layout call it "learnt".
+    # For a trained model: recipe -> digest of its tensors. Older records call it "learnt".
     trained: dict[str, str] = Field(default={}, validation_alias=AliasChoices("trained", "learnt"))
     folder: FolderPart | None = None
 
 
 class Provenance(_Part):
-    """Where and with what it was measured."""
+    """Where, when and with which software it was measured."""
 
     created: str
     fhpt_bench: str
@@ -98,7 +98,7 @@ class Provenance(_Part):
 
 
 class Stage(_Part):
-    """One stage of the run: wall time of this and earlier, resumed runs together."""
+    """One stage of the run: its wall time over all attempts of the run."""
 
     name: str
     seconds: float
@@ -107,7 +107,7 @@ class Stage(_Part):
 
 
 class ScoreEntry(_Part):
-    """One number, or the reason why there is none; `per_pair` reads the values of its pairs."""
+    """One number, or the reason why there is none; `per_pair` gives its values by pair."""
 
     protocol: str
     variant: str
@@ -123,7 +123,7 @@ class ScoreEntry(_Part):
     fingerprint: str
     details: dict[str, Any]
     reason: str | None
-    _folder: Path | None = PrivateAttr(None)
+    _tables: PairTables | None = PrivateAttr(None)
 
     @property
     def key(self) -> str:
@@ -132,12 +132,12 @@ class ScoreEntry(_Part):
 
     @property
     def per_pair(self) -> pd.Series[float]:
-        """The values by pair id, NaN where a pair was skipped.
+        """The values by pair id, NaN if a pair was skipped; the record reads its table once.
 
         Raises:
-            UserError: where the score is of the whole set, or the record was not read from a folder.
+            UserError: if the score is one number of the whole set, or the record was not read from a folder.
         """
-        table = read_pair_values(self._folder).get(self.key) if self._folder else None
+        table = self._tables.values.get(self.key) if self._tables else None
         if table is None:
             raise UserError(f"The score {self.key} has no values by pair.")
         return table["value"]
@@ -152,7 +152,7 @@ class ScoreEntry(_Part):
 
 
 class PairsPart(_Part):
-    """The table of per-pair values beside the record."""
+    """The table of values by pair, in the folder of the record."""
 
     file: str
     sha256: str
@@ -160,7 +160,11 @@ class PairsPart(_Part):
 
 
 class Record(_Part):
-    """What one model got on one benchmark; indexed by protocol, `protocol:variant` or `protocol:variant:metric`."""
+    """All scores of one model on one benchmark.
+
+    `record["lpips"]` is the headline of a protocol's first variant; `record["lpips:vgg-0.1"]` and
+    `record["kec:canonical:hands"]` are exact.
+    """
 
     schema_version: Literal[1]
     run_id: str
@@ -177,48 +181,95 @@ class Record(_Part):
     def _unique(self) -> Record:
         keys = [score.key for score in self.scores]
         if len(set(keys)) < len(keys):
-            raise ValueError("a score stands twice")
+            raise ValueError("a score occurs twice")
         return self
 
     @property
     def folder(self) -> Path | None:
-        """The folder it was read from or written to."""
+        """The folder that it was read from or written to."""
         return self._folder
 
     @property
     def failed(self) -> tuple[ScoreEntry, ...]:
-        """The scores whose protocol broke."""
+        """The scores whose protocol failed."""
         return tuple(score for score in self.scores if score.status == "failed")
 
     def __getitem__(self, key: str) -> ScoreEntry:
-        """The first score that a key fits, so that `record["lpips"]` is its first variant's headline.
+        """The first score that a key fits.
 
         Raises:
-            KeyError: where none does.
+            KeyError: if no score fits.
         """
         for score in self.scores:
             if key in (score.protocol, f"{score.protocol}:{score.variant}", score.key):
                 return score
         raise KeyError(f"{key}: {did_you_mean(key, {score.protocol for score in self.scores})}")
 
+    @property
+    def headlines(self) -> tuple[ScoreEntry, ...]:
+        """The scores that short tables show: the headline metrics of each protocol and variant."""
+        names = {(card["id"], card["variant"]): _headline_names(card) for card in self.protocols}
+        return tuple(s for s in self.scores if s.metric in names.get((s.protocol, s.variant), ()))
+
+    def group(self, score: ScoreEntry) -> str:
+        """ "perceptual", "structural", "semantic" or "other", as the card of the score's protocol says."""
+        cards = (card for card in self.protocols if card["id"] == score.protocol)
+        return str(next(cards, {}).get("group", "other"))
+
+    def to_frame(self) -> pd.DataFrame:
+        """All scores as a table.
+
+        Returns:
+            One row per score; index = `protocol:variant:metric`; columns label, value, unit, low, high (the interval),
+            n, higher_is_better, status, reason, fingerprint. A missing number is NaN.
+        """
+        import pandas as pd
+
+        rows = {
+            score.key: {
+                "label": score.label, "value": score.value, "unit": score.unit,
+                "low": score.interval[0] if score.interval else None,
+                "high": score.interval[1] if score.interval else None,
+                "n": score.n, "higher_is_better": score.higher_is_better, "status": score.status,
+                "reason": score.reason, "fingerprint": score.fingerprint,
+            }
+            for score in self.scores
+        }  # fmt: skip
+        table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("score")
+        return table.astype({"value": float, "low": float, "high": float})
+
     def placed(self, folder: Path) -> Record:
-        """The same record, knowing the folder in which its files lie."""
+        """Set the folder in which the record's files are, and return the record."""
         self._folder = folder
+        tables = PairTables(folder)
         for score in self.scores:
-            score._folder = folder
+            score._tables = tables
         return self
 
+    def __repr__(self) -> str:
+        part = self.benchmark
+        benchmark = " ".join([part.id, part.version, *([part.subset] if part.subset else [])])
+        return f"<Record {self.model.name} on {benchmark}: n = {part.n_pairs}, {len(self.scores)} scores>"
 
-def read_record(path: Path) -> Record:
-    """Read and check a record.
+    __str__ = __repr__
+
+
+def _headline_names(card: dict[str, Any]) -> tuple[str, ...]:
+    """The metrics of a card that short tables show; cards of older records name none."""
+    return tuple(card.get("headlines") or (card["metrics"][0]["name"],))
+
+
+def read_record(path: str | Path) -> Record:
+    """Read a record and check it against the schema.
 
     Args:
         path: a `record.json`, or the folder that holds one.
 
     Raises:
-        UserError: where it is missing, of a newer schema, or not a record.
+        UserError: if it is missing, has a newer schema, or is not a record.
     """
-    file = path / RECORD_FILE if path.is_dir() else path
+    file = Path(path).expanduser()
+    file = file / RECORD_FILE if file.is_dir() else file
     with explained(file, "read"):
         text = file.read_text(encoding="utf-8")
     try:

@@ -1,4 +1,4 @@
-"""Contact sheets: what the numbers are about, side by side."""
+"""Contact sheets: images in a grid with titles."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ FIGURES = "figures"  # the folder of a run's figures
 CONTACT_SHEET = f"{FIGURES}/contact_sheet.png"
 Row = tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.uint8], NDArray[np.uint8]]
 _GAP, _LINE = 8, 24
-_LETTERS = (13, 12, 11)  # the largest that fits: a pair id is long
+_LETTERS = (13, 12, 11)  # font sizes; the largest that fits is used
 _INK = (30, 30, 30)
-# A narrower column has no room for its title.
+# Narrower columns have no room for their title.
 _NARROWEST = 120
 
 
 def draw_pose(pose: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Draw a COCO-18 skeleton, a colour a limb.
+    """Draw a COCO-18 skeleton, one colour per limb.
 
     Args:
-        pose: (18, 2) pixels (x, y), NaN where missing.
+        pose: (18, 2) pixels (x, y), NaN if missing.
         size: (height, width) of the drawing.
 
     Returns:
-        (H, W, 3) uint8 on a dark ground.
+        (H, W, 3) uint8 with a dark background.
 
     Examples:
         >>> draw_pose(np.full((18, 2), np.nan, np.float32), (4, 3)).shape
@@ -51,13 +51,13 @@ def draw_pose(pose: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.ui
 def contact_sheet(
     rows: Sequence[Row], model: str, heading: str = "", captions: Sequence[str] | None = None
 ) -> NDArray[np.uint8]:
-    """Lay pairs out, one a row: source, target pose, generated, target.
+    """Show pairs, one per row: source, target pose, generated, target.
 
     Args:
         rows: (H, W, 3) uint8 source, (18, 2) target pose, generated and target image of each pair.
-        model: its name, over the generated images.
-        heading: over all, if any.
-        captions: one over each row, if any.
+        model: the model's name, above the generated images.
+        heading: a line above everything, if any.
+        captions: a line above each row, if any.
 
     Returns:
         (h, w, 3) uint8.
@@ -71,7 +71,7 @@ def contact_sheet(
 
 
 def scaled(image: NDArray[np.uint8], width: int) -> NDArray[np.uint8]:
-    """An image at another width, its proportions kept.
+    """Resize an image to another width and keep its proportions.
 
     Args:
         image: (H, W, 3) uint8.
@@ -93,16 +93,16 @@ def image_grid(
     heading: str = "",
     captions: Sequence[str] | None = None,
 ) -> NDArray[np.uint8]:
-    """Lay images of one size out in rows and titled columns, on white.
+    """Show images of one size in rows and titled columns, on a white background.
 
     Args:
-        rows: (H, W, 3) uint8 images, None where a place stays empty; the first image of the first row is there.
-        titles: one a column.
-        heading: over all, if any.
-        captions: one over each row, if any.
+        rows: (H, W, 3) uint8 images, None for an empty place; the first image of the first row is not None.
+        titles: one per column.
+        heading: a line above everything, if any.
+        captions: a line above each row, if any.
 
     Returns:
-        (h, w, 3) uint8; texts that do not fit are cut short.
+        (h, w, 3) uint8; texts that do not fit are shortened.
 
     Examples:
         >>> image_grid([[np.zeros((30, 90, 3), np.uint8), None]], ["a", "b"]).shape
@@ -110,7 +110,7 @@ def image_grid(
     """
     first = rows[0][0]
     if first is None:
-        raise ValueError("the first place is empty")
+        raise ValueError("the first place of the grid is empty")
     height, width = first.shape[:2]
     top, above = _LINE * (2 if heading else 1), _LINE if captions else 0
     size = (_GAP + len(titles) * (width + _GAP), top + len(rows) * (above + height + _GAP))

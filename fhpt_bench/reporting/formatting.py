@@ -1,4 +1,4 @@
-"""Names and numbers of records as text; a record may come from anybody, so its names are not trusted."""
+"""Names and numbers of records as text; records may come from strangers, so their names are not trusted."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import math
 from collections.abc import Iterable
 
 from fhpt_bench.errors import count_and_name, plain
-from fhpt_bench.records.schema import ModelPart
+from fhpt_bench.records.schema import BenchmarkPart, ModelPart
 
 
 def number_format(values: Iterable[float], digits: int) -> str:
-    """A format for numbers that stand below each other: as many decimals as give the largest so many digits.
+    """A format for a column of numbers: the number of decimals that gives the largest one the wanted digits.
 
     Args:
-        values: all that are to be printed.
+        values: all numbers of the column.
         digits: significant digits of the largest one, at least 1.
 
     Returns:
@@ -33,33 +33,51 @@ def number_format(values: Iterable[float], digits: int) -> str:
 
 
 def model_label(model: ModelPart) -> str:
-    """A model's name with what a reader must know to judge its numbers.
+    """A model's name with what a reader must know to interpret its scores.
 
     Args:
-        model: of a record.
+        model: the model part of a record.
 
     Returns:
-        The name; `(oracle)` if it sees the target; what it is told beyond the pose; the codec of its images if lossy;
-        whether they were resized.
+        The name; `(oracle)` if it sees the target; what it is given of the target in addition to the pose; the codec of
+        its images if lossy; whether they were resized.
     """
-    told = [item for item in model.conditioning if item != "pose"]
+    given = [item for item in model.conditioning if item != "pose"]
     badges = [
         "(oracle)" if model.oracle else "",
-        f"(told {', '.join(told)})" if told else "",
+        f"(given {', '.join(given)})" if given else "",
         f"[{model.codec.upper()}]" if model.codec != "png" else "",
         "[RESIZED]" if model.folder and any("resized" in size for size in model.folder.sizes) else "",
     ]
     return plain(" ".join([model.name, *filter(None, badges)]))
 
 
-def folder_notes(model: ModelPart) -> list[str]:
-    """What is to be said of images that were made elsewhere; nothing of a model that was run.
+def describe_pairs(benchmark: BenchmarkPart) -> str:
+    """The benchmark and the pairs that were measured, in words.
 
     Args:
-        model: of a record.
+        benchmark: the benchmark part of a record.
 
     Returns:
-        A sentence a line: layout, sizes and codec; pairs and files that did not match; what is doubtful.
+        Such as "studio 1.0: 97 pairs, subset men, limit 100, 3 pairs missing".
+    """
+    parts = [
+        f"{benchmark.id} {benchmark.version}: {benchmark.n_pairs} pairs",
+        f"subset {benchmark.subset}" if benchmark.subset else "",
+        f"limit {benchmark.limit}" if benchmark.limit else "",
+        f"{benchmark.missing} pairs missing" if benchmark.missing else "",
+    ]
+    return plain(", ".join(filter(None, parts)))
+
+
+def folder_notes(model: ModelPart) -> list[str]:
+    """Notes on generated images that were read from a folder; none for a model that was run.
+
+    Args:
+        model: the model part of a record.
+
+    Returns:
+        One sentence per line: layout, sizes and codec; pairs and files without a match; what is doubtful.
     """
     folder = model.folder
     if folder is None:
@@ -67,9 +85,8 @@ def folder_notes(model: ModelPart) -> list[str]:
     sizes = "; ".join(f"{count} images of {size}" for size, count in folder.sizes.items())
     lines = [f"Layout {folder.layout}: {sizes}; {model.codec.upper()}."]
     if folder.missing:
-        lines.append(
-            f"{count_and_name(folder.missing, 'pair')} left out for want of an image: another setting than the whole."
-        )
+        pairs = count_and_name(folder.missing, "pair")
+        lines.append(f"Without a generated image: {pairs}. The scores are not comparable with those of all pairs.")
     if folder.extra:
-        lines.append(f"{count_and_name(folder.extra, 'file')} left out, of no pair.")
+        lines.append(f"Ignored, because no pair has this name: {count_and_name(folder.extra, 'file')}.")
     return [plain(line) for line in (*lines, *folder.remarks)]

@@ -1,4 +1,4 @@
-"""How plots look: one style, lines that everybody can tell apart, the same bytes for the same data."""
+"""The style of plots: distinguishable lines, and the same bytes for the same data."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ _DPI = 130
 _LONGEST = 28
 
 
-def line_look(number: int) -> dict[str, Any]:
-    """Colour and dashes of a line; 28 different ones, since 7 colours and 4 dashes have no common divisor.
+def line_style(number: int) -> dict[str, Any]:
+    """Colour and dashes of a line; 28 different styles, because 7 colours and 4 dashes have no common divisor.
 
     Args:
-        number: of the line, from 0.
+        number: the number of the line, from 0.
 
     Examples:
-        >>> len({tuple(line_look(number).values()) for number in range(28)})
+        >>> len({tuple(line_style(number).values()) for number in range(28)})
         28
     """
     return {"color": COLOURS[number % len(COLOURS)], "linestyle": _DASHES[number % len(_DASHES)]}
 
 
 def literal(text: str) -> str:
-    """A name from anywhere as a label: short, and with no dollar sign that would begin a formula.
+    """A name as a label: shortened, and without a dollar sign that would start a formula.
 
     Examples:
         >>> literal("my $model$")
@@ -43,12 +43,12 @@ def literal(text: str) -> str:
 
 
 def new_figure(panels: int, size: tuple[float, float], title: str) -> tuple[Figure, list[Axes]]:
-    """A figure with panels side by side; made without pyplot, so that no global state is touched.
+    """A figure with panels in one row; made without pyplot, so that no global state changes.
 
     Args:
-        panels: how many.
-        size: (width, height) of each, in inches.
-        title: over all of them.
+        panels: the number of panels.
+        size: (width, height) of each panel, in inches.
+        title: the title of the figure.
 
     Returns:
         The figure and its panels.
@@ -67,7 +67,7 @@ def new_figure(panels: int, size: tuple[float, float], title: str) -> tuple[Figu
 
 
 def legend_below(panel: Axes, handles: Sequence[Artist], labels: Sequence[str], title: str | None = None) -> None:
-    """Put a legend under a panel, where it hides nothing."""
+    """Put a legend below a panel, where it covers nothing."""
     panel.legend(
         handles, labels, loc="upper center", bbox_to_anchor=(0.5, -0.14), frameon=False, handlelength=3.2,
         fontsize=9, title=title, title_fontsize=9,
@@ -75,7 +75,7 @@ def legend_below(panel: Axes, handles: Sequence[Artist], labels: Sequence[str], 
 
 
 def encode_figure(figure: Figure) -> bytes:
-    """A figure as the bytes of a PNG file, grown or cut to what is drawn; equal figures give equal bytes."""
+    """A figure as the bytes of a PNG file, cropped to its content; equal figures give equal bytes."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=_DPI, bbox_inches="tight", metadata={"Software": None})
     return buffer.getvalue()

@@ -1,7 +1,8 @@
-"""What a run prints: its scores, and where its files are."""
+"""What `run` and `evaluate` print: the headline scores, what failed or was skipped, paths and time."""
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 
@@ -9,87 +10,103 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from fhpt_bench.errors import plain
 from fhpt_bench.records.schema import RECORD_FILE, Record, ScoreEntry
 from fhpt_bench.reporting.contact_sheet import CONTACT_SHEET
-from fhpt_bench.reporting.formatting import folder_notes, model_label, number_format
-from fhpt_bench.reporting.variants import FOOTER, HEAD, VARIANTS_FILE, variant_tables
+from fhpt_bench.reporting.formatting import describe_pairs, model_label, number_format
+from fhpt_bench.reporting.variants import COLUMNS, FOOTER, VARIANTS_FILE, variant_tables
 
+GROUPS = ("perceptual", "structural", "semantic", "other")
 _DIGITS = 4
 
 
-def report(record: Record, variants: bool = False) -> None:
-    """Print a record's scores and paths; of several processes the first one does.
+def report(record: Record, seconds: float, full: bool = False, variants: bool = False) -> None:
+    """Print a record's scores, paths and time; if several processes run, only the first one prints.
 
     Args:
-        record: in its folder.
-        variants: show beside each other what the variants of a protocol gave.
+        record: a record in its folder.
+        seconds: the wall time of the command.
+        full: print every score, and how many pairs each one leaves out; otherwise only the headline scores.
+        variants: print the variants of each protocol next to each other.
 
     Raises:
-        SystemExit: with code 1 where a protocol failed.
+        SystemExit: with code 1 if a protocol failed.
     """
     if os.environ.get("RANK", "0") != "0":
         return
-    console = Console(emoji=False)
-    benchmark = record.benchmark
-    part = f", {benchmark.subset}" if benchmark.subset else ""
-    table = Table(
-        title=escape(f"{model_label(record.model)} on {benchmark.id} {benchmark.version}{part}"), title_justify="left"
-    )
-    table.add_column("protocol")
-    for column in ("value", "95 % interval", "n"):
-        table.add_column(column, justify="right")
-    for score in record.scores:
-        arrow = "↑" if score.higher_is_better else "↓"
-        table.add_row(
-            escape(f"{score.label} {arrow} ({score.variant})"), escape(_value(score)), _interval(score),
-            str(score.n) if score.status == "ok" else "",
-        )  # fmt: skip
-    console.print(table)
-    for line in folder_notes(record.model):
-        console.print(escape(line), soft_wrap=True)
-    for text, metrics in _remarks(record).items():
-        console.print(escape(text.format(", ".join(metrics))), soft_wrap=True)
+    console = Console(emoji=False, highlight=False)
+    shown = record.scores if full else record.headlines
+    console.print(_score_table(record, shown))
+    notes = _notes(record, full)
+    for note in notes:
+        console.print(escape(note), soft_wrap=True)
     if variants:
         _print_variants(record, console)
+    lines = {}
+    if len(shown) < len(record.scores):
+        lines["scores"] = f"{len(shown)} of {len(record.scores)} shown; --full shows all"
     if record.folder is not None:
+        lines["record"] = str(record.folder / RECORD_FILE)
+        lines["images"] = str(record.folder / CONTACT_SHEET)
+    lines["time"] = _duration(seconds)
+    for name, text in lines.items():
         # Not wrapped: a path that is cut in two cannot be copied.
-        console.print(f"record         {escape(str(record.folder / RECORD_FILE))}", soft_wrap=True, highlight=False)
-        console.print(f"contact sheet  {escape(str(record.folder / CONTACT_SHEET))}", soft_wrap=True, highlight=False)
+        console.print(f"{name:<8}{escape(text)}", soft_wrap=True)
     if record.failed:
         sys.exit(1)
+
+
+def _score_table(record: Record, scores: tuple[ScoreEntry, ...]) -> Table:
+    """One row per score, in groups."""
+    title = f"{model_label(record.model)} on {describe_pairs(record.benchmark)}"
+    table = Table(title=escape(plain(title)), title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("")
+    for column in ("value", "95 % interval", "n"):
+        table.add_column(column, justify="right")
+    groups = sorted(scores, key=lambda score: GROUPS.index(record.group(score)))
+    for group, members in itertools.groupby(groups, key=record.group):
+        table.add_row(f"[bold]{group}[/bold]")
+        for score in members:
+            arrow = "↑" if score.higher_is_better else "↓"
+            variant = "" if score.variant == "canonical" else f" ({score.variant})"
+            table.add_row(
+                escape(plain(f"  {score.label} {arrow}{variant}")), escape(_value(score)), _interval(score),
+                str(score.n) if score.status == "ok" else "",
+            )  # fmt: skip
+    return table
+
+
+def _notes(record: Record, full: bool) -> list[str]:
+    """One line per protocol and reason: what failed or was skipped, and if `full` also the pairs that are left out."""
+    metrics: dict[tuple[str, str], list[str]] = {}
+    for score in record.scores:
+        if score.status != "ok":
+            reason = f"{score.status}: {score.reason}"
+        elif full and score.skipped:
+            reason = "without " + ", ".join(f"{count} pairs ({why})" for why, count in score.skipped.items())
+        else:
+            continue
+        metrics.setdefault((f"{score.protocol}:{score.variant}", reason), []).append(score.metric)
+    lines = []
+    for (key, reason), names in metrics.items():
+        which = f" ({', '.join(names)})" if full else ""
+        lines.append(plain(f"{key}{which} {reason}"))
+    return lines
 
 
 def _print_variants(record: Record, console: Console) -> None:
     tables = variant_tables(record)
     for compared in tables:
         table = Table(title=escape(compared.title), title_justify="left")
-        for i, column in enumerate(HEAD):
-            table.add_column(column, justify="right" if 0 < i < len(HEAD) - 1 else "left")
+        for i, column in enumerate(COLUMNS):
+            table.add_column(column, justify="right" if 0 < i < len(COLUMNS) - 1 else "left")
         for row in compared.rows:
             table.add_row(*map(escape, row))
         console.print(table)
     if tables:
-        console.print(FOOTER, soft_wrap=True, highlight=False)
+        console.print(FOOTER, soft_wrap=True)
         if record.folder is not None:
-            console.print(
-                f"variants       {escape(str(record.folder / VARIANTS_FILE))}", soft_wrap=True, highlight=False
-            )
-
-
-def _remarks(record: Record) -> dict[str, list[str]]:
-    """What is to be said of scores beside the table -> the metrics of one protocol of which it is said."""
-    remarks: dict[str, list[str]] = {}
-    for score in record.scores:
-        if score.status != "ok":
-            said = f"{score.status}: {score.reason}"
-        elif score.skipped:
-            why = ", ".join(f"{count} {reason}" for reason, count in score.skipped.items())
-            said = f"leaves out {why}."
-        else:
-            continue
-        braces = said.replace("{", "{{").replace("}", "}}")
-        remarks.setdefault(f"{score.protocol}:{score.variant} ({{}}) {braces}", []).append(score.metric)
-    return remarks
+            console.print(f"variants {escape(str(record.folder / VARIANTS_FILE))}", soft_wrap=True)
 
 
 def _value(score: ScoreEntry) -> str:
@@ -104,3 +121,16 @@ def _interval(score: ScoreEntry) -> str:
 
 def _number(value: float, score: ScoreEntry) -> str:
     return format(value, number_format([score.value or 0.0], _DIGITS))
+
+
+def _duration(seconds: float) -> str:
+    """A time span for people.
+
+    Examples:
+        >>> [_duration(s) for s in (4.21, 75, 3675)]
+        ['4.2 s', '1 min 15 s', '1 h 1 min']
+    """
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

@@ -1,4 +1,4 @@
-"""Why your SSIM differs: one number under every variant of a protocol that was measured, and who has printed which."""
+"""The variants of a protocol next to each other: what each gives for the same images, and which papers use it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fhpt_bench.records.schema import Record, ScoreEntry
 from fhpt_bench.reporting.formatting import model_label, number_format
 
 VARIANTS_FILE = "variants.md"
-HEAD = ("variant", "value", "95 % interval", "n", "used by")
+COLUMNS = ("variant", "value", "95 % interval", "n", "used by")
 FOOTER = (
     "Same images, same pairs. What a variant computes: fhpt-bench protocols ID:VARIANT. Why padding, windows, data "
     "ranges and references move such numbers: docs/footguns.md."
@@ -25,8 +25,8 @@ class VariantTable:
     """The variants of one protocol.
 
     Args:
-        title: of the table.
-        rows: one a variant: itself, value, interval, n, and who has used it.
+        title: the title of the table.
+        rows: one per variant: its name, value, interval, n, and which papers use it.
         reasons: why variants have no value.
     """
 
@@ -36,22 +36,22 @@ class VariantTable:
 
 
 def variant_tables(record: Record) -> list[VariantTable]:
-    """The protocols of a record that were measured in several variants, some of them known from papers.
+    """The protocols of a record that were measured in several variants of which papers use some.
 
     Args:
-        record: of any run; one that names no papers gives no table.
+        record: any record; without such variants there is no table.
 
     Returns:
-        A table a protocol, of the metric that its first variant has for its headline.
+        One table per protocol, for the headline metric of its first variant.
     """
     return list(_tables(record))
 
 
 def write_variants(record: Record, folder: Path) -> None:
-    """Write the tables as Markdown into a run's folder, or remove those of an earlier run where there are none.
+    """Write the tables as Markdown into a run's folder, or remove an earlier file if there are no tables.
 
     Raises:
-        UserError: where that cannot be done.
+        UserError: if the file cannot be written or removed.
     """
     file, tables = folder / VARIANTS_FILE, variant_tables(record)
     if tables:
@@ -88,7 +88,7 @@ def _row(score: ScoreEntry, spec: str, used: str) -> tuple[str, str, str, str, s
 
 
 def _without_value(scores: Sequence[ScoreEntry]) -> dict[str, list[str]]:
-    """Reason -> the variants that have no value for it."""
+    """Reason -> the variants without a value for that reason."""
     reasons: dict[str, list[str]] = {}
     for score in scores:
         if score.value is None:
@@ -100,11 +100,11 @@ def _markdown(table: VariantTable) -> str:
     def line(cells: Sequence[str]) -> str:
         return f"| {' | '.join(map(_escaped, cells))} |"
 
-    head = [f"## {_escaped(table.title)}", "", line(HEAD), "|---|--:|--:|--:|---|"]
+    head = [f"## {_escaped(table.title)}", "", line(COLUMNS), "|---|--:|--:|--:|---|"]
     reasons = [f"- {_escaped(reason)}" for reason in table.reasons]
     return "\n".join([*head, *map(line, table.rows), "", *(reasons and [*reasons, ""])])
 
 
 def _escaped(text: str) -> str:
-    """Text in which Markdown and HTML find nothing to act upon."""
+    """Text with all characters escaped that Markdown or HTML would interpret."""
     return "".join(f"\\{c}" if c in r"\`*_[]<>|#&~!" else c for c in text)

@@ -1,1 +1,1 @@
-"""What everything that is trained shares: the recipe interface, the held-out people, the loop, the folder."""
+"""Training: the recipe interface, the held-out people, the training loop and the training folder."""

@@ -1,4 +1,4 @@
-"""Any number of processes: what moves tensors, and gradients that are means over all of them."""
+"""Distributed training: the accelerator, gradient averaging, equal initial parameters."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ Precision = Literal["no", "bf16"]
 
 
 def make_accelerator(device: str, mixed_precision: Precision = "no") -> Accelerator:
-    """What knows this process's device, its place among the others, and what `autocast` means.
+    """Make the accelerator, which knows this process's device, its rank and the precision of `autocast`.
 
-    `accelerate launch` or `torchrun` says how many processes there are; they talk by gloo on CPUs, by NCCL on GPUs.
+    `accelerate launch` or `torchrun` sets the number of processes. They communicate by gloo on CPUs, by NCCL on GPUs.
 
     Args:
-        device: "cpu" or "cuda"; with several processes each takes a GPU of its own.
+        device: "cpu" or "cuda"; each of several processes uses its own GPU.
         mixed_precision: "no", or "bf16": bfloat16 within `accelerator.autocast()`, float32 elsewhere.
     """
     from accelerate import Accelerator
@@ -34,48 +34,49 @@ def make_accelerator(device: str, mixed_precision: Precision = "no") -> Accelera
         accelerator = make()
         if accelerator.device.type == device:
             return accelerator
-    # Accelerate keeps one state a process, and this process has trained otherwise before.
+    # Accelerate keeps one state per process, and this process has trained with other options before.
     AcceleratorState._reset_state(reset_partial_state=launched()[0] < 2)
     return make()
 
 
 def average_gradients(accelerator: Accelerator, parameters: Iterable[nn.Parameter]) -> None:
-    """Replace each gradient by its mean over the processes; nothing in one process.
+    """Replace each gradient by its mean over the processes. With one process it does nothing.
 
-    For a loss that is a mean over a batch of which each process has an equal part, this is the whole batch's gradient.
-    All gradients of one kind go in one message, so that a learner may step any of its modules in any order.
+    If the loss is a mean over the batch and each process has an equal part of the batch, the result is the gradient of
+    the whole batch. All gradients of the same device and dtype are sent in one message, so that a learner may step its
+    modules in any order.
 
     Args:
-        accelerator: of this process.
-        parameters: the same ones, in the same order, in every process. One without a gradient here counts as 0 if any
-            process has one, and stays without if none has.
+        accelerator: the accelerator of this process.
+        parameters: the same parameters, in the same order, in every process. A missing gradient counts as 0 if another
+            process has one; if no process has one, it stays None.
     """
     import torch
 
     if accelerator.num_processes < 2:
         return
-    kinds: dict[tuple[torch.device, torch.dtype], list[nn.Parameter]] = {}
+    groups: dict[tuple[torch.device, torch.dtype], list[nn.Parameter]] = {}
     for parameter in parameters:
-        kinds.setdefault((parameter.device, parameter.dtype), []).append(parameter)
-    for (device, dtype), members in kinds.items():
-        lacking = torch.tensor([p.grad is None for p in members])
+        groups.setdefault((parameter.device, parameter.dtype), []).append(parameter)
+    for (device, dtype), members in groups.items():
+        missing = torch.tensor([p.grad is None for p in members])
         gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in members]
-        flat = torch.cat([(~lacking).to(device, dtype), *(g.reshape(-1) for g in gradients)])
+        flat = torch.cat([(~missing).to(device, dtype), *(g.reshape(-1) for g in gradients)])
         torch.distributed.all_reduce(flat)
         present, *sums = torch.split(flat, [len(members), *(g.numel() for g in gradients)])
-        # Looked at only where something is lacking, since it makes a GPU wait.
-        anywhere = present.cpu() > 0 if lacking.any() else ~lacking
+        # Read only if a gradient is missing, since reading it makes a GPU wait.
+        anywhere = present.cpu() > 0 if missing.any() else ~missing
         for parameter, gradient, total, counts in zip(members, gradients, sums, anywhere.tolist(), strict=True):
             if counts:
                 parameter.grad = gradient.copy_(total.view_as(gradient) / accelerator.num_processes)
 
 
 def same_start(accelerator: Accelerator, modules: Sequence[nn.Module]) -> None:
-    """Give every process the main one's parameters and buffers; nothing in one process.
+    """Copy the main process's parameters and buffers to all processes. With one process it does nothing.
 
     Args:
-        accelerator: of this process.
-        modules: the same ones, in the same order, in every process.
+        accelerator: the accelerator of this process.
+        modules: the same modules, in the same order, in every process.
     """
     import torch
 

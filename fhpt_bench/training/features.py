@@ -1,4 +1,4 @@
-"""Features of training images, from the same cache that runs use."""
+"""Features of training images, from the feature cache that evaluation uses as well."""
 
 from __future__ import annotations
 
@@ -19,22 +19,23 @@ Change = Callable[[int, NDArray[np.uint8]], NDArray[np.uint8]]
 
 
 def training_features(task: Task, name: str, changes: Sequence[Change]) -> list[NDArray[np.float32]]:
-    """What a network says of each training image, as it is and changed; what was looked at once is not again.
+    """Extract a feature from each training image, unchanged and changed. Cached values are not recomputed.
 
     Args:
-        task: whose images.
-        name: of the feature.
-        changes: (position of the image, (H, W, 3) uint8) -> the image changed.
+        task: gives the training images and the device.
+        name: name of the feature.
+        changes: functions (position of the image, (H, W, 3) uint8) -> the changed image.
 
     Returns:
-        (N, ...) float32 of the images in the order of their list, then the same for each change.
+        (N, ...) float32 for the images in the order of their list, then the same for each change.
 
     Raises:
-        WeightsMissing: where the network's weights can be had from no source.
+        WeightsMissing: if no source has the network's weights.
+        UserError: if the feature is not a vector.
     """
     plugin = features.load(name)
     if not issubclass(plugin, VectorFeature):
-        raise UserError(f"The feature {name} gives maps, which are not kept: a recipe needs a vector.")
+        raise UserError(f"The feature {name} gives maps, which are not cached: use a feature that gives a vector.")
     cache = FeatureCache(plugin.spec.identity({weight: weights.fetch(weight) for weight in plugin.spec.weights}))
     network: VectorFeature | None = None
     rows: list[list[NDArray[np.float32]]] = [[] for _ in range(1 + len(changes))]
@@ -47,7 +48,7 @@ def training_features(task: Task, name: str, changes: Sequence[Change]) -> list[
                 value = cache.get(digest)
                 if value is None:
                     network = network or plugin(task.device)
-                    # One at a time: a row's last bits must not depend on what else was new.
+                    # One image at a time: the last bits of a value must not depend on the other images of a batch.
                     value = network.extract(pixels[None])[0]
                     cache.put(digest, value)
                 kept.append(value)
@@ -56,5 +57,5 @@ def training_features(task: Task, name: str, changes: Sequence[Change]) -> list[
 
 
 def mirrored(position: int, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The image with left and right swapped."""
+    """Return the image with left and right swapped."""
     return image[:, ::-1]

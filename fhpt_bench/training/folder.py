@@ -1,4 +1,4 @@
-"""A training's folder: what it is a training of, its log, its last checkpoint, what came out."""
+"""The training folder: identity of the training, log, last checkpoint, results."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ _IDENTITY, _LOG, _CHECKPOINT, _SPENT = "training.json", "log.csv", "checkpoint.p
 
 
 class TrainingFolder:
-    """The folder of one training; the same training goes on where it was stopped.
+    """The folder of one training; the same training resumes from its last checkpoint.
 
-    Of several processes all read, and the main one writes: in the others what saves does nothing.
+    All processes read; only the main process writes. In the other processes the saving methods do nothing.
 
     Args:
-        path: where; made if need be.
-        identity: what makes the training this one (recipe, seed, data); any JSON value.
-        dry: whether only to look: nothing is written, ever.
+        path: path of the folder; it is created if it is missing.
+        identity: what identifies the training (recipe, seed, data); any JSON object.
+        dry: whether nothing may be written.
 
     Raises:
-        UserError: where it cannot be written, or holds anything else.
+        UserError: if the folder cannot be written, or holds anything else.
     """
 
     def __init__(self, path: Path, identity: Mapping[str, Any], dry: bool = False) -> None:
@@ -39,7 +39,7 @@ class TrainingFolder:
         self._id = sha256_json(identity)
         self._writes = launched()[1] == 0 and not dry
         if launched()[1] > 0:
-            return  # the main process may be half way through
+            return  # the main process may be writing the files now
         with explained(path, "read"):
             taken = path.exists() and (not path.is_dir() or any(path.iterdir()))
         if taken and self._held() != self._id:
@@ -57,14 +57,14 @@ class TrainingFolder:
         return found
 
     def save_log(self, rows: Sequence[Mapping[str, float]]) -> None:
-        """Write the log anew: a column for whatever is in any row, blank where a row lacks it.
+        """Rewrite the log, with one column for each name in any row. A cell is empty if its row has no such value.
 
         Raises:
-            UserError: where it cannot be written.
+            UserError: if the log cannot be written.
         """
         if not self._writes:
             return
-        # The fullest row has the columns in their order.
+        # The longest row gives the order of the columns.
         columns = dict.fromkeys(name for row in sorted(rows, key=len, reverse=True) for name in row)
         text = io.StringIO()
         writer = csv.DictWriter(text, list(columns), restval="", lineterminator="\n")
@@ -72,24 +72,24 @@ class TrainingFolder:
         writer.writerows(rows)
         write_text(self.path / _LOG, text.getvalue())
 
-    def save_sample(self, number: int, sheet: NDArray[np.uint8]) -> None:
-        """Keep what it paints at this point as `samples/NNNNNN.png`.
+    def save_sample(self, number: int, image: NDArray[np.uint8]) -> None:
+        """Save a contact sheet of generated images as `samples/NNNNNN.png`.
 
         Args:
-            number: of the unit.
-            sheet: (H, W, 3) uint8.
+            number: number of the unit.
+            image: (H, W, 3) uint8.
 
         Raises:
-            UserError: where it cannot be written.
+            UserError: if the file cannot be written.
         """
         if self._writes:
-            write_bytes(self.path / "samples" / f"{number:06d}.png", encode_png(sheet))
+            write_bytes(self.path / "samples" / f"{number:06d}.png", encode_png(image))
 
     def save_checkpoint(self, content: Mapping[str, Any]) -> None:
-        """Keep what is needed to go on: tensors, numbers, and lists and dictionaries of them.
+        """Save what is needed to resume: tensors, numbers, and lists and dictionaries of them.
 
         Raises:
-            UserError: where it cannot be written.
+            UserError: if the file cannot be written.
         """
         import torch
 
@@ -100,10 +100,10 @@ class TrainingFolder:
         write_bytes(self.path / _CHECKPOINT, buffer.getvalue())
 
     def checkpoint(self) -> dict[str, Any] | None:
-        """What was kept last, or None where nothing was.
+        """Load the last checkpoint; None if there is none.
 
         Raises:
-            UserError: where it is damaged or belongs to another training.
+            UserError: if the checkpoint is damaged or belongs to another training.
         """
         import torch
 
@@ -114,24 +114,24 @@ class TrainingFolder:
             content: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
             if content.pop("id") == self._id:
                 return content
-        except Exception as error:  # torch says it in many ways
-            raise UserError(f"The checkpoint {file} is damaged ({error}): remove it to start anew.") from error
-        raise UserError(f"The checkpoint {file} belongs to another training: remove it to start anew.")
+        except Exception as error:  # torch raises errors of many types
+            raise UserError(f"The checkpoint {file} is damaged ({error}): remove it to start again.") from error
+        raise UserError(f"The checkpoint {file} belongs to another training: remove it to start again.")
 
     def save_spent(self, spent: Mapping[str, float]) -> None:
-        """Note how far it is and what it took so far, over all calls.
+        """Save the progress and the time spent so far, over all calls.
 
         Raises:
-            UserError: where it cannot be written.
+            UserError: if the file cannot be written.
         """
         if self._writes:
             write_text(self.path / _SPENT, json.dumps(spent, indent=1) + "\n")
 
     def spent(self) -> dict[str, float]:
-        """What was noted last; empty where nothing was learnt in the loop.
+        """Load the saved progress and time; empty if the training loop has not saved any.
 
         Raises:
-            UserError: where it cannot be read.
+            UserError: if the file cannot be read.
         """
         file = self.path / _SPENT
         if not file.is_file():

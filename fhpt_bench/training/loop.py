@@ -1,4 +1,4 @@
-"""The training loop: units that are seeded one by one, logged, and kept, so that a stopped training goes on."""
+"""The training loop: each unit is seeded, logged and saved, so that a stopped training can resume."""
 
 from __future__ import annotations
 
@@ -23,60 +23,67 @@ if TYPE_CHECKING:
 
     from fhpt_bench.training.recipe import Task
 
-Losses = dict[str, list[Any]]  # name -> numbers, or tensors that a GPU may not have computed yet
+Losses = dict[str, list[Any]]  # name -> numbers, or tensors that a GPU may still be computing
 
 
 class Learner(abc.ABC):
-    """What a recipe hands to the loop. Several processes each make one, and it sees its part of every batch."""
+    """The part of a recipe that the training loop calls.
 
-    unit = "iteration"  # what `advance` does, in a word; heads the log
-    images_per_unit = 0  # by all processes together; 0 where a rate says nothing
-    phases: tuple[int, ...] = (1,)  # the first unit of each phase, where a unit of one takes longer than of another
+    Each of several processes makes its own learner, which gets its part of every batch.
+    """
+
+    unit = "iteration"  # name of a unit of training; the first column of the log
+    images_per_unit = 0  # by all processes together; 0 if a rate in images/s is not meaningful
+    phases: tuple[int, ...] = (1,)  # the first unit of each phase; units of different phases take different times
 
     @property
     @abc.abstractmethod
     def state(self) -> Mapping[str, Any]:
-        """All that changes while it learns, by name: modules, optimisers, schedules, the stream's position.
+        """Everything that training changes, by name: modules, optimisers, schedules, position in the data stream.
 
-        Each has `state_dict` and `load_state_dict`; the main process's are kept, and loaded by all.
+        Each value has `state_dict` and `load_state_dict`. The main process saves its state; all processes load it.
         """
 
     @abc.abstractmethod
     def advance(self, number: int) -> Mapping[str, float | Tensor]:
-        """Learn for one unit.
+        """Train for one unit.
 
-        Torch's generators were seeded from seed, number and rank: what is random in a unit follows from them alone.
+        Torch's random generators are seeded with the seed, the number of the unit and the rank before each call. The
+        random numbers of a unit must depend on nothing else.
 
         Args:
-            number: of the unit, from 1.
+            number: number of the unit, from 1.
 
         Returns:
-            Name -> loss, means over this process's part: numbers or detached tensors, which are looked at only when a
-            row of the log or a checkpoint is due, so that a GPU need not wait. A loss of which there is none is left
-            out; one that is not finite ends the training.
+            Name -> loss, the mean over this process's part of the batch: numbers or detached tensors. Tensors are read
+            only when a row of the log or a checkpoint is due, so that a GPU need not wait. A loss that was not computed
+            is left out. A loss that is not finite ends the training.
         """
 
     @abc.abstractmethod
     def judge(self) -> Mapping[str, float]:
-        """How well it does on the held-out people: name -> value. All processes are asked, and the main one heard."""
+        """Evaluate on the held-out people: name -> value.
+
+        It is called in all processes; the values of the main process are used.
+        """
 
     def samples(self) -> NDArray[np.uint8] | None:
-        """A contact sheet (H, W, 3) of what it makes now, or None. The main process alone is asked."""
+        """Make a contact sheet (H, W, 3) of generated images, or None. It is called in the main process only."""
         return None
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long a training is, and what is done how often; all but the last field in units.
+    """Length of a training and intervals of its actions. All fields except the last are in units.
 
     Args:
-        units: how many in all.
-        log_every: a row of means over so many.
-        judge_every: held-out people are looked at; at the start and the end in any case.
-        checkpoint_every: the state is kept; at the end in any case.
-        sample_every: a contact sheet is saved; 0 for never, else at the start and the end, too.
-        budget_s: after so many seconds of this call, keep the state and stop; several processes do so at the next row
-            of the log.
+        units: number of units.
+        log_every: interval between rows of the log, which hold means over the interval.
+        judge_every: interval between evaluations on held-out people; they are evaluated at the start and the end, too.
+        checkpoint_every: interval between checkpoints; one is saved at the end, too.
+        sample_every: interval between contact sheets; 0 for none, else they are saved at the start and the end, too.
+        budget_s: time limit of this call in seconds, after which it saves a checkpoint and stops; several processes
+            stop at the next row of the log. None for no limit.
     """
 
     units: int
@@ -88,12 +95,12 @@ class Schedule:
 
 
 def seed_unit(seed: int, number: int, rank: int) -> None:
-    """Seed torch's generators for a unit.
+    """Seed torch's random generators for a unit.
 
     Args:
-        seed: of the training.
-        number: of the unit.
-        rank: of the process, so that each draws its own.
+        seed: seed of the training.
+        number: number of the unit.
+        rank: rank of the process, so that each process draws different numbers.
     """
     import torch
 
@@ -101,24 +108,24 @@ def seed_unit(seed: int, number: int, rank: int) -> None:
 
 
 def fit(learner: Learner, schedule: Schedule, task: Task) -> tuple[dict[str, float], ...]:
-    """Train, going on from the folder's checkpoint if it has one.
+    """Train; resume from the folder's checkpoint if it has one.
 
-    Each unit's random numbers follow from seed, number and rank alone, so that a stopped and resumed training equals an
-    uninterrupted one, bit for bit where the device computes the same thing twice alike (CPUs do). A finished training
-    is only loaded.
+    The random numbers of a unit depend only on the seed, the number of the unit and the rank. So a training that was
+    stopped and resumed equals an uninterrupted one, bit for bit if the device is deterministic (CPUs are). A finished
+    training is only loaded.
 
     Args:
-        learner: what learns.
-        schedule: for how long; it stops after `budget_s`, or `task.budget_s` if that is less.
-        task: its seed, folder and progress.
+        learner: the learner to train.
+        schedule: length and intervals; training stops after `budget_s`, or after `task.budget_s` if that is less.
+        task: gives the seed, the folder and whether to show progress bars.
 
     Returns:
-        The log up to where it is, a row whenever one was due: number of the unit, losses (means over the units since
-        they were logged last, over all processes), what `judge` says. `task.folder.spent()` says how far it is.
+        The rows of the log so far: number of the unit, losses (means over the units since the last row with
+        losses, over all processes), values of `judge`. `task.folder.spent()` gives the progress.
 
     Raises:
-        UserError: where the checkpoint is damaged, the processes do not see the same one, a loss is not finite, or
-            nothing can be written.
+        UserError: if the checkpoint is damaged, the processes see different checkpoints, a loss is not finite, or the
+            folder cannot be written.
     """
     processes = join(task.device)
     with own_random_numbers(task.device), _Training(learner, schedule, task, processes) as training:
@@ -128,7 +135,7 @@ def fit(learner: Learner, schedule: Schedule, task: Task) -> tuple[dict[str, flo
 
 @contextlib.contextmanager
 def own_random_numbers(device: str) -> Iterator[None]:
-    """What the caller draws afterwards does not depend on the training."""
+    """Restore the state of torch's random generators afterwards, so that training does not change the caller's."""
     import torch
 
     with torch.random.fork_rng([torch.cuda.current_device()] if device == "cuda" else []):
@@ -144,7 +151,7 @@ class _Training:
         self._pending: Losses = {}
         self._number, self._before = 0, 0.0
         self._load()
-        self._begun = time.monotonic()
+        self._start = time.monotonic()
         budgets = [seconds for seconds in (schedule.budget_s, task.budget_s) if seconds is not None]
         self._budget = min(budgets, default=math.inf)
         self._board: SummaryWriter | None = None
@@ -157,22 +164,22 @@ class _Training:
             self._board.close()
 
     def _load(self) -> None:
-        kept = self.task.folder.checkpoint()
-        numbers = self._gather([kept["number"] if kept else 0])
+        saved = self.task.folder.checkpoint()
+        numbers = self._gather([saved["number"] if saved else 0])
         if len(set(numbers)) > 1:
             raise UserError(
                 f"The processes see different checkpoints in {self.task.folder.path}: choose a folder that all of them "
                 "share with --out."
             )
-        if kept is None:
+        if saved is None:
             return
-        self._number, self.rows, self._before = kept["number"], kept["rows"], kept["seconds"]
-        self._pending = kept["pending"] if self.processes.main else {}
+        self._number, self.rows, self._before = saved["number"], saved["rows"], saved["seconds"]
+        self._pending = saved["pending"] if self.processes.main else {}
         for name, part in self.learner.state.items():
-            part.load_state_dict(kept["state"][name])
+            part.load_state_dict(saved["state"][name])
 
     def run(self) -> None:
-        """All units that are left, or as many as there is time for."""
+        """Run the remaining units, or as many as the time limit allows."""
         learner, schedule, task = self.learner, self.schedule, self.task
         if self._number >= schedule.units:
             return
@@ -182,9 +189,9 @@ class _Training:
             self._board = SummaryWriter(str(task.folder.path / "tensorboard"), purge_step=self._number + 1)
         if not self.rows:
             seed_unit(task.seed, 0, self.processes.rank)
-            self._note(learner.judge())
-            self._sample()
-        timed, since = self._number, time.monotonic()
+            self._add_row(learner.judge())
+            self._save_sample()
+        rate_number, rate_start = self._number, time.monotonic()
         shown = task.progress and self.processes.main
         with progress_bar(f"{learner.unit}s", schedule.units, shown, self._number) as done:
             while self._number < schedule.units:
@@ -196,21 +203,21 @@ class _Training:
                 note = None
                 if logs := self._due(schedule.log_every):
                     row |= self._losses()
-                    rate = (self._number - timed) * learner.images_per_unit / (time.monotonic() - since)
-                    note = _spelt(row, rate)
+                    rate = (self._number - rate_number) * learner.images_per_unit / (time.monotonic() - rate_start)
+                    note = _format_row(row, rate)
                     if self._board and rate:
                         self._board.add_scalar("images/s", rate, self._number)
                 if judges := self._due(schedule.judge_every):
                     row |= learner.judge()
                 if row:
-                    self._note(row)
+                    self._add_row(row)
                 if self._due(schedule.sample_every):
-                    self._sample()
+                    self._save_sample()
                 stops = self._out_of_time(logs)
                 if stops or self._due(schedule.checkpoint_every):
-                    self._keep()
+                    self._save()
                 if logs or judges:
-                    timed, since = self._number, time.monotonic()
+                    rate_number, rate_start = self._number, time.monotonic()
                 done(1, note)
                 if stops:
                     return
@@ -219,60 +226,60 @@ class _Training:
         return every > 0 and (self._number % every == 0 or self._number == self.schedule.units)
 
     def _out_of_time(self, logs: bool) -> bool:
-        """All processes must stop at the same unit; asking them makes them wait, so they are asked at a row's end."""
+        """Whether to stop. Several processes must agree, which makes them wait: they check only at a row of the log."""
         if self._budget == math.inf or (self.processes.count > 1 and not logs):
             return False
-        return any(self._gather([time.monotonic() - self._begun > self._budget]))
+        return any(self._gather([time.monotonic() - self._start > self._budget]))
 
     def _losses(self) -> dict[str, float]:
         gathered = self._gathered()
         self._pending = {}
-        # Sums are exact, so that it does not matter whose came first.
+        # `fsum` is exact, so that the order of the processes does not matter.
         return {name: math.fsum(values) / len(values) for name, values in gathered.items()}
 
     def _gathered(self) -> Losses:
         own = {name: [float(value) for value in values] for name, values in self._pending.items()}
-        together: Losses = {}
+        merged: Losses = {}
         for part in self._gather([own]):
             for name, values in part.items():
-                together.setdefault(name, []).extend(values)
-        for name, values in together.items():
+                merged.setdefault(name, []).extend(values)
+        for name, values in merged.items():
             if not all(map(math.isfinite, values)):
                 raise UserError(
                     f"The loss {name} is no longer finite by {self.learner.unit} {self._number}; the last checkpoint "
-                    f"in {self.task.folder.path} is kept: try another precision, or train anew with another rate."
+                    f"in {self.task.folder.path} is kept: try another precision, or another learning rate."
                 )
-        return together
+        return merged
 
     def _gather(self, own: list[Any]) -> list[Any]:
-        """What all processes say, in the order of their ranks."""
+        """The items of all processes, in the order of their ranks."""
         if self.processes.count < 2:
             return own
         from accelerate.utils import gather_object
 
-        everybody: list[Any] = gather_object(own)
-        return everybody
+        gathered: list[Any] = gather_object(own)
+        return gathered
 
-    def _note(self, values: Mapping[str, float]) -> None:
-        # Python's own numbers: no others may stand in a checkpoint.
+    def _add_row(self, values: Mapping[str, float]) -> None:
+        # Plain Python numbers: a checkpoint may not hold numbers of other types.
         row = {name: float(value) for name, value in values.items()}
         self.rows.append({self.learner.unit: self._number, **row})
         for name, value in row.items():
             if self._board and math.isfinite(value):
                 self._board.add_scalar(name, value, self._number)
 
-    def _sample(self) -> None:
+    def _save_sample(self) -> None:
         if self.schedule.sample_every and self.processes.main:
-            sheet = self.learner.samples()
-            if sheet is not None:
-                self.task.folder.save_sample(self._number, sheet)
+            image = self.learner.samples()
+            if image is not None:
+                self.task.folder.save_sample(self._number, image)
 
-    def _keep(self) -> None:
-        """Keep everything; whoever stops now goes on from here."""
+    def _save(self) -> None:
+        """Save log, checkpoint and progress; a stopped training resumes from here."""
         gathered = self._gathered()
         self._pending = gathered if self.processes.main else {}
         if self.processes.main:
-            seconds = self._before + time.monotonic() - self._begun
+            seconds = self._before + time.monotonic() - self._start
             folder = self.task.folder
             folder.save_log(self.rows)
             state = {name: part.state_dict() for name, part in self.learner.state.items()}
@@ -286,7 +293,7 @@ class _Training:
         self.processes.wait()
 
 
-def _spelt(losses: Mapping[str, float], rate: float) -> str:
-    """Losses and rate in a line."""
+def _format_row(losses: Mapping[str, float], rate: float) -> str:
+    """Format losses and rate in one line."""
     words = [f"{name} {value:.3g}" for name, value in losses.items()]
     return "  ".join([*words, f"{rate:.3g} images/s"] if rate else words)

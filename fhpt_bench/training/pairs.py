@@ -1,4 +1,4 @@
-"""Training pairs of a benchmark, and endless batches of them that follow from a seed and a number."""
+"""Training pairs of a benchmark, and an endless stream of batches that depends only on a seed."""
 
 from __future__ import annotations
 
@@ -26,16 +26,20 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-_MEMORY = 2 << 30  # bytes of decoded images that each process keeps; more are decoded when they are needed
-_AHEAD = 4  # batches that are prepared while one is at work
+_MEMORY = 2 << 30  # bytes of decoded images that each process keeps; larger sets are decoded batch by batch
+_AHEAD = 4  # batches that are prepared in advance
 _FACE = 68
+_ANY_GENDER = "any"  # the group of people whose gender is unknown or not used
 
 
 def lacks_pairs(benchmark: Benchmark) -> str | None:
-    """Why a benchmark has no training pairs, one sentence with the way out; None where it has. Nothing is read.
+    """Check whether a benchmark has training pairs. No file is read.
 
     Args:
-        benchmark: with its settings.
+        benchmark: the benchmark to check.
+
+    Returns:
+        Why it has no training pairs and how to add them, in one sentence; None if it has training pairs.
 
     Examples:
         >>> from fhpt_bench.benchmark import load_benchmark
@@ -46,26 +50,26 @@ def lacks_pairs(benchmark: Benchmark) -> str | None:
         file = benchmark.training_files.get(what)
         if file is None:
             return (
-                f"The benchmark {benchmark.id} names no training {what}: name their file in its settings as "
-                f"train_{what}, beside train_images and train_list."
+                f"The benchmark {benchmark.id} names no training {what}: name their file in its benchmark file as "
+                f"train_{what}, together with train_images and train_list."
             )
         if not file.is_file():
-            return f"There is no file {file} of training {what}: put it there, or name another in the settings."
+            return f"There is no file {file} of training {what}: put it there, or name another in the benchmark file."
     return None
 
 
 @dataclass(frozen=True)
 class TrainingBatch:
-    """Some training pairs.
+    """A batch of training pairs.
 
     Args:
         source: (B, 3, H, W) uint8.
         target: (B, 3, H, W) uint8.
-        source_pose: (B, 18, 2) float32 pixels (x, y), NaN where missing.
-        target_pose: the same.
-        source_face: (B, 68, 2) float32 pixels (x, y), NaN where not visible or not known.
-        target_face: the same.
-        index: (B,) int64 position of each pair among all.
+        source_pose: (B, 18, 2) float32 pixels (x, y), NaN if missing.
+        target_pose: like source_pose.
+        source_face: (B, 68, 2) float32 pixels (x, y), NaN if not visible or not known.
+        target_face: like source_face.
+        index: (B,) int64 position of each pair in the list of all pairs.
     """
 
     source: Tensor
@@ -77,31 +81,32 @@ class TrainingBatch:
     index: Tensor
 
     def to(self, device: torch.device | str) -> TrainingBatch:
-        """The same on a device; from pinned memory the copy goes on beside other work."""
+        """Copy the batch to a device; from pinned memory the copy is asynchronous."""
         return TrainingBatch(*(getattr(self, part.name).to(device, non_blocking=True) for part in fields(self)))
 
     def pinned(self) -> TrainingBatch:
-        """The same in memory from which a GPU copies by itself."""
+        """Copy the batch to pinned memory, from which a copy to a GPU is asynchronous."""
         return TrainingBatch(*(getattr(self, part.name).pin_memory() for part in fields(self)))
 
 
 class TrainingPairs:
-    """The pairs of a benchmark's training split with their images and keypoints, and the people kept aside.
+    """The pairs of a benchmark's training split with images and keypoints; some people are held out.
 
     Args:
-        task: its benchmark, training images, seed and device.
-        folds: one of so many folds of people is held out, women and men evenly where names say who is who.
+        task: gives the benchmark, the training images, the seed and the device.
+        folds: number of folds of the people; one fold is held out. If the file names give the gender, women and men are
+            split evenly.
 
     Attributes:
-        names: the images, sorted.
-        source, target: (N,) positions of each pair's images among the names.
-        people: N, whom each pair shows.
+        names: names of the images, sorted.
+        source, target: (N,) positions of each pair's images in the names.
+        people: N, the person of each pair.
         pose: (M, 18, 2) float32 of M images.
-        face: (M, 68, 2) float32, NaN where not visible, or where the benchmark does not know.
-        training, held_out: positions of pairs, of people who are learnt from and of those who are not.
+        face: (M, 68, 2) float32, NaN if not visible or not known to the benchmark.
+        training, held_out: positions of the pairs of training people and of held-out people.
 
     Raises:
-        UserError: where a table cannot be read or lacks an image, or there are fewer than two people.
+        UserError: if a table cannot be read or has no row for an image, or there are fewer than two people.
     """
 
     def __init__(self, task: Task, folds: int = 10) -> None:
@@ -113,8 +118,8 @@ class TrainingPairs:
         poses = read_keypoints(files["keypoints"], task.benchmark.image_size[1])
         faces = read_truth(files.get("truth"), None).face
         for known, what in ((task.images.digests, "list of training images"), (poses, f"file {files['keypoints']}")):
-            if lacking := next((name for name in self.names if name not in known), None):
-                raise UserError(f"The {what} has no line for {lacking} of {files['pairs']}: add one.")
+            if missing := next((name for name in self.names if name not in known), None):
+                raise UserError(f"The {what} has no line for {missing} of {files['pairs']}: add one.")
         hidden = np.full((_FACE, 2), np.nan, np.float32)
         self.pose = np.stack([poses[name] for name in self.names])
         self.face = np.stack([faces.get(name, hidden) for name in self.names])
@@ -146,14 +151,14 @@ class TrainingPairs:
 
     @property
     def decodes(self) -> bool:
-        """Whether there are too many images to keep, so that each batch decodes its own."""
+        """Whether each batch decodes its images, because there are too many to keep in memory."""
         return self._decoded is None
 
     def batch(self, index: NDArray[np.int64]) -> TrainingBatch:
-        """Some pairs with their images.
+        """Make a batch with its images.
 
         Args:
-            index: (B,) positions of pairs.
+            index: (B,) positions of the pairs.
         """
         import torch
 
@@ -174,11 +179,11 @@ class TrainingPairs:
 
 def _gender(name: str) -> str:
     parsed = parse_name(name)
-    return parsed.gender if parsed else "anybody"
+    return parsed.gender if parsed else _ANY_GENDER
 
 
 def _people(pairs: list[tuple[str, str]]) -> list[str]:
-    """Whom each pair shows: images of one item, and images that pairs join, show one person."""
+    """The person of each pair. Images of one item, and images joined by a pair, show the same person."""
     parent: dict[str, str] = {}
 
     def root(node: str) -> str:
@@ -191,36 +196,36 @@ def _people(pairs: list[tuple[str, str]]) -> list[str]:
         return f"{parsed.gender}-{parsed.item}" if parsed else stem(name)
 
     for source, target in pairs:
-        one, other = sorted((root(node(source)), root(node(target))))
-        parent[other] = one
+        first, second = sorted((root(node(source)), root(node(target))))
+        parent[second] = first
     return [root(node(source)) for source, _ in pairs]
 
 
 def _folds(people: list[str], genders: list[str], folds: int, seed: int) -> NDArray[np.int64]:
-    whose = dict(zip(people, genders, strict=True))
-    count = len(whose)
+    gender_of = dict(zip(people, genders, strict=True))
+    count = len(gender_of)
     if count < 2:
-        raise UserError("The training pairs show one person only, and nobody can be held out: give pairs of more.")
-    even = min(Counter(whose.values()).values()) >= folds
-    # A person of pairs that cross genders is dealt as the last pair says.
-    return deal_people(people, [whose[p] if even else "anybody" for p in people], min(folds, count), seed)
+        raise UserError("The training pairs show only one person, so none can be held out: add pairs of others.")
+    even = min(Counter(gender_of.values()).values()) >= folds
+    # If the pairs of a person have different genders, the last pair decides.
+    return deal_people(people, [gender_of[p] if even else _ANY_GENDER for p in people], min(folds, count), seed)
 
 
 class PairStream:
-    """Batches without end. Batch number k follows from the seed and k: all pairs once an epoch, in a drawn order.
+    """An endless stream of batches. Each epoch has all pairs once, in a random order.
 
-    The next batches are prepared while one is at work.
+    Batch number k depends only on the seed and k. The next batches are prepared in the background.
 
     Args:
-        pairs: where they come from.
-        batch_size: pairs of a batch, over all processes together.
-        seed: of the order.
-        rank: which process this is.
-        count: how many there are; of each batch this one gets every `count`-th pair, from its rank on.
-        index: positions of the pairs to draw from; those that are learnt from, if not given.
+        pairs: the training pairs.
+        batch_size: pairs per batch, over all processes together.
+        seed: seed of the random order.
+        rank: rank of this process.
+        count: number of processes; this process gets every `count`-th pair of a batch, beginning at its rank.
+        index: positions of the pairs to draw from; default: the pairs of the training people.
 
     Raises:
-        UserError: where the batch size is not a multiple of the number of processes, or there is nothing to draw.
+        UserError: if the batch size is not a multiple of the number of processes, or there are no pairs to draw from.
     """
 
     def __init__(
@@ -234,12 +239,13 @@ class PairStream:
     ) -> None:
         if batch_size < 1 or batch_size % count:
             raise UserError(
-                f"A batch of {batch_size} cannot be shared evenly by {count} processes: start as many as divide it."
+                f"A batch of {batch_size} cannot be shared evenly by {count} processes: start a number of processes "
+                "that divides the batch size."
             )
         self._pairs, self._size, self._seed, self._rank, self._count = pairs, batch_size, seed, rank, count
         self._index = pairs.training if index is None else index
         if not len(self._index):
-            raise UserError("There is no training pair to learn from: give a longer list.")
+            raise UserError("There are no training pairs: give a longer list.")
         self.position = 0
         threads = min(4, os.cpu_count() or 1) if pairs.decodes else 1
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="pairs")
@@ -250,10 +256,10 @@ class PairStream:
         """The pairs of a whole batch, over all processes.
 
         Args:
-            number: of the batch, from 0.
+            number: number of the batch, from 0.
 
         Returns:
-            (batch_size,) positions of pairs.
+            (batch_size,) positions of the pairs.
         """
         total = len(self._index)
         first = number * self._size
@@ -272,18 +278,18 @@ class PairStream:
         """This process's part of the next batch."""
         for number in range(self.position, self.position + 1 + _AHEAD):
             if number not in self._ready:
-                own = self.drawn(number)[self._rank :: self._count]
-                self._ready[number] = self._pool.submit(self._pairs.batch, own)
+                share = self.drawn(number)[self._rank :: self._count]
+                self._ready[number] = self._pool.submit(self._pairs.batch, share)
         batch = self._ready.pop(self.position).result()
         self.position += 1
         return batch
 
     def state_dict(self) -> dict[str, int]:
-        """Where it is."""
+        """The position in the stream."""
         return {"position": self.position}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from there."""
+        """Continue from a position in the stream."""
         self.position = state["position"]
         for future in self._ready.values():
             future.cancel()

@@ -1,4 +1,4 @@
-"""The recipe interface: what `fhpt-bench train` can train, and what a recipe is given."""
+"""The recipe interface: what `fhpt-bench train` can train, and the task that a recipe is given."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class RecipeCard:
 
     Args:
         name: the name under which it is registered.
-        title: what comes out, in a phrase.
-        trains: what is learnt, and what stays as it is.
-        needs: what of a benchmark it learns from.
-        citation: where the method comes from.
+        title: the result of the training, in a phrase.
+        trains: what is trained, and what stays unchanged.
+        needs: the training data that the benchmark must have.
+        citation: the source of the method.
     """
 
     name: str
@@ -40,15 +40,15 @@ class Task:
     """One training.
 
     Args:
-        benchmark: whose training split is learnt from.
+        benchmark: the benchmark whose training split is used.
         images: its training images.
-        seed: of all that is drawn.
-        folder: where everything is written.
+        seed: seed of all random numbers.
+        folder: the folder for all files of the training.
         device: "cpu" or "cuda".
         progress: whether to show bars.
-        preset: the name of the recipe's preset that was chosen.
-        mixed_precision: "no", or "bf16": what an accelerator is made with.
-        budget_s: seconds after which the loop keeps its state and stops; None for no limit.
+        preset: name of the chosen preset of the recipe.
+        mixed_precision: "no" or "bf16", for the accelerator.
+        budget_s: seconds after which the loop saves a checkpoint and stops; None for no limit.
     """
 
     benchmark: Benchmark
@@ -63,45 +63,52 @@ class Task:
 
 
 class Recipe(abc.ABC):
-    """Something that can be trained; made without arguments."""
+    """A training method; its class is instantiated without arguments."""
 
     card: ClassVar[RecipeCard]
-    # Name -> settings, whatever the recipe makes of them: a dataclass, or anything that JSON holds. The first are meant
-    # where none are named; a field `mixed_precision` says what they are for. They are part of what a training is.
+    # Name -> hyperparameters: a dataclass, or any JSON value. The first preset is the default. A field
+    # `mixed_precision` sets the precision. The hyperparameters are part of the identity of a training.
     presets: ClassVar[Mapping[str, Any]] = {"": None}
 
     def lacks(self, benchmark: Benchmark) -> str | None:
-        """Why it cannot be trained on a benchmark, one sentence with the way out; None where it can.
-
-        Asked before an image is opened or a network loads.
+        """Check whether a benchmark has what this recipe needs, before any image or network is loaded.
 
         Args:
-            benchmark: with its settings.
+            benchmark: the benchmark to check.
+
+        Returns:
+            What is missing and how to add it, in one sentence; None if nothing is missing.
         """
         if not benchmark.train_images:
             return (
-                f"The benchmark {benchmark.id} names no training images, or their folder is not here: name them in its "
-                "settings as train_images and train_list, and say with --data-root where the data lies."
+                f"The benchmark {benchmark.id} names no training images, or their folder is missing: name them in its "
+                "benchmark file as train_images and train_list, and give the folder of the data with --data-root."
             )
         return None
 
     @abc.abstractmethod
     def train(self, task: Task) -> Mapping[str, str]:
-        """Train, and write what was learnt into the task's folder.
+        """Train, and write the result into the task's folder.
+
+        Args:
+            task: the training to run.
 
         Returns:
-            What to tell the user: name -> value.
+            Facts to show to the user: name -> value.
         """
 
     def estimate(self, task: Task) -> Mapping[str, str]:
-        """What `train` would do, for `--dry-run`: name -> value. Nothing may be written.
+        """Estimate the cost of `train`, for `--dry-run`. Nothing may be written.
 
-        A recipe whose learner goes through the loop says it by `fhpt_bench.training.estimate.estimate_cost`.
+        A recipe that uses the training loop can call `fhpt_bench.training.estimate.estimate_cost`.
 
         Args:
-            task: as `train` gets it.
+            task: the task that `train` would get.
+
+        Returns:
+            Name -> value.
         """
-        return {"trains": self.card.trains, "parameters, memory, time": "this recipe does not say"}
+        return {"trains": self.card.trains, "parameters, memory, time": "not estimated by this recipe"}
 
 
 recipes: Registry[type[Recipe]] = Registry("recipe", "fhpt_bench.recipes", "fhpt_bench.training.recipe:Recipe")

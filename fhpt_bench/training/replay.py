@@ -1,4 +1,7 @@
-"""Steps that a GPU replays: thousands of small kernels cost the CPU more time to launch than the GPU to run."""
+"""Training steps replayed as CUDA graphs.
+
+Launching thousands of small kernels takes the CPU more time than the GPU needs to run them.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-_WARM_UPS = 3  # runs of a new shape before it is recorded: libraries choose and prepare their kernels
+_WARM_UPS = 3  # runs of a new shape before recording, in which libraries choose and prepare their kernels
 
 
 class _Recording(NamedTuple):
@@ -21,45 +24,45 @@ class _Recording(NamedTuple):
 
 
 class Replay:
-    """A forward and backward pass that is recorded once for each shape of its inputs, and then replayed.
+    """A forward and backward pass that is recorded once for each shape of its inputs and then replayed.
 
-    On a CPU it is just called. The optimiser's step and the exchange of gradients stay outside.
+    On a CPU the step is called directly. The optimiser step and the exchange of gradients are not part of it.
 
     Args:
-        step: tensors -> tensors; it clears and fills the parameters' gradients. All that decides what it does must be
-            in the shapes of its inputs, and nothing in it may wait for the GPU.
-        parameters: whose gradients it fills.
-        device: on which it runs.
+        step: function tensors -> tensors that clears and fills the parameters' gradients. Its control flow may depend
+            only on the shapes of its inputs, and it may not wait for the GPU.
+        parameters: the parameters whose gradients it fills.
+        device: the device that it runs on.
     """
 
     def __init__(
         self, step: Callable[..., tuple[Tensor, ...]], parameters: Sequence[nn.Parameter], device: torch.device
     ) -> None:
-        self._step, self._parameters, self._records = step, list(parameters), device.type == "cuda"
+        self._step, self._parameters, self._uses_graphs = step, list(parameters), device.type == "cuda"
         self._runs: Counter[tuple[torch.Size, ...]] = Counter()
         self._recordings: dict[tuple[torch.Size, ...], _Recording] = {}
 
     def __call__(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        """What the step gives; on a GPU valid until the next call, so copy what is to be kept."""
-        if not self._records:
+        """Run the step. On a GPU the outputs are valid only until the next call: copy what must be kept."""
+        if not self._uses_graphs:
             return self._step(*inputs)
         shapes = tuple(tensor.shape for tensor in inputs)
         self._runs[shapes] += 1
         if self._runs[shapes] <= _WARM_UPS:
-            return self._pool(inputs)
+            return self._warm_up(inputs)
         if shapes not in self._recordings:
             self._recordings[shapes] = self._record(inputs)
         recording = self._recordings[shapes]
-        for kept, given in zip(recording.inputs, inputs, strict=True):
-            kept.copy_(given)
+        for static, given in zip(recording.inputs, inputs, strict=True):
+            static.copy_(given)
         recording.graph.replay()
-        # Another recording may have been the last to fill them.
+        # Another recording may have replaced the gradients.
         for parameter, gradient in zip(self._parameters, recording.gradients, strict=True):
             parameter.grad = gradient
         return recording.outputs
 
-    def _pool(self, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """On a stream of its own, as recording demands of the runs before it."""
+    def _warm_up(self, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Run on a side stream, which recording requires of the runs before it."""
         import torch
 
         stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
@@ -72,8 +75,8 @@ class Replay:
     def _record(self, inputs: tuple[Tensor, ...]) -> _Recording:
         import torch
 
-        kept = tuple(tensor.clone() for tensor in inputs)
+        static = tuple(tensor.clone() for tensor in inputs)
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph):
-            outputs = self._step(*kept)
-        return _Recording(graph, kept, outputs, [parameter.grad for parameter in self._parameters])
+            outputs = self._step(*static)
+        return _Recording(graph, static, outputs, [parameter.grad for parameter in self._parameters])

@@ -1,4 +1,4 @@
-"""Learning rates over a training."""
+"""Learning rate schedules."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ if TYPE_CHECKING:
 
 
 def fixed_then_linear(optimizer: Optimizer, fixed: int, total: int) -> LambdaLR:
-    """The optimiser's rate for some units, then linearly down to 0.
+    """Keep the learning rate fixed for some units, then decrease it linearly to 0.
 
     Source: Zhu et al., Progressive Pose Attention Transfer (CVPR 2019); Yang et al., Detail Replenishing Network
     ("Implementation Details").
 
     Args:
-        optimizer: whose rate it sets, now and at every `step()`.
-        fixed: units (whatever `step()` is called after) at the full rate, 0 or more.
-        total: units after which the rate is 0, `fixed` or more; where equal, the rate is fixed throughout.
+        optimizer: the optimiser whose rate is set, now and at every `step()`.
+        fixed: number of `step()` calls at the full rate, 0 or more.
+        total: number of `step()` calls after which the rate is 0, `fixed` or more; if it equals `fixed`, the rate is
+            fixed until then.
 
     Raises:
-        ValueError: where `total` is less than `fixed`.
+        ValueError: if `total` is less than `fixed`.
 
     Examples:
         >>> import torch

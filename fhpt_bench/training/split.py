@@ -1,4 +1,4 @@
-"""The people that a training keeps aside, to see how well it does on somebody new."""
+"""The split of people into folds, so that a training can be evaluated on held-out people."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from numpy.typing import NDArray
 
 
 def deal_people(people: Sequence[str], groups: Sequence[str], count: int, seed: int) -> NDArray[np.int64]:
-    """Deal the people into folds, those of each group evenly; all images of a person stay together.
+    """Split the people into folds, evenly within each group. All images of a person are in the same fold.
 
     Args:
-        people: N, who is on each image.
-        groups: N, the group that the person belongs to ("WOMEN", "MEN"; or one for all).
-        count: how many folds.
-        seed: of the draw.
+        people: N, the person on each image.
+        groups: N, the group of that person ("WOMEN", "MEN"; or one group for all).
+        count: number of folds.
+        seed: seed of the random draw.
 
     Returns:
-        (N,) the fold of each image, from 0; it does not depend on the order of the images.
+        (N,) fold of each image, from 0. It does not depend on the order of the images.
 
     Raises:
-        ValueError: where the lengths differ, a person is in two groups, or a group has fewer people than folds.
+        ValueError: if the lengths differ, a person is in two groups, or a group has fewer people than folds.
 
     Examples:
         >>> deal_people(["ann", "ann", "bob", "bob", "cem", "cem"], ["all"] * 6, count=3, seed=0).tolist()
@@ -34,8 +34,8 @@ def deal_people(people: Sequence[str], groups: Sequence[str], count: int, seed: 
         raise ValueError("a person is in two groups")
     rng, fold = np.random.default_rng(seed), dict[str, int]()
     for group in sorted(set(groups)):
-        members = sorted(person for person, its in group_of.items() if its == group)
+        members = sorted(person for person, its_group in group_of.items() if its_group == group)
         if len(members) < count:
-            raise ValueError(f"{len(members)} people of {group} cannot be dealt into {count} folds")
+            raise ValueError(f"{len(members)} people of {group} cannot be split into {count} folds")
         fold |= {members[place]: turn % count for turn, place in enumerate(rng.permutation(len(members)))}
     return np.array([fold[person] for person in people])

@@ -1,4 +1,4 @@
-"""One training from its name to its files; every mistake is found before torch is imported."""
+"""Run a training by the name of its recipe. Wrong input is found before torch is imported."""
 
 from __future__ import annotations
 
@@ -34,29 +34,29 @@ def train(
     dry_run: bool = False,
     progress: bool = False,
 ) -> Mapping[str, str]:
-    """Train what a recipe trains on a benchmark's training split.
+    """Run a recipe on a benchmark's training split.
 
-    What is finished is saved as it comes: the same call goes on where a stopped one ended. Under `torchrun` or
-    `accelerate launch` each process calls it, and the main one writes.
+    Checkpoints are saved during training: the same call resumes a stopped training. Under `torchrun` or
+    `accelerate launch` each process calls it, and the main process writes.
 
     Args:
         recipe: registered name, or `path/to/file.py:Class`.
         benchmark: registered name, or the path of a TOML file.
-        preset: which of the recipe's presets; default: its first.
-        data_root: where the benchmark's data lies, if it does not ship with the package.
-        seed: of all that is drawn, 0 or more.
-        out: the folder to write; `trained/<benchmark>/<recipe>` (and `-<preset>`) if not given.
-        device: "cpu" or "cuda"; what is there, if not given.
-        mixed_precision: "no" or "bf16"; what the settings say, if not given, or else bf16 on a GPU that has it.
-        time_budget: stop after so many seconds, with a checkpoint.
-        dry_run: only say what would be done; nothing is written.
+        preset: name of one of the recipe's presets; default: the first.
+        data_root: folder of the benchmark's data, if it does not ship with the package.
+        seed: seed of all random numbers, 0 or more.
+        out: folder to write; default: `trained/<benchmark>/<recipe>`, with `-<preset>` if the recipe has presets.
+        device: "cpu" or "cuda"; default: "cuda" if a GPU is available, else "cpu".
+        mixed_precision: "no" or "bf16"; default: the preset's, else bf16 on a GPU that supports it.
+        time_budget: seconds after which training stops with a checkpoint.
+        dry_run: only estimate the cost; nothing is written.
         progress: show bars on standard error.
 
     Returns:
-        What the recipe has to say of the outcome: name -> value.
+        Facts about the result, from the recipe: name -> value.
 
     Raises:
-        UserError: where an input cannot be used; the message says which and what to do.
+        UserError: if an argument or an input cannot be used; the message names it and says what to do.
     """
     recipes.find(recipe)
     if seed < 0:
@@ -66,29 +66,29 @@ def train(
     loaded = load_benchmark(benchmark, Path(data_root) if data_root is not None else None)
     plugin = recipes.load(recipe)
     chosen = _chosen(plugin, preset)
-    made = plugin()
-    if reason := made.lacks(loaded):
+    instance = plugin()
+    if reason := instance.lacks(loaded):
         raise UserError(reason)
     digests = loaded.train_image_digests()
     identity = _identity(plugin, chosen, loaded, digests, seed)
     default = Path(TRAINED) / loaded.id / "-".join(filter(None, (plugin.card.name, chosen)))
     folder = TrainingFolder(Path(out or default), identity, dry_run)
     images = RealImages(loaded.train_folder, loaded.image_size, digests)
-    where = _device(device)
-    precision = _precision(mixed_precision, plugin.presets[chosen], where)
+    chosen_device = _device(device)
+    precision = _precision(mixed_precision, plugin.presets[chosen], chosen_device)
     count, rank = launched()
-    task = Task(loaded, images, seed, folder, where, progress and rank == 0, chosen, precision, time_budget)
+    task = Task(loaded, images, seed, folder, chosen_device, progress and rank == 0, chosen, precision, time_budget)
     if dry_run:
         spent = folder.spent()
         done = f" ({spent['done']:g} of {spent['of']:g} done)" if spent else ""
         return {
             "recipe": " ".join(filter(None, (plugin.card.name, chosen))), "folder": f"{folder.path}{done}",
-            "benchmark": f"{loaded.id} {loaded.version}, {len(digests)} training images", "device": where,
-            "mixed precision": precision, "processes": str(count), **made.estimate(task),
+            "benchmark": f"{loaded.id} {loaded.version}, {len(digests)} training images", "device": chosen_device,
+            "mixed precision": precision, "processes": str(count), **instance.estimate(task),
         }  # fmt: skip
-    facts = made.train(task)
+    facts = instance.train(task)
     if (spent := folder.spent()) and spent["done"] < spent["of"]:
-        stopped = f"after {spent['done']:g} of {spent['of']:g}; the same command goes on from here"
+        stopped = f"after {spent['done']:g} of {spent['of']:g}; the same command resumes from here"
         return {**facts, "stopped": stopped}
     return facts
 
@@ -123,16 +123,16 @@ def _device(device: str | None) -> str:
     if device is None:
         return "cuda" if torch.cuda.is_available() else "cpu"
     if device == "cuda" and not torch.cuda.is_available():
-        raise UserError("--device cuda: torch sees no GPU here; give --device cpu.")
+        raise UserError("--device cuda: torch finds no GPU; give --device cpu.")
     return device
 
 
-def _precision(asked: Precision | None, settings: Any, device: str) -> Precision:
+def _precision(given: Precision | None, hparams: Any, device: str) -> Precision:
     import torch
 
-    said: Precision | None = asked or getattr(settings, "mixed_precision", None)
-    if said not in (None, "no", "bf16"):
-        raise UserError(f"The mixed precision {said!r} is not supported: give no or bf16.")
-    if said is not None:
-        return said
+    chosen: Precision | None = given or getattr(hparams, "mixed_precision", None)
+    if chosen not in (None, "no", "bf16"):
+        raise UserError(f"The mixed precision {chosen!r} is not supported: give no or bf16.")
+    if chosen is not None:
+        return chosen
     return "bf16" if device == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False) else "no"

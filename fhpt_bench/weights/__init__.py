@@ -1,4 +1,4 @@
-"""The weights store: pinned networks, where each may be had, and the digest by which scores know them."""
+"""The weights store: pinned weights, their sources, and the digests that enter fingerprints."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FOLDER_VARIABLE = "FHPT_WEIGHTS_DIR"
 
 
 class WeightsMissing(UserError):
-    """No source gives the weights. The message's first line says so and what to do; the others say what was tried."""
+    """The weights are available from no source. The message gives the fix in its first line, then the attempts."""
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,12 @@ class Weights:
     """Weights that were found and checked.
 
     Args:
-        name: of the spec.
-        arrays: tensor name -> array; empty for a file that its library opens by its path.
-        digest: of the tensors, whatever file they came in; of the file itself where there are none.
-        path: the file that holds them on this machine.
-        origin: where they came from, in words.
-        passed_over: the places that were tried first, each with the reason why it would not do.
+        name: name of the spec.
+        arrays: tensor name -> array; empty for a file that its library opens by path.
+        digest: digest of the tensors, independent of the file format; digest of the file if there are no arrays.
+        path: the file on this machine that holds the weights.
+        origin: description of the source.
+        passed_over: the places that were tried before, each with the reason why it was not used.
     """
 
     name: str
@@ -51,13 +51,13 @@ class Weights:
 
 @dataclass(frozen=True)
 class Check:
-    """What `verify` says of one file.
+    """The result of `verify` for one file.
 
     Args:
-        name: of the weights.
+        name: name of the weights.
         state: "ok", "changed" or "absent".
-        path: the file, or None where there is none.
-        reason: what is wrong, or the digest where nothing is.
+        path: the file, or None if there is none.
+        reason: the error, or the digest if the file is correct.
     """
 
     name: str
@@ -70,25 +70,25 @@ added: Registry[WeightSpec] = Registry("weights", "fhpt_bench.weights", "fhpt_be
 
 
 def specs() -> Mapping[str, WeightSpec]:
-    """All weights that are known, by name: the host's own, then those of other packages that are not broken."""
+    """All known weights by name: those of this table, then those of other packages that can be loaded."""
     others = {name: added.load(name) for name in added.entries() if not added.broken(name)}
     return {spec.name: spec for spec in TABLE} | others
 
 
 def available(name: str) -> bool:
-    """Whether the weights seem to be on this machine; judged by names and sizes, so that it costs nothing.
+    """Whether the weights seem to be on this machine; checks only names and sizes, which is fast.
 
     Raises:
-        UserError: where the name is unknown.
+        UserError: if the name is unknown.
     """
     return any(source is None or path.stat().st_size == source.size for path, source in _files_here(_find(name)))
 
 
 def digest(name: str) -> str | None:
-    """The digest of the weights that `load` would take on this machine, or None where none are here.
+    """The digest of the weights that `load` would use on this machine, or None if they are missing.
 
     Raises:
-        UserError: where the name is unknown.
+        UserError: if the name is unknown.
     """
     for path, source in _files_here(_find(name)):
         with contextlib.suppress(Unusable):
@@ -97,17 +97,17 @@ def digest(name: str) -> str | None:
 
 
 def obtain(name: str, download: bool = True) -> Weights:
-    """Take weights from the first place that has them, checked; what had to be downloaded is kept in the cache.
+    """Load and check weights from the first place that has them; downloads are kept in the cache.
 
     The places are, in this order: `FHPT_WEIGHTS_DIR`, the cache, installed packages, then the sources of the spec.
 
     Args:
-        name: of the weights.
-        download: whether to go beyond this machine.
+        name: name of the weights.
+        download: whether to download weights that are not on this machine.
 
     Raises:
-        WeightsMissing: where no place has them.
-        UserError: where the name is unknown or the cache cannot be written.
+        WeightsMissing: if no place has them.
+        UserError: if the name is unknown or the cache cannot be written.
     """
     spec, passed_over = _find(name), []
     for path, source in _files_here(spec):
@@ -116,7 +116,7 @@ def obtain(name: str, download: bool = True) -> Weights:
         except Unusable as error:
             passed_over.append(f"{path}: {error}")
             if path == _cached(name):
-                with contextlib.suppress(OSError):  # in a cache that cannot be written it stays, and is passed over
+                with contextlib.suppress(OSError):  # in a read-only cache it stays, and is skipped
                     path.replace(path.with_suffix(".damaged"))
             continue
         origin = source.origin if source else read_header(path, name)["origin"]
@@ -135,19 +135,19 @@ def obtain(name: str, download: bool = True) -> Weights:
 
 
 def fetch(name: str) -> str:
-    """Make sure that the weights are here and whole; returns their digest. See `obtain`."""
+    """Make sure that the weights are available and undamaged; returns their digest. See `obtain`."""
     return obtain(name).digest
 
 
 def read_file(name: str, path: Path) -> Weights:
-    """Weights out of a file that the user names, checked.
+    """Load and check weights from a file given by the user.
 
     Args:
-        name: of the weights that it should hold.
+        name: name of the weights that the file should hold.
         path: a file that fhpt-bench wrote.
 
     Raises:
-        UserError: where there is none, or it is damaged or holds something else.
+        UserError: if there is no such file, or it is damaged or holds something else.
     """
     if not path.is_file():
         raise UserError(f"There is no checkpoint {path}.")
@@ -160,34 +160,34 @@ def read_file(name: str, path: Path) -> Weights:
 
 
 def path(name: str) -> Path:
-    """The file that holds the weights on this machine, fetched if need be. See `obtain`."""
+    """The file that holds the weights on this machine, downloaded if needed. See `obtain`."""
     return obtain(name).path
 
 
 def load(name: str, fetch: bool = True) -> dict[str, Tensor]:
-    """The weights as tensors on the CPU, by torchvision's names.
+    """The weights as tensors on the CPU, with torchvision's names.
 
     Args:
-        name: of the weights.
-        fetch: whether to download them where they are not here.
+        name: name of the weights.
+        fetch: whether to download missing weights.
 
     Raises:
-        WeightsMissing: where no place has them.
-        ValueError: where they are no tensors but a file, which `path` gives.
+        WeightsMissing: if no place has them.
+        ValueError: if they are a file without tensors; use `path`.
     """
     import torch
 
     found = obtain(name, download=fetch)
     if not found.arrays:
-        raise ValueError(f"the weights {name} are a file that its library opens: ask for its path")
+        raise ValueError(f"the weights {name} are a file that its library opens: use its path")
     return {key: torch.tensor(array) for key, array in found.arrays.items()}
 
 
 def verify(name: str) -> tuple[Check, ...]:
-    """Read every file of the weights that is on this machine and re-compute its digest.
+    """Read every file of the weights on this machine and re-compute its digest.
 
     Raises:
-        UserError: where the name is unknown.
+        UserError: if the name is unknown.
     """
     checks = []
     for place, source in _files_here(_find(name)):
@@ -212,19 +212,21 @@ def _cached(name: str) -> Path:
 
 
 def _files_here(spec: WeightSpec) -> Iterator[tuple[Path, Source | None]]:
-    """The files on this machine that claim to hold the weights, best first; the source is None for our own format."""
+    """Candidate files on this machine in order of preference, with their source; None for our own format."""
     places: list[tuple[Path | None, Source | None]] = []
     if os.environ.get(FOLDER_VARIABLE):
         folder = Path(os.environ[FOLDER_VARIABLE]).expanduser()
         if not folder.is_dir():
-            raise UserError(f"{FOLDER_VARIABLE} names no folder: {folder}. Make it and lay the files in, or unset it.")
+            raise UserError(
+                f"{FOLDER_VARIABLE} is not a folder: {folder}. Create it and put the files into it, or unset it."
+            )
         places += [(folder / f"{spec.name}.safetensors", None), *((folder / s.file, s) for s in spec.sources)]
     places += [(_cached(spec.name), None), *((s.installed(), s) for s in spec.sources)]
     return ((path, source) for path, source in places if path and path.is_file())
 
 
 def _read(path: Path, source: Source | None, name: str) -> tuple[Arrays, str]:
-    """Arrays and digest of a file, once all that is known of it has been found right."""
+    """Arrays and digest of a file, after all its known properties were checked."""
     if source is None:
         return read_own(path, name)
     arrays, found = source.open(path)
@@ -234,7 +236,7 @@ def _read(path: Path, source: Source | None, name: str) -> tuple[Arrays, str]:
 
 
 def _bring(source: Source, name: str) -> None:
-    """Download a source's file and keep what it holds: the weights asked for, and any others that it serves too."""
+    """Download a source's file and cache the requested weights, and any other weights from the same file."""
     from safetensors.numpy import save
 
     cache = _cached(name).parent
@@ -251,19 +253,19 @@ def _bring(source: Source, name: str) -> None:
 
 
 def _missing(spec: WeightSpec, reasons: list[str], download: bool) -> str:
-    """The one message: what is lacking, why each source failed, and the way out."""
+    """The error message: what is missing, what to do, and why each source failed."""
     folder = os.environ.get(FOLDER_VARIABLE)
     files = " or ".join(source.file for source in spec.sources)
-    way_out = (
-        f"run `fhpt-bench weights fetch {spec.name}` where there is a network, or put {files} into a folder and set "
+    fix = (
+        f"run `fhpt-bench weights fetch {spec.name}` with network access, or put {files} into a folder and set "
         f"{FOLDER_VARIABLE} to it"
         if spec.sources
-        else f"make them with `fhpt-bench train {spec.name} --out DIR` and set {FOLDER_VARIABLE} to DIR"
+        else f"train them with `fhpt-bench train {spec.name} --out DIR` and set {FOLDER_VARIABLE} to DIR"
     )
     return "\n".join(
         [
-            f"The weights {spec.name} ({spec.description}) cannot be had: {way_out}.",
-            "What was tried:",
+            f"The weights {spec.name} ({spec.description}) are missing: {fix}.",
+            "Attempts:",
             f"- {FOLDER_VARIABLE}: {f'nothing usable in {folder}' if folder else 'not set'}",
             f"- the cache {_cached(spec.name)}: nothing usable",
             *(f"- {reason}" for reason in reasons),

@@ -1,4 +1,4 @@
-"""Our own format of weights: safetensors with a name, a digest, an origin and a card in the header."""
+"""Our own weights format: safetensors with a name, a digest, an origin and a card in the header."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from typing import Any
 from fhpt_bench.weights.readers import Arrays, tensor_digest
 from fhpt_bench.weights.sources import Unusable
 
-_LENGTH = 8  # of the number in front of a safetensors header
+_LENGTH = 8  # bytes of the number before a safetensors header
 
 
 def weights_bytes(name: str, arrays: Arrays, origin: str, card: Mapping[str, Any]) -> bytes:
-    """Weights as the store reads them; equal weights and cards give equal bytes.
+    """Serialise weights in the store's format; equal weights and cards give equal bytes.
 
     Args:
-        name: under which they are asked for.
+        name: name of the weights.
         arrays: tensor name -> array.
-        origin: where they come from, in words.
-        card: JSON, how they were made.
+        origin: description of the source.
+        card: JSON object that describes the training.
     """
     from safetensors.numpy import save
 
     content = save(arrays, {"name": name, "digest": tensor_digest(arrays), "origin": origin, "card": json.dumps(card)})
-    # The library spells the facts in an order that differs from call to call.
+    # The library writes the metadata in an order that differs between calls.
     length = int.from_bytes(content[:_LENGTH], "little")
     header = json.loads(content[_LENGTH : _LENGTH + length])
     spelled = json.dumps({**header, "__metadata__": dict(sorted(header["__metadata__"].items()))}).encode()
@@ -34,14 +34,14 @@ def weights_bytes(name: str, arrays: Arrays, origin: str, card: Mapping[str, Any
 
 
 def read_header(path: Path, name: str) -> dict[str, str]:
-    """What a file of ours says of itself, without reading its tensors.
+    """The metadata of a file in our format; its tensors are not read.
 
     Args:
-        path: of the file.
-        name: of the weights that it should hold.
+        path: path of the file.
+        name: name of the weights that the file should hold.
 
     Raises:
-        Unusable: where it is damaged, or holds something else.
+        Unusable: if the file is damaged, or holds something else.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -56,10 +56,10 @@ def read_header(path: Path, name: str) -> dict[str, str]:
 
 
 def read_own(path: Path, name: str) -> tuple[Arrays, str]:
-    """Arrays and digest of a file of ours, once its digest has been found right.
+    """Arrays and digest of a file in our format, after its digest was checked.
 
     Raises:
-        Unusable: where it is damaged, or holds something else.
+        Unusable: if the file is damaged, or holds something else.
     """
     from safetensors.numpy import load_file
 

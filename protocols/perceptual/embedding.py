@@ -1,4 +1,4 @@
-"""How metrics of sets see images: features of a network's last pooling, and the class logits behind them."""
+"""Features of a network for metrics of sets: its last pooling, followed by its class logits."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ Role = Literal["generated", "target", "train"]
 
 @dataclass(frozen=True)
 class Embedding:
-    """A feature whose rows hold pooled features first and class logits behind them.
+    """A feature whose rows have the pooled features first and the class logits after them.
 
     Args:
-        feature: its id.
-        pooled: how many of the numbers are pooled features.
+        feature: id of the feature.
+        pooled: number of pooled features per row.
     """
 
     feature: str
     pooled: int
 
     def features(self, evidence: Evidence, role: Role) -> NDArray[np.float32]:
-        """(n, pooled) features that a run has gathered."""
+        """(n, pooled) features of a run's images."""
         return evidence.vectors(self.feature, role)[:, : self.pooled]
 
     def logits(self, evidence: Evidence) -> NDArray[np.float32]:
@@ -42,14 +42,17 @@ class Embedding:
         """(N, pooled) features of images.
 
         Args:
-            name: of the argument that holds them, for messages.
+            name: name of the argument, for the message.
             images: (N, H, W, 3) uint8 RGB.
-            device: "cpu" or "cuda"; by default the latter where there is one.
-            batch_size: images that are looked at together; it moves no value by more than rounding.
+            device: "cpu" or "cuda"; default: "cuda" if available.
+            batch_size: images per batch, 1 or more; it changes values by rounding only.
+
+        Returns:
+            (N, pooled) float32.
 
         Raises:
-            ValueError: where the images are not that, or the batch size is not positive.
-            WeightsMissing: where the network's weights can be had from no source.
+            ValueError: if the images are not such an array, or the batch size is not positive.
+            WeightsMissing: if the network's weights are not available from any source.
         """
         check_images(name, images)
         if batch_size < 1:
@@ -74,5 +77,5 @@ def _network(feature: str, device: str | None) -> VectorFeature:
 
     network = features.load(feature)(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     if not isinstance(network, VectorFeature):
-        raise TypeError(f"the feature {feature} gives no vectors")
+        raise TypeError(f"the feature {feature} returns no vectors")
     return network

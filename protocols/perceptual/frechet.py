@@ -1,4 +1,4 @@
-"""The Fréchet distance between two sets of features, each taken as one Gaussian; with Inception's, it is the FID."""
+"""The Fréchet distance between Gaussians fitted to two sets of features; with Inception features it is the FID."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fhpt_bench.protocol import Evidence, MetricCard, Protocol, Score
 from fhpt_bench.statistics import block_jackknife
-from protocols.inputs import check_features
+from protocols.inputs import Features, check_features
 from protocols.perceptual.embedding import (
     EFFICIENTNET,
     INCEPTION,
@@ -21,19 +21,19 @@ from protocols.perceptual.embedding import (
     Embedding,
 )
 
-# Below this many images a covariance of 2048 features has not its full rank.
+# With fewer images the covariance of 2048 features does not have full rank.
 _FULL_RANK = 2048
 
 
 @dataclass(frozen=True)
 class _Variant:
-    """What is compared with what.
+    """Arguments of one variant.
 
     Args:
-        definition: in words, for the card.
-        embedding: through which network, on which input.
-        reference: the real images: targets without repeats, targets as often as they are paired, or training images.
-        batch: images beyond the last full batch of so many are left out, in a set that fills one.
+        definition: the definition in words, for the card.
+        embedding: the network and its input.
+        reference: the real images: targets without repeats, targets once per pair, or training images.
+        batch: batch size; if a set has at least one full batch, the images of its last incomplete batch are dropped.
     """
 
     definition: str
@@ -62,9 +62,10 @@ _VARIANTS = {
     ),
     "train": _Variant("as canonical, against every image of the training list", INCEPTION, "train"),
     "gfla": _Variant(
-        "the last pooling (2048) of torchvision's ImageNet Inception, whose ImageNet normalisation is undone on images "
-        "in [0, 1] that never had it; against the training images; in a set of 64 or more the last incomplete batch of "
-        "64 is dropped, in the order of the pair ids and of the training list: not an FID, but printed as one",
+        "the last pooling (2048) of torchvision's ImageNet Inception, with ImageNet normalisation undone on images in "
+        "[0, 1] that were never normalised; against the training images; in a set of 64 or more the last incomplete "
+        "batch of 64 is dropped, in the order of the pair ids and of the training list: not an FID, but papers print "
+        "it as one",
         INCEPTION_GFLA,
         "train",
         batch=64,
@@ -72,21 +73,21 @@ _VARIANTS = {
 }
 
 
-def frechet_distance(features_a: NDArray[np.floating[Any]], features_b: NDArray[np.floating[Any]]) -> float:
+def frechet_distance(features_a: Features, features_b: Features) -> float:
     """Squared Fréchet distance of Gaussians fitted to two sets: Heusel et al., NeurIPS 2017.
 
     ||m1 - m2||² + tr(S1 + S2 - 2 (S1 S2)^½), with covariances that divide by n - 1. The trace of the root is computed
-    from symmetric matrices alone, in float64, so that no imaginary part arises and nothing is added to a diagonal.
+    in float64 from symmetric matrices only: there is no imaginary part, and nothing is added to a diagonal.
 
     Args:
-        features_a: (N, D) float, N of at least 2.
-        features_b: (M, D) float, M of at least 2.
+        features_a: (N, D) float, N at least 2; a numpy array, or a torch tensor on any device.
+        features_b: (M, D) float, M at least 2; the same.
 
     Returns:
-        The distance, 0 or more; it falls as N and M grow, so values of different sizes do not compare.
+        The distance, 0 or more; it falls as N and M grow, so values for different N or M are not comparable.
 
     Raises:
-        ValueError: where the arrays are not two such sets of finite numbers.
+        ValueError: if the arrays are not two such sets of finite numbers.
 
     Examples:
         >>> a = np.random.default_rng(0).normal(size=(500, 3))
@@ -95,8 +96,7 @@ def frechet_distance(features_a: NDArray[np.floating[Any]], features_b: NDArray[
         >>> round(frechet_distance(a, a + [2, 0, 0]), 6)
         4.0
     """
-    check_features(features_a, features_b, fewest=2)
-    a, b = features_a.astype(np.float64), features_b.astype(np.float64)
+    a, b = check_features(features_a, features_b, fewest=2)
     means = a.mean(0), b.mean(0)
     difference = means[0] - means[1]
     spread = a.var(0, ddof=1).sum() + b.var(0, ddof=1).sum()
@@ -104,21 +104,21 @@ def frechet_distance(features_a: NDArray[np.floating[Any]], features_b: NDArray[
 
 
 def _trace_of_root(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    """tr (S1 S2)^½ of centred sets."""
-    # The larger set first: its covariance is the likelier one to have a Cholesky factor.
+    """tr (S1 S2)^½ of two centred sets."""
+    # The larger set first: its covariance is more likely to have a Cholesky factor.
     a, b = sorted((a, b), key=len, reverse=True)
     dimensions = a.shape[1]
     b = b / np.sqrt(len(b) - 1)
     root = a.T / np.sqrt(len(a) - 1) if len(a) <= dimensions else _root(a.T @ a / (len(a) - 1))
     if len(b) <= dimensions:
-        # Few images: the nuclear norm is exact where most eigenvalues are 0, whose roots would be noise.
+        # Few images: most eigenvalues are 0 and their roots would be noise; the nuclear norm is exact.
         return float(np.linalg.svd(root.T @ b.T, compute_uv=False).sum())
     product = root.T @ b.T
     return float(np.sqrt(np.linalg.eigvalsh(product @ product.T).clip(min=0)).sum())
 
 
 def _root(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
-    """R with R Rᵀ = the covariance."""
+    """Root R of a covariance: R Rᵀ = covariance."""
     try:
         return np.linalg.cholesky(covariance)
     except np.linalg.LinAlgError:  # repeated images, or features that are never active
@@ -137,18 +137,18 @@ def fid(
     """Fréchet Inception distance of two sets of images: Heusel et al., NeurIPS 2017, as pytorch-fid 0.3.0 computes it.
 
     Args:
-        generated: (N, H, W, 3) uint8 RGB, N of at least 2.
-        target: (M, H', W', 3) uint8 RGB, M of at least 2: the real images that the variant compares with.
+        generated: (N, H, W, 3) uint8 RGB, N at least 2.
+        target: (M, H', W', 3) uint8 RGB, M at least 2: the real images that the variant compares with.
         variant: "canonical", "drn", "clean", "train" or "gfla"; see `FID.variants`.
-        device: "cpu" or "cuda"; by default the latter where there is one.
-        batch_size: images that are looked at together; it moves no value by more than rounding.
+        device: "cpu" or "cuda"; default: "cuda" if available.
+        batch_size: images per batch; it changes values by rounding only.
 
     Returns:
-        The distance, 0 or more; it falls as N and M grow, so values of different sizes do not compare.
+        The distance, 0 or more; it falls as N and M grow, so values for different N or M are not comparable.
 
     Raises:
-        ValueError: where the arrays are not two such sets, or there is no such variant.
-        WeightsMissing: where the network's weights can be had from no source.
+        ValueError: if the arrays are not two such sets, or there is no such variant.
+        WeightsMissing: if the network's weights are not available from any source.
     """
     if variant not in _VARIANTS:
         raise ValueError(f"fid has no variant {variant!r}; there are {', '.join(_VARIANTS)}")
@@ -163,20 +163,20 @@ def _full_batches(features: NDArray[np.float32], batch: int) -> NDArray[np.float
 
 
 class FrechetProtocol(Protocol):
-    """A Fréchet distance between generated and real images, through the network that a variant names."""
+    """A Fréchet distance between generated and real images, on the features of the variant's network."""
 
     settings: ClassVar[Mapping[str, _Variant]]
     moved_by = (
-        "how many images stand on each side: fewer give a larger value",
+        "the number of images in each set: fewer images give a larger value",
         "the reference set: unique targets, targets with repeats, or training images",
-        "resize filter, antialias and rounding before the network",
-        "JPEG on one side only",
-        "not by which images are paired: a wrong pairing is not seen",
+        "resize filter, antialiasing and rounding before the network",
+        "JPEG compression in one set only",
+        "not the pairing: a wrong pairing does not change the value",
     )
 
     @property
     def features(self) -> tuple[str, ...]:
-        """The network of this variant."""
+        """The feature of this variant."""
         return (self.settings[self.variant].embedding.feature,)
 
     @property
@@ -185,12 +185,12 @@ class FrechetProtocol(Protocol):
         return self.settings[self.variant].reference == "train"
 
     def score(self, evidence: Evidence) -> tuple[Score, ...]:
-        """The distance, its interval over people, and how many images stand on each side."""
+        """The distance, its interval over people, and the number of images in each set."""
         chosen = self.settings[self.variant]
         generated = chosen.embedding.features(evidence, "generated")
         real = chosen.embedding.features(evidence, "train" if chosen.reference == "train" else "target")
         by_id = np.argsort([pair.id for pair in evidence.pairs])
-        # Of which pairs the target is a reference image; training images belong to none.
+        # The pairs whose targets are the reference images; training images belong to no pair.
         rows = {"unique": evidence.unique_targets(), "paired": by_id}.get(chosen.reference)
 
         def sides(keep: NDArray[np.bool_]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -200,39 +200,41 @@ class FrechetProtocol(Protocol):
 
         a, b = sides(np.ones(len(generated), bool))
         if min(len(a), len(b)) < 2:
-            return (Score(self.id, None, 0, skipped={"too few for a covariance": len(generated)}),)
+            return (Score(self.id, None, 0, skipped={"too few images for a covariance": len(generated)}),)
         details: dict[str, Any] = {"n_generated": len(a), "n_reference": len(b)}
         if min(len(a), len(b)) < _FULL_RANK:
             details["note"] = (
-                f"fewer than {_FULL_RANK} images on a side: the value is far above that of many images, and compares "
-                "only with values of the same numbers of images"
+                f"fewer than {_FULL_RANK} images in a set: the value is far above the value for many images; "
+                "compare it only with values for the same numbers of images"
             )
         interval = block_jackknife(lambda keep: frechet_distance(*sides(keep)), evidence.people)
         return (Score(self.id, frechet_distance(a, b), len(a), interval=interval, details=details),)
 
 
 class FID(FrechetProtocol):
-    """The Fréchet Inception distance, as recommended and as papers on pose transfer have computed it."""
+    """The Fréchet Inception distance, as recommended and as papers on pose transfer compute it."""
 
     id = "fid"
     title = "Fréchet Inception distance"
+    group = "perceptual"
     citation = "Heusel et al., GANs Trained by a Two Time-Scale Update Rule Converge to a Local Nash Equilibrium, 2017"
     settings = _VARIANTS
     variants: ClassVar[Mapping[str, str]] = {name: variant.definition for name, variant in _VARIANTS.items()}
     used_by: ClassVar[Mapping[str, str]] = {
         "drn": "DRN",
         "clean": "clean-fid (Parmar et al., CVPR 2022); no paper on pose transfer is known",
-        "train": "reference of PIDM, NTED and CFLD (their authors' words), on images of their own size",
-        "gfla": "GFLA's script, and DPTN with it; DiOr with its statistics",
+        "train": "reference set of PIDM, NTED and CFLD (as their authors state), which use other image sizes",
+        "gfla": "GFLA's script; DPTN uses the script, DiOr its statistics",
     }
     metrics = (MetricCard("fid", "FID", higher_is_better=False, range=(0.0, np.inf)),)
 
 
 class FDEffNetLite0(FrechetProtocol):
-    """The Fréchet distance through EfficientNet-lite0, whose weights come with a package: no FID."""
+    """The Fréchet distance on EfficientNet-lite0 features. Its weights come with a package. It is not an FID."""
 
     id = "fd-effnet-lite0"
-    title = "Fréchet distance through EfficientNet-lite0"
+    title = "Fréchet distance on EfficientNet-lite0 features"
+    group = "perceptual"
     citation = "Heusel et al., NeurIPS 2017, for the distance; Tan and Le, EfficientNet, ICML 2019, for the network"
     settings: ClassVar[Mapping[str, _Variant]] = {
         "canonical": _Variant(

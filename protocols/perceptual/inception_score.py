@@ -3,32 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fhpt_bench.protocol import Evidence, MetricCard, Protocol, Score
 from fhpt_bench.statistics import block_jackknife
+from protocols.inputs import Features, as_features
 from protocols.perceptual.embedding import EFFICIENTNET, INCEPTION, INCEPTION_PADDED, Embedding
 
 SPLITS = 10
 
 
-def inception_score(logits: NDArray[np.floating[Any]], splits: int = SPLITS) -> tuple[float, float]:
-    """exp of the mean divergence of each image's classes from the set's: Salimans et al., NeurIPS 2016, section 4.
+def inception_score(logits: Features, splits: int = SPLITS) -> tuple[float, float]:
+    """exp of the mean KL divergence of each image's classes from the set's: Salimans et al., NeurIPS 2016, section 4.
 
-    Split i of n images holds those from i*n//splits to (i+1)*n//splits in the order given, as in the authors' code.
+    Split i of n images has the images i*n//splits to (i+1)*n//splits in the given order, as in the authors' code.
 
     Args:
-        logits: (N, C) float, before the softmax, sorted by whatever fixes the splits (a pair's id).
-        splits: how many.
+        logits: (N, C) float, before the softmax; a numpy array, or a torch tensor on any device; their order decides
+            the splits (protocols sort by pair id).
+        splits: number of splits.
 
     Returns:
-        Mean and standard deviation (ddof 0) over the splits; each split's score lies in [1, C].
+        Mean and standard deviation (ddof 0) over the splits; the score of each split is in [1, C].
 
     Raises:
-        ValueError: where the logits are not such an array of finite numbers, or fewer than the splits.
+        ValueError: if the logits are not such an array of finite numbers, or there are fewer images than splits.
 
     Examples:
         >>> inception_score(np.eye(4) * 1000, splits=1)
@@ -36,19 +38,18 @@ def inception_score(logits: NDArray[np.floating[Any]], splits: int = SPLITS) -> 
         >>> inception_score(np.zeros((20, 4)))
         (1.0, 0.0)
     """
-    if logits.ndim != 2 or not np.issubdtype(logits.dtype, np.floating) or not np.isfinite(logits).all():
-        raise ValueError(f"logits must be (N, C) finite floats, not {logits.shape} {logits.dtype}")
-    n = len(logits)
+    array = as_features("logits", logits)
+    n = len(array)
     if not 1 <= splits <= n:
-        raise ValueError(f"{n} images cannot be dealt into {splits} splits")
+        raise ValueError(f"{n} images cannot be divided into {splits} splits")
     from scipy.special import log_softmax
 
-    log_p = log_softmax(logits.astype(np.float64), axis=1)
+    log_p = log_softmax(array.astype(np.float64), axis=1)
     p = np.exp(log_p)
     scores = []
     for i in range(splits):
         part = slice(i * n // splits, (i + 1) * n // splits)
-        # A class that no image of the split has at all adds nothing: its probability times any logarithm is 0.
+        # A class with probability 0 in the whole split adds nothing: 0 times any logarithm is 0.
         log_mean = np.log(np.maximum(p[part].mean(0), np.finfo(np.float64).tiny))
         divergence = (p[part] * (log_p[part] - log_mean)).sum(1)
         scores.append(np.exp(divergence.mean()))
@@ -56,27 +57,27 @@ def inception_score(logits: NDArray[np.floating[Any]], splits: int = SPLITS) -> 
 
 
 class ScoreOfLogits(Protocol):
-    """An inception score of the generated images, through the network that a variant names."""
+    """An inception score of the generated images, with the logits of the variant's network."""
 
     embeddings: ClassVar[Mapping[str, Embedding]]
     moved_by = (
-        "the number of images in a split: fewer give a smaller value",
-        "the order of the images, which deals them into splits",
+        "the number of images per split: fewer images give a smaller value",
+        "the order of the images, which decides the splits",
         "white borders and the resize before the network",
-        "real images play no part: sharp pictures of anything score",
+        "not the real images, which are not used: sharp images of any content score high",
     )
 
     @property
     def features(self) -> tuple[str, ...]:
-        """The network of this variant."""
+        """The feature of this variant."""
         return (self.embeddings[self.variant].feature,)
 
     def score(self, evidence: Evidence) -> tuple[Score, ...]:
-        """The mean over ten splits with their deviation, and the value of one split, each with its interval."""
+        """The mean over ten splits with its standard deviation, and the value in one split, each with its interval."""
         headline, one_split = (metric.name for metric in self.metrics)
         n = len(evidence.pairs)
         if n < SPLITS:
-            few = {f"too few for {SPLITS} splits": n}
+            few = {f"too few images for {SPLITS} splits": n}
             return Score(headline, None, 0, skipped=few), Score(one_split, None, 0, skipped=few)
         order = np.argsort([pair.id for pair in evidence.pairs])
         logits, people = self.embeddings[self.variant].logits(evidence)[order], evidence.people[order]
@@ -96,16 +97,17 @@ class ScoreOfLogits(Protocol):
 
 
 class InceptionScore(ScoreOfLogits):
-    """The inception score of the generated images; the real ones play no part."""
+    """The inception score of the generated images; the real images are not used."""
 
     id = "is"
     title = "Inception score"
+    group = "perceptual"
     citation = "Salimans et al., Improved Techniques for Training GANs, NeurIPS 2016"
     embeddings: ClassVar[Mapping[str, Embedding]] = {"canonical": INCEPTION, "drn": INCEPTION_PADDED}
     variants: ClassVar[Mapping[str, str]] = {
         "canonical": "1008 logits without bias of the 2015-12-05 Inception on the input of fid canonical; images "
-        "sorted by pair id, mean over 10 splits; beside it the value of one split, which has no order",
-        "drn": "as canonical, on images with white borders to 256x256, as PATN and DRN did",
+        "sorted by pair id, mean over 10 splits; also the value in one split, which does not depend on the order",
+        "drn": "as canonical, on images with white borders to 256x256, as in PATN and DRN",
     }
     used_by: ClassVar[Mapping[str, str]] = {"drn": "PATN, DRN"}
     metrics = (
@@ -115,15 +117,16 @@ class InceptionScore(ScoreOfLogits):
 
 
 class ISEffNetLite0(ScoreOfLogits):
-    """The inception score's formula on EfficientNet-lite0's classes: no inception score."""
+    """The formula of the inception score on the classes of EfficientNet-lite0. It is not an inception score."""
 
     id = "is-effnet-lite0"
-    title = "Inception score's formula through EfficientNet-lite0"
+    title = "Inception score formula on EfficientNet-lite0 logits"
+    group = "perceptual"
     citation = "Salimans et al., NeurIPS 2016, for the formula; Tan and Le, EfficientNet, ICML 2019, for the network"
     embeddings: ClassVar[Mapping[str, Embedding]] = {"canonical": EFFICIENTNET}
     variants: ClassVar[Mapping[str, str]] = {
         "canonical": "1000 logits with bias of ImageNet's EfficientNet-lite0, bicubic to 224x224 with antialias in "
-        "float; images sorted by pair id, mean over 10 splits; beside it the value of one split",
+        "float; images sorted by pair id, mean over 10 splits; also the value in one split",
     }
     metrics = (
         MetricCard("is-effnet-lite0", "IS(EffNet-lite0)", higher_is_better=True, range=(1.0, 1000.0)),

@@ -1,33 +1,34 @@
-"""The kernel distance between two sets of features; with Inception's, it is the KID."""
+"""The kernel distance between two sets of features; with Inception features it is the KID."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fhpt_bench.protocol import Evidence, MetricCard, Protocol, Score
 from fhpt_bench.statistics import block_jackknife
-from protocols.inputs import check_features
+from protocols.inputs import Features, check_features
 from protocols.perceptual.embedding import EFFICIENTNET, INCEPTION, Embedding
 
 
-def kernel_distance(features_a: NDArray[np.floating[Any]], features_b: NDArray[np.floating[Any]]) -> float:
+def kernel_distance(features_a: Features, features_b: Features) -> float:
     """Unbiased squared maximum mean discrepancy with the cubic kernel: Binkowski et al., MMD GANs, ICLR 2018.
 
-    k(x, y) = (x·y / D + 1)³ over the full sets; nothing is drawn at random, so the value repeats.
+    k(x, y) = (x·y / D + 1)³ over the full sets; there are no random subsets, so the value is deterministic.
 
     Args:
-        features_a: (N, D) float, N of at least 2, no image twice (repeats would bias it).
-        features_b: (M, D) float, M of at least 2.
+        features_a: (N, D) float, N at least 2, without repeats of an image (they would bias the value); a numpy array,
+            or a torch tensor on any device.
+        features_b: (M, D) float, M at least 2; the same.
 
     Returns:
-        The squared discrepancy; about 0 where both sets come from one distribution, and then as often below as above.
+        The squared discrepancy; if both sets come from one distribution it is near 0, and can be negative.
 
     Raises:
-        ValueError: where the arrays are not two such sets of finite numbers.
+        ValueError: if the arrays are not two such sets of finite numbers.
 
     Examples:
         >>> draw = np.random.default_rng(0).normal
@@ -36,21 +37,20 @@ def kernel_distance(features_a: NDArray[np.floating[Any]], features_b: NDArray[n
         >>> kernel_distance(draw(size=(400, 8)), draw(1, size=(400, 8))) > 1
         True
     """
-    every_a, every_b = np.ones(len(features_a), bool), np.ones(len(features_b), bool)
-    return _Kernels(features_a, features_b).distance(every_a, every_b)
+    kernels = _Kernels(features_a, features_b)
+    return kernels.distance(np.ones(len(features_a), bool), np.ones(len(features_b), bool))
 
 
 class _Kernels:
-    """The kernel between all images of two sets: the distance of any parts of them follows from it."""
+    """The kernel values between all images of two sets, from which the distance of any subsets is computed."""
 
-    def __init__(self, features_a: NDArray[np.floating[Any]], features_b: NDArray[np.floating[Any]]) -> None:
-        check_features(features_a, features_b, fewest=2)
-        a, b = features_a.astype(np.float64), features_b.astype(np.float64)
+    def __init__(self, features_a: Features, features_b: Features) -> None:
+        a, b = check_features(features_a, features_b, fewest=2)
         self._aa, self._ab, self._bb = _cubic(a, a), _cubic(a, b), _cubic(b, b)
 
     def distance(self, keep_a: NDArray[np.bool_], keep_b: NDArray[np.bool_]) -> float:
-        """Of the images that two masks keep."""
-        # Sums over parts as products with 0 and 1: no part of a matrix is copied.
+        """The distance of the images that two masks keep."""
+        # Sums over subsets as products with 0 and 1: no part of a matrix is copied.
         a, b = keep_a.astype(np.float64), keep_b.astype(np.float64)
         n, m = a.sum(), b.sum()
         within_a = (a @ self._aa @ a - a @ self._aa.diagonal()) / (n * (n - 1))
@@ -69,17 +69,17 @@ def kid(
     """Kernel Inception distance of two sets of images: Binkowski et al., ICLR 2018, over the full sets.
 
     Args:
-        generated: (N, H, W, 3) uint8 RGB, N of at least 2.
-        target: (M, H', W', 3) uint8 RGB, M of at least 2: the real images, none of them twice.
-        device: "cpu" or "cuda"; by default the latter where there is one.
-        batch_size: images that are looked at together; it moves no value by more than rounding.
+        generated: (N, H, W, 3) uint8 RGB, N at least 2.
+        target: (M, H', W', 3) uint8 RGB, M at least 2: the real images, without repeats.
+        device: "cpu" or "cuda"; default: "cuda" if available.
+        batch_size: images per batch; it changes values by rounding only.
 
     Returns:
-        The squared discrepancy; not multiplied by 1000, as some papers do.
+        The squared discrepancy, not multiplied by 1000; some papers do this.
 
     Raises:
-        ValueError: where the arrays are not two such sets.
-        WeightsMissing: where the network's weights can be had from no source.
+        ValueError: if the arrays are not two such sets.
+        WeightsMissing: if the network's weights are not available from any source.
     """
     embed = INCEPTION.embed
     return kernel_distance(
@@ -92,24 +92,24 @@ class KernelProtocol(Protocol):
 
     embedding: ClassVar[Embedding]
     moved_by = (
-        "repeats on either side, which bias it; the number of images does not, it only widens the interval",
-        "random subsets in place of the full sets, as many tools draw them",
-        "a factor of 100 or 1000, which some papers print without saying so",
-        "resize filter, antialias and rounding before the network",
+        "repeats in either set, which bias it; the number of images has no bias, fewer images only widen the interval",
+        "random subsets in place of the full sets, as in many tools",
+        "a factor of 100 or 1000, which some papers use without stating it",
+        "resize filter, antialiasing and rounding before the network",
     )
 
     @property
     def features(self) -> tuple[str, ...]:
-        """The network."""
+        """The feature of this protocol."""
         return (self.embedding.feature,)
 
     def score(self, evidence: Evidence) -> tuple[Score, ...]:
-        """The distance, its interval over people, and how many images stand on each side."""
+        """The distance, its interval over people, and the number of images in each set."""
         first = evidence.unique_targets()
         generated = self.embedding.features(evidence, "generated")
         real = self.embedding.features(evidence, "target")[first]
         if min(len(generated), len(real)) < 2:
-            return (Score(self.id, None, 0, skipped={"too few for a mean over two images": len(generated)}),)
+            return (Score(self.id, None, 0, skipped={"too few images for a mean over two images": len(generated)}),)
         kernels = _Kernels(generated, real)
         every = np.ones(len(generated), bool)
         interval = block_jackknife(lambda keep: kernels.distance(keep, keep[first]), evidence.people)
@@ -123,6 +123,7 @@ class KID(KernelProtocol):
 
     id = "kid"
     title = "Kernel Inception distance"
+    group = "perceptual"
     citation = "Binkowski et al., Demystifying MMD GANs, ICLR 2018"
     embedding = INCEPTION
     variants: ClassVar[Mapping[str, str]] = {
@@ -133,10 +134,11 @@ class KID(KernelProtocol):
 
 
 class KDEffNetLite0(KernelProtocol):
-    """The kernel distance through EfficientNet-lite0, whose weights come with a package: no KID."""
+    """The kernel distance on EfficientNet-lite0 features. Its weights come with a package. It is not a KID."""
 
     id = "kd-effnet-lite0"
-    title = "Kernel distance through EfficientNet-lite0"
+    title = "Kernel distance on EfficientNet-lite0 features"
+    group = "perceptual"
     citation = "Binkowski et al., ICLR 2018, for the distance; Tan and Le, EfficientNet, ICML 2019, for the network"
     embedding = EFFICIENTNET
     variants: ClassVar[Mapping[str, str]] = {

@@ -1,4 +1,4 @@
-"""LPIPS: how far apart two images are in the maps of a network, channels weighed by human judgement."""
+"""LPIPS: distance of two images in the feature maps of a network, with channel weights fitted to human judgements."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _Variant:
-    """Which maps are compared, and which channel weights are put on them."""
+    """The definition of a variant, the maps that it compares, and its channel weights."""
 
     definition: str
     feature: str
@@ -32,7 +32,7 @@ _VARIANTS = {
     "alex-0.1": _Variant("AlexNet, LPIPS v0.1 weights", "alexnet-maps", "lpips-alex-0.1"),
     "vgg-0.1": _Variant("VGG16, LPIPS v0.1 weights", "vgg16-maps", "lpips-vgg-0.1"),
     "alex-0.0": _Variant(
-        "AlexNet, LPIPS v0.0 weights, input not scaled, as in the first version of its paper",
+        "AlexNet, LPIPS v0.0 weights, input not scaled, as in the first version of the paper",
         "alexnet-maps-unscaled",
         "lpips-alex-0.0",
     ),
@@ -42,19 +42,19 @@ _VARIANTS = {
 def map_distance(generated: Sequence[Tensor], target: Sequence[Tensor], heads: Sequence[Tensor]) -> Tensor:
     """LPIPS from maps: Zhang et al., CVPR 2018, equation 1.
 
-    Each pixel's channels are scaled to unit length; the squared differences are weighed by channel, averaged over
-    the pixels and added up over the maps.
+    Each pixel's channels are scaled to unit length; the squared differences are weighted per channel, averaged over
+    the pixels and summed over the maps.
 
     Args:
-        generated: L maps, map l of (N, C_l, h_l, w_l) float32.
+        generated: L maps, map l (N, C_l, h_l, w_l) float32.
         target: the same.
-        heads: L channel weights, not negative, of (1, C_l, 1, 1) float32.
+        heads: L channel weights, each (1, C_l, 1, 1) float32, not negative.
 
     Returns:
         (N,) float64 on the maps' device, 0 or more.
 
     Raises:
-        ValueError: where the three differ in length.
+        ValueError: if the three differ in length.
 
     Examples:
         >>> import torch
@@ -67,14 +67,14 @@ def map_distance(generated: Sequence[Tensor], target: Sequence[Tensor], heads: S
 
     total = torch.zeros(len(generated[0]), dtype=torch.float64, device=generated[0].device)
     for a, b, head in zip(generated, target, heads, strict=True):
-        for i in range(len(a)):  # one at a time: what passes in between would be large
+        for i in range(len(a)):  # one image at a time: intermediate tensors of a batch would be large
             difference = _unit_length(a[i]).sub_(_unit_length(b[i])).square_().mul_(head[0])
             total[i] += difference.sum(0).mean(dtype=torch.float64)
     return total
 
 
 def _unit_length(maps: Tensor) -> Tensor:
-    # The constant is the reference's; it decides what a pixel without any activation becomes.
+    # The constant is that of the reference; it decides the result for pixels without activation.
     return maps / (maps.square().sum(0, keepdim=True).sqrt() + 1e-10)
 
 
@@ -88,19 +88,19 @@ def lpips(
     """Learned perceptual image patch similarity of each pair: Zhang et al., CVPR 2018, as `lpips` 0.1.4 computes it.
 
     Args:
-        generated: (N, H, W, 3) uint8 RGB; they are scaled to [-1, 1] here.
+        generated: (N, H, W, 3) uint8 RGB; the function scales them to [-1, 1].
         target: the same.
         variant: "alex-0.1", "vgg-0.1" or "alex-0.0".
-        device: "cpu" or "cuda"; by default the latter where there is one.
-        batch_size: pairs that are looked at together; it moves no value by more than rounding.
+        device: "cpu" or "cuda"; default: "cuda" if available.
+        batch_size: pairs per batch; it changes values by rounding only.
 
     Returns:
-        (N,) float64, 0 or more, lower is nearer, 0 where the two are identical.
+        (N,) float64, 0 or more, lower is better, 0 for identical images.
 
     Raises:
-        ValueError: where the arrays are not two equal stacks of uint8 RGB images, they are too small for the network
-            (31 pixels for AlexNet, 16 for VGG16), the batch size is not positive, or there is no such variant.
-        WeightsMissing: where the network's weights can be had from no source.
+        ValueError: if the arrays are not two uint8 RGB stacks of the same shape, they are too small for the network
+            (31 pixels for AlexNet, 16 for VGG16), the batch size is not positive, or the variant is unknown.
+        WeightsMissing: if the network's weights are not available from any source.
 
     Examples:
         >>> images = np.random.default_rng(0).integers(0, 256, (2, 32, 48, 3), np.uint8)
@@ -145,24 +145,25 @@ class LPIPS(PairwiseProtocol):
 
     id = "lpips"
     title = "Learned perceptual image patch similarity"
+    group = "perceptual"
     citation = "Zhang et al., The Unreasonable Effectiveness of Deep Features as a Perceptual Metric, CVPR 2018"
     variants: ClassVar[Mapping[str, str]] = {name: variant.definition for name, variant in _VARIANTS.items()}
     used_by: ClassVar[Mapping[str, str]] = {
         "alex-0.1": "the default of its package; most papers do not name a network",
-        "vgg-0.1": "papers that say VGG",
+        "vgg-0.1": "papers that state VGG",
         "alex-0.0": "tools older than its package's v0.1",
     }
     metrics = (MetricCard("lpips", "LPIPS", higher_is_better=False, range=(0.0, np.inf), real=0.0),)
     numerics = "torch float32"
     moved_by = (
-        "the network and the version of its channel weights: values of two variants do not compare",
-        "the scale of the input: the network expects [-1, 1]",
-        "the size of the images, and JPEG in place of PNG",
+        "the network and the version of its channel weights: values of two variants are not comparable",
+        "the range of the input: the network expects [-1, 1]",
+        "the size of the images, and JPEG instead of PNG",
     )
 
     @property
     def features(self) -> tuple[str, ...]:
-        """The maps that this variant compares."""
+        """The feature maps that this variant compares."""
         return (_VARIANTS[self.variant].feature,)
 
     @property
@@ -171,7 +172,7 @@ class LPIPS(PairwiseProtocol):
         return (_VARIANTS[self.variant].head,)
 
     def compare(self, images: ImagePairs) -> Mapping[str, PairValues]:
-        """LPIPS of each pair, from the maps that the run has extracted."""
+        """LPIPS of each pair, from the maps that the run extracted."""
         (feature,) = self.features
         generated, target = images.generated_maps[feature], images.target_maps[feature]
         heads = _heads(_VARIANTS[self.variant].head, str(generated[0].device))

@@ -1,4 +1,4 @@
-"""Peak signal-to-noise ratio: the squared error of pixels on a logarithmic scale."""
+"""Peak signal-to-noise ratio: the mean squared pixel error on a logarithmic scale."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def psnr(generated: NDArray[np.uint8], target: NDArray[np.uint8]) -> NDArray[np.
         target: the same.
 
     Returns:
-        (N,) float64 in dB, 0 or more, higher is nearer; inf where the two are identical.
+        (N,) float64 in dB, 0 or more, higher is better; inf for identical images.
 
     Raises:
-        ValueError: where the arrays are not two equal stacks of uint8 RGB images.
+        ValueError: if the arrays are not two uint8 RGB stacks of the same shape.
 
     Examples:
         >>> black, white = np.zeros((1, 8, 8, 3), np.uint8), np.full((1, 8, 8, 3), 255, np.uint8)
@@ -33,7 +33,7 @@ def psnr(generated: NDArray[np.uint8], target: NDArray[np.uint8]) -> NDArray[np.
         array([inf])
     """
     check_pairs(generated, target)
-    # A pair at a time: a stack of differences in float64 would be eight times the images.
+    # One pair at a time: a stack of float64 differences would take eight times the memory of the images.
     error = np.array([np.square(a.astype(np.float64) - b).mean() for a, b in zip(generated, target, strict=True)])
     result = np.full(len(error), np.inf)
     result[error > 0] = 10 * np.log10(255**2 / error[error > 0])
@@ -41,20 +41,21 @@ def psnr(generated: NDArray[np.uint8], target: NDArray[np.uint8]) -> NDArray[np.
 
 
 class PSNR(PairwiseProtocol):
-    """Peak signal-to-noise ratio; identical pairs, whose value is infinite, are left out and counted."""
+    """Peak signal-to-noise ratio. Identical pairs have an infinite value: they are excluded and counted."""
 
     id = "psnr"
     title = "Peak signal-to-noise ratio"
+    group = "perceptual"
     citation = "Huynh-Thu and Ghanbari, Scope of validity of PSNR in image/video quality assessment, 2008"
     variants: ClassVar[Mapping[str, str]] = {
-        "canonical": "uint8 RGB, data range 255, mean over pairs in dB; identical pairs are left out and counted",
+        "canonical": "uint8 RGB, data range 255, mean over pairs in dB; identical pairs are excluded and counted",
     }
     metrics = (MetricCard("psnr", "PSNR", higher_is_better=True, unit="dB", range=(0.0, np.inf)),)
     moved_by = (
-        "borders that both images share",
-        "identical pairs: left out here, infinite or capped elsewhere",
-        "the mean of the pairs' values or the value of their mean error",
-        "a shift by one pixel, which no eye sees",
+        "borders that are equal in both images",
+        "identical pairs: excluded here, infinite or capped in other tools",
+        "whether it is the mean of the pairs' values or the value of their mean error",
+        "a shift by one pixel, which is not visible",
     )
 
     def compare(self, images: ImagePairs) -> Mapping[str, PairValues]:

@@ -1,4 +1,4 @@
-"""Who is in the picture: protocols that compare faces, clothes and attributes."""
+"""Semantic protocols: they compare faces, garments and attributes of the person shown."""
 
 from protocols.semantic.face_identity import face_identity
 from protocols.semantic.gender_bias import gender_error

@@ -1,4 +1,4 @@
-"""Face identity: is the generated person still the same one, as a face network sees it?"""
+"""Face identity: does a face network recognise the generated person as the real one?"""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ _THRESHOLDS = (0.6, 0.7)
 
 
 def choose_faces(faces: NDArray[np.float32], noses: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    """The embedding of the face that an image is about: the one nearest the nose, or the largest without a nose.
+    """The embedding of one face per image: the one nearest to the nose, or the largest if there is no nose.
 
     Args:
-        faces: (N, F, 132) as `dlib-faces` gives them: box (x0, y0, x1, y1) in pixels and embedding, NaN where none.
-        noses: (N, 2) pixels (x, y), NaN where not visible; a box's distance is that of its centre.
+        faces: (N, F, 132) from `dlib-faces`: box (x0, y0, x1, y1) in pixels and embedding, NaN for no face.
+        noses: (N, 2) pixels (x, y), NaN if not visible; the distance is measured from the centre of a box.
 
     Returns:
-        (N, 128) float64, NaN where there is no face.
+        (N, 128) float64, NaN if there is no face.
 
     Raises:
-        ValueError: where the shapes are not these.
+        ValueError: if the arrays do not have these shapes.
 
     Examples:
         >>> faces = np.full((1, 2, 132), np.nan, np.float32)
@@ -62,22 +62,22 @@ def face_identity(
     generated_noses: NDArray[np.floating[Any]] | None = None,
     real_noses: NDArray[np.floating[Any]] | None = None,
 ) -> NDArray[np.float64]:
-    """Distance of each pair's faces, as `face_recognition.face_distance` of `face_encodings` gives it.
+    """Distance of each pair's faces, the same as `face_recognition.face_distance` of `face_encodings`.
 
-    The network: King, dlib's face recognition ResNet (2017); below 0.6 two photographs are usually of one person.
+    The network is King's dlib face recognition ResNet (2017); below 0.6 two photographs usually show one person.
 
     Args:
         generated: (N, H, W, 3) uint8 RGB.
-        real: the same: the target images, or the source images.
-        generated_noses: (N, 2) pixels (x, y), NaN where not visible: of several faces the one nearest to it counts.
-        real_noses: the same of the real images; without a nose the largest face counts.
+        real: the same shape: the target images, or the source images.
+        generated_noses: (N, 2) pixels (x, y), NaN if not visible; of several faces the one nearest to the nose counts.
+        real_noses: the same for the real images; without a nose the largest face counts.
 
     Returns:
-        (N,) float64 Euclidean distance, 0 or more, lower is nearer; NaN where an image shows no face.
+        (N,) float64 Euclidean distance, 0 or more, lower is better; NaN if an image of the pair has no face.
 
     Raises:
-        ValueError: where the arrays are not two equal stacks of uint8 RGB images, or the noses do not fit.
-        WeightsMissing: where dlib's models can be had from no source.
+        ValueError: if the arrays are not two uint8 RGB stacks of the same shape, or the noses do not fit.
+        WeightsMissing: if dlib's models are not available from any source.
 
     Examples:
         >>> grey = np.full((1, 64, 48, 3), 128, np.uint8)
@@ -94,7 +94,7 @@ def face_identity(
 
 
 def face_distance(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(…, 128) embeddings twice -> (…) Euclidean distances, NaN where either is."""
+    """Two (…, 128) arrays of embeddings -> (…) Euclidean distances, NaN if either is NaN."""
     distance: NDArray[np.float64] = np.linalg.norm(a - b, axis=-1)
     return distance
 
@@ -111,8 +111,8 @@ class _Album:
     """Unique real images that show a face, sorted by name.
 
     Args:
-        names: of the M images.
-        people: (M,) who is on them.
+        names: (M,) names of the images.
+        people: (M,) person of each image.
         faces: (M, 128) float64.
     """
 
@@ -121,7 +121,7 @@ class _Album:
     faces: NDArray[np.float64]
 
     def comparisons(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Distances of every two images of one person, and of every two of different people."""
+        """Distances of all image pairs of one person, and of all image pairs of two people."""
         from scipy.spatial.distance import pdist
 
         first, second = np.triu_indices(len(self.names), 1)
@@ -132,16 +132,16 @@ class _Album:
 
 @dataclass(frozen=True)
 class _Faces:
-    """All that one variant looks at, a row a pair.
+    """The faces that one variant uses, one row per pair.
 
     Args:
-        people: (n,) who is on the pair's images.
-        generated: (n, 128), NaN where no face was found.
-        real: (n, 128) of the image that it is compared with.
+        people: (n,) person of each pair.
+        generated: (n, 128) faces of the generated images, NaN if no face was found.
+        real: (n, 128) faces of the real images that they are compared with (targets or sources).
         target_shows: (n,) whether the target image shows a face.
-        gallery: the images that it is compared with.
-        own: (n, M) which image of the gallery is the pair's target although it is not what it is compared with.
-        album: every real image of the benchmark.
+        gallery: the unique images that they are compared with.
+        own: (n, M) whether the gallery image is the pair's own target, which a comparison with sources excludes.
+        album: all real images of the benchmark.
     """
 
     people: NDArray[np.str_]
@@ -153,11 +153,11 @@ class _Faces:
     album: _Album
 
 
-def _look(evidence: Evidence, side: str) -> _Faces:
+def _collect_faces(evidence: Evidence, side: str) -> _Faces:
     poses, pairs = evidence.benchmark.poses, evidence.pairs
     names = {role: np.array([getattr(pair, role) for pair in pairs]) for role in ("source", "target")}
     noses = {role: np.stack([poses[name][0] for name in of]) for role, of in names.items()}
-    # What is painted follows the target's pose, and so does the place where its face is to be.
+    # A generated image has the target's pose, so its face is expected at the target's nose.
     generated = choose_faces(evidence.vectors(FEATURE, "generated"), noses["target"])
     real = {role: choose_faces(evidence.vectors(FEATURE, role), noses[role]) for role in names}
 
@@ -180,10 +180,11 @@ def _shows(faces: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 
 class FaceIdentity(Protocol):
-    """Distance of the generated face to the real one, and how well it tells who is shown."""
+    """Distance of the generated face to the real one, and how well the generated face identifies the person."""
 
     id = "face-id"
     title = "Face identity"
+    group = "semantic"
     citation = (
         "Yang et al., Towards Fine-grained Human Pose Transfer with Detail Replenishing Network, with King's dlib face "
         "network (2017) as in Geitgey's face_recognition"
@@ -191,20 +192,20 @@ class FaceIdentity(Protocol):
     variants: ClassVar[Mapping[str, str]] = {
         "canonical": (
             "Euclidean distance between dlib's embeddings of the generated and the target face (of several the one "
-            "nearest the target pose's nose, else the largest), mean over the pairs whose two images show a face; "
-            "acc: share of these strictly below 0.6, 0.7 and the equal-error threshold of the benchmark's real images; "
-            "detected: share of the pairs whose target shows a face whose generated image does; rank-1: share of the "
-            "generated faces whose nearest unique target face is of their person; auc: of their distances to their own "
-            "target against those to other people's"
+            "nearest to the nose of the target pose, else the largest), mean over the pairs with a face in both "
+            "images; acc: share of these pairs strictly below 0.6, 0.7 and the equal-error threshold of the "
+            "benchmark's real images; detected: share of generated images with a face, over the pairs whose target "
+            "shows a face; rank-1: share of generated faces whose nearest unique target face shows the same person; "
+            "auc: area under the ROC curve of the distances to the own target against those to targets of other people"
         ),
         "source": (
-            "as canonical, with the source image in place of the target; for rank-1 the pair's own target is no part "
-            "of the gallery"
+            "as canonical, with the source image instead of the target; for rank-1 the gallery excludes the pair's "
+            "own target"
         ),
         "strict": (
-            "as canonical, but a generated image without a face whose target shows one is an identity lost: its "
-            "distance is the mean one between real faces of different people on the benchmark, it is below no "
-            "threshold and never rank 1, and for auc it is farther than anybody"
+            "as canonical, but a generated image without a face counts as a lost identity if its target shows a face: "
+            "its distance is the mean distance between real faces of different people on the benchmark, it is below no "
+            "threshold and never rank 1, and for auc its distance is infinite"
         ),
     }
     metrics = (
@@ -217,21 +218,21 @@ class FaceIdentity(Protocol):
     )
     numerics = "numpy float64"
     moved_by = (
-        "which pairs count: a model that paints no face is not judged by it, unless `strict` is asked",
-        "the threshold: 0.6 is tuned to photographs, and may accept strangers elsewhere",
-        "the size of faces: the detector, which enlarges an image once, finds none below about 40 pixels",
-        "how many people stand in the gallery, for rank-1",
+        "which pairs count: generated images without a face are excluded, except in `strict`",
+        "the threshold: 0.6 was tuned on photographs, and may accept different people on other images",
+        "the size of faces: the detector, which upsamples the image once, finds no face below about 40 pixels",
+        "the number of people in the gallery, for rank-1",
     )
 
     @property
     def features(self) -> tuple[str, ...]:
-        """The faces of an image."""
+        """The feature that gives the faces of an image."""
         return (FEATURE,)
 
     def score(self, evidence: Evidence) -> tuple[Score, ...]:
-        """All metrics; those that need to know who is who only where the benchmark does."""
+        """All metrics; those that need person labels are skipped if the benchmark has none."""
         side = "source" if self.variant == "source" else "target"
-        faces = _look(evidence, side)
+        faces = _collect_faces(evidence, side)
         generated, real = _shows(faces.generated), _shows(faces.real)
         lost = real & ~generated & (self.variant == "strict")
         reasons = np.select(
@@ -253,11 +254,12 @@ class FaceIdentity(Protocol):
             return mean(metric, distance < threshold, skipped, **details)
 
         known = evidence.benchmark.people_known
-        named = reasons if known else np.full(len(reasons), "whose people are not known apart")
+        named = reasons if known else np.full(len(reasons), "without person labels")
         apart = {"mean": float(impostor.mean()), "comparisons": len(impostor)} if len(impostor) else None
-        # Without a stranger to stand in for it, a lost face has no distance.
-        stranger, lone = (apart["mean"], "") if apart else (np.nan, "without a face in the generated image")
-        scores = [mean("face-id", np.where(lost, stranger, distance), np.where(lost, lone, reasons), strangers=apart)]
+        # A lost face gets the mean distance of different people; without any, it has no distance.
+        lost_distance, lost_reason = (apart["mean"], "") if apart else (np.nan, "without a face in the generated image")
+        skipped = np.where(lost, lost_reason, reasons)
+        scores = [mean("face-id", np.where(lost, lost_distance, distance), skipped, strangers=apart)]
         scores += [below(f"acc@{threshold}", threshold, reasons) for threshold in _THRESHOLDS]
         if known and len(genuine) and len(impostor):
             equal = equal_error(genuine, impostor)
@@ -265,7 +267,7 @@ class FaceIdentity(Protocol):
                 below("acc@eer", equal.threshold, reasons, equal_error=dataclasses.asdict(equal), genuine=len(genuine))
             )
         else:
-            lacking = np.where(named == "", "without real faces to set a threshold by", named)
+            lacking = np.where(named == "", "without enough real faces for a threshold", named)
             scores.append(mean("acc@eer", distance, lacking))
         unexpected = np.where(faces.target_shows, "", "without a face in the target image")
         scores.append(mean("detected", generated, unexpected))
@@ -274,12 +276,12 @@ class FaceIdentity(Protocol):
         return tuple(scores)
 
     def draw(self, evidence: Evidence, exhibits: Exhibits) -> dict[str, bytes]:
-        """The distances beside those between real faces."""
+        """Draw the distances of generated faces, together with the distances between real faces."""
         from fhpt_bench.reporting.plots import literal
         from protocols.semantic.face_plot import plot_distances
 
         side = "source" if self.variant == "source" else "target"
-        faces, (model, own) = _look(evidence, side), next(iter(exhibits.scores.items()))
+        faces, (model, own) = _collect_faces(evidence, side), next(iter(exhibits.scores.items()))
         distance = face_distance(faces.generated, faces.real)
         if not np.isfinite(distance).any():
             return {}
@@ -300,7 +302,7 @@ class FaceIdentity(Protocol):
 
 
 def _first_is_own(faces: _Faces) -> NDArray[np.bool_]:
-    """(n,) whether the face of the gallery that is nearest, by name where several are, is of the pair's person."""
+    """(n,) whether the nearest face of the gallery (the first by name, if several) shows the pair's person."""
     found = np.zeros(len(faces.people), bool)
     rows = np.flatnonzero(_shows(faces.generated) & _shows(faces.real))
     if len(rows):
@@ -318,12 +320,12 @@ def _distances(faces: _Faces, rows: NDArray[np.intp]) -> NDArray[np.float64]:
 
 
 def _auc(faces: _Faces, distance: NDArray[np.float64], skipped: NDArray[np.str_]) -> Score:
-    """Verification by generated faces: the distance to the own real face against those to other people's.
+    """Verification with generated faces: distances to the own real face against distances to those of other people.
 
     Args:
-        faces: what was seen.
-        distance: (n,) of the pairs; infinite where a face was lost.
-        skipped: (n,) why a pair does not count, or "".
+        faces: the faces of the variant.
+        distance: (n,) distances of the pairs; infinite for a lost face.
+        skipped: (n,) reason why a pair does not count, or "".
     """
     counts = np.flatnonzero(skipped == "")
     reasons = dict(sorted(Counter(skipped[skipped != ""].tolist()).items()))
@@ -341,7 +343,7 @@ def _auc(faces: _Faces, distance: NDArray[np.float64], skipped: NDArray[np.str_]
             return 0.0
         left_out = np.setdiff1d(people, people[keep])
         probes, gallery = (~np.isin(these, left_out) for these in (faces.people[rows], faces.gallery.people))
-        # A lost face is farther than anybody, so it adds nothing.
+        # The distance of a lost face is infinite, so it adds nothing.
         return float(found.mean()) * verification_auc(genuine[found], between[other & probes[:, None] & gallery])
 
     interval = block_jackknife(area, people)

@@ -1,4 +1,4 @@
-"""Face distances beside those between real faces."""
+"""Figure of the face distances of generated images and of real images."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from fhpt_bench.reporting.plots import encode_figure, legend_below, line_look, new_figure
+from fhpt_bench.reporting.plots import encode_figure, legend_below, line_style, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -17,12 +17,12 @@ _BIN = 0.05
 
 
 def plot_distances(distances: Mapping[str, NDArray[np.float64]], thresholds: Mapping[str, float], title: str) -> bytes:
-    """Histograms of distances, each as shares of its own total, with thresholds.
+    """Plot histograms of distances, each normalised by its own total, with thresholds.
 
     Args:
-        distances: what was compared -> (n,) finite distances, n > 0; the first one is filled.
-        thresholds: name -> distance; the legend says which share of each lies strictly below.
-        title: over the figure.
+        distances: label -> (n,) finite distances, n > 0; the first histogram is filled.
+        thresholds: name -> distance; the legend gives the share of each histogram strictly below it.
+        title: title of the figure.
 
     Returns:
         A PNG file.
@@ -33,11 +33,11 @@ def plot_distances(distances: Mapping[str, NDArray[np.float64]], thresholds: Map
     labels = []
     for number, (what, values) in enumerate(distances.items()):
         share = np.histogram(values, edges)[0] / len(values)
-        look = line_look(number)
+        style = line_style(number)
         handles.append(
-            panel.stairs(share, edges, fill=True, alpha=0.55, color=look["color"])
+            panel.stairs(share, edges, fill=True, alpha=0.55, color=style["color"])
             if number == 0
-            else panel.stairs(share, edges, linewidth=1.8, **look)
+            else panel.stairs(share, edges, linewidth=1.8, **style)
         )
         below = ", ".join(f"{(values < threshold).mean():.0%} < {threshold:.3g}" for threshold in thresholds.values())
         labels.append(f"{what}, n = {len(values)}: {below}")

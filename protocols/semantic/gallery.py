@@ -1,4 +1,4 @@
-"""A retrieval gallery: queries beside what they found, right and wrong told apart."""
+"""Figure of a retrieval gallery: queries and the images that they retrieved, marked as right or wrong."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ Image8 = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Query:
-    """One line of a gallery.
+    """One row of a gallery figure.
 
     Args:
         generated: (H, W, 3) uint8, the query.
-        target: what it should look like.
+        target: (H, W, 3) uint8, the target image of the pair.
         found: (H, W, 3) uint8 images, best first, and whether each is right.
-        caption: over the line.
+        caption: text above the row.
     """
 
     generated: Image8
@@ -39,15 +39,15 @@ class Query:
 
 
 def spread(people: NDArray[np.str_], counts: NDArray[np.bool_], most: int = 6) -> list[int]:
-    """Choose pairs spread over the people, and over each one's pairs; the same for every model.
+    """Choose pairs spread evenly over the people and over each person's pairs; the same pairs for every model.
 
     Args:
-        people: (n,) the person of each pair.
+        people: (n,) person of each pair.
         counts: (n,) which pairs may be chosen.
-        most: how many at the most.
+        most: maximum number of pairs.
 
     Returns:
-        Positions; no person twice.
+        Positions of the chosen pairs, at most one per person.
 
     Examples:
         >>> spread(np.array(["a", "a", "b", "b"]), np.array([True, True, True, True]))
@@ -60,15 +60,15 @@ def spread(people: NDArray[np.str_], counts: NDArray[np.bool_], most: int = 6) -
 
 
 def draw_gallery(queries: Sequence[Query], depth: int, heading: str) -> bytes:
-    """Each query, its target and what it found, like Fig. 9 of Yang et al., arXiv:2005.12494.
+    """Draw each query, its target and the images it retrieved, like Fig. 9 of Yang et al., arXiv:2005.12494.
 
     Args:
         queries: at least one.
-        depth: columns of found images; a shorter list leaves the last ones empty.
-        heading: over all.
+        depth: number of columns of retrieved images; with fewer images the last columns are empty.
+        heading: title of the figure.
 
     Returns:
-        A PNG file: under what was found a tick on green or a cross on orange.
+        A PNG file: each retrieved image has a tick on green or a cross on orange below it.
     """
     rows = [
         [
@@ -83,7 +83,7 @@ def draw_gallery(queries: Sequence[Query], depth: int, heading: str) -> bytes:
 
 
 def _framed(image: Image8, right: bool | None) -> Image8:
-    """An image in a frame with a sign below, or in white where neither is right nor wrong."""
+    """An image in a coloured frame with a tick or cross below; in a white frame if `right` is None."""
     small = scaled(image, _WIDTH)
     ground = _PLAIN if right is None else _RIGHT if right else _WRONG
     tile = Image.new("RGB", (_WIDTH + 2 * _FRAME, small.shape[0] + _FRAME + _STRIP), ground)

@@ -1,4 +1,4 @@
-"""Gender bias: is the person still taken for a woman or a man, and for which of the two does that go wrong?"""
+"""Gender bias: is the gender still recognised in the generated image, and for which gender do errors occur?"""
 
 from __future__ import annotations
 
@@ -20,21 +20,22 @@ from protocols.semantic.verification import verification_auc
 if TYPE_CHECKING:
     from fhpt_bench.benchmark import Benchmark
 
-# Nose and eyes among the 18 COCO joints: where none of them is seen, no face is.
+# Nose and eyes among the 18 COCO joints: if none of them is visible, there is no face.
 _FACE_JOINTS = [0, 14, 15]
 
 
 @dataclass(frozen=True)
 class GenderError:
-    """How often a gender is answered wrongly. All rates lie in [0, 1], lower is better.
+    """Error rates of a gender classifier. All rates are in [0, 1], lower is better.
 
     Args:
-        n: how many images were judged.
+        n: number of classified images.
         error: share of wrong answers.
         by_gender: true gender -> share of wrong answers among its images.
-        balanced: mean of those, so that the rarer gender weighs as much.
-        majority: what always answering the most frequent true gender would get; an error above it has learnt nothing.
-        confusion: true gender -> answered gender -> how many images.
+        balanced: mean of these shares, which gives both genders the same weight.
+        majority: error of a classifier that always answers the most frequent true gender: a larger error is worse than
+            this trivial answer.
+        confusion: true gender -> answered gender -> number of images.
     """
 
     n: int
@@ -51,14 +52,14 @@ def gender_error(answered: Sequence[str], true: Sequence[str]) -> GenderError:
     Balanced error: Brodersen et al., The Balanced Accuracy and Its Posterior Distribution, ICPR 2010.
 
     Args:
-        answered: N labels, what the classifier says of the generated images.
-        true: N labels, what the file names say.
+        answered: N labels that the classifier gives for the generated images.
+        true: N labels from the file names.
 
     Returns:
-        The rates, over all and by gender, and the counts that they come from.
+        The rates over all images and by gender, and the counts behind them.
 
     Raises:
-        ValueError: where the lengths differ or nothing is given.
+        ValueError: if the lengths differ or there are no labels.
 
     Examples:
         >>> found = gender_error(["WOMEN", "WOMEN", "WOMEN", "MEN"], ["WOMEN", "WOMEN", "MEN", "MEN"])
@@ -70,18 +71,18 @@ def gender_error(answered: Sequence[str], true: Sequence[str]) -> GenderError:
     if len(answered) != len(true):
         raise ValueError(f"{len(answered)} answers do not fit {len(true)} true genders")
     if not len(true):
-        raise ValueError("no image was judged")
-    said, is_so = np.asarray(answered, str), np.asarray(true, str)
-    labels = sorted({*said.tolist(), *is_so.tolist()})
+        raise ValueError("there are no labels")
+    given, expected = np.asarray(answered, str), np.asarray(true, str)
+    labels = sorted({*given.tolist(), *expected.tolist()})
     confusion = {
-        gender: {label: int(((is_so == gender) & (said == label)).sum()) for label in labels}
-        for gender in sorted(set(is_so.tolist()))
+        gender: {label: int(((expected == gender) & (given == label)).sum()) for label in labels}
+        for gender in sorted(set(expected.tolist()))
     }
     size = {gender: sum(row.values()) for gender, row in confusion.items()}
     by_gender = {gender: 1 - row[gender] / size[gender] for gender, row in confusion.items()}
     return GenderError(
         n=len(true),
-        error=float((said != is_so).mean()),
+        error=float((given != expected).mean()),
         by_gender=by_gender,
         balanced=sum(by_gender.values()) / len(by_gender),
         majority=1 - max(size.values()) / len(true),
@@ -90,24 +91,26 @@ def gender_error(answered: Sequence[str], true: Sequence[str]) -> GenderError:
 
 
 class GenderBias(Protocol):
-    """How often the generated person is taken for the other gender, and whose pictures that happens to."""
+    """How often the generated person is classified as the other gender, and for which images."""
 
     id = "gender-bias"
     title = "Gender bias"
+    group = "semantic"
     citation = "Yang et al., Towards Fine-grained Human Pose Transfer with Detail Replenishing Network"
     variants: ClassVar[Mapping[str, str]] = {
         "canonical": (
-            f"answer of a linear head on {GENDER_BACKBONE.title}, learnt on the benchmark's training split, against "
-            "the gender in the file name: wrong answers over pairs; balanced: mean of women's and men's share; "
-            "women, men: over the pairs of each; no-face: over the pairs whose source image shows neither nose nor "
-            "eyes by the benchmark's keypoints"
+            f"answer of a linear head on {GENDER_BACKBONE.title}, trained on the benchmark's training split, compared "
+            "with the gender in the file name: share of wrong answers over pairs; balanced: mean of the shares for "
+            "women and for men; women, men: over the pairs of each; no-face: over the pairs whose source image has no "
+            "visible nose or eyes in the benchmark's keypoints"
         )
     }
     moved_by = (
-        "The head: it is learnt on one benchmark, and another seed, penalty or threshold is another head.",
-        "How an image is made: the head saw clean images only, and takes artefacts for one gender rather than the "
-        "other; read it beside the real targets' error.",
-        "The share of each gender in the list, for all but the balanced error: compare with the majority's.",
+        "the head: it is trained on one benchmark, and another seed, penalty or threshold gives another head",
+        "how images are generated: the head was trained on real images only, and artefacts may bias it towards one "
+        "gender; compare with the error on the real targets",
+        "the share of each gender in the pair list, for all errors except the balanced one; compare with the error of "
+        "the majority answer",
     )
     metrics = tuple(
         MetricCard(name, label, higher_is_better=False, range=(0.0, 1.0))
@@ -123,7 +126,7 @@ class GenderBias(Protocol):
 
     @property
     def features(self) -> tuple[str, ...]:
-        """What the head looks at."""
+        """The feature that the head uses."""
         return (GENDER_BACKBONE.feature,)
 
     @property
@@ -132,17 +135,17 @@ class GenderBias(Protocol):
         return (GENDER_HEAD,)
 
     def lacks(self, benchmark: Benchmark) -> str | None:
-        """File names without a gender, or a head that was learnt on another benchmark or network."""
+        """A reason if file names have no gender, or the head was trained on another benchmark or network."""
         for pair in benchmark.pairs:
             if parse_name(pair.source) is None:
                 return (
-                    f"The file name {pair.source} of {benchmark.id} does not say WOMEN or MEN as DeepFashion's names "
-                    "do: rename the images to measure this."
+                    f"The file name {pair.source} of {benchmark.id} does not contain WOMEN or MEN as DeepFashion's "
+                    "names do: rename the images to use this protocol."
                 )
         return unusable(GENDER_HEAD, GENDER_BACKBONE, benchmark, 1) or super().lacks(benchmark)
 
     def score(self, evidence: Evidence) -> tuple[Score, ...]:
-        """Each error with the same on the real targets and what always answering the majority would get."""
+        """Each error, together with the error on the real targets and the error of always answering the majority."""
         true = np.array([_gender(pair.source) for pair in evidence.pairs])
         head = load_head(GENDER_HEAD, GENDER_BACKBONE, 1)
         roles = {"generated": "generated", "real": "target"}
@@ -163,30 +166,30 @@ class GenderBias(Protocol):
                 return score
             details = {"real": float(real_wrong[counts] @ weight[counts] / weight[counts].sum())}
             shares = [(counts & of) @ weight for of in (women, men)]
-            if min(shares) > 0:  # of one gender alone there is no majority to answer
+            if min(shares) > 0:  # with one gender only, the majority answer has no error to compare with
                 details["majority"] = float(min(shares) / sum(shares))
             return dataclasses.replace(score, details=details)
 
         equal = np.ones(len(true))
-        # So that women's pairs weigh as much together as men's.
+        # Pairs of women and pairs of men have the same total weight.
         balance = 1 / np.array([(true == gender).sum() for gender in true])
         overall = mean("gender-bias", everyone, "", equal)
-        told = {name: gender_error(answer.tolist(), true.tolist()) for name, answer in answers.items()}
-        details = {**overall.details, "confusion": {name: found.confusion for name, found in told.items()}}
+        errors = {name: gender_error(answer.tolist(), true.tolist()) for name, answer in answers.items()}
+        details = {**overall.details, "confusion": {name: found.confusion for name, found in errors.items()}}
         if women.any() and men.any():
-            # Whatever moves all outputs alike (blur, say) turns answers over, but not this.
+            # An effect that shifts all outputs (such as blur) changes answers, but not the AUC.
             details["auc"] = {name: verification_auc(-found[women], -found[men]) for name, found in output.items()}
         return (
             dataclasses.replace(overall, details=details),
             mean("balanced", everyone, "", balance),
-            mean("women", women, "of a man", equal),
-            mean("men", men, "of a woman", equal),
-            mean("no-face", faceless, "whose source shows a face", equal),
+            mean("women", women, "showing a man", equal),
+            mean("men", men, "showing a woman", equal),
+            mean("no-face", faceless, "with a face in the source image", equal),
         )
 
 
 def _gender(name: str) -> str:
     parsed = parse_name(name)
-    if parsed is None:  # `lacks` has looked
-        raise ValueError(f"{name} says no gender")
+    if parsed is None:  # excluded by `lacks`
+        raise ValueError(f"{name} contains no gender")
     return parsed.gender

@@ -1,4 +1,4 @@
-"""Retrieval: does a generated image find the shop's photographs of the same garment?"""
+"""Retrieval: does a generated image retrieve real images of the same garment?"""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from numpy.typing import NDArray
 from fhpt_bench.data.names import parse_name
 from fhpt_bench.protocol import Evidence, Exhibits, MetricCard, PairValues, Protocol, Score
 from fhpt_bench.score import mean_score
-from protocols.inputs import check_features
+from protocols.inputs import Features, check_features
 from protocols.semantic.heads.backbones import BACKBONES, Backbone
 from protocols.semantic.heads.head import load_head, unusable
 
 if TYPE_CHECKING:
     from fhpt_bench.benchmark import Benchmark
 
-# Cosines are told apart to this many decimals: below it lies what the order of a summation changes.
+# Cosines are compared to this many decimals: the order of a summation changes later digits.
 _DECIMALS = 9
-# FAISS computes in float32: entries nearer than this to the last one wanted are looked at again in float64.
+# FAISS computes in float32: entries this close to the last wanted one are computed again in float64.
 _MARGIN = 1e-5
 _SPARE = 16
 _NUMBERS_AT_ONCE = 1 << 24
@@ -33,12 +33,12 @@ _TOP = (10, 5, 3)
 
 @dataclass(frozen=True)
 class Found:
-    """What N queries found in a gallery, best first.
+    """Result of N queries in a gallery, best first.
 
     Args:
-        relevant: (N, depth) whether the entry at that rank is of the query's item; False past the gallery's end.
-        total: (N,) how many such entries the gallery holds for the query.
-        ranked: (N, depth) the entries themselves, by position in the gallery; -1 past its end.
+        relevant: (N, depth) whether the entry at this rank shows the query's item; False after the last entry.
+        total: (N,) number of relevant entries in the gallery.
+        ranked: (N, depth) positions of the entries in the gallery; -1 after the last entry.
     """
 
     relevant: NDArray[np.bool_]
@@ -46,24 +46,24 @@ class Found:
     ranked: NDArray[np.intp]
 
     def recall(self, k: int) -> NDArray[np.float64]:
-        """(N,) share of all relevant entries that stand in the top k; NaN without any."""
+        """(N,) share of all relevant entries that are in the top k; NaN if there is no relevant entry."""
         return self._share(self._top(k).sum(1))
 
     def hit(self, k: int) -> NDArray[np.float64]:
-        """(N,) 1 where any relevant entry stands in the top k, else 0; NaN without any in the gallery."""
+        """(N,) 1 if any relevant entry is in the top k, else 0; NaN if there is no relevant entry."""
         return np.where(self.total > 0, self._top(k).any(1).astype(np.float64), np.nan)
 
     def ceiling(self, k: int) -> NDArray[np.float64]:
-        """(N,) the recall that a perfect retriever reaches: no more than k entries fit into the top k."""
+        """(N,) recall of a perfect retriever: at most k relevant entries fit into the top k."""
         return self._share(np.minimum(self.total, k))
 
     def average_precision(self) -> NDArray[np.float64]:
-        """(N,) mean of the precision at the rank of each relevant entry; NaN without any.
+        """(N,) mean of the precision at the rank of each relevant entry; NaN if there is no relevant entry.
 
         Source: Manning, Raghavan and Schütze, Introduction to Information Retrieval (2008), section 8.4.
 
         Raises:
-            ValueError: where the search did not go down to the last relevant entry.
+            ValueError: if the search did not reach the last relevant entry.
         """
         if (self.relevant.sum(1) < self.total).any():
             raise ValueError("average precision needs the full ranking")
@@ -80,8 +80,8 @@ class Found:
 
 
 def retrieval_recall(
-    queries: NDArray[np.floating[Any]],
-    gallery: NDArray[np.floating[Any]],
+    queries: Features,
+    gallery: Features,
     query_items: Sequence[str] | NDArray[np.str_],
     gallery_items: Sequence[str] | NDArray[np.str_],
     k: int = 10,
@@ -93,19 +93,19 @@ def retrieval_recall(
     Source: Yang et al., Towards Fine-grained Human Pose Transfer with Detail Replenishing Network, garment retrieval.
 
     Args:
-        queries: (N, D) float features of generated images.
-        gallery: (M, D) float features of real images; duplicates stay.
+        queries: (N, D) float features of generated images; a numpy array, or a torch tensor on any device.
+        gallery: (M, D) float features of real images, the same; duplicates are kept.
         query_items: N item ids.
         gallery_items: M item ids.
-        k: how many entries are returned.
-        gallery_ids: M names by which equally similar entries are ordered; their positions if None.
-        left_out: (N, M) entries that a query must not find, and that are not relevant to it either.
+        k: number of entries returned per query.
+        gallery_ids: M names that order equally similar entries; default: their positions.
+        left_out: (N, M) whether to exclude an entry for a query; excluded entries are not relevant either.
 
     Returns:
-        (N,) float64 in [0, 1], higher is better, NaN where nothing in the gallery is relevant.
+        (N,) float64 in [0, 1], higher is better, NaN if no entry of the gallery is relevant.
 
     Raises:
-        ValueError: where lengths do not fit, features are not finite, or k is not positive.
+        ValueError: if lengths do not match, features are not finite, or k is not positive.
 
     Examples:
         >>> gallery = np.array([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0]])
@@ -116,8 +116,8 @@ def retrieval_recall(
 
 
 def search_gallery(
-    queries: NDArray[np.floating[Any]],
-    gallery: NDArray[np.floating[Any]],
+    queries: Features,
+    gallery: Features,
     query_items: Sequence[str] | NDArray[np.str_],
     gallery_items: Sequence[str] | NDArray[np.str_],
     depth: int | None = None,
@@ -127,32 +127,32 @@ def search_gallery(
     """Rank a gallery for each query by cosine similarity in FAISS; see `retrieval_recall`.
 
     Args:
-        depth: how many ranks are kept, all of them if None; the other arguments are `retrieval_recall`'s.
+        depth: number of ranks kept; default: all. The other arguments are those of `retrieval_recall`.
 
     Raises:
-        ValueError: where lengths do not fit, features are not finite, or the depth is not positive.
+        ValueError: if lengths do not match, features are not finite, or the depth is not positive.
 
     Examples:
         >>> found = search_gallery(np.eye(2), np.eye(2)[[1, 0, 1]], ["a", "b"], ["b", "a", "a"])
         >>> found.relevant.tolist(), found.total.tolist()
         ([[True, False, True], [True, False, False]], [2, 1])
     """
-    check_features(queries, gallery, fewest=1)
+    queries, gallery = check_features(queries, gallery, fewest=1)
     n, m = len(queries), len(gallery)
     depth = m if depth is None else depth
     left_out = np.zeros((n, m), bool) if left_out is None else left_out
     if depth < 1:
-        raise ValueError(f"the top {depth} holds nothing: give a positive number")
+        raise ValueError(f"depth must be positive, not {depth}")
     if len(query_items) != n or len(gallery_items) != m or left_out.shape != (n, m):
-        raise ValueError(f"items or left_out do not fit {n} queries and {m} entries")
+        raise ValueError(f"items or left_out do not match {n} queries and {m} entries")
     if gallery_ids is not None and len(gallery_ids) != m:
-        raise ValueError(f"gallery_ids holds {len(gallery_ids)} names for {m} entries")
+        raise ValueError(f"gallery_ids has {len(gallery_ids)} names for {m} entries")
     order = np.arange(m) if gallery_ids is None else np.argsort(np.asarray(gallery_ids), kind="stable")
     items = np.unique([*query_items, *gallery_items], return_inverse=True)[1]
     same = (items[:n, None] == items[n:]) & ~left_out
     ranked = order[_rank(_unit_length(queries), _unit_length(gallery)[order], depth + int(left_out.sum(1).max()))]
     rows = np.arange(n)[:, None]
-    # Entries that are left out go behind the others, whose order stays.
+    # Excluded entries move behind the others, whose order is unchanged.
     ranked = ranked[rows, np.argsort(left_out[rows, ranked], axis=1, kind="stable")][:, :depth]
     relevant = np.zeros((n, depth), bool)
     relevant[:, : ranked.shape[1]] = same[rows, ranked]
@@ -162,7 +162,7 @@ def search_gallery(
 
 
 def _unit_length(features: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    """Rows of length 1; a row of zeros stays and resembles nothing."""
+    """Rows scaled to length 1; a row of zeros is unchanged, so its similarity is 0."""
     wide = features.astype(np.float64)
     length = np.linalg.norm(wide, axis=1, keepdims=True)
     unit: NDArray[np.float64] = wide / np.where(length > 0, length, 1)
@@ -170,7 +170,7 @@ def _unit_length(features: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
 
 
 def _rank(queries: NDArray[np.float64], gallery: NDArray[np.float64], depth: int) -> NDArray[np.intp]:
-    """(N, depth or M) positions of the nearest entries of unit length, best first, the earlier one where two tie."""
+    """(N, depth or M) positions of the nearest entries of unit length, best first; ties are ordered by position."""
     import faiss
 
     m, dimensions = gallery.shape
@@ -187,7 +187,7 @@ def _rank(queries: NDArray[np.float64], gallery: NDArray[np.float64], depth: int
         nearest = index if on_gpu is None or reach > _GPU_DEPTH else on_gpu
         rough, found = nearest.search(some.astype(np.float32), reach)
         if reach < m and (rough[:, depth - 1] - rough[:, -1] <= _MARGIN).any():
-            reach = min(m, 2 * reach)  # more may tie with the last one wanted than have been looked at
+            reach = min(m, 2 * reach)  # more entries may tie with the last wanted one than the search returned
             continue
         cosine = (gallery[found] @ some[:, :, None])[..., 0].round(_DECIMALS)
         best = np.lexsort((found, -cosine))[:, :depth]
@@ -198,13 +198,13 @@ def _rank(queries: NDArray[np.float64], gallery: NDArray[np.float64], depth: int
 
 _LEFT_OUT = "gallery = the unique source images without the pair's own source and target"
 _WAYS = {
-    "unique": f"{_LEFT_OUT}; share of its images of the item that stand in the top k",
+    "unique": f"{_LEFT_OUT}; share of its images of the item that are in the top k",
     "paper": (
-        "gallery = the source image of every pair, repeats kept; share of its images of the item that stand in the "
-        "top k; a real target finds its own copies there, whatever the network"
+        "gallery = the source image of every pair, repeats kept; share of its images of the item that are in the "
+        "top k; a real target retrieves its own copies with any network"
     ),
-    "hit": f"{_LEFT_OUT}; whether any image of the item stands in the top k",
-    "map": f"{_LEFT_OUT}; average precision over its full ranking",
+    "hit": f"{_LEFT_OUT}; whether any image of the item is in the top k",
+    "map": f"{_LEFT_OUT}; average precision over the full ranking",
 }
 _VARIANTS: Mapping[str, tuple[Backbone, bool]] = {
     **{name: (backbone, True) for name, backbone in BACKBONES.items()},
@@ -212,32 +212,33 @@ _VARIANTS: Mapping[str, tuple[Backbone, bool]] = {
 }
 
 
-def _seen(backbone: Backbone, trained: bool) -> str:
+def _title_of(backbone: Backbone, trained: bool) -> str:
     if not trained:
         return backbone.plain_title
-    return f"a linear head on {backbone.title}, learnt on the benchmark's training split"
+    return f"a linear head on {backbone.title}, trained on the benchmark's training split"
 
 
 class Retrieval(Protocol):
-    """Garments found again: generated images query the source images, and the same item is right."""
+    """Garment retrieval: generated images query the source images; images of the same item are relevant."""
 
     id = "retrieval"
     title = "Retrieval of the same item"
+    group = "semantic"
     citation = "Yang et al., Towards Fine-grained Human Pose Transfer with Detail Replenishing Network"
     variants: ClassVar[Mapping[str, str]] = {
-        f"{way}-{name}": f"cosine similarity in {_seen(*chosen)}; {definition}; equal ones by name; mean over pairs"
+        f"{way}-{name}": f"cosine similarity in {_title_of(*chosen)}; {definition}; ties by name; mean over pairs"
         for name, chosen in _VARIANTS.items()
         for way, definition in _WAYS.items()
     }
     used_by: ClassVar[Mapping[str, str]] = {
-        f"paper-{name}": "DRN, whose network was trained in every layer" for name in ("vgg16", "resnet50")
+        f"paper-{name}": "DRN, which trained all layers of the network" for name in ("vgg16", "resnet50")
     }
     numerics = "FAISS float32, ordered in numpy float64"
     moved_by = (
-        "repeats in the gallery, and whether the query's own source and target stand in it",
-        "the size of the gallery and the images per item, which set chance and ceiling",
+        "repeats in the gallery, and whether it contains the query's own source and target",
+        "the size of the gallery and the number of images per item, which decide chance level and ceiling",
         "the backbone and what it was trained on",
-        "recall (the share of all right entries) or hit rate (any right entry)",
+        "recall (the share of all relevant entries) or hit rate (any relevant entry)",
     )
 
     def __init__(self, variant: str | None = None) -> None:
@@ -252,7 +253,7 @@ class Retrieval(Protocol):
 
     @property
     def features(self) -> tuple[str, ...]:
-        """What images are compared by."""
+        """The feature that compares images."""
         return (self._backbone.feature,)
 
     @property
@@ -261,12 +262,12 @@ class Retrieval(Protocol):
         return (self._backbone.retrieval_head,) if self._trained else ()
 
     def lacks(self, benchmark: Benchmark) -> str | None:
-        """A head that was learnt on another benchmark, or on another network, does not serve."""
+        """A reason if the head was trained on another benchmark or on another network."""
         reason = unusable(self._backbone.retrieval_head, self._backbone, benchmark) if self._trained else None
         return reason or super().lacks(benchmark)
 
     def score(self, evidence: Evidence) -> tuple[Score, ...]:
-        """Each metric with the row for real targets and what a perfect retriever reaches, over the same pairs."""
+        """Each metric, together with the values of real targets and of a perfect retriever over the same pairs."""
         generated, real = (self._search(evidence, role) for role in ("generated", "target"))
         if self._way == "map":
             return (_score("retrieval", evidence, generated.average_precision(), real.average_precision(), None),)
@@ -293,7 +294,7 @@ class Retrieval(Protocol):
         return search_gallery(queries, gallery[first], items, items[first], depth, names, left_out)
 
     def draw(self, evidence: Evidence, exhibits: Exhibits) -> dict[str, bytes]:
-        """What a few generated images find, for the gallery without repeats."""
+        """Draw what a few generated images retrieve from the gallery without repeats."""
         from protocols.semantic.gallery import Query, draw_gallery, spread
 
         if self._way != "unique":
@@ -308,7 +309,7 @@ class Retrieval(Protocol):
         for row, pair, generated, target in zip(rows, pairs, exhibits.generated(pairs), targets, strict=True):
             places = [place for place in found.ranked[row].tolist() if place >= 0]
             images, right = exhibits.real(names[places].tolist()), found.relevant[row].tolist()
-            caption = f"{sum(right)} of the {found.total[row]} images of its item are here  {pair.id}"
+            caption = f"{sum(right)} of the {found.total[row]} images of its item found  {pair.id}"
             queries.append(Query(generated, target, list(zip(images, right, strict=False)), caption))
         heading = f"Retrieval ({self.variant}): {next(iter(exhibits.scores))}, the top {depth} of {len(names)} images"
         return {"gallery": draw_gallery(queries, depth, heading)}
@@ -319,7 +320,7 @@ def _metric(k: int) -> str:
 
 
 def _item(name: str) -> str:
-    """The item of a file name; an image without such a name is one of its own."""
+    """The item in a file name; an image without such a name counts as a separate item."""
     parsed = parse_name(name)
     return parsed.item if parsed else name
 

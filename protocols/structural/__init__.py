@@ -1,4 +1,4 @@
-"""Where the limbs are: metrics of keypoints, (N, K, 3) as x, y and a flag."""
+"""Structural metrics: they compare keypoints, given as (N, K, 3) arrays of x, y and a flag."""
 
 from protocols.structural.keypoint_error_curve import anchors, keypoint_error_curve
 from protocols.structural.pckh import pckh

@@ -1,4 +1,4 @@
-"""The anchors of a benchmark, computed once from the images of the `warp` baseline."""
+"""Computes the anchors of a benchmark, once, from the images of the `warp` baseline."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from protocols.structural.keypoint_error_curve import anchor_reach, found_distan
 
 
 def anchor_table(folder: Path, benchmark: Benchmark) -> str:
-    """The largest anchor of each part: see `anchor_reach`; for hands it is twice the body's, as in Yang et al.
+    """Compute the largest anchor of each part with `anchor_reach`; for hands, twice the body's, as in Yang et al.
 
     Args:
-        folder: of the images that the `warp` baseline made for all pairs, `<pair id>.png`.
-        benchmark: whole, not cut down.
+        folder: folder with the images that the `warp` baseline generated for all pairs, `<pair id>.png`.
+        benchmark: the benchmark with all its pairs, not a subset.
 
     Returns:
-        The table `[anchors]` of the benchmark's TOML file.
+        The table `[anchors]` for the benchmark's TOML file.
 
     Raises:
-        UserError: where an image lacks, or shows no keypoint of a part in any.
+        UserError: if an image is missing, or if no image has a keypoint of a part.
     """
     source = FolderImages(match_folder(folder, benchmark), "warp", benchmark)
     real = RealImages(benchmark.folder, benchmark.image_size, benchmark.image_digests())
@@ -40,28 +40,28 @@ def anchor_table(folder: Path, benchmark: Benchmark) -> str:
 
     @functools.cache
     def vectors(feature: str, role: str) -> NDArray[np.float32]:
-        """What `Evidence.vectors` gives in a run."""
+        """The same as `Evidence.vectors` in a run."""
         if role == "generated":
-            return _look(estimator, [functools.partial(source.images, 0, [pair]) for pair in benchmark.pairs])
+            return _keypoints_of(estimator, [functools.partial(source.images, 0, [pair]) for pair in benchmark.pairs])
         names, position = np.unique([pair.target for pair in benchmark.pairs], return_inverse=True)
-        return _look(estimator, [functools.partial(real.stack, [name]) for name in names])[position]
+        return _keypoints_of(estimator, [functools.partial(real.stack, [name]) for name in names])[position]
 
     evidence = Evidence(benchmark, {}, vectors)
     reach: dict[str, int] = {}
     for part in ("body", "face"):
         distances = found_distances(*part_keypoints(evidence, part)[:2])
         if not len(distances):
-            raise UserError(f"No keypoint of the {part} was found on the images in {folder}: no anchor can be had.")
+            raise UserError(f"No keypoint of the {part} was found on the images in {folder}: cannot compute an anchor.")
         reach[part] = anchor_reach(distances)
     reach["hand"] = 2 * reach["body"]
     return "[anchors] # pixels\n" + "".join(f"{part} = {value}\n" for part, value in reach.items())
 
 
-def _look(estimator: VectorFeature, images: Sequence[Callable[[], NDArray[np.uint8]]]) -> NDArray[np.float32]:
-    """(N, 128, 3) of N images, one at a time."""
-    readings = []
+def _keypoints_of(estimator: VectorFeature, images: Sequence[Callable[[], NDArray[np.uint8]]]) -> NDArray[np.float32]:
+    """(N, 128, 3) keypoints of N images, extracted one image at a time."""
+    keypoints = []
     with progress_bar("keypoints", len(images), shown=True) as done:
         for image in images:
-            readings.append(estimator.extract(image()))
+            keypoints.append(estimator.extract(image()))
             done(1)
-    return np.concatenate(readings)
+    return np.concatenate(keypoints)

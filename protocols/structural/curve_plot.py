@@ -1,29 +1,29 @@
-"""Keypoint error curves of several models in one figure, a panel a part."""
+"""Keypoint error curves of several models in one figure, one panel per part."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from fhpt_bench.reporting.plots import encode_figure, legend_below, line_look, literal, new_figure
+from fhpt_bench.reporting.plots import encode_figure, legend_below, line_style, literal, new_figure
 
 if TYPE_CHECKING:
     from fhpt_bench.protocol import Score
 
-# Each hand has a score of its own; the figure shows both together, as the paper's does.
+# Each hand has its own score; the figure shows both hands together, as in the paper.
 _PARTS = ("body", "face", "hands")
 _LEGEND = "area under the curve (AUC), 95 % interval"
 
 
 def plot_curves(scores: Mapping[str, Mapping[str, Score]], title: str) -> bytes | None:
-    """Share of keypoints by distance, like Fig. 7 of Yang et al., arXiv:2005.12494.
+    """Plot the share of keypoints by distance threshold, like Fig. 7 of Yang et al., arXiv:2005.12494.
 
     Args:
-        scores: model -> metric -> its score, the curve in its details; the first model's lines are thicker.
-        title: over the figure.
+        scores: model -> metric -> score with the curve in its details; the lines of the first model are thicker.
+        title: title of the figure.
 
     Returns:
-        A PNG file: the models of a panel are listed by their area (AUC), the largest first; None without a curve.
+        A PNG file, or None if no score has a curve. Each legend lists the models by area (AUC), the largest first.
     """
     parts = [part for part in _PARTS if any(part in of for of in scores.values())]
     if not parts:
@@ -36,9 +36,9 @@ def plot_curves(scores: Mapping[str, Mapping[str, Score]], title: str) -> bytes 
             if part not in of:
                 continue
             details = of[part].details
-            # No keypoint lies closer than 0 pixels, so every curve begins in the corner.
+            # No distance is below 0 pixels, so every curve starts at (0, 0).
             (line,) = panel.plot(
-                [0, *details["anchors"]], [0, *details["curve"]], linewidth=1.6 if number else 2.8, **line_look(number)
+                [0, *details["anchors"]], [0, *details["curve"]], linewidth=1.6 if number else 2.8, **line_style(number)
             )
             counted = f", n = {details['n_keypoints']}" if len(n) > 1 else ""
             lines.append((of[part].value or 0.0, line, f"{_area(of[part])} {literal(model)}{counted}"))

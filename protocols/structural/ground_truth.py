@@ -1,4 +1,4 @@
-"""Where the keypoints of a pair's target are, and which of them count."""
+"""Ground-truth keypoints of a pair's target, and which of them count."""
 
 from __future__ import annotations
 
@@ -12,24 +12,25 @@ ESTIMATOR = "mediapipe-holistic"
 
 
 def estimator(evidence: Evidence) -> dict[str, str]:
-    """Whose readings of the generated images these are, for a score's details."""
+    """Details of a score: which estimator gave the keypoints of the generated images."""
     supplied = evidence.supplied.get(ESTIMATOR)
     return {"estimator": supplied.spec.id, "readings_sha256": supplied.sha256} if supplied else {"estimator": ESTIMATOR}
 
 
 def ground_truth(evidence: Evidence, part: str, occluded: bool = False) -> tuple[NDArray[np.float64], str | None]:
-    """The keypoints of each pair's target: the benchmark's own where it has them.
+    """Keypoints of each pair's target: those of the benchmark, if it has them.
 
-    Otherwise the body is the annotated pose, and face and hands are what the same estimator sees on the real target.
+    Otherwise the body is the annotated pose, and face and hands come from the same estimator on the real target.
 
     Args:
-        evidence: of n pairs.
+        evidence: evidence of n pairs.
         part: "body", "face", "hand_left" or "hand_right".
-        occluded: whether keypoints that something hides count, where the benchmark knows their place.
+        occluded: whether occluded keypoints count, if the benchmark has their positions.
 
     Returns:
-        (n, K, 3) x, y in pixels and counts, 0 or 1 (never outside the image); and where they come from. None: the user
-        gave the estimator's readings of the generated images, but not of the real targets, so that nothing counts.
+        (n, K, 3) x, y in pixels and whether the keypoint counts, 0 or 1 (0 outside the image); and the origin of the
+        keypoints. The origin is None if the user supplied keypoints of the generated images but not of the real
+        targets: then no keypoint counts.
     """
     benchmark = evidence.benchmark
     targets = [pair.target for pair in evidence.pairs]

@@ -1,4 +1,4 @@
-"""What structural metrics demand of their input."""
+"""Input checks of the structural metrics."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 def check_keypoints(
     estimated: NDArray[np.floating[Any]], truth: NDArray[np.floating[Any]]
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Refuse what is not two equal stacks of keypoints.
+    """Check that both inputs are keypoint arrays of the same shape.
 
     Args:
-        estimated: (N, K, 3) x, y in pixels and found, 0 or 1.
-        truth: (N, K, 3) x, y in pixels and counts, 0 or 1.
+        estimated: (N, K, 3) x, y in pixels and whether it was found, 0 or 1.
+        truth: (N, K, 3) x, y in pixels and whether it counts, 0 or 1.
 
     Returns:
-        (N, K) found, and (N, K) counts.
+        (N, K) which keypoints were found, and (N, K) which count.
 
     Raises:
-        ValueError: where they are not that, or a keypoint that is found or counts has no finite place.
+        ValueError: if the arrays are not of this form, or a keypoint that was found or counts is not finite.
     """
     for points, name in ((estimated, "estimated"), (truth, "truth")):
         if points.ndim != 3 or points.shape[2] != 3 or not np.issubdtype(points.dtype, np.floating):
@@ -29,7 +29,7 @@ def check_keypoints(
         if not np.isin(points[..., 2], (0, 1)).all():
             raise ValueError(f"the third column of {name} must be 0 or 1")
         if not np.isfinite(points[points[..., 2] == 1]).all():
-            raise ValueError(f"{name} has a keypoint without a finite place")
+            raise ValueError(f"{name} has a keypoint without finite coordinates")
     if estimated.shape != truth.shape:
         raise ValueError(f"estimated and truth differ in shape: {estimated.shape} and {truth.shape}")
     return estimated[..., 2] == 1, truth[..., 2] == 1

@@ -1,4 +1,4 @@
-"""The keypoint error curve: how many keypoints lie closer to their place than each threshold."""
+"""The keypoint error curve: the share of keypoints with an error below each threshold."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from fhpt_bench.benchmark import Benchmark
 
 STEPS = 20
-_STEP, _SHARE = 2, 0.75  # pixels, and the share of found keypoints, that the largest anchor is made of
-# Metric -> its parts, and whose anchors it has.
+_STEP, _SHARE = 2, 0.75  # of the largest anchor: its step in pixels, and the share of found keypoints below it
+# Metric -> its parts, and the part whose anchors it uses.
 _METRICS = {
     "body": (("body",), "body"),
     "face": (("face",), "face"),
@@ -36,13 +36,13 @@ def anchors(reach: float) -> NDArray[np.float64]:
     """The thresholds of a curve: 20 equal steps from 0 (exclusive) to the largest.
 
     Args:
-        reach: the largest, in pixels.
+        reach: the largest threshold, in pixels.
 
     Returns:
         (20,) pixels.
 
     Raises:
-        ValueError: where it is not positive.
+        ValueError: if it is not positive.
 
     Examples:
         >>> anchors(10)[[0, 1, -1]]
@@ -54,27 +54,27 @@ def anchors(reach: float) -> NDArray[np.float64]:
 
 
 def anchor_reach(distances: NDArray[np.float64]) -> int:
-    """The largest anchor of a part: the smallest multiple of 2 pixels under which three quarters of the distances lie.
+    """The largest anchor of a part: the smallest multiple of 2 pixels above three quarters of the distances.
 
-    Not more of them: the baseline takes every back for a front, and what it does there would stretch the curve over
-    half the image.
+    Only three quarters, because the baseline treats every back view as a front view: these errors would stretch the
+    curve over half the image.
 
     Args:
-        distances: (M,) pixels between a baseline's found keypoints and their place.
+        distances: (M,) pixels between the keypoints found on a baseline's images and the ground truth.
 
     Returns:
-        Pixels.
+        The anchor in pixels.
 
     Raises:
-        ValueError: where there is no distance.
+        ValueError: if there is no distance.
 
     Examples:
         >>> anchor_reach(np.arange(10.0))
         8
     """
     if not len(distances):
-        raise ValueError("no keypoint was found: there is no distance to choose an anchor by")
-    # The ceil(0.75 M)-th smallest must lie strictly under it.
+        raise ValueError("no keypoint was found: an anchor needs at least one distance")
+    # The anchor must be strictly above the ceil(0.75 M)-th smallest distance.
     needed = np.sort(distances)[int(np.ceil(_SHARE * len(distances) - 1e-9)) - 1]
     return _STEP * (int(needed // _STEP) + 1)
 
@@ -82,19 +82,19 @@ def anchor_reach(distances: NDArray[np.float64]) -> int:
 def keypoint_hits(
     estimated: Points, truth: Points, thresholds: Points, found_only: bool = False
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Of each image, how many keypoints lie closer than each threshold, and how many there are.
+    """Count, per image, the keypoints closer than each threshold, and all keypoints that count.
 
     Args:
-        estimated: (N, K, 3) x, y in pixels and found, 0 or 1.
-        truth: (N, K, 3) x, y in pixels and counts, 0 or 1.
+        estimated: (N, K, 3) x, y in pixels and whether it was found, 0 or 1.
+        truth: (N, K, 3) x, y in pixels and whether it counts, 0 or 1.
         thresholds: (T,) pixels.
-        found_only: leave keypoints out that were not found, instead of counting them as missed.
+        found_only: exclude keypoints that were not found, instead of counting them as misses.
 
     Returns:
-        (N, T) hits, and (N,) keypoints that count.
+        (N, T) hits, and (N,) number of keypoints that count.
 
     Raises:
-        ValueError: where the arrays are not that, or a place that is needed is not finite.
+        ValueError: if the arrays are not of this form, or coordinates that are needed are not finite.
 
     Examples:
         >>> truth = np.array([[[0.0, 0, 1], [9, 9, 1]]])
@@ -117,16 +117,16 @@ def keypoint_error_curve(
     The mean of the curve over `anchors` is its normalised area (AUC).
 
     Args:
-        estimated: (N, K, 3) x, y in pixels and found, 0 or 1, on the generated images.
-        truth: (N, K, 3) x, y in pixels and counts, 0 or 1.
-        thresholds: (T,) alpha in pixels; a keypoint exactly that far away is missed.
-        found_only: leave keypoints out that were not found, instead of counting them as missed.
+        estimated: (N, K, 3) x, y in pixels and whether it was found, 0 or 1, on the generated images.
+        truth: (N, K, 3) x, y in pixels and whether it counts, 0 or 1.
+        thresholds: (T,) alpha in pixels; a keypoint at exactly this distance is a miss.
+        found_only: exclude keypoints that were not found, instead of counting them as misses.
 
     Returns:
         (T,) float64 in [0, 1]; the mean is over keypoints, not images.
 
     Raises:
-        ValueError: where the arrays are not that, or no keypoint counts.
+        ValueError: if the arrays are not of this form, or no keypoint counts.
 
     Examples:
         >>> truth = np.array([[[0.0, 0, 1], [9, 9, 1]]])
@@ -141,24 +141,24 @@ def keypoint_error_curve(
 
 
 def found_distances(estimated: Points, truth: Points) -> NDArray[np.float64]:
-    """The distances of the keypoints that count and were found: what `anchor_reach` is computed from.
+    """Distances of the keypoints that count and were found: the input of `anchor_reach`.
 
     Args:
-        estimated: (N, K, 3) x, y in pixels and found, 0 or 1.
-        truth: (N, K, 3) x, y in pixels and counts, 0 or 1.
+        estimated: (N, K, 3) x, y in pixels and whether it was found, 0 or 1.
+        truth: (N, K, 3) x, y in pixels and whether it counts, 0 or 1.
 
     Returns:
         (M,) pixels.
 
     Raises:
-        ValueError: where the arrays are not that.
+        ValueError: if the arrays are not of this form.
     """
     found, counts = check_keypoints(estimated, truth)
     return _distances(estimated, truth, found & counts)[found & counts]
 
 
 def _distances(estimated: Points, truth: Points, wanted: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """(N, K) pixels, infinite where not wanted."""
+    """(N, K) pixels, infinite for keypoints that are not wanted."""
     difference = estimated[..., :2].astype(np.float64) - truth[..., :2]
     squared = np.square(difference).sum(-1)
     result: NDArray[np.float64] = np.sqrt(np.where(wanted, squared, np.inf))
@@ -166,20 +166,20 @@ def _distances(estimated: Points, truth: Points, wanted: NDArray[np.bool_]) -> N
 
 
 def part_keypoints(evidence: Evidence, metric: str, occluded: bool = False) -> tuple[Points, Points, str | None]:
-    """What was found of one metric's parts on the generated images, what is true, and where that comes from.
+    """Estimated keypoints on the generated images and true keypoints, for the parts of one metric.
 
     Args:
-        evidence: of n pairs.
-        metric: of the curve's card.
+        evidence: evidence of n pairs.
+        metric: name of a metric of this protocol.
         occluded: see `ground_truth`.
 
     Returns:
-        (n, K, 3) estimated, (n, K, 3) truth, and a phrase, or None where the truth is not given.
+        (n, K, 3) estimated, (n, K, 3) truth, and the origin of the truth in words, or None if the truth is not given.
     """
     parts, _ = _METRICS[metric]
-    readings = evidence.vectors(ESTIMATOR, "generated")
+    found = evidence.vectors(ESTIMATOR, "generated")
     truths, origins = zip(*(ground_truth(evidence, part, occluded) for part in parts), strict=True)
-    estimated = np.concatenate([readings[:, SLICES[part]] for part in parts], 1)
+    estimated = np.concatenate([found[:, SLICES[part]] for part in parts], 1)
     return estimated, np.concatenate(truths, 1), origins[0]
 
 
@@ -188,45 +188,49 @@ class KeypointErrorCurve(Protocol):
 
     id = "kec"
     title = "Keypoint error curve"
+    group = "structural"
+    headlines = ("body", "face", "hands")
     citation = (
         "Yang et al., Towards Fine-grained Human Pose Transfer with Detail Replenishing Network, arXiv:2005.12494"
     )
     variants: ClassVar[Mapping[str, str]] = {
         "canonical": "share of the target's visible keypoints whose estimate on the generated image is closer than "
-        f"alpha, mean over {STEPS} anchors of alpha that the benchmark sets per part; a keypoint not found is missed",
-        "found-only": "as canonical, but keypoints that were not found are left out and counted",
-        "in-frame": "as canonical, but keypoints in the frame that something hides count too, where the benchmark "
-        "knows their place",
+        f"alpha, mean over {STEPS} anchors of alpha that the benchmark sets per part; a keypoint that was not found is "
+        "a miss",
+        "found-only": "as canonical, but keypoints that were not found are excluded and counted",
+        "in-frame": "as canonical, but occluded keypoints inside the image count too, if the benchmark has their "
+        "positions",
     }
     metrics = tuple(
         MetricCard(metric, f"KEC({metric})", higher_is_better=True, range=(0.0, 1.0)) for metric in _METRICS
     )
     moved_by = (
-        "the anchors, which are the benchmark's: curves of two benchmarks do not compare",
-        "keypoints that were not found: a miss here, left out in `found-only`",
-        "the estimator and its threshold, on the generated image",
-        "pixels: at another image size, or for a person farther away, the same error is another number",
+        "the anchors, which each benchmark sets: curves of two benchmarks are not comparable",
+        "keypoints that were not found: a miss here, excluded in `found-only`",
+        "the keypoint estimator and its threshold, on the generated image",
+        "the image size and the distance of the person: errors are measured in pixels",
     )
 
     @property
     def features(self) -> tuple[str, ...]:
-        """The estimator of keypoints."""
+        """The keypoint estimator."""
         return (ESTIMATOR,)
 
     def lacks(self, benchmark: Benchmark) -> str | None:
-        """Curves need anchors, which belong to the benchmark."""
+        """A reason if the benchmark sets no anchors."""
         if benchmark.anchors:
             return None
         return (
-            f"benchmark {benchmark.id} sets no anchors: add the table that `fhpt-bench anchors` prints to its TOML file"
+            f"The benchmark {benchmark.id} sets no anchors: add the table that `fhpt-bench anchors` prints to its TOML "
+            "file."
         )
 
     def score(self, evidence: Evidence) -> tuple[Score, ...]:
-        """The area of each metric's curve, with the curve in its details."""
+        """The area under the curve of each metric, with the curve in its details."""
         return tuple(self._score(metric.name, evidence) for metric in self.metrics)
 
     def draw(self, evidence: Evidence, exhibits: Exhibits) -> dict[str, bytes]:
-        """The curves of this model and of all that are comparable."""
+        """Draw the curves of this model and of all comparable models."""
         from protocols.structural.curve_plot import plot_curves
 
         loaded = evidence.benchmark
@@ -258,7 +262,7 @@ class KeypointErrorCurve(Protocol):
 def _pair_values(
     hits: NDArray[np.int64], counts: NDArray[np.int64], true: NDArray[np.bool_], given: bool
 ) -> PairValues:
-    """The area of each pair's own curve, weighed by its keypoints: the weighted mean is the whole curve's area."""
+    """The area of each pair's curve, weighted by its keypoints: the weighted mean is the area of the whole curve."""
     areas = np.divide(hits.mean(1), counts, out=np.full(len(counts), np.nan), where=counts > 0)
     nothing = "no keypoint of the part in the target" if given else "no keypoints of the real targets given"
     reasons = [

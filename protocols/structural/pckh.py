@@ -1,4 +1,4 @@
-"""PCKh: the share of correct keypoints, by the size of the head, as PATN's tool computes it."""
+"""PCKh: the share of correct keypoints relative to the size of the head, as PATN's tool computes it."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ Points = NDArray[np.floating[Any]]
 
 
 def pckh_hits(estimated: Points, truth: Points) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Of each image, how many joints are right, and how many there are; see `pckh`.
+    """Count, per image, the correct joints and all joints that count; see `pckh`.
 
     Args:
-        estimated: (N, 18, 3) x, y in pixels and found, 0 or 1.
-        truth: (N, 18, 3) x, y in pixels and counts, 0 or 1.
+        estimated: (N, 18, 3) x, y in pixels and whether it was found, 0 or 1.
+        truth: (N, 18, 3) x, y in pixels and whether it counts, 0 or 1.
 
     Returns:
-        (N,) right joints, and (N,) joints of the target: 0 where its head has fewer than two.
+        (N,) correct joints, and (N,) joints of the target: both 0 if its head has fewer than two joints.
 
     Raises:
-        ValueError: where the arrays are not that.
+        ValueError: if the arrays are not of this form.
     """
     found, counts = check_keypoints(estimated, truth)
     if truth.shape[1] != 18:
-        raise ValueError(f"PCKh is of COCO-18 joints, not of {truth.shape[1]}")
+        raise ValueError(f"PCKh needs the 18 COCO joints, not {truth.shape[1]}")
     seen = counts[:, _HEAD, None]
     head = truth[:, _HEAD, :2].astype(np.float64)
-    # (N, 2) width and height of the box; where nothing of the head is seen it has none, and is left out below.
+    # (N, 2) width and height of the box; images without a visible head joint are excluded below.
     size = np.where(seen, head, -np.inf).max(1) - np.where(seen, head, np.inf).min(1)
     usable = seen.sum((1, 2)) >= _FEWEST
     difference = np.abs(
@@ -53,17 +53,17 @@ def pckh(estimated: Points, truth: Points) -> float:
     """Share of joints within half of the head's box: Zhu et al., Progressive Pose Attention Transfer, CVPR 2019.
 
     As in that paper's tool (`tool/calPCKH_fashion.py`), the box is that of the target's nose, neck, eyes and ears; a
-    joint is right if |dx| < width / 2 and |dy| < height / 2; images with fewer than two of them are left out.
+    joint is correct if |dx| < width / 2 and |dy| < height / 2; images with fewer than two of them are excluded.
 
     Args:
-        estimated: (N, 18, 3) COCO-18 joints on the generated images: x, y in pixels and found, 0 or 1.
-        truth: (N, 18, 3) of the targets: x, y in pixels and counts, 0 or 1.
+        estimated: (N, 18, 3) COCO-18 joints on the generated images: x, y in pixels and whether it was found, 0 or 1.
+        truth: (N, 18, 3) joints of the targets: x, y in pixels and whether it counts, 0 or 1.
 
     Returns:
-        The share in [0, 1], over the joints of all images together; a joint that was not found is wrong.
+        The share in [0, 1] over the joints of all images; a joint that was not found is wrong.
 
     Raises:
-        ValueError: where the arrays are not that, or no image has two joints of a head.
+        ValueError: if the arrays are not of this form, or no image has two head joints.
 
     Examples:
         >>> truth = np.ones((1, 18, 3))
@@ -73,44 +73,45 @@ def pckh(estimated: Points, truth: Points) -> float:
     """
     right, counts = pckh_hits(estimated, truth)
     if not counts.sum():
-        raise ValueError("no image has two joints of a head")
+        raise ValueError("no image has two head joints")
     return float(right.sum() / counts.sum())
 
 
 class PCKh(Protocol):
-    """Share of correct keypoints by the size of the head."""
+    """Share of correct keypoints relative to the size of the head."""
 
     id = "pckh"
-    title = "Share of correct keypoints, by the head's size"
+    title = "Share of correct keypoints relative to the head size"
+    group = "structural"
     citation = "Zhu et al., Progressive Pose Attention Transfer for Person Image Generation, CVPR 2019"
     variants: ClassVar[Mapping[str, str]] = {
         "patn": "share of the target's joints whose estimate on the generated image has |dx| < w/2 and |dy| < h/2, "
-        "w x h the box of the target's nose, neck, eyes and ears; pairs with fewer than two of them are left out; a "
-        "joint not found is wrong",
+        "w x h the box of the target's nose, neck, eyes and ears; pairs with fewer than two of them are excluded; a "
+        "joint that was not found is wrong",
     }
     used_by: ClassVar[Mapping[str, str]] = {"patn": "PATN (tool/calPCKH_fashion.py)"}
     metrics = (MetricCard("pckh", "PCKh", higher_is_better=True, range=(0.0, 1.0)),)
     moved_by = (
-        "the head's box, which a side or back view makes narrow",
-        "the estimator and its threshold, on the generated image",
-        "joints that were not found: wrong here, left out elsewhere",
+        "the head box, which is narrow in side and back views",
+        "the keypoint estimator and its threshold, on the generated image",
+        "joints that were not found: wrong here, excluded in other tools",
     )
 
     @property
     def features(self) -> tuple[str, ...]:
-        """The estimator of keypoints."""
+        """The keypoint estimator."""
         return (ESTIMATOR,)
 
     def score(self, evidence: Evidence) -> tuple[Score, ...]:
-        """The share over all joints, resampled over people."""
+        """The share over all joints, with an interval resampled over people."""
         estimated = evidence.vectors(ESTIMATOR, "generated")[:, SLICES["body"]]
         truth, origin = ground_truth(evidence, "body")
         right, counts = pckh_hits(estimated, truth)
         share = np.divide(right, counts, out=np.full(len(counts), np.nan), where=counts > 0)
-        reasons = ["" if count else "fewer than two head joints" for count in counts]
+        reasons = ["" if count else "with fewer than two head joints" for count in counts]
         score = mean_score("pckh", evidence, PairValues(share, counts.astype(np.float64), tuple(reasons)))
-        judged = (truth[..., 2] > 0) & (counts > 0)[:, None]
-        found = int((judged & (estimated[..., 2] > 0)).sum())
+        counted = (truth[..., 2] > 0) & (counts > 0)[:, None]
+        found = int((counted & (estimated[..., 2] > 0)).sum())
         n = int(counts.sum())
         details = {
             "truth": origin,

@@ -1,4 +1,4 @@
-"""The parts of PATN's family against formulas written out by hand."""
+"""The building blocks of PATN, compared with formulas."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def convolved(x: Tensor, layer: nn.Module) -> Tensor:
 
 
 @pytest.mark.parametrize("first", [True, False])
-def test_a_transfer_block_is_what_its_formula_says(first: bool) -> None:
+def test_a_transfer_block_equals_its_formula(first: bool) -> None:
     block = PoseAttentionBlock(CHANNELS, first=first, activation=nn.ReLU, dropout=0.5).double().eval()
     image = torch.randn(2, CHANNELS, 5, 4, dtype=torch.float64)
     pose = torch.randn(2, CHANNELS if first else 2 * CHANNELS, 5, 4, dtype=torch.float64)
@@ -45,7 +45,7 @@ def test_a_transfer_block_is_what_its_formula_says(first: bool) -> None:
 
     torch.testing.assert_close(moved, out)
     torch.testing.assert_close(code, torch.cat([f2, out], 1))
-    assert pose_layers[0].weight.shape[:2] == (pose.shape[1],) * 2  # the first keeps what it is given
+    assert pose_layers[0].weight.shape[:2] == (pose.shape[1],) * 2  # the first convolution keeps the number of channels
 
 
 def test_dropout_is_between_the_convolutions_of_both_paths_and_nowhere_else() -> None:
@@ -57,7 +57,7 @@ def test_dropout_is_between_the_convolutions_of_both_paths_and_nowhere_else() ->
     assert not any(isinstance(layer, nn.Dropout) for layer in without.modules())
 
 
-def test_a_residual_block_adds_to_what_it_is_given() -> None:
+def test_a_residual_block_adds_its_path_to_its_input() -> None:
     block = ResidualBlock(CHANNELS, nn.ReLU).double()
     x = torch.randn(2, CHANNELS, 5, 4, dtype=torch.float64)
     layers = [layer for layer in block.path if isinstance(layer, nn.Conv2d)]
@@ -65,7 +65,7 @@ def test_a_residual_block_adds_to_what_it_is_given() -> None:
     torch.testing.assert_close(block(x), x + f)
 
 
-def test_weights_start_as_pix2pix_starts_them() -> None:
+def test_initial_weights_are_those_of_pix2pix() -> None:
     layers = [layer for layer in encoder(3, 16, 3, nn.ReLU, normalised=False) if isinstance(layer, nn.Conv2d)]
     weights = torch.cat([layer.weight.flatten() for layer in layers])
     assert weights.std().item() == pytest.approx(0.02, rel=0.02)

@@ -1,4 +1,4 @@
-"""Tiny checkpoints with random weights, whose paintings nobody would take for a result, and tiny recipes."""
+"""Tiny checkpoints with random weights, and tiny recipes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CARD = {"seed": 0, "benchmark": {"id": "studio", "version": "1.0"}}
 
 
 def random_checkpoint(folder: Path, name: str, hparams: Hyperparameters = TINY, seed: int = 0) -> Path:
-    """Write an untrained network as a checkpoint of a recipe; returns its file."""
+    """Write an untrained network as a checkpoint of a recipe; return its file."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         network: torch.nn.Module = (
@@ -33,7 +33,7 @@ def random_checkpoint(folder: Path, name: str, hparams: Hyperparameters = TINY, 
             if name == "drn-face"
             else DetailReplenishingNetwork(hparams, detail=name != "drn-pb-only")
         )
-        # Instance norm hides a scale; larger last weights make something to see.
+        # Instance norm removes the scale of most weights; larger last weights give images with visible content.
         for parameter in network.parameters():
             parameter.data.mul_(3)
     path = folder / f"{name}.safetensors"
@@ -43,7 +43,7 @@ def random_checkpoint(folder: Path, name: str, hparams: Hyperparameters = TINY, 
 
 @pytest.fixture(scope="session")
 def make_checkpoint() -> Callable[..., Path]:
-    """`random_checkpoint`, for the tests."""
+    """The function `random_checkpoint`."""
     return random_checkpoint
 
 

@@ -1,4 +1,4 @@
-"""The face module's geometry: which faces are frontal, sketches, crops and eq. 2's composite."""
+"""Geometry of the face module: frontal faces, sketches, crops and the composite of eq. 2."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from fhpt_bench.data.heat_maps import flip_landmarks
 
 @pytest.fixture(scope="module", params=["train", "test"])
 def truth(request: pytest.FixtureRequest) -> tuple[Tensor, Tensor, list[str]]:
-    """Landmarks (N, 68, 2), NaN where not visible, whether frontal (N,), and the names."""
+    """Landmarks (N, 68, 2), NaN if not visible; whether frontal (N,); names."""
     with np.load(data_folder("studio") / f"truth-{request.param}.npz") as archive:
         points, frontal, names = archive["face"], archive["frontal"], archive["names"]
     landmarks = np.where(points[..., 2:] > 0, points[..., :2], np.nan).astype(np.float32)
     return torch.from_numpy(landmarks), torch.from_numpy(frontal), names.tolist()
 
 
-def a_face() -> Tensor:
+def face_landmarks() -> Tensor:
     with np.load(data_folder("studio") / "truth-test.npz") as archive:
         return torch.from_numpy(archive["face"][:1, :, :2])
 
@@ -31,11 +31,11 @@ def test_frontal_faces_of_studio_are_those_of_its_truth(truth: tuple[Tensor, Ten
     landmarks, frontal, names = truth
     boxes, found = face_boxes(landmarks)
     assert torch.equal(found, frontal)
-    assert {name.rpartition("_")[2] for name, seen in zip(names, found, strict=True) if seen} <= {
+    assert {name.rpartition("_")[2] for name, frontal_face in zip(names, found, strict=True) if frontal_face} <= {
         "1front.jpg", "2side.jpg", "4full.jpg", "7additional.jpg"
     }  # fmt: skip
     assert torch.isfinite(boxes).all()
-    # All that is seen lies inside, and the square is 1.3 times as large as the longer extent.
+    # All visible landmarks are inside, and the square is 1.3 times the longer extent.
     inside = landmarks_in_crop(landmarks[found], boxes[found], 1)
     visible = inside[~inside.isnan()]
     assert visible.min().item() == pytest.approx(0.15 / 1.3, abs=1e-3)
@@ -43,7 +43,7 @@ def test_frontal_faces_of_studio_are_those_of_its_truth(truth: tuple[Tensor, Ten
 
 
 def test_mirrored_or_hidden_faces_are_not_frontal() -> None:
-    face = a_face()
+    face = face_landmarks()
     assert face_boxes(face)[1].tolist() == [True]
     mirrored = face.clone()
     mirrored[..., 0] *= -1
@@ -59,7 +59,7 @@ def test_mirrored_or_hidden_faces_are_not_frontal() -> None:
 
 
 def test_a_sketch_is_the_distance_to_the_nearest_line() -> None:
-    face = landmarks_in_crop(a_face(), face_boxes(a_face())[0])
+    face = landmarks_in_crop(face_landmarks(), face_boxes(face_landmarks())[0])
     face[0, 20] = torch.nan
     sketch = draw_sketch(face)[0, 0].numpy()
     points = face[0].numpy()
@@ -81,15 +81,15 @@ def test_the_lines_join_points_of_one_part_and_close_eyes_and_lips() -> None:
 
 
 def test_the_sketch_of_a_mirrored_face_is_the_mirrored_sketch() -> None:
-    face = landmarks_in_crop(a_face(), face_boxes(a_face())[0])
+    face = landmarks_in_crop(face_landmarks(), face_boxes(face_landmarks())[0])
     sketch = draw_sketch(face)
     torch.testing.assert_close(draw_sketch(flip_landmarks(face, 64)), sketch.flip(3), atol=1e-4, rtol=0)
     assert not torch.allclose(sketch, sketch.flip(3), atol=0.3)
 
 
 @pytest.mark.parametrize("size", [20, 64])
-def test_a_crop_is_what_bicubic_interpolation_gives(size: int) -> None:
-    """Against torch's own, away from the borders, where the crop sees what lies beside the box."""
+def test_a_crop_equals_bicubic_interpolation(size: int) -> None:
+    """Compared with torch's interpolation, except near the borders, where the crop uses pixels outside the box."""
     image = torch.rand(1, 3, 60, 50, generator=torch.Generator().manual_seed(0)) * 1.6 - 0.8
     crop = crop_faces(image, torch.tensor([[5.0, 10.0, 40.0]]), size)
     expected = functional.interpolate(image[..., 10:50, 5:45], (size, size), mode="bicubic", antialias=True)
@@ -109,23 +109,23 @@ def test_crops_follow_boxes_between_pixels_and_beyond_the_image() -> None:
 
 
 def test_composite_on_a_case_made_by_hand() -> None:
-    """Eq. 2 with an image of one grey and a face of another; the blur is summed up here step by step."""
+    """Eq. 2 with an image of one grey value and a face of another; the blur is computed here as a sum."""
     boxes = torch.tensor([[10.0, 6.0, 16.0], [10.0, 6.0, 16.0]])
     image, faces = torch.full((2, 3, 32, 40), -0.5), torch.full((2, 3, 8, 8), 0.75)
     result, mask = paste_faces(image, faces, boxes, torch.tensor([True, False]))
-    sigma, fine = 16 / 8, 4  # steps a pixel
-    where = (np.arange(-20 * fine, 60 * fine) + 0.5) / fine
+    sigma, fine = 16 / 8, 4  # steps per pixel
+    positions = (np.arange(-20 * fine, 60 * fine) + 0.5) / fine
     kernel = np.exp(-((np.arange(-10 * fine, 10 * fine + 1) / fine) ** 2) / (2 * sigma**2))
     profiles = []
     for start, length in ((6, 32), (10, 40)):
-        indicator = ((where > start) & (where < start + 16)).astype(float)
+        indicator = ((positions > start) & (positions < start + 16)).astype(float)
         smooth = np.convolve(indicator, kernel / kernel.sum(), "same")
-        profiles.append(np.interp(np.arange(length) + 0.5, where, smooth))
+        profiles.append(np.interp(np.arange(length) + 0.5, positions, smooth))
     np.testing.assert_allclose(mask[0, 0], np.outer(*profiles), atol=2e-3)
     torch.testing.assert_close(result[:1], ((1 - mask[:1]) * -0.5 + mask[:1] * 0.75).expand(1, 3, -1, -1))
     assert torch.equal(result[1], image[1])
     assert mask[1].eq(0).all()
-    # By hand: 1/2 across an edge, 1/4 at a corner, all of the face in the middle, none of it 4 sigma away.
+    # By hand: 1/2 on an edge, 1/4 at a corner, 1 in the middle, 0 at a distance of 4 sigma.
     edge = (mask[0, 0, 14, 9] + mask[0, 0, 14, 10]) / 2
     corner = mask[0, 0, 5:7, 9:11].mean()
     assert edge.item() == pytest.approx(0.5, abs=1e-3)

@@ -1,4 +1,4 @@
-"""Algorithm 1: which step updates what, on which batch, and with which losses."""
+"""Algorithm 1: which step updates which networks, on which batch, and with which losses."""
 
 from __future__ import annotations
 
@@ -13,7 +13,16 @@ import torch
 from drn.hyperparameters import SMALL, Hyperparameters
 from drn.learner import AdversarialLearner
 from drn.network import DetailReplenishingNetwork
-from drn.views import CHANCES, FacePainter, Painter, People, WholePainter, changed, people_of, recolour
+from drn.views import (
+    CHANCES,
+    FaceGenerator,
+    People,
+    TrainableGenerator,
+    WholeImageGenerator,
+    changed,
+    people_of,
+    recolour,
+)
 from fhpt_bench.networks.vgg import VGG16Maps
 from fhpt_bench.training.distributed import make_accelerator
 from fhpt_bench.training.pairs import TrainingBatch
@@ -26,7 +35,7 @@ SIZE = (64, 48)
 
 
 class Stream:
-    """Batches of noise, a new one each time; remembers what was drawn."""
+    """Batches of noise, a different one at each call; `position` counts them."""
 
     def __init__(self, size: int = 2) -> None:
         self.position, self.size = 0, size
@@ -52,14 +61,14 @@ def batch(seed: int, size: int = 2) -> TrainingBatch:
 
 @pytest.fixture(autouse=True)
 def random_vgg(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Random weights in VGG16's shapes: which step moves what does not depend on them."""
+    """Random weights in VGG16's shapes: which step changes which network does not depend on them."""
     torch.manual_seed(0)
     layers = torch.nn.ModuleDict({"features": VGG16Maps.layers()[:16]}).state_dict()
     monkeypatch.setattr("drn.losses.store.load", lambda name: layers)
 
 
 @pytest.fixture(autouse=True)
-def own_random_numbers() -> Iterator[None]:
+def keep_random_state() -> Iterator[None]:
     with torch.random.fork_rng():
         yield
 
@@ -68,9 +77,9 @@ def make(
     hparams: Hyperparameters = TINY, alternate: bool = True, detail: bool = True, **options: Any
 ) -> AdversarialLearner:
     torch.manual_seed(1)
-    painter = WholePainter(DetailReplenishingNetwork(hparams, detail))
+    generator = WholeImageGenerator(DetailReplenishingNetwork(hparams, detail))
     return AdversarialLearner(
-        painter, hparams, Stream(hparams.batch_size), batch(0), make_accelerator("cpu"), 0, alternate, **options
+        generator, hparams, Stream(hparams.batch_size), batch(0), make_accelerator("cpu"), 0, alternate, **options
     )
 
 
@@ -80,15 +89,15 @@ def parts(learner: AdversarialLearner) -> dict[str, torch.Tensor]:
     return rows | {f"critics.{k}": v.clone() for k, v in state["critics"].state_dict().items()}
 
 
-def moved(before: dict[str, torch.Tensor], after: dict[str, torch.Tensor]) -> set[str]:
+def changed_parts(before: dict[str, torch.Tensor], after: dict[str, torch.Tensor]) -> set[str]:
     return {".".join(name.split(".")[:2]) for name in before if not torch.equal(before[name], after[name])}
 
 
-def test_an_iteration_moves_both_branches_and_both_discriminators() -> None:
+def test_an_iteration_changes_both_branches_and_both_discriminators() -> None:
     learner = make()
     before = parts(learner)
     losses = learner.advance(1)
-    assert moved(before, parts(learner)) == {
+    assert changed_parts(before, parts(learner)) == {
         "network.transfer", "network.detail", "critics.appearance", "critics.shape"
     }  # fmt: skip
     assert set(losses) == {
@@ -97,19 +106,19 @@ def test_an_iteration_moves_both_branches_and_both_discriminators() -> None:
     assert all(np.isfinite(float(value)) for value in losses.values())
 
 
-def test_the_coarse_step_is_free_of_adversarial_losses_and_moves_the_transfer_branch_alone(
+def test_the_coarse_step_has_no_adversarial_loss_and_changes_only_the_transfer_branch(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     learner = make()
     before = parts(learner)
 
     def forbidden(*_: Any) -> None:
-        raise AssertionError("a discriminator was asked")
+        raise AssertionError("a discriminator was called")
 
-    monkeypatch.setattr(learner, "_judge_pairs", forbidden)
-    with pytest.raises(AssertionError, match="a discriminator was asked"):
-        learner.advance(1)  # the full step asks first
-    assert moved(before, parts(learner)) == {"network.transfer"}
+    monkeypatch.setattr(learner, "_discriminate", forbidden)
+    with pytest.raises(AssertionError, match="a discriminator was called"):
+        learner.advance(1)  # the full step calls it first
+    assert changed_parts(before, parts(learner)) == {"network.transfer"}
     assert all(p.grad is None for p in learner.state["critics"].parameters())
 
 
@@ -118,14 +127,14 @@ def test_the_full_step_reaches_the_transfer_branch_through_the_guidance_map() ->
     view = learner._next(False)
     network = learner.state["network"]
     stages = network(*view.inputs)
-    # Only R_t is judged: what reaches G_P comes by F_t.
+    # The loss depends only on R_t, so all gradients of G_P come through F_t.
     stages.residual.square().mean().backward()
     gradients = [p.grad for p in network.transfer.blocks.parameters() if p.grad is not None]
     assert sum(float(g.abs().sum()) for g in gradients) > 0
     assert all(p.grad is None or not p.grad.any() for p in network.transfer.decoder.parameters())
 
 
-def test_discriminators_see_new_batches_and_the_generator_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_discriminator_steps_use_new_batches_and_do_not_change_the_generator(monkeypatch: pytest.MonkeyPatch) -> None:
     learner = make()
     seen: list[float] = []
     original = learner._critic
@@ -139,18 +148,18 @@ def test_discriminators_see_new_batches_and_the_generator_stays(monkeypatch: pyt
     monkeypatch.setattr(learner, "_critic", watched)
     start = parts(learner)
     learner.advance(1)
-    # The generator's step has left the discriminators as they were.
-    assert moved(start, kept[0]) == {"network.transfer", "network.detail"}
+    # The generator's step did not change the discriminators.
+    assert changed_parts(start, kept[0]) == {"network.transfer", "network.detail"}
     assert learner.state["stream"].position == 1 + TINY.discriminator_steps
     assert len(set(seen)) == len(seen) == TINY.discriminator_steps
-    assert moved(kept[0], parts(learner)) == {"critics.appearance", "critics.shape"}
+    assert changed_parts(kept[0], parts(learner)) == {"critics.appearance", "critics.shape"}
 
 
 def test_the_perceptual_network_stays_frozen() -> None:
     learner = make()
-    before = {k: v.clone() for k, v in learner._look.state_dict().items()}
+    before = {k: v.clone() for k, v in learner._perceptual.state_dict().items()}
     learner.advance(1)
-    assert all(torch.equal(before[k], v) for k, v in learner._look.state_dict().items())
+    assert all(torch.equal(before[k], v) for k, v in learner._perceptual.state_dict().items())
 
 
 def test_end2end_has_no_coarse_step_and_pb_only_no_detail_branch() -> None:
@@ -158,16 +167,16 @@ def test_end2end_has_no_coarse_step_and_pb_only_no_detail_branch() -> None:
     alone = make(alternate=False, detail=False)
     before = parts(alone)
     alone.advance(1)
-    assert moved(before, parts(alone)) == {"network.transfer", "critics.appearance", "critics.shape"}
+    assert changed_parts(before, parts(alone)) == {"network.transfer", "critics.appearance", "critics.shape"}
 
 
-def test_without_adversarial_terms_only_l1_is_left() -> None:
+def test_without_adversarial_terms_only_the_terms_of_l1_remain() -> None:
     learner = make(adversarial=False)
     assert set(learner.advance(1)) == {"coarse_reconstruction", "coarse_perceptual", "reconstruction", "perceptual"}
     assert learner.state["stream"].position == 1
 
 
-def test_gradients_are_clipped_only_if_asked_for() -> None:
+def test_gradients_are_clipped_only_if_a_limit_is_given() -> None:
     norms = []
     for clip in (0.0, 1e-3):
         learner = make(replace(TINY, gradient_clip=clip))
@@ -178,7 +187,7 @@ def test_gradients_are_clipped_only_if_asked_for() -> None:
     assert norms[1] == pytest.approx(1e-3, rel=1e-3)
 
 
-def test_the_learning_rate_is_fixed_and_then_falls_to_nothing() -> None:
+def test_the_learning_rate_is_fixed_and_then_falls_to_zero() -> None:
     learner = make(replace(TINY, discriminator_steps=1))
     rates = []
     for number in range(1, TINY.iterations + 1):
@@ -192,14 +201,14 @@ def test_the_learning_rate_is_fixed_and_then_falls_to_nothing() -> None:
     assert learner._critic_optimiser.param_groups[0]["lr"] == 0
 
 
-def test_the_first_phase_sees_half_the_size() -> None:
+def test_the_first_phase_uses_half_the_image_size() -> None:
     learner = make(replace(TINY, half_size_iterations=1))
     assert learner._next(True).target.shape[2:] == (SIZE[0] // 2, SIZE[1] // 2)
     full = learner._next(False)
     assert full.target.shape[2:] == SIZE
-    half = learner._painter.view(people_of(batch(3), torch.device("cpu")), True)
-    whole = learner._painter.view(people_of(batch(3), torch.device("cpu")), False)
-    # The joints stay where they are in the picture.
+    half = learner._generator.view(people_of(batch(3), torch.device("cpu")), True)
+    whole = learner._generator.view(people_of(batch(3), torch.device("cpu")), False)
+    # The joints keep their relative position in the image.
     peaks = [maps.flatten(2).argmax(2) for maps in (half.inputs[1], whole.inputs[1])]
     x_half, x_whole = (
         peak % maps.shape[3] for peak, maps in zip(peaks, (half.inputs[1], whole.inputs[1]), strict=True)
@@ -207,7 +216,7 @@ def test_the_first_phase_sees_half_the_size() -> None:
     assert (x_half * 2 + 0.5 - x_whole).abs().max() <= 1
 
 
-def test_a_learner_goes_on_from_its_state() -> None:
+def test_a_learner_resumes_from_its_state() -> None:
     one = make()
     for number in (1, 2):
         torch.manual_seed(number)
@@ -221,20 +230,20 @@ def test_a_learner_goes_on_from_its_state() -> None:
         part.load_state_dict(kept[name])
     torch.manual_seed(2)
     third.advance(2)
-    assert moved(parts(one), parts(third)) == set()
+    assert changed_parts(parts(one), parts(third)) == set()
 
 
-def test_faces_train_alone_with_the_sketch_as_their_shape() -> None:
+def test_the_face_module_is_trained_with_the_sketch_as_its_shape_condition() -> None:
     from drn.face import FaceModule
 
-    painter: Painter = FacePainter(FaceModule(2, 4, 4))
-    learner = AdversarialLearner(painter, TINY, Stream(), batch(0), make_accelerator("cpu"), 0)
+    generator: TrainableGenerator = FaceGenerator(FaceModule(2, 4, 4))
+    learner = AdversarialLearner(generator, TINY, Stream(), batch(0), make_accelerator("cpu"), 0)
     losses = learner.advance(1)
     assert "coarse_reconstruction" not in losses
     assert learner.samples().ndim == 3
 
 
-def test_augmentation_follows_the_number_of_the_batch_not_who_draws_it() -> None:
+def test_augmentation_depends_only_on_the_number_of_the_batch() -> None:
     first, second = make(), make()
     torch.manual_seed(5)
     a = first._next(False)
@@ -245,7 +254,7 @@ def test_augmentation_follows_the_number_of_the_batch_not_who_draws_it() -> None
     assert torch.equal(second._next(False).target, b.target)
 
 
-def test_pairs_are_mirrored_and_recoloured_together() -> None:
+def test_source_and_target_are_mirrored_and_recoloured_together() -> None:
     given = people_of(batch(1), torch.device("cpu"))
     given = replace(given, target=given.source, target_pose=given.source_pose, target_face=given.source_face)
     result = changed(given, torch.rand(2, CHANCES, generator=torch.Generator().manual_seed(0)), TINY)
@@ -258,8 +267,8 @@ def test_pairs_are_mirrored_and_recoloured_together() -> None:
     torch.testing.assert_close(again.source_face, given.source_face)
 
 
-def test_recolouring_leaves_greys_grey_and_moves_hues() -> None:
-    chance = torch.tensor([[0.0, 0.75, 0.5, 2 / 3]])  # a quarter turn, saturation and brightness as they are
+def test_recolouring_keeps_greys_and_changes_hues() -> None:
+    chance = torch.tensor([[0.0, 0.75, 0.5, 2 / 3]])  # hue turned by 90 degrees, saturation and brightness unchanged
     grey = torch.linspace(-1, 1, 12).reshape(1, 1, 3, 4).expand(1, 3, 3, 4)
     torch.testing.assert_close(recolour(grey, chance), grey, atol=2e-3, rtol=0)
     red = torch.tensor([0.5, -0.5, -0.5]).reshape(1, 3, 1, 1)

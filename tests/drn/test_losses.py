@@ -1,4 +1,4 @@
-"""The losses against their equations, term by term, written out as sums."""
+"""The losses compared with their equations, term by term, written as sums."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from fhpt_bench import weights as store
 
 @pytest.fixture(scope="module")
 def some_weights() -> dict[str, Tensor]:
-    """Small random ones of a VGG's convolutions up to conv4_1, which is not needed."""
+    """Small random weights of a VGG's convolutions up to conv4_1, which is not needed."""
     generator = torch.Generator().manual_seed(0)
-    plan = {0: (3, 64), 2: (64, 64), 5: (64, 128), 7: (128, 128), 10: (128, 256), 12: (256, 256), 14: (256, 256)}
+    channels = {0: (3, 64), 2: (64, 64), 5: (64, 128), 7: (128, 128), 10: (128, 256), 12: (256, 256), 14: (256, 256)}
     weights = {}
-    for number, (inputs, outputs) in (plan | {17: (256, 512)}).items():
+    for number, (inputs, outputs) in (channels | {17: (256, 512)}).items():
         deviation = (2 / (9 * inputs)) ** 0.5
         weights[f"features.{number}.weight"] = torch.randn(outputs, inputs, 3, 3, generator=generator) * deviation
         weights[f"features.{number}.bias"] = torch.randn(outputs, generator=generator) * 0.1
@@ -37,7 +37,7 @@ def maps(seed: int, sizes: tuple[tuple[int, ...], ...] = ((2, 3, 4, 5), (2, 4, 2
     return [torch.rand(size, generator=generator) for size in sizes]
 
 
-def test_gram_is_eq_8s_with_its_1_over_chw() -> None:
+def test_gram_matrix_is_that_of_eq_8_divided_by_chw() -> None:
     (features,) = maps(0, ((2, 3, 4, 5),))
     expected = torch.zeros(2, 3, 3)
     for b in range(2):
@@ -46,7 +46,7 @@ def test_gram_is_eq_8s_with_its_1_over_chw() -> None:
                 expected[b, i, j] = sum(features[b, i, h, w] * features[b, j, h, w] for h in range(4) for w in range(5))
     torch.testing.assert_close(gram(features), expected / (3 * 4 * 5))
     assert gram(features.bfloat16()).dtype == torch.float32
-    # Sums of half precision's largest numbers stay finite.
+    # Sums of the largest float16 numbers stay finite.
     assert torch.isfinite(gram(torch.full((1, 2, 64, 64), 6e4, dtype=torch.float16))).all()
 
 
@@ -91,7 +91,7 @@ def test_losses_of_bfloat16_are_float32_and_nearly_the_same() -> None:
     assert reconstruction_loss(generated[0].bfloat16(), target[0]).dtype == torch.float32
 
 
-def test_least_squares_pull_scores_to_one_and_zero() -> None:
+def test_lsgan_losses_are_zero_for_scores_of_one_and_zero() -> None:
     real, fake = torch.tensor([[0.5, 2.0]], dtype=torch.bfloat16), torch.tensor([[-1.0]])
     assert lsgan_discriminator(real, fake).item() == pytest.approx(((0.25 + 1) / 2 + 1) / 2)
     assert lsgan_generator(fake).item() == pytest.approx(4)
@@ -121,7 +121,7 @@ def test_the_perceptual_network_is_vgg_on_imagenets_scale(network: str, some_wei
 def test_the_perceptual_network_is_frozen_but_its_images_are_not(some_weights: dict[str, Tensor]) -> None:
     before = torch.get_rng_state()
     network = PerceptualNetwork(weights=some_weights)
-    assert torch.equal(torch.get_rng_state(), before)  # nothing was drawn
+    assert torch.equal(torch.get_rng_state(), before)  # no random number was drawn
     images = torch.zeros(1, 3, 8, 8, requires_grad=True)
     sum(m.mean() for m in network(images)).backward()
     assert images.grad is not None
@@ -133,11 +133,11 @@ def test_the_perceptual_network_is_frozen_but_its_images_are_not(some_weights: d
 def test_the_perceptual_networks_weights_are_the_pinned_ones(
     monkeypatch: pytest.MonkeyPatch, some_weights: dict[str, Tensor]
 ) -> None:
-    asked = []
-    monkeypatch.setattr(store, "load", lambda name: (asked.append(name), some_weights)[1])
+    loaded = []
+    monkeypatch.setattr(store, "load", lambda name: (loaded.append(name), some_weights)[1])
     PerceptualNetwork("vgg19")
     PerceptualNetwork()
-    assert asked == ["vgg19", "vgg16"]
-    assert set(asked) <= set(store.specs())
+    assert loaded == ["vgg19", "vgg16"]
+    assert set(loaded) <= set(store.specs())
     with pytest.raises(ValueError, match="vgg16, vgg19, not vgg11"):
         PerceptualNetwork("vgg11")

@@ -1,4 +1,4 @@
-"""Trained models: loading, refusing, painting, and the pictures of their stages."""
+"""Trained models: loading, errors, generated images, and the pictures of their stages."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from fhpt_bench.model import PairBatch, models
 
 @pytest.fixture(scope="module")
 def batch() -> PairBatch:
-    """Pairs of studio, some with a frontal face on both sides."""
+    """Pairs of studio, some with a frontal face in both images."""
     benchmark = load_benchmark("studio", limit=12)
     real = RealImages(benchmark.folder, benchmark.image_size, benchmark.image_digests())
     return pair_batch(benchmark, real, benchmark.pairs, ("pose", "face-landmarks"))
 
 
-def test_a_checkpoint_keeps_settings_and_tensors(make_checkpoint: Callable[..., Path], tmp_path: Path) -> None:
+def test_a_checkpoint_keeps_hyperparameters_and_tensors(make_checkpoint: Callable[..., Path], tmp_path: Path) -> None:
     hparams = replace(SMALL, width=2, transfer_blocks=1, style=6, hidden=3)
     path = make_checkpoint(tmp_path, "drn-tex64", hparams)
     found = read_checkpoint("drn-tex64", path)
@@ -47,13 +47,13 @@ def test_a_checkpoint_keeps_settings_and_tensors(make_checkpoint: Callable[..., 
 @pytest.mark.parametrize("name", [name for name in models.entries() if name.startswith("drn-") and name[4:] in (
     "pb-only", "tex64", "end2end"
 )])  # fmt: skip
-def test_ablations_refuse_to_run_untrained(name: str, tmp_path: Path) -> None:
+def test_untrained_ablations_raise_an_error(name: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=f"fhpt-bench train {name}"):
         fb.run(name, protocols="psnr", limit=2, out=tmp_path / "run")
     assert not (tmp_path / "run" / "record.json").exists()
 
 
-def test_files_that_will_not_do_are_refused_by_name(checkpoints: Path, tmp_path: Path) -> None:
+def test_unusable_checkpoints_raise_an_error_with_the_reason(checkpoints: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"drn-pb-only\.safetensors cannot be used: it was not written .* as drn\."):
         DRNWithoutFace(checkpoints / "drn-pb-only.safetensors")
     with pytest.raises(UserError, match="There is no checkpoint"):
@@ -67,11 +67,11 @@ def test_files_that_will_not_do_are_refused_by_name(checkpoints: Path, tmp_path:
     broken.write_bytes(b"\x80\x04pickle")
     with pytest.raises(UserError, match="damaged"):
         DRNWithoutFace(broken)
-    with pytest.raises(UserError, match="warp' has nothing to load"):
+    with pytest.raises(UserError, match="--checkpoint is given, but the model 'warp'"):
         fb.run("warp", protocols="psnr", limit=2, out=tmp_path / "run", checkpoint=checkpoints / "drn.safetensors")
 
 
-def test_a_run_names_what_was_learnt_and_does_not_depend_on_the_batch(
+def test_a_run_records_the_digests_and_does_not_depend_on_the_batch_size(
     checkpoints: Path, make_checkpoint: Callable[..., Path], tmp_path: Path
 ) -> None:
     file = checkpoints / "drn.safetensors"
@@ -91,9 +91,7 @@ def test_a_run_names_what_was_learnt_and_does_not_depend_on_the_batch(
         fb.run("drn", protocols="psnr", limit=6, out=tmp_path / "1", checkpoint=other)
 
 
-def test_the_face_is_blended_in_where_both_images_show_one_and_nowhere_else(
-    checkpoints: Path, batch: PairBatch
-) -> None:
+def test_the_face_is_blended_in_only_if_both_images_show_a_frontal_face(checkpoints: Path, batch: PairBatch) -> None:
     file = checkpoints / "drn.safetensors"
     with torch.inference_mode():
         plain, full = DRNWithoutFace(file).generate(batch), DRN(file).generate(batch)
@@ -107,7 +105,7 @@ def test_the_face_is_blended_in_where_both_images_show_one_and_nowhere_else(
     assert not difference[~both].any()
     for i in both.nonzero().flatten().tolist():
         x, y, side = boxes[i].tolist()
-        reach = side / 2 + side  # the blur's tail ends before that
+        reach = side / 2 + side  # the blurred mask is 0 beyond that
         far = torch.ones(difference.shape[1:], dtype=torch.bool)
         top, left = max(0, int(y + side / 2 - reach)), max(0, int(x + side / 2 - reach))
         far[top : int(y + side / 2 + reach), left : int(x + side / 2 + reach)] = False
@@ -139,8 +137,8 @@ def test_pictures_of_the_stages(checkpoints: Path, tmp_path: Path) -> None:
             assert image.size[0] == 8 + columns * (176 + 8)
     with pytest.raises(UserError, match="no guidance map"):
         CliRunner().invoke(cli, ["visualize", "stages", "--model", "warp"], catch_exceptions=False)
-    with pytest.raises(UserError, match="There is no pair 'nobody'"):
-        CliRunner().invoke(cli, ["visualize", "stages", "--pair", "nobody"], catch_exceptions=False)
+    with pytest.raises(UserError, match="There is no pair 'unknown'"):
+        CliRunner().invoke(cli, ["visualize", "stages", "--pair", "unknown"], catch_exceptions=False)
 
 
 def test_principal_colours_follow_the_content() -> None:
@@ -149,4 +147,4 @@ def test_principal_colours_follow_the_content() -> None:
     maps += torch.randn(maps.shape, generator=torch.Generator().manual_seed(0)) * 0.01
     colours = principal_colours(maps)[0].astype(int)
     left, right = colours[:, :3, 0], colours[:, 3:, 0]
-    assert left.min() - right.max() > 150  # the strongest component is the one that was put there, bright where it is 1
+    assert left.min() - right.max() > 150  # the first component is channel 0, with high values for 1

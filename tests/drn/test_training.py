@@ -1,4 +1,4 @@
-"""`fhpt-bench train drn` and `drn-face` from their command to a checkpoint that runs; one process and two."""
+"""`fhpt-bench train drn` and `drn-face`, from the command to a checkpoint that `run` can use; one process and two."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import csv
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,53 +20,75 @@ from drn.hyperparameters import PAPER, SMALL
 from drn.recipe import DRNRecipe, End2EndRecipe, FaceRecipe, PBOnlyRecipe, Texture64Recipe
 from fhpt_bench.errors import UserError
 from fhpt_bench.training.train import train
+from tests.float64 import COMMAND, TOLERANCE, Float64
 
 
-def log(folder: Path) -> list[list[float]]:
+def read_log(folder: Path) -> list[list[float]]:
+    """The rows of `log.csv` without its header; NaN for an empty cell."""
     with (folder / "log.csv").open(encoding="utf-8", newline="") as file:
         return [[float(cell or "nan") for cell in row] for row in list(csv.reader(file))[1:]]
 
 
-def in_two(arguments: list[str]) -> None:
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+def read_state(folder: Path) -> dict[str, Any]:
+    """The networks, optimisers, schedules and stream position in `checkpoint.pt`."""
+    state: dict[str, Any] = torch.load(folder / "checkpoint.pt", weights_only=True)["state"]
+    return state
+
+
+def run_in_two_processes(*command: str) -> None:
+    """Run a Python program, given as its path or as `-m` and its module, in two processes with one thread each."""
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     done = subprocess.run(
-        [*command, "-m", "fhpt_bench", *arguments], capture_output=True, text=True, check=False,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
+        [*launch, *command], capture_output=True, text=True, check=False, env={**os.environ, "OMP_NUM_THREADS": "1"}
+    )
     assert done.returncode == 0, done.stderr
 
 
-def test_two_processes_train_and_evaluate_as_one(small_studio: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_two_processes_train_as_one(small_studio: Path, tmp_path: Path) -> None:
+    """Two halves of each batch give the losses and gradients of the whole batch, except for the rounding of float64.
+
+    The test fails if a process uses only its own gradients or the sum in place of the mean, if both draw the same half
+    of a batch or of the augmentation, or if the log has the losses of one process only.
+    """
     recipe = f"{small_studio.parent / 'recipes.py'}:Whole"
-    train(recipe, str(small_studio), out=tmp_path / "one", device="cpu")
-    in_two(["train", recipe, "-b", str(small_studio), "--out", str(tmp_path / "two"), "--device", "cpu"])
-    # Sums of halves round differently, and an adaptive optimiser's first steps make much of that.
-    np.testing.assert_allclose(log(tmp_path / "two")[:2], log(tmp_path / "one")[:2], rtol=2e-4)
-    np.testing.assert_allclose(log(tmp_path / "two"), log(tmp_path / "one"), rtol=5e-3)
-    one, two = (read_checkpoint("drn", tmp_path / name / "drn.safetensors") for name in ("one", "two"))
-    for name, array in one.arrays.items():
-        np.testing.assert_allclose(two.arrays[name], array, rtol=0.05, atol=2e-3, err_msg=name)
-    assert two.card["iterations"] == 3
-    scores = []
-    for count in (1, 2):
-        out = tmp_path / f"run{count}"
-        options = ["-b", str(small_studio), "--checkpoint", str(one.path), "--limit", "12", "--out", str(out)]
-        command = ["run", "-m", "drn-no-face", "-p", "psnr,ssim", *options, "--processes", "1"]
-        if count == 2:
-            in_two(command[:-2])
-        else:
-            fb.run("drn-no-face", str(small_studio), "psnr,ssim", checkpoint=one.path, limit=12, out=out)
-        record = fb.read_record(out)
-        scores.append([record["psnr"].value, record["ssim"].value])
-    assert scores[0] == scores[1]
+    with Float64():
+        train(recipe, str(small_studio), out=tmp_path / "one", device="cpu")
+    arguments = ["train", recipe, "-b", str(small_studio), "--out", str(tmp_path / "two"), "--device", "cpu"]
+    run_in_two_processes(COMMAND, *arguments)
+    np.testing.assert_allclose(read_log(tmp_path / "two"), read_log(tmp_path / "one"), rtol=TOLERANCE, atol=TOLERANCE)
+    one, two = read_state(tmp_path / "one"), read_state(tmp_path / "two")
+    assert all(tensor.dtype == torch.float64 for tensor in one["network"].values())
+    torch.testing.assert_close(two, one, rtol=TOLERANCE, atol=TOLERANCE)
+    assert read_checkpoint("drn", tmp_path / "two" / "drn.safetensors").card["iterations"] == 3
 
 
-def test_a_stopped_training_goes_on_to_the_same_bytes(small_studio: Path, tmp_path: Path) -> None:
+def test_two_processes_evaluate_as_one(small_studio: Path, checkpoints: Path, tmp_path: Path, one_thread: None) -> None:
+    """On a CPU each image is generated alone and, here, by one thread: the scores are equal to the last bit."""
+    checkpoint, out = checkpoints / "drn.safetensors", tmp_path / "two"
+    options = ["-b", str(small_studio), "--checkpoint", str(checkpoint), "--limit", "12", "--out", str(out)]
+    run_in_two_processes("-m", "fhpt_bench", "run", "-m", "drn-no-face", "-p", "psnr,ssim", *options)
+    one = fb.run("drn-no-face", str(small_studio), "psnr,ssim", checkpoint=checkpoint, limit=12, out=tmp_path / "one")
+    two = fb.read_record(out)
+    assert two.provenance.processes == 2
+    for name in ("psnr", "ssim"):
+        assert one[name].n == 12
+        assert two[name].value == one[name].value
+
+
+def test_a_resumed_training_gives_the_same_bytes(small_studio: Path, tmp_path: Path) -> None:
     for recipe, name in (("Whole", "drn"), ("Face", "drn-face")):
         path = f"{small_studio.parent / 'recipes.py'}:{recipe}"
         whole, pieces = tmp_path / f"{name}-whole", tmp_path / f"{name}-pieces"
-        told = train(path, str(small_studio), out=whole, device="cpu")
-        assert told["iterations"] == "3 of 3"
+        facts = train(path, str(small_studio), out=whole, device="cpu")
+        assert facts["iterations"] == "3 of 3"
         first = train(path, str(small_studio), out=pieces, device="cpu", time_budget=1e-9)
         assert first["iterations"] == "1 of 3"
         assert read_checkpoint(name, pieces / f"{name}.safetensors").card["iterations"] == 1
@@ -73,7 +97,7 @@ def test_a_stopped_training_goes_on_to_the_same_bytes(small_studio: Path, tmp_pa
         assert list((whole / "samples").iterdir())
 
 
-def test_what_was_trained_runs(small_studio: Path, tmp_path: Path) -> None:
+def test_trained_checkpoints_run(small_studio: Path, tmp_path: Path) -> None:
     for recipe in ("Whole", "Face"):
         train(f"{small_studio.parent / 'recipes.py'}:{recipe}", str(small_studio), out=tmp_path / recipe, device="cpu")
     (tmp_path / "Face" / "drn-face.safetensors").rename(tmp_path / "Whole" / "drn-face.safetensors")
@@ -82,33 +106,33 @@ def test_what_was_trained_runs(small_studio: Path, tmp_path: Path) -> None:
     assert record["psnr"].n == 4
 
 
-def test_a_plan_counts_everything(small_studio: Path, tmp_path: Path) -> None:
+def test_a_dry_run_reports_sizes_and_times(small_studio: Path, tmp_path: Path) -> None:
     recipe = f"{small_studio.parent / 'recipes.py'}:Whole"
     plan = train(recipe, str(small_studio), out=tmp_path / "plan", device="cpu", dry_run=True)
     assert "(network " in plan["parameters"]
     assert "3 iterations" in plan["estimated time"]
-    assert " s from 2 on" in plan["one iteration"]  # at full size, which takes longer
+    assert " s from 2 on" in plan["one iteration"]  # iteration 1 has half the image size
     assert not (tmp_path / "plan").exists()
 
 
 @pytest.mark.parametrize("recipe", [DRNRecipe, End2EndRecipe, FaceRecipe, PBOnlyRecipe, Texture64Recipe])
-def test_recipes_say_what_a_benchmark_lacks(recipe: type[DRNRecipe], small_studio: Path) -> None:
-    settings = small_studio.with_name(f"{recipe.card.name}.toml")
+def test_recipes_report_what_a_benchmark_lacks(recipe: type[DRNRecipe], small_studio: Path) -> None:
+    benchmark = small_studio.with_name(f"{recipe.card.name}.toml")
     lines = small_studio.read_text().splitlines()
-    settings.write_text("\n".join(line for line in lines if not line.startswith("train_pairs")))
+    benchmark.write_text("\n".join(line for line in lines if not line.startswith("train_pairs")))
     with pytest.raises(UserError, match="names no training pairs"):
-        train(recipe.card.name, str(settings))
-    settings.write_text(small_studio.read_text().replace("[64, 48]", "[64, 47]"))
+        train(recipe.card.name, str(benchmark))
+    benchmark.write_text(small_studio.read_text().replace("[64, 48]", "[64, 47]"))
     with pytest.raises(UserError, match="47 wide"):
-        train(recipe.card.name, str(settings))
+        train(recipe.card.name, str(benchmark))
     if recipe is FaceRecipe:
-        settings.write_text("\n".join(line for line in lines if not line.startswith("train_truth")))
-        with pytest.raises(UserError, match="knows no face landmarks"):
-            train(recipe.card.name, str(settings))
+        benchmark.write_text("\n".join(line for line in lines if not line.startswith("train_truth")))
+        with pytest.raises(UserError, match="has no face landmarks"):
+            train(recipe.card.name, str(benchmark))
 
 
-def test_the_paper_and_its_ablations() -> None:
-    """ "Implementation Details" and Table II, number by number."""
+def test_the_presets_have_the_papers_values() -> None:
+    """All numbers of "Implementation Details" and of Table II (the ablations)."""
     assert (PAPER.width, PAPER.transfer_blocks, PAPER.detail_blocks, PAPER.style) == (64, 9, 6, 128)
     assert (PAPER.iterations, PAPER.fixed_iterations, PAPER.discriminator_steps) == (200_000, 50_000, 3)
     loss = PAPER.loss
@@ -126,13 +150,14 @@ def test_the_paper_and_its_ablations() -> None:
 
 @pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no NVIDIA GPU")
-def test_what_a_gpu_replays_is_what_it_computes(small_studio: Path, tmp_path: Path) -> None:
-    """Enough iterations of one shape that steps are recorded: the CPU's losses, to the precision's rounding."""
+def test_a_gpu_that_replays_steps_gives_the_losses_of_the_cpu(small_studio: Path, tmp_path: Path) -> None:
+    """Enough iterations of one shape that steps are recorded and replayed; in float64, which hides rounding."""
     recipes = small_studio.parent / "replayed.py"
     text = (small_studio.parent / "recipes.py").read_text()
     recipes.write_text(
         text.replace("iterations=3,", "iterations=9,").replace("half_size_iterations=1", "half_size_iterations=0")
     )
     for device in ("cpu", "cuda"):
-        train(f"{recipes}:Whole", str(small_studio), out=tmp_path / device, device=device, mixed_precision="no")
-    np.testing.assert_allclose(log(tmp_path / "cuda"), log(tmp_path / "cpu"), rtol=2e-2, atol=1e-3)
+        with Float64():
+            train(f"{recipes}:Whole", str(small_studio), out=tmp_path / device, device=device, mixed_precision="no")
+    np.testing.assert_allclose(read_log(tmp_path / "cuda"), read_log(tmp_path / "cpu"), rtol=TOLERANCE, atol=TOLERANCE)

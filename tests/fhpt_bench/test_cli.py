@@ -146,13 +146,13 @@ EVALUATE = ["evaluate", "{images}", "-b", "{tiny}", "-o", "{out}"]
         (EVALUATE, truncated, r"\.jpg cannot be decoded .*damaged"),
         (EVALUATE, no_bytes, r"\.png cannot be decoded"),
         (EVALUATE, wrong_size, "is 256 wide and 64 high, but the benchmark's are 48 wide and 64 high"),
-        (EVALUATE, transparent, "has transparent pixels: put it on a ground and save it as 8-bit RGB"),
-        (EVALUATE, sixteen_bit, "has 16 bits a channel: save it as 8-bit RGB"),
-        (EVALUATE, twice, "are two images of one name"),
+        (EVALUATE, transparent, "has transparent pixels: put it on a solid background and save it as 8-bit RGB"),
+        (EVALUATE, sixteen_bit, "has 16 bits per channel: save it as 8-bit RGB"),
+        (EVALUATE, twice, "are two images with the same name"),
         (["evaluate", "{tmp}/absent", "-b", "{tiny}"], nothing, "There is no folder"),
         (RUN, damaged_real_image, r"test/.*\.jpg cannot be decoded"),
         (RUN, missing_column, "has no column 'to': its first line must be"),
-        (RUN, half_row, "Line 26 of the pair list .* lacks a name"),
+        (RUN, half_row, "Line 26 of the pair list .* has a missing name"),
         (RUN, path_in_name, "no folders are allowed"),
         (RUN, unknown_setting, "wrong at 'imagesize'"),
         (["run", "-m", "{tmp}/absent.py:Model", "-b", "{tiny}"], nothing, "There is no model file"),
@@ -209,7 +209,7 @@ def test_disk_that_fills_during_a_run_loses_nothing(
         real_fsync(descriptor)
 
     monkeypatch.setattr(os, "fsync", fill)
-    with pytest.raises(fb.UserError, match=r"no space is left.*what was finished is kept"):
+    with pytest.raises(fb.UserError, match=r"no space is left.*finished work is kept"):
         fb.run("warp", str(tiny), "ssim", out=tmp_path / "out", batch_size=4)
     monkeypatch.undo()
     kept = len(list((tmp_path / "out" / "images").glob("*.png")))
@@ -255,6 +255,15 @@ def test_help_is_quick_and_complete() -> None:
         assert re.search(rf"^  {command} ", output, re.MULTILINE)
     assert "TORCH False" in output
     assert seconds < 0.6  # 0.2 measured; twice the promised 0.3, because test machines differ
+
+
+def test_every_command_has_a_whole_sentence() -> None:
+    listed = call("--help")[1].partition("Commands:\n")[2].rstrip().splitlines()
+    assert len(listed) >= 14
+    for line in listed:
+        name, _, sentence = line.strip().partition(" ")
+        assert sentence.strip().endswith("."), f"{name}: {sentence}"
+        assert "..." not in sentence, name
 
 
 @pytest.mark.parametrize("words", [["models"], ["models", "warp"], ["protocols"], ["protocols", "lpips:vgg-0.1"],

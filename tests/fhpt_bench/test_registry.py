@@ -51,7 +51,7 @@ def test_code_of_a_package_is_all_its_files(tmp_path: Path, monkeypatch: pytest.
 @pytest.mark.parametrize(
     ("code", "message"),
     [
-        ("class Mine: pass", "is no Generator"),
+        ("class Mine: pass", "is not a Generator"),
         ("import no_such_module\nclass Mine: pass", "ModuleNotFoundError"),
         ("class Mine(: pass", "not valid Python"),
         ("from fhpt_bench.model import Generator\nclass Mine(Generator): pass", "does not define generate"),

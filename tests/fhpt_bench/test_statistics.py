@@ -138,7 +138,7 @@ def test_no_weight_at_all_gives_no_interval() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda t: pd.concat([t, t.iloc[:1]]), "stands twice"),
+        (lambda t: pd.concat([t, t.iloc[:1]]), "occurs twice"),
         (lambda t: t.assign(person=t["person"].to_numpy()[::-1]), "two people"),
         (lambda t: t.assign(value=np.inf), "not finite"),
     ],

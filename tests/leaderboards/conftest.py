@@ -18,7 +18,7 @@ SSIM = "ssim:canonical:ssim"
 
 @pytest.fixture(scope="session")
 def tables_of() -> Callable[..., list[Table]]:
-    """Makes the tables over the records below a folder."""
+    """A function that builds the tables over all records in a folder."""
 
     def make(folder: Path, sort: str | None = None) -> list[Table]:
         records, problems = find_records([folder])
@@ -36,7 +36,7 @@ def three(
     people: list[str],
     ability: NDArray[np.float64],
 ) -> Path:
-    """`good` and `twin` are alike, `bad` is worse by little but on every pair, `real` is an oracle."""
+    """`good` and `twin` are equally good, `bad` is slightly worse on every pair, `real` is an oracle."""
     rng = np.random.default_rng(0)
     for name, values, more in (
         ("good", ability + rng.normal(0, 0.01, 60), {}),

@@ -1,4 +1,4 @@
-"""Tables for a paper: what is printed is LaTeX, and names do it no harm."""
+"""Tables for a paper: the output is valid LaTeX, and names cannot break it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FLOAT = re.compile(
 
 
 def floats(text: str) -> list[re.Match[str]]:
-    """The floats of a text, which must be nothing else; each row must have as many cells as the table has columns."""
+    """The floats of a text that contains only floats; each row must have as many cells as the table has columns."""
     found = list(FLOAT.finditer(text))
     assert found
     assert not FLOAT.sub("", text).strip()
@@ -35,7 +35,7 @@ def floats(text: str) -> list[re.Match[str]]:
             cells = re.fullmatch(r"(.*) \\\\(\[2pt\])?", line)
             assert cells, line
             assert len(re.split(r"(?<!\\)&", cells[1])) == len(match["columns"]), line
-            assert not line.startswith(("[", "*"))  # which \\ before it would take for its own
+            assert not line.startswith(("[", "*"))  # a preceding \\ would read it as its own option
         assert unescaped(match[0]).count("{") == unescaped(match[0]).count("}")
     return found
 
@@ -56,7 +56,7 @@ def test_a_table_of_records(three: Path, tables_of: TablesOf) -> None:
     assert bold == [row.label for row in table.rows if row.cells[0] and row.cells[0].rank == 1]
     assert len(bold) == 2
     assert re.fullmatch(r" & \{\\scriptsize \{\[\}0\.\d{4}, 0\.\d{4}\{\]\}\} \\\\\[2pt\]", rows[1])
-    assert "(oracle): sees the target image" in match["small"]
+    assert "(oracle): uses the target image" in match["small"]
     assert "booktabs" in PREAMBLE
 
 
@@ -83,9 +83,9 @@ def test_columns_and_rows_that_do_not_fit_go_into_further_floats(
 
 
 def test_published_rows_fit_on_pages_and_each_float_has_their_sources() -> None:
-    for sheet in published_tables(load_published()):
-        found = floats(latex(sheet))
-        assert sum(len(re.findall(r"\\\\\[2pt\]", match["body"])) for match in found) == len(sheet.rows)
+    for table in published_tables(load_published()):
+        found = floats(latex(table))
+        assert sum(len(re.findall(r"\\\\\[2pt\]", match["body"])) for match in found) == len(table.rows)
         for match in found:
             assert len(match["body"].splitlines()) <= 55
             assert r"\textbf" not in match[0]
@@ -95,7 +95,7 @@ def test_published_rows_fit_on_pages_and_each_float_has_their_sources() -> None:
                     assert f"{{[}}{number}{{]}} " in match["small"]
 
 
-def test_names_do_no_harm(
+def test_names_cannot_break_the_table(
     tmp_path: Path,
     make_record: Callable[..., Path],
     given: Callable[..., Any],

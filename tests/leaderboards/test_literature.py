@@ -1,4 +1,4 @@
-"""Published rows: as their sources print them, beside their sources, apart from what was measured, never ranked."""
+"""Published rows: as their sources print them, with their sources, separate from measured rows, never ranked."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_the_papers_tables(rows: list[PublishedRow]) -> None:
     assert values(found["DSC", "retrained", "Table VI", "unknown"]) == {"gender-bias:unknown:gender-bias": "0.177"}
 
 
-def test_what_the_paper_did_not_measure_says_so(rows: list[PublishedRow]) -> None:
+def test_a_note_marks_rows_that_the_paper_did_not_measure(rows: list[PublishedRow]) -> None:
     table = {(row.system, row.setting): row for row in rows if row.source.name == "DRN, Tables II and III"}
     assert "PATN" in table["VUNet", "UV-Net in the paper"].note
     assert "own paper" in table["SPT", ""].note
@@ -83,8 +83,8 @@ def test_what_the_paper_did_not_measure_says_so(rows: list[PublishedRow]) -> Non
     assert "426" in dsc.note
 
 
-@pytest.mark.skipif(SHARED is None, reason="the tables that the rows were taken from are not here")
-def test_every_row_is_as_it_was_read_and_no_second_hand_one_is_shipped(rows: list[PublishedRow]) -> None:
+@pytest.mark.skipif(SHARED is None, reason="the tables that the rows were taken from are missing")
+def test_every_row_equals_its_source_and_no_second_hand_row_is_shipped(rows: list[PublishedRow]) -> None:
     assert SHARED is not None
 
     def table(name: str) -> list[dict[str, str]]:
@@ -115,29 +115,29 @@ def test_every_row_is_as_it_was_read_and_no_second_hand_one_is_shipped(rows: lis
 
 
 def test_contradictions_stand_side_by_side(rows: list[PublishedRow]) -> None:
-    sheet = published_tables(rows)[0]
-    labels = [column.lines[0] for column in sheet.columns]
-    systems = [row.label[0].split(",")[0] for row in sheet.rows]
+    table = published_tables(rows)[0]
+    labels = [column.lines[0] for column in table.columns]
+    systems = [row.label[0].split(",")[0] for row in table.rows]
     assert systems == sorted(systems, key=str.casefold)
-    gfla = [row.entries[labels.index("FID ↓")].lines[0] for row in sheet.rows if row.label[0].startswith("GFLA,")]
+    gfla = [row.cells[labels.index("FID ↓")].lines[0] for row in table.rows if row.label[0].startswith("GFLA,")]
     assert {"10.573", "10.57", "9.87"} <= set(gfla)
-    psnr = {Decimal(row.entries[labels.index("PSNR ↑")].lines[0].replace("-", "0")) for row in sheet.rows} - {0}
+    psnr = {Decimal(row.cells[labels.index("PSNR ↑")].lines[0].replace("-", "0")) for row in table.rows} - {0}
     assert min(psnr) < 18 < 31 < max(psnr)
 
 
 def test_each_row_shows_its_source(rows: list[PublishedRow]) -> None:
-    for sheet in published_tables(rows):
-        for row in sheet.rows:
-            told = " ".join(sheet.references[number - 1] for number in row.references)
-            assert re.search(r"https?://\S+ \([AB]\)", told)
-            assert row.label[1].split(" [")[0] in told
-            assert not any(entry.best for entry in row.entries)
+    for table in published_tables(rows):
+        for row in table.rows:
+            cited = " ".join(table.references[number - 1] for number in row.references)
+            assert re.search(r"https?://\S+ \([AB]\)", cited)
+            assert row.label[1].split(" [")[0] in cited
+            assert not any(cell.best for cell in row.cells)
 
 
-@pytest.mark.parametrize("form", ["table", "markdown", "latex"])
-def test_measured_tables_stay_what_they_are(three: Path, form: str) -> None:
-    alone = shown("--records", three, "--format", form).stdout
-    both = shown("--records", three, "--format", form, "--published").stdout
+@pytest.mark.parametrize("format_", ["table", "markdown", "latex"])
+def test_published_rows_do_not_change_measured_tables(three: Path, format_: str) -> None:
+    alone = shown("--records", three, "--format", format_).stdout
+    both = shown("--records", three, "--format", format_, "--published").stdout
     assert both.startswith(alone)
     published = both[len(alone) :]
     assert "as published" in published
@@ -145,7 +145,7 @@ def test_measured_tables_stay_what_they_are(three: Path, form: str) -> None:
     assert not re.search(r"\(1=?\)|textbf|\*\d", published)
 
 
-def test_published_rows_show_before_anything_was_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_published_rows_are_shown_without_any_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     alone = shown("--published").stdout
     assert alone == shown("--published", "--benchmark", "deepfashion").stdout
@@ -201,9 +201,9 @@ def test_a_row_keeps_its_digits(tmp_path: Path) -> None:
     (tmp_path / "paper.toml").write_text(ROW)
     first, second = load_published(tmp_path)
     assert values(first) == {"ssim:patn:ssim": "0.770"}
-    (sheet,) = published_tables([first, second])
-    assert [entry.lines for entry in sheet.rows[0].entries] == [("0.770", "patn"), ("-",)]
-    assert sheet.rows[1].label == ("Second", "A paper, Table 1 [1]")
+    (table,) = published_tables([first, second])
+    assert [cell.lines for cell in table.rows[0].cells] == [("0.770", "patn"), ("-",)]
+    assert table.rows[1].label == ("Second", "A paper, Table 1 [1]")
 
 
 @pytest.mark.parametrize(
@@ -213,9 +213,9 @@ def test_a_row_keeps_its_digits(tmp_path: Path) -> None:
         ("0.25", "25", r"row 2 \(Second\), scores: 'face-id:canonical:acc@0.6' is 25, outside 0 to 1"),
         ("ssim:patn", "ssim:patm", r"row 1 \(First\), scores: Protocol ssim has no variant 'patm': did you mean patn"),
         ("ssim:patn", "simm:patn", r"row 1 \(First\), scores: Unknown protocol 'simm': did you mean ssim"),
-        ("ssim:patn", "ssim", r"row 1 \(First\), scores: 'ssim' is no protocol:variant"),
+        ("ssim:patn", "ssim", r"row 1 \(First\), scores: 'ssim' is not protocol:variant"),
         ("acc@0.6", "acc@0.5", r"scores: face-id has no metric 'acc@0.5'"),
-        ("ssim:unknown", "face-id:unknown:acc@0.6", "scores: 'acc@0.6' of face-id stands twice"),
+        ("ssim:unknown", "face-id:unknown:acc@0.6", "scores: 'acc@0.6' of face-id is given twice"),
         ('system = "First"', 'system = "First"\nranked = 1', r"row 1 \(First\), ranked: extra inputs"),
         ('{ "ssim:patn" = 0.770 }', "{ }", r"row 1 \(First\), scores: "),
         ("0.770", '"high"', r"row 1 \(First\), scores, ssim:patn: "),
@@ -225,7 +225,7 @@ def test_a_row_keeps_its_digits(tmp_path: Path) -> None:
         ('benchmark = "deepfashion"', "", "is wrong at benchmark: field required"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_with_a_row_is_said_in_a_sentence(tmp_path: Path, old: str, new: str, message: str) -> None:
+def test_an_error_in_a_row_is_reported_in_one_sentence(tmp_path: Path, old: str, new: str, message: str) -> None:
     (tmp_path / "paper.toml").write_text(ROW.replace(old, new, 1))
     with pytest.raises(UserError, match=message) as caught:
         load_published(tmp_path)

@@ -1,4 +1,4 @@
-"""What the leaderboard prints: nothing is cut, and names from records do no harm."""
+"""The output of the leaderboard: no number is cut, and names from records cannot break it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def shown(*arguments: object, width: int = 100) -> Result:
     return result
 
 
-def test_a_damaged_record_is_named_and_the_rest_shown(three: Path) -> None:
+def test_a_damaged_record_is_reported_and_the_others_are_shown(three: Path) -> None:
     (three / "good" / "record.json").write_text("{")
     (three / "bad" / "pairs.csv").write_text("pair,person\n")
     result = shown("--records", three)
@@ -39,12 +39,12 @@ def test_a_damaged_record_is_named_and_the_rest_shown(three: Path) -> None:
     assert "good" not in result.stdout
     lines = result.stderr.splitlines()
     assert len(lines) == 2
-    assert all(line.startswith("left out: ") for line in lines)
+    assert all(line.startswith("ignored: ") for line in lines)
     assert "good" in lines[0]
     assert "pairs.csv" in lines[1]
 
 
-def test_nothing_to_show_says_what_makes_a_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_records_the_message_says_how_to_make_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for arguments in ((), ("--records", tmp_path)):
         with pytest.raises(UserError, match="fhpt-bench run --model warp"):
@@ -57,7 +57,7 @@ def test_unknown_benchmark(three: Path) -> None:
     assert "synthetic 1: 60 pairs" in shown("--records", three, "--benchmark", "synthetic").stdout
 
 
-def test_four_columns_fit_into_100_characters_and_nothing_is_ever_cut(
+def test_four_columns_fit_into_100_characters_and_no_number_is_cut(
     tmp_path: Path,
     make_record: Callable[..., Path],
     given: Callable[..., Any],
@@ -80,7 +80,7 @@ def test_four_columns_fit_into_100_characters_and_nothing_is_ever_cut(
         assert f"{ability.mean() + i:.3g}" in nine
 
 
-def test_names_from_records_do_no_harm(
+def test_names_from_records_cannot_break_the_output(
     tmp_path: Path,
     make_record: Callable[..., Path],
     given: Callable[..., Any],
@@ -106,7 +106,7 @@ def test_names_from_records_do_no_harm(
     assert not any(value.startswith(("=", "+", "@")) for row in rows for value in row.values())
 
 
-def test_csv_has_every_number_in_full(three: Path) -> None:
+def test_csv_has_every_number_in_full_precision(three: Path) -> None:
     rows = list(csv.DictReader(io.StringIO(shown("--records", three, "--format", "csv").stdout)))
     by_model = {row["model"]: row for row in rows}
     record = json.loads((three / "bad" / "record.json").read_text())

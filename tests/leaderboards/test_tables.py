@@ -1,4 +1,4 @@
-"""The leaderboard: what may stand in one column, and who is ranked."""
+"""The tables of the leaderboard: which values share a column, and which models are ranked."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ FID = "fid:canonical:fid"
 
 
 def ranks(table: Table, column: int = 0) -> dict[str, str | None]:
-    """Label -> rank with its mark of a tie."""
+    """Label -> rank, with "=" if it is shared."""
     cells = {row.label: row.cells[column] for row in table.rows}
     return {label: cell and cell.rank and f"{cell.rank}{'=' * cell.shared}" for label, cell in cells.items()}
 
 
 def test_ranks_are_paired_and_ties_are_ties(three: Path, tables_of: TablesOf) -> None:
     (table,) = tables_of(three)
-    labels = ["good", "twin (told face-landmarks)", "bad [JPEG]", "real (oracle)"]
+    labels = ["good", "twin (given face-landmarks)", "bad [JPEG]", "real (oracle)"]
     assert ranks(table) == dict(zip(labels, ["1=", "1=", "3", None], strict=True))
     assert [row.label for row in table.rows][2:] == labels[2:]
-    # The plain intervals overlap widely: only the paired difference tells `bad` from the others.
+    # The intervals of the scores overlap: only the paired difference separates `bad` from the others.
     low, high, _ = table.rows[0].cells[0].score.interval
     assert low < table.rows[2].cells[0].score.value < high
     notes = " ".join(table.notes)
-    for word in ("paired difference", "(oracle)", "(told ...)", "[JPEG]", "95 % interval"):
+    for word in ("paired difference", "(oracle)", "(given ...)", "[JPEG]", "95 % interval"):
         assert word in notes
 
 
-def test_lower_is_better_where_the_card_says_so(
+def test_lower_is_better_if_the_card_states_it(
     tmp_path: Path,
     make_record: Callable[..., Path],
     given: Callable[..., Any],
@@ -75,7 +75,7 @@ def test_different_fingerprints_never_share_a_column(
     assert f"#{table.columns[1].tag}" in markdown(as_text_table(table)).replace("\\", "")
 
 
-def test_settings_are_not_mixed(
+def test_different_pairs_are_not_mixed(
     tmp_path: Path,
     make_record: Callable[..., Path],
     given: Callable[..., Any],
@@ -90,7 +90,7 @@ def test_settings_are_not_mixed(
     tables = tables_of(tmp_path)
     assert [(t.benchmark.id, t.benchmark.limit, t.benchmark.n_pairs) for t in tables].count(("other", None, 60)) == 1
     assert [len(t.rows) for t in tables] == [1, 1, 1, 1]
-    assert all(ranks(t) == {"warp": None} for t in tables)  # a rank needs a rival
+    assert all(ranks(t) == {"warp": None} for t in tables)  # a rank needs at least two models
 
 
 def test_whole_set_scores_are_ranked_by_intervals_or_not_at_all(
@@ -134,8 +134,8 @@ def test_few_people_in_common_give_no_ranks_and_a_footnote(
     ability: NDArray[np.float64],
     tables_of: TablesOf,
 ) -> None:
-    for name, lacking in (("a", range(30)), ("b", range(30, 60))):
-        skipped = ["no face" if i in lacking else "" for i in range(60)]
+    for name, missing in (("a", range(30)), ("b", range(30, 60))):
+        skipped = ["no face" if i in missing else "" for i in range(60)]
         values = np.where([bool(s) for s in skipped], np.nan, ability)
         make_record(tmp_path / name, [given(SSIM, values, skipped=skipped)], people, name=name)
     (table,) = tables_of(tmp_path)
@@ -143,7 +143,7 @@ def test_few_people_in_common_give_no_ranks_and_a_footnote(
     assert any("no pair in common" in note for note in table.notes)
 
 
-def test_words_stand_where_there_is_no_value(
+def test_a_cell_without_a_value_shows_its_status(
     tmp_path: Path,
     make_record: Callable[..., Path],
     given: Callable[..., Any],
@@ -164,7 +164,7 @@ def test_words_stand_where_there_is_no_value(
     assert ranks(table)["b"] is None
 
 
-def test_n_stands_where_pairs_are_lacking(
+def test_n_is_shown_if_pairs_are_skipped(
     tmp_path: Path,
     make_record: Callable[..., Path],
     given: Callable[..., Any],
@@ -180,7 +180,7 @@ def test_n_stands_where_pairs_are_lacking(
     assert row.count("n=59") == row.count("n=") == 1
 
 
-def test_records_of_one_name_are_told_apart_by_folder(
+def test_records_with_the_same_name_are_labelled_by_folder(
     tmp_path: Path,
     make_record: Callable[..., Path],
     given: Callable[..., Any],
@@ -192,7 +192,7 @@ def test_records_of_one_name_are_told_apart_by_folder(
         make_record(tmp_path / folder, [given(SSIM, ability)], people)
     (table,) = tables_of(tmp_path)
     assert ranks(table) == {"warp in x/warp": "1=", "warp in y/warp": "1="}
-    assert len(find_records([tmp_path, tmp_path / "x"])[0]) == 2  # met twice, read once
+    assert len(find_records([tmp_path, tmp_path / "x"])[0]) == 2  # found twice, read once
 
 
 def test_sorting(

@@ -1,4 +1,4 @@
-"""A few rendered people as evidence, through the real networks: what every protocol can be tried on."""
+"""A few rendered people as evidence, with features of the real networks, to test every protocol."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from fhpt_bench.protocol import Evidence, ImagePairs, PairValues, Protocol, Scor
 
 Pixels = NDArray[np.uint8]
 VIEWS = ("1front", "2side", "3back")
-# Finding somebody takes the whole size; the other networks see every fourth pixel, in a sixteenth of the time.
-WHOLE_SIZE = {"dlib-faces", "mediapipe-holistic"}
+# Detectors need the full size; the other networks get every fourth pixel, which takes a sixteenth of the time.
+FULL_SIZE = {"dlib-faces", "mediapipe-holistic"}
 NUMBERS = 4096
 
 
 class StandIn:
-    """What stands for a network whose weights are not on this machine: random projections of small images."""
+    """Replaces a network whose weights are not on this machine: random projections of small images."""
 
     def __init__(self) -> None:
         self._mix = np.random.default_rng(0).normal(0, 0.05, (16 * 11 * 3, NUMBERS))
@@ -46,26 +46,26 @@ def network(name: str):
     return StandIn()
 
 
-_SEEN: dict[tuple[str, str], NDArray[np.float32] | tuple] = {}
+_EXTRACTED: dict[tuple[str, str], NDArray[np.float32] | tuple] = {}
 
 
-def look(name: str, images: Sequence[Pixels]) -> list:
-    """A network's view of each image, which is looked at once a session: vectors, or the row of each map."""
+def extract(name: str, images: Sequence[Pixels]) -> list:
+    """Features of each image, computed once per session: vectors, or one row of each map."""
     keys = [(name, pixels_sha256(image)) for image in images]
-    new = {key: image for key, image in zip(keys, images, strict=True) if key not in _SEEN}
+    new = {key: image for key, image in zip(keys, images, strict=True) if key not in _EXTRACTED}
     if new:
-        # One thread: what is so small gains nothing by two, and loses much where others want the cores.
+        # One thread: small inputs gain nothing from two, and lose time if other processes use the cores.
         with threads(1):
             shown = np.stack(list(new.values()))
-            found = network(name).extract(shown if name in WHOLE_SIZE else shown[:, ::4, ::4])
+            found = network(name).extract(shown if name in FULL_SIZE else shown[:, ::4, ::4])
         rows = found if isinstance(found, np.ndarray) else zip(*found, strict=True)
-        _SEEN.update(zip(new, rows, strict=True))
-    return [_SEEN[key] for key in keys]
+        _EXTRACTED.update(zip(new, rows, strict=True))
+    return [_EXTRACTED[key] for key in keys]
 
 
 @contextlib.contextmanager
 def threads(count: int) -> Iterator[None]:
-    """Let torch use so many."""
+    """Set the number of torch's threads."""
     import torch
 
     before = torch.get_num_threads()
@@ -78,14 +78,14 @@ def threads(count: int) -> Iterator[None]:
 
 @dataclasses.dataclass(frozen=True)
 class Trial:
-    """Pairs with the images that are judged and those that they are compared with.
+    """Pairs with their generated images and the real images that they are compared with.
 
     Args:
-        benchmark: a benchmark of these pairs.
+        benchmark: a benchmark with these pairs.
         generated: pair id -> image.
         real: image name -> image, for sources and targets.
         train: training images.
-        swapped: whether generated and target images have changed places.
+        swapped: whether generated and target images are exchanged.
     """
 
     benchmark: Benchmark
@@ -99,15 +99,15 @@ class Trial:
         return self.benchmark.pairs
 
     def of(self, pairs: Sequence[Pair]) -> Trial:
-        """The same world with other pairs, in another order, or with some of them twice."""
+        """A copy with other pairs, in another order, or with some pairs twice."""
         return dataclasses.replace(self, benchmark=dataclasses.replace(self.benchmark, pairs=tuple(pairs)))
 
-    def painted(self, paint) -> Trial:
-        """The same with other generated images: what `paint` makes of each target image."""
-        return dataclasses.replace(self, generated={p.id: paint(self.real[p.target]) for p in self.pairs})
+    def with_generated(self, generate) -> Trial:
+        """A copy with other generated images: `generate` of each target image."""
+        return dataclasses.replace(self, generated={p.id: generate(self.real[p.target]) for p in self.pairs})
 
     def swap(self) -> Trial:
-        """Generated and target images change places; what is known of the targets beside their pixels does not."""
+        """Exchange generated and target images; other data of the targets, such as poses, is not exchanged."""
         return dataclasses.replace(self, swapped=not self.swapped)
 
     def images(self, role: str) -> list[Pixels]:
@@ -120,7 +120,7 @@ class Trial:
         return [self.real[pair.target] for pair in self.pairs]
 
     def score(self, protocol: Protocol, batch: int = 8) -> dict[str, Score]:
-        """What a run makes of it: pairs compared in batches, then the whole scored."""
+        """Score as a run does: compare pairs in batches, then score all of them."""
         assert protocol.lacks(self.benchmark) is None
         generated, target = self.images("generated"), self.images("target")
         compared: list[dict[str, PairValues]] = []
@@ -133,7 +133,7 @@ class Trial:
         def vectors(name: str, role: str) -> NDArray[np.float32]:
             assert name in protocol.features
             assert role != "train" or protocol.training_images
-            return np.stack(look(name, self.images(role)))
+            return np.stack(extract(name, self.images(role)))
 
         return {score.metric: score for score in protocol.score(Evidence(self.benchmark, joined, vectors))}
 
@@ -143,7 +143,9 @@ def _stacked(protocol: Protocol, generated: list[Pixels], target: list[Pixels]) 
 
     sides = []
     for images in (generated, target):
-        maps = {name: look(name, images) for name in protocol.features if issubclass(features.load(name), MapFeature)}
+        maps = {
+            name: extract(name, images) for name in protocol.features if issubclass(features.load(name), MapFeature)
+        }
         sides.append({name: tuple(map(torch.stack, zip(*rows, strict=True))) for name, rows in maps.items()})
     return ImagePairs(*(np.stack(images)[:, ::2, ::2] for images in (generated, target)), *sides)
 
@@ -154,17 +156,17 @@ def _joined(parts: list[PairValues]) -> PairValues:
 
 
 def blurred(image: Pixels, radius: float = 5, shift: int = 12) -> Pixels:
-    """Damage that nobody can take for an improvement."""
+    """A blurred and shifted image, which is clearly worse."""
     soft = np.asarray(Image.fromarray(image).filter(ImageFilter.GaussianBlur(radius)))
     return np.ascontiguousarray(np.roll(soft, (shift, shift), (0, 1)))
 
 
 @pytest.fixture(scope="session")
 def trial() -> Trial:
-    """18 pairs of 3 men and 3 women; two of a person's pairs share their target; painted well, badly and not at all."""
+    """18 pairs of 3 men and 3 women; two pairs of each person share their target; images from good to pure noise."""
     studio = load_benchmark("studio")
-    everybody = sorted({pair.person for pair in studio.pairs})
-    people = [*everybody[:3], *everybody[-3:]]
+    all_people = sorted({pair.person for pair in studio.pairs})
+    people = [*all_people[:3], *all_people[-3:]]
     names = {person: sorted({p.source for p in studio.pairs if p.person == person}) for person in people}
     pairs = []
     for person in people:

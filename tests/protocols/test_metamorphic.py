@@ -1,4 +1,4 @@
-"""What must not move a score, what must, and how: asked of every registered protocol in every variant."""
+"""Changes of the input that must or must not move a score, for every registered protocol in every variant."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fhpt_bench import weights
 from fhpt_bench.protocol import Protocol, Score, protocols
 
 MADE = [protocols.load(name)(variant) for name in protocols.entries() for variant in protocols.load(name).variants]
-# A head that does not ship is whoever's trains it; the other backbones' go through the same code.
+# A head that does not ship must be trained by the user; heads on other backbones use the same code.
 UNTRAINED = {protocol.card.key for protocol in MADE if not all(map(weights.available, protocol.weights))}
 every_protocol = pytest.mark.parametrize(
     "protocol",
@@ -27,25 +27,25 @@ every_protocol = pytest.mark.parametrize(
     ],
 )
 
-# Order, batches and threads change the order of float64 sums, no more.
+# Order, batches and threads change only the order of float64 sums.
 SAME = 1e-9
 
-# Both sides are treated alike, given that no target stands twice. Of all others the swap must be seen. Where single
-# metrics are named, they are the same, and something else of that protocol is not.
+# Symmetric in generated and target images, if no target occurs twice. All others must change with the swap. If single
+# metrics are listed, these are symmetric, and another metric or detail of the protocol is not.
 SYMMETRIC = {
-    "ssim:canonical", "ssim:gfla", "ssim:skimage",  # not patn and pidm, which measure the generated image's range
+    "ssim:canonical", "ssim:gfla", "ssim:skimage",  # not patn and pidm, which use the range of the generated image
     "psnr:canonical", "lpips:alex-0.1", "lpips:vgg-0.1", "lpips:alex-0.0",
     "fid:canonical", "fid:drn", "fid:clean", "kid:canonical", "fd-effnet-lite0:canonical", "kd-effnet-lite0:canonical",
-    # Among the pairs whose two faces were found; not `detected`, and what depends on the real faces of others.
+    # Over the pairs with two faces; not `detected`, and not metrics that depend on real faces of other people.
     "face-id:canonical:face-id", "face-id:canonical:acc@0.6", "face-id:canonical:acc@0.7",
 }  # fmt: skip
 
-# Every pair twice is the same mean, but not the same set: covariances divide by n - 1, an unbiased kernel takes copies
-# for pairs of images, ten splits are cut elsewhere, and `paper` keeps the copies in its gallery.
+# With every pair twice the mean is the same, but not the set: covariances divide by n - 1, an unbiased kernel uses
+# copies as pairs of images, ten splits have other borders, and `paper` keeps the copies in its gallery.
 MOVED_BY_REPEATS = {"fid", "kid", "fd-effnet-lite0", "kd-effnet-lite0", "is", "is-effnet-lite0"}
 NOT_MOVED_BY_REPEATS = {"is:canonical:one-split", "is:drn:one-split", "is-effnet-lite0:canonical:one-split"}
 
-# It looks at generated images alone, and damage may make them more various.
+# These use only generated images, and damage may increase their variety.
 WITHOUT_REFERENCE = {"is", "is-effnet-lite0"}
 
 
@@ -54,7 +54,7 @@ def key(protocol: Protocol, metric: str) -> str:
 
 
 def differences(a: object, b: object, rel: float, place: str = "") -> list[str]:
-    """Where two trees of JSON values are not the same."""
+    """Places at which two trees of JSON values differ."""
     if isinstance(a, dict) and isinstance(b, dict) and a.keys() == b.keys():
         return [found for name in a for found in differences(a[name], b[name], rel, f"{place}.{name}")]
     if isinstance(a, list | tuple) and isinstance(b, list | tuple) and len(a) == len(b):
@@ -68,7 +68,7 @@ def differences(a: object, b: object, rel: float, place: str = "") -> list[str]:
 
 
 def plain(scores: dict[str, Score]) -> dict[str, object]:
-    """All that scores say, values by pair sorted by the pair's id."""
+    """All contents of scores, with values per pair sorted by pair id."""
     return {
         metric: {
             **{name: getattr(score, name) for name in ("value", "n", "details")},
@@ -81,7 +81,7 @@ def plain(scores: dict[str, Score]) -> dict[str, object]:
 
 
 @every_protocol
-def test_scores_are_what_the_card_says(trial, protocol: Protocol) -> None:
+def test_scores_are_in_the_range_of_the_card(trial, protocol: Protocol) -> None:
     scores = trial.score(protocol)
     assert list(scores) == [metric.name for metric in protocol.metrics]
     for metric in protocol.metrics:
@@ -105,14 +105,14 @@ def test_order_batches_and_threads_do_not_matter(trial, protocol: Protocol, thre
 @every_protocol
 def test_swapping_generated_and_real(trial, protocol: Protocol) -> None:
     once = trial.of(list({pair.target: pair for pair in trial.pairs}.values()))
-    # Where right and wrong are counted, a few good images may be right on either side: grey ones are not.
-    seen = [_swapped(world, protocol) for world in (once, once.painted(lambda image: np.full_like(image, 128)))]
-    assert not seen[0][1], "these are symmetric"
-    assert seen[0][0] or seen[1][0], "nothing has seen the swap"
+    # Metrics that count right answers may be equal for a few good images; they differ for grey images.
+    found = [_swapped(case, protocol) for case in (once, once.with_generated(lambda image: np.full_like(image, 128)))]
+    assert not found[0][1], "these metrics are symmetric"
+    assert found[0][0] or found[1][0], "no value changed with the swap"
 
 
 def _swapped(trial, protocol: Protocol) -> tuple[bool, set[str]]:
-    """Whether the swap was seen where it must be, and the symmetric metrics that it moved."""
+    """Whether the swap moved what it must move, and the symmetric metrics that it moved."""
     one, other = trial.score(protocol), trial.swap().score(protocol)
     moved = {metric for metric in one if differences(plain(one)[metric], plain(other)[metric], 1e-6)}
     same = {metric for metric in one if {protocol.card.key, key(protocol, metric)} & SYMMETRIC}
@@ -132,16 +132,16 @@ def test_every_pair_twice(trial, protocol: Protocol) -> None:
 
 
 @every_protocol
-def test_one_persons_pairs_removed_shift_n_by_their_number(trial, protocol: Protocol) -> None:
-    gone = trial.pairs[4].person
+def test_removing_one_persons_pairs_reduces_n_by_their_number(trial, protocol: Protocol) -> None:
+    removed = trial.pairs[4].person
     before = trial.score(protocol)
-    after = trial.of([pair for pair in trial.pairs if pair.person != gone]).score(protocol)
-    lost = [pair.id for pair in trial.pairs if pair.person == gone]
+    after = trial.of([pair for pair in trial.pairs if pair.person != removed]).score(protocol)
+    lost = [pair.id for pair in trial.pairs if pair.person == removed]
     assert len(lost) == 3
     for metric, score in before.items():
         reasons = [""] * 3 if score.per_pair is None else score.per_pair.loc[lost, "skipped"].tolist()
         if score.per_pair is None and score.skipped:
-            # Which pairs were left out is not kept, only how many.
+            # Only the number of excluded pairs is stored.
             assert score.n - after[metric].n + sum(score.skipped.values()) - sum(after[metric].skipped.values()) == 3
             continue
         assert score.n - after[metric].n == reasons.count("")
@@ -149,21 +149,21 @@ def test_one_persons_pairs_removed_shift_n_by_their_number(trial, protocol: Prot
 
 
 @every_protocol
-def test_real_images_get_what_the_card_says_and_damage_does_not_help(trial, protocol: Protocol, blurred) -> None:
-    real = trial.painted(lambda image: image).score(protocol)
+def test_real_images_get_the_value_of_the_card_and_damage_does_not_help(trial, protocol: Protocol, blurred) -> None:
+    real = trial.with_generated(lambda image: image).score(protocol)
     for metric in protocol.metrics:
         if metric.real is not None:
             assert real[metric.name].value == pytest.approx(metric.real, abs=1e-12)
     if protocol.id in WITHOUT_REFERENCE:
         return
     headline = protocol.metrics[0]
-    best, damaged = real[headline.name].value, trial.painted(blurred).score(protocol)[headline.name].value
-    if best is None:  # identical pairs have no psnr
+    best, damaged = real[headline.name].value, trial.with_generated(blurred).score(protocol)[headline.name].value
+    if best is None:  # identical pairs have no finite psnr
         assert real[headline.name].skipped == {"identical": len(trial.pairs)}
-    elif damaged is not None:  # a blur may leave no face
+    elif damaged is not None:  # there may be no face after the blur
         assert damaged <= best if headline.higher_is_better else damaged >= best
         assert headline.real is None or damaged != best
 
 
-def test_all_but_what_nobody_has_trained_is_asked() -> None:
+def test_all_protocols_with_available_heads_are_tested() -> None:
     assert {f"retrieval:{way}-resnet50" for way in ("unique", "paper", "hit", "map")} >= UNTRAINED

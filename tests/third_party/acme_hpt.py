@@ -1,4 +1,4 @@
-"""What a third party would publish: a model, a feature, and a set-level protocol that looks through it."""
+"""A third party's plugin: a model, a feature, and a protocol of the whole set that uses the feature."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Mirror(Generator):
 
 
 class Slow(Mirror):
-    """Slow enough to be killed at a chosen moment."""
+    """Slow, so that a test can kill a run before it ends."""
 
     card = ModelCard("slow", "the source image, mirrored slowly")
 
@@ -35,7 +35,7 @@ class Slow(Mirror):
 
 
 class MeanColour(VectorFeature):
-    """The mean of each channel: a network of no layers."""
+    """The mean of each channel, as a feature without a network."""
 
     spec = FeatureSpec("acme-mean-colour", 1, (), "uint8 mean over pixels", backend="numpy")
 
@@ -68,7 +68,7 @@ class FrechetColour(Protocol):
 
 
 class FrechetColourHere(FrechetColour):
-    """The same without being installed: its feature is found by path."""
+    """The same protocol with its feature given by path, so that no installation is needed."""
 
     id = "colour-here"
     metrics = (MetricCard("colour-here", "FD(colour)", False, range=(0.0, np.inf)),)

@@ -1,4 +1,4 @@
-"""The pages of docs/ that are made from the code, and what fills the measured ones."""
+"""The pages of docs/ that are generated from the code, and the tools that fill in measured tables."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from tools.docs.pages import fill, marks, table
 from tools.docs.precision.rows import Row, apart, golden_table
 
 
-def test_protocol_pages_are_what_the_code_says() -> None:
+def test_protocol_pages_match_the_code() -> None:
     committed = {path.name: path.read_text(encoding="utf-8") for path in protocol_pages.FOLDER.glob("*.md")}
     made = protocol_pages.pages()
     stale = sorted(name for name in committed.keys() | made.keys() if committed.get(name) != made.get(name))
-    assert not stale, f"docs/protocols/ is not what the code says ({', '.join(stale)}): {protocol_pages.COMMAND}"
+    assert not stale, f"docs/protocols/ does not match the code ({', '.join(stale)}): run {protocol_pages.COMMAND}"
 
 
-def test_pages_are_of_built_in_protocols_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pages_are_only_of_built_in_protocols(monkeypatch: pytest.MonkeyPatch) -> None:
     from fhpt_bench import registry
 
     known = registry._entry_points
-    stranger = ("acme", "protocols.perceptual.psnr:PSNR", "acme-hpt 1.0")
-    monkeypatch.setattr(registry, "_entry_points", lambda group: (*known(group), stranger))
+    plugin = ("acme", "protocols.perceptual.psnr:PSNR", "acme-hpt 1.0")
+    monkeypatch.setattr(registry, "_entry_points", lambda group: (*known(group), plugin))
     assert "acme" in protocol_pages.protocols.entries()
     assert "acme.md" not in protocol_pages.pages()
 
@@ -40,23 +40,23 @@ def test_examples_of_the_pages_run(name: str) -> None:
     assert doctest.DocTestRunner().run(test).failed == 0
 
 
-def test_the_card_on_the_terminal_says_what_moves_a_number() -> None:
+def test_the_card_on_the_terminal_lists_what_moves_a_number() -> None:
     shown = CliRunner().invoke(cli, ["protocols", "psnr"])
     assert shown.exit_code == 0
-    assert "moved by" in shown.output
-    assert "identical pairs: left out here" in " ".join(shown.output.split())
+    assert "also changes with" in shown.output
+    assert "identical pairs: excluded here" in " ".join(shown.output.split())
 
 
-def test_what_a_page_owes_to_all_variants() -> None:
+def test_a_page_covers_all_variants() -> None:
     page = protocol_pages.pages()["fid.md"]
     assert "| `inception-2015-12-05` |" in page
-    assert "`canonical`, `drn`, `clean`, `train` |" in page, "which variants need the weights"
-    assert "`train`, `gfla` would be skipped: “The benchmark yours names no training images" in page
+    assert "`canonical`, `drn`, `clean`, `train` |" in page, "the variants that need the weights"
+    assert "`train`, `gfla` would be skipped: “The benchmark yours " in page
     assert "import kid" not in page
     assert "import fid" not in protocol_pages.pages()["fd-effnet-lite0.md"]
 
 
-def test_blocks_are_filled_in_where_their_marks_stand() -> None:
+def test_blocks_are_filled_in_between_their_marks() -> None:
     page = "a\n<!-- measured: x -->\nold\n<!-- end: x -->\nb\n<!-- measured: y -->\n<!-- end: y -->\n"
     once = fill(page, {"x": table(["n"], [[1]]), "y": "1"})
     assert once == fill(once, {"y": "1", "x": table(["n"], [[1]])})
@@ -83,13 +83,13 @@ def row(allowed: float, observed: float) -> Row:
         (3, "3 dB **too much**"),
     ],
 )
-def test_a_difference_is_never_shown_smaller_than_it_was(observed: float, shown: str) -> None:
+def test_a_difference_is_never_shown_smaller_than_it_is(observed: float, shown: str) -> None:
     cells = golden_table([row(5e-10, observed)]).splitlines()[2].split(" | ")
     assert cells[3:5] == ["5e-10 dB", shown]
     assert row(5e-10, observed).holds == ("too much" not in shown)
 
 
-def test_what_cannot_be_compared_is_no_small_difference() -> None:
+def test_values_that_cannot_be_compared_raise() -> None:
     assert apart([1.0, 2.0], [1.0, 2.5]) == 0.5
     for a, b in (([np.nan], [1.0]), ([1.0], [np.inf]), ([1.0, 1.0], [1.0])):
         with pytest.raises(ValueError, match="cannot compare"):

@@ -1,4 +1,4 @@
-"""The sizes in docs/drn-architecture.md are those of the networks."""
+"""The sizes in docs/drn-architecture.md match the networks."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from tools.docs import drn_networks
 from tools.docs.pages import fill
 
 
-def test_the_page_has_the_sizes_that_the_networks_have() -> None:
+def test_the_sizes_on_the_page_match_the_networks() -> None:
     page = drn_networks.PAGE.read_text(encoding="utf-8")
     assert fill(page, {"sizes": drn_networks.sizes()}) == page

@@ -1,4 +1,4 @@
-"""The studio renderer's pure parts, and the consistency of the benchmark that it rendered."""
+"""Parts of the studio renderer that run without Blender, and the consistency of the rendered benchmark."""
 
 import csv
 import hashlib
@@ -38,7 +38,7 @@ def load(name: str) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize("view", names.VIEW_DIGIT)
-def test_names_are_deepfashions(view: str) -> None:
+def test_names_have_the_format_of_deepfashion(view: str) -> None:
     match = NAME.match(names.image_name("WOMEN", "Blouses_Shirts", 693, view))
     assert match is not None
     assert match.groups()[1:5] == ("WOMEN", "Blouses_Shirts", "00000693", "01")
@@ -63,7 +63,7 @@ def test_fabrics_differ_between_seeds() -> None:
     assert not np.array_equal(first.tile, second.tile)
 
 
-def test_a_print_stands_out_from_its_ground() -> None:
+def test_a_print_differs_in_colour_from_its_ground() -> None:
     for seed in range(10):
         ground = colours.draw(np.random.default_rng(seed))
         image = prints.draw(np.random.default_rng(seed), ground, np.array([0.5, 0.5, 0.5]))
@@ -94,7 +94,7 @@ def test_landmark_counts() -> None:
     assert len(set(FACE_VERTICES)) == 68
 
 
-def test_a_larger_cast_keeps_the_people_of_a_smaller_one() -> None:
+def test_a_larger_cast_contains_the_people_of_a_smaller_one() -> None:
     pytest.importorskip("anny")
     from tools.studio import casting
 
@@ -119,14 +119,14 @@ def test_every_garment_has_a_category_and_known_fabrics() -> None:
         assert wardrobe.outfits_for(gender)
 
 
-def test_the_manifest_holds_every_file_as_it_is() -> None:
+def test_the_manifest_matches_the_files() -> None:
     manifest = json.loads((DATA / tables.MANIFEST).read_text())
     assert manifest["format"] == tables.FORMAT
     assert manifest == tables.manifest(DATA, manifest["seed"])
 
 
 @pytest.mark.parametrize("split", SPLITS)
-def test_images_have_the_crops_size_and_the_lists_name_them(split: str) -> None:
+def test_images_have_the_size_of_the_benchmark_and_match_the_lists(split: str) -> None:
     assert listed(split) == sorted(path.name for path in (DATA / split).iterdir())
     for name in listed(split):
         assert NAME.match(name), name
@@ -209,7 +209,7 @@ def test_truth_tables_fit_the_images(split: str) -> None:
     assert parsing["labels"].max() < len(parsing["classes"]) == 9
 
 
-def test_there_are_thirty_poses_and_enough_for_every_view() -> None:
+def test_there_are_thirty_poses_and_at_least_fifteen_per_view() -> None:
     pytest.importorskip("anny")
     from tools.studio import catalogue, hands
     from tools.studio.framing import VIEWS
@@ -222,7 +222,7 @@ def test_there_are_thirty_poses_and_enough_for_every_view() -> None:
         assert {pose.left.grip, pose.right.grip} <= {"", *hands.GRIPS}
 
 
-def test_a_pose_mirrored_twice_is_itself() -> None:
+def test_a_pose_mirrored_twice_is_unchanged() -> None:
     pytest.importorskip("anny")
     from tools.studio import catalogue
     from tools.studio.poses import mirrored
@@ -232,7 +232,7 @@ def test_a_pose_mirrored_twice_is_itself() -> None:
         assert mirrored(pose).left == pose.right
 
 
-def test_a_hand_reaches_its_place_and_faces_as_told() -> None:
+def test_a_hand_reaches_its_target_position_and_orientation() -> None:
     pytest.importorskip("anny")
     from tools.studio import arms, hands
     from tools.studio.body import BodyModel
@@ -253,7 +253,7 @@ def test_a_hand_reaches_its_place_and_faces_as_told() -> None:
     assert (bones[:3, :3] @ frame.palm) @ unit(FOLDED_OVER.palm) > 0.9
 
 
-def test_expressions_move_the_face_only_and_only_a_little() -> None:
+def test_expressions_move_only_the_face_and_by_small_amounts() -> None:
     pytest.importorskip("anny")
     from tools.studio import expressions
     from tools.studio.body import BodyModel
@@ -277,7 +277,7 @@ def test_two_saturated_hues_clash() -> None:
     assert not colours.clash(red, rust)
 
 
-def test_clothes_are_the_splits_own_and_do_not_clash() -> None:
+def test_fabrics_belong_to_the_split_and_do_not_clash() -> None:
     pytest.importorskip("anny")
     from tools.studio import casting
 

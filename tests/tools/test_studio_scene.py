@@ -1,4 +1,4 @@
-"""One photograph, rendered: only where the renderer's packages are, and STUDIO_ASSETS names the assets' folder."""
+"""Rendering of one image: runs only if the renderer's packages are installed and STUDIO_ASSETS is set to a folder."""
 
 import os
 from pathlib import Path
@@ -10,7 +10,7 @@ from PIL import Image
 ASSETS = os.environ.get("STUDIO_ASSETS", "")
 
 
-def test_a_photograph_agrees_with_its_truth_and_comes_out_the_same_again(tmp_path: Path) -> None:
+def test_an_image_matches_its_truth_and_is_reproducible(tmp_path: Path) -> None:
     pytest.importorskip("bpy")
     pytest.importorskip("anny")
     if not ASSETS:
@@ -34,7 +34,7 @@ def test_a_photograph_agrees_with_its_truth_and_comes_out_the_same_again(tmp_pat
     assert pixels.shape == (256, 176, 3)
     shown = truth.labels > 0
     assert 0.15 < shown.mean() < 0.7
-    assert pixels[~shown].std() < 30  # paper: one grey with a soft shadow
+    assert pixels[~shown].std() < 30  # paper: uniform grey with a soft shadow
     x, y, seen = truth.body[COCO.index("nose")]
     assert seen
     assert CLASSES[truth.labels[int(y), int(x)]] == "face"

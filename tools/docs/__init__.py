@@ -1,1 +1,1 @@
-"""Writes the pages of docs/ that are made from the code, or filled with what it measures."""
+"""Tools that generate pages of docs/ from the code, or fill in measured values."""

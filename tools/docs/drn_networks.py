@@ -1,4 +1,4 @@
-"""`python -m tools.docs.drn_networks`: counts (and times) DRN's networks for docs/drn-architecture.md."""
+"""`python -m tools.docs.drn_networks`: size and speed of DRN's networks, for docs/drn-architecture.md."""
 
 from __future__ import annotations
 
@@ -41,21 +41,21 @@ class Part:
     """A network of DRN.
 
     Args:
-        title: in the tables.
-        make: the network of a width.
-        inputs: what it is given, (channels, height, width) each, at a width.
-        judge: whether gradients must reach its first input, as a generator's loss needs.
-        loss: of its outputs, whose gradient is timed.
+        title: name in the tables.
+        make: function width -> network.
+        inputs: function width -> shapes (channels, height, width) of the inputs.
+        needs_input_gradient: whether the gradient of the first input is computed, as for the loss of a generator.
+        loss: function of the outputs; its gradient is timed.
     """
 
     title: str
     make: Callable[[int], nn.Module]
     inputs: Callable[[int], list[tuple[int, ...]]]
-    judge: bool = False
+    needs_input_gradient: bool = False
     loss: Callable[[tuple[Tensor, ...]], Tensor] = _mean
 
     def given(self, width: int, batch: int) -> list[Tensor]:
-        """Random inputs."""
+        """Make random inputs."""
         return [torch.rand(batch, *shape) for shape in self.inputs(width)]
 
 
@@ -82,7 +82,7 @@ PARTS = (
 
 
 def sizes() -> str:
-    """Parameters, and the GFLOPs of one image forward, a multiplication and a sum counted as two."""
+    """Make the table of parameters and GFLOPs of one image forward; a multiplication and an addition count as two."""
     rows = []
     with torch.device("meta"):
         for part in PARTS:
@@ -99,7 +99,7 @@ def sizes() -> str:
 
 
 def seconds(widths: tuple[int, ...], threads: tuple[int, ...], batch: int) -> str:
-    """How long an image takes on this machine, forward, and forward and backward: the least of some runs."""
+    """Make the table of seconds per image on this machine (forward / forward and backward): the minimum over runs."""
     kinds = ("float32", "bfloat16")
     columns = [f"{count} thread{'s' * (count > 1)}, {kind}" for count in threads for kind in kinds]
     return table(["network", "width", *columns], _rows(widths, threads, batch))
@@ -109,7 +109,7 @@ def _rows(widths: tuple[int, ...], threads: tuple[int, ...], batch: int) -> Iter
     for part in PARTS:
         for width in widths:
             network, given = part.make(width), part.given(width, batch)
-            given[0].requires_grad_(part.judge)
+            given[0].requires_grad_(part.needs_input_gradient)
             row = [part.title, "any" if part.make is _perceptual else str(width)]
             for count in threads:
                 torch.set_num_threads(count)
@@ -133,7 +133,7 @@ def _time(part: Part, network: nn.Module, given: list[Tensor], fast: bool) -> tu
 
 
 @click.command()
-@click.option("--seconds", "timed", is_flag=True, help="Measure as well; nothing else may run beside.")
+@click.option("--seconds", "timed", is_flag=True, help="Measure the times as well; no other program should run.")
 @click.option("--width", "widths", type=int, multiple=True, default=(16, 12))
 @click.option("--threads", type=int, multiple=True, default=(1, 2))
 @click.option("--batch", type=int, default=2)

@@ -20,7 +20,7 @@ from fhpt_bench.data.images import read_image
 from fhpt_bench.data.real_images import RealImages
 from fhpt_bench.files import write_bytes
 from fhpt_bench.reporting.contact_sheet import image_grid
-from fhpt_bench.reporting.plots import encode_figure, line_look, new_figure
+from fhpt_bench.reporting.plots import encode_figure, line_style, new_figure
 
 ROOT = Path(__file__).parents[2]
 IMAGES, LOGS = ROOT / "docs" / "images", ROOT / "drn" / "trained"
@@ -28,7 +28,7 @@ PAIRS, COLUMNS, SEED = 24, 4, 7
 
 
 def loss_curves() -> bytes:
-    """What the logs that ship say: losses of both trainings, learnt from and held out."""
+    """Plot the losses of both trainings from the logs that ship, on training and held-out people."""
     panels = (
         ("drn.csv", "reconstruction", ("coarse_reconstruction", "reconstruction"), "held_out_{}_reconstruction"),
         ("drn.csv", "perceptual", ("coarse_perceptual", "perceptual"), "held_out_{}_perceptual"),
@@ -40,11 +40,11 @@ def loss_curves() -> bytes:
             rows = list(csv.DictReader(stream))
         for number, name in enumerate(names):
             stage = "coarse" if name.startswith("coarse") else "final"
-            looks = ((name, stage, {"alpha": 0.5}), (held_out.format(stage), f"{stage}, held out", {"marker": "o"}))
-            for column, label, look in looks:
+            curves = ((name, stage, {"alpha": 0.5}), (held_out.format(stage), f"{stage}, held out", {"marker": "o"}))
+            for column, label, style in curves:
                 points = [(int(row["iteration"]), float(row[column])) for row in rows if row.get(column)]
-                style = {**line_look(number), "linestyle": "-", "markersize": 3, **look}
-                axis.plot(*zip(*points, strict=True), label=label, **style)
+                options = {**line_style(number), "linestyle": "-", "markersize": 3, **style}
+                axis.plot(*zip(*points, strict=True), label=label, **options)
         axis.set(title=f"{file.removesuffix('.csv')}: {title}", xlabel="iteration", ylim=(0, None))
         axis.legend(fontsize=8)
     figure.subplots_adjust(top=0.83)
@@ -52,7 +52,7 @@ def loss_curves() -> bytes:
 
 
 def random_pairs(run: Path) -> NDArray[np.uint8]:
-    """Source, generated and target of 24 pairs that a fixed seed draws from the whole list."""
+    """Make a contact sheet of source, generated image and target of 24 pairs, drawn with a fixed seed."""
     benchmark = load_benchmark("studio")
     drawn = np.random.default_rng(SEED).permutation(len(benchmark.pairs))[:PAIRS]
     tiles = []
@@ -66,7 +66,7 @@ def random_pairs(run: Path) -> NDArray[np.uint8]:
 @click.command()
 @click.argument("run", type=click.Path(exists=True, file_okay=False, path_type=Path))
 def main(run: Path) -> None:
-    """Draw the pictures of docs/drn.md; the generated images are those of RUN."""
+    """Draw the pictures of docs/drn.md, with the generated images of RUN."""
     write_bytes(IMAGES / "drn-losses.png", loss_curves())
     benchmark = load_benchmark("studio", limit=5)
     real = RealImages(benchmark.folder, benchmark.image_size, benchmark.image_digests())

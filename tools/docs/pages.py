@@ -1,4 +1,4 @@
-"""Markdown: tables, and pages whose tables are filled in between marks."""
+"""Markdown tables, and pages with blocks that a tool fills in between marks."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def marks(name: str) -> tuple[str, str]:
-    """What stands before and behind a block of a page that a tool fills in."""
+    """The start and end marks of a block that a tool fills in."""
     return f"<!-- measured: {name} -->", f"<!-- end: {name} -->"
 
 
 def fill(page: str, blocks: Mapping[str, str]) -> str:
-    """A page with the text between its marks exchanged.
+    """Replace the text between the marks of a page.
 
     Args:
-        page: which holds the marks of each block, once.
-        blocks: by name.
+        page: text that contains the marks of each block once.
+        blocks: block name -> new text.
 
     Raises:
-        ValueError: where the page lacks a block's marks.
+        ValueError: if the marks of a block are missing in the page.
 
     Examples:
         >>> fill("A\\n<!-- measured: x -->\\nold\\n<!-- end: x -->\\nB", {"x": "new"}).splitlines()
@@ -44,7 +44,7 @@ def fill(page: str, blocks: Mapping[str, str]) -> str:
     for name, text in blocks.items():
         start, end = marks(name)
         if page.count(start) != 1 or page.count(end) != 1 or page.index(start) > page.index(end):
-            raise ValueError(f"the page has no block {name!r}: write {start} and {end} where it is to stand")
+            raise ValueError(f"the page has no block {name!r}: add {start} and {end} at its place")
         before, _, rest = page.partition(start)
         page = f"{before}{start}\n{text}\n{end}{rest.partition(end)[2]}"
     return page

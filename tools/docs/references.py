@@ -1,4 +1,4 @@
-"""Reference packages, made ready to be asked."""
+"""Reference packages, set up for comparisons."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from fhpt_bench import weights
 
 @functools.cache
 def package_lpips(variant: str) -> Any:
-    """The package `lpips` with the convolutions of our store, which it would download otherwise.
+    """The package `lpips` with convolutions from our weights store, which it would otherwise download.
 
     Args:
-        variant: network and version of the channel weights, as "alex-0.1".
+        variant: network and version of the channel weights, such as "alex-0.1".
 
     Returns:
-        Its module: two (N, 3, H, W) float32 in [-1, 1] -> distances.
+        The torch module: two (N, 3, H, W) float32 in [-1, 1] -> distances.
     """
     import lpips
 
     net, version = variant.split("-")
-    with warnings.catch_warnings():  # it builds its trunk through torchvision's former interface
+    with warnings.catch_warnings():  # it uses a deprecated interface of torchvision
         warnings.simplefilter("ignore", UserWarning)
         model = lpips.LPIPS(net=net, version=version, pnet_rand=True, verbose=False)
     trunk = weights.load({"alex": "alexnet", "vgg": "vgg16"}[net])

@@ -1,1 +1,1 @@
-"""Checks of the Detail Replenishing Network that take too long for the tests."""
+"""Checks of the Detail Replenishing Network that take too long for the test suite."""

@@ -1,1 +1,1 @@
-"""How long things take, measured by command."""
+"""Commands that measure running times."""

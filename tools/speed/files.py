@@ -1,7 +1,7 @@
-"""How long 8,570 pairs of plain file handling take: `python -m tools.speed.files LISTS`, without any network.
+"""Measure the time of file handling for 8,570 pairs, without any network: `python -m tools.speed.files LISTS`.
 
-LISTS holds DeepFashion's lists. Images are made up from `studio`'s under their names, in a temporary folder that is
-removed: img.zip's tree for the preparation, and a folder with a PNG of every pair.
+LISTS is a folder with DeepFashion's lists. Copies of `studio`'s images are written under the listed names, into a
+temporary folder that is removed at the end: the tree of img.zip for the preparation, and one PNG file per pair.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ BATCH = 16
 
 
 def build(lists: Path, folder: Path) -> None:
-    """Write the images; not part of what is measured."""
+    """Write the images; this is not part of the measurement."""
     pixels = [read_image(file) for file in sorted((data_folder("studio") / "test").iterdir())]
     pairs = read_any_pairs(next(lists.glob("*pairs-test.csv")))
     for name, image in zip(sorted({name for pair in pairs for name in pair}), cycle(pixels), strict=False):
-        said = parse_name(f"{name}.jpg")
-        assert said is not None
-        shot = f"{said.variant}_{name.removesuffix(said.view)[-1]}_{said.view}.jpg"
-        file = folder / "data" / "img" / said.gender / said.category / f"id_{said.item}" / shot
+        parsed = parse_name(f"{name}.jpg")
+        assert parsed is not None
+        shot = f"{parsed.variant}_{name.removesuffix(parsed.view)[-1]}_{parsed.view}.jpg"
+        file = folder / "data" / "img" / parsed.gender / parsed.category / f"id_{parsed.item}" / shot
         file.parent.mkdir(parents=True, exist_ok=True)
         padded = np.pad(image, ((0, 0), (40, 40), (0, 0)), constant_values=255)
         Image.fromarray(padded).save(file, quality=95)
@@ -51,7 +51,7 @@ def build(lists: Path, folder: Path) -> None:
 
 @contextmanager
 def timed(what: str) -> Iterator[None]:
-    """Print the wall time, and the most memory that this process has held so far."""
+    """Print the wall time and the peak memory of this process so far."""
     start = time.perf_counter()
     yield
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
@@ -59,7 +59,7 @@ def timed(what: str) -> Iterator[None]:
 
 
 def main() -> None:
-    """Build in a process of its own, then measure here."""
+    """Write the images in a child process, so that its memory is not counted, then measure in this one."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("lists", type=Path)
     parser.add_argument("--build", type=Path, help=argparse.SUPPRESS)
@@ -78,8 +78,8 @@ def main() -> None:
             with timed(f"decode and digest its {len(benchmark.images)} images"):
                 benchmark.image_digests()
             with timed(f"match, decode and digest {len(benchmark.pairs)} generated images"):
-                source = FolderImages(match_folder(folder / "generated", benchmark), "made up", benchmark)
-            with timed("decode them again, in batches, as a run does"):
+                source = FolderImages(match_folder(folder / "generated", benchmark), "synthetic", benchmark)
+            with timed("decode them again, in batches, as in a run"):
                 for number, start in enumerate(range(0, len(benchmark.pairs), BATCH)):
                     source.images(number, benchmark.pairs[start : start + BATCH])
 

@@ -1,1 +1,1 @@
-"""The studio: renders people in procedural clothes, with exact ground truth, laid out as DeepFashion In-shop is."""
+"""Renderer of the `studio` benchmark: people in procedural clothes, with exact ground truth."""

@@ -1,4 +1,4 @@
-"""python -m tools.studio --assets DIR --out DIR: renders the studio benchmark."""
+"""Render the `studio` benchmark: `python -m tools.studio --assets DIR --out DIR`."""
 
 import json
 import multiprocessing
@@ -16,27 +16,27 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 if TYPE_CHECKING:
     from .shooting import Shot
 
-# as it is before Blender adds its scripts, among which a new process would find another bpy
+# Saved before Blender adds its script folders, which hold another module named bpy that a new process would import.
 PATH = list(sys.path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
 @click.command(context_settings={"show_default": True})
 @click.option("--assets", type=click.Path(exists=True, file_okay=False, path_type=Path), required=True)
-@click.option("--out", type=FOLDER, required=True, help="Where the benchmark is laid out.")
-@click.option("--work", type=FOLDER, help="For a resumed run.", show_default="OUT/../.studio-work")
+@click.option("--out", type=FOLDER, required=True, help="Output folder of the benchmark.")
+@click.option("--work", type=FOLDER, help="Folder to resume a run from.", show_default="OUT/../.studio-work")
 @click.option("--seed", type=click.IntRange(min=0), default=0)
 @click.option("--train-people", type=click.IntRange(min=0), default=160)
 @click.option("--test-people", type=click.IntRange(min=0), default=40)
-@click.option("--workers", type=click.IntRange(min=1), default=2, help="Processes; a core each keeps them busy.")
+@click.option("--workers", type=click.IntRange(min=1), default=2, help="Worker processes; each uses one CPU core.")
 def main(
     assets: Path, out: Path, work: Path | None, seed: int, train_people: int, test_people: int, workers: int
 ) -> None:
-    """Render people in five views each, with ground truth, laid out as DeepFashion In-shop is.
+    """Render people in five views each, with ground truth, in the file layout of DeepFashion In-shop.
 
-    A run that was stopped goes on where it was: shots with the same settings are kept.
+    A stopped run resumes: finished shots are kept unless the person, the code or a library has changed.
     """
-    # Blender and the body model load in seconds: not for --help
+    # Imported late: Blender and the body model take seconds to load, and --help does not need them.
     from . import casting, shooting, tables
 
     console = Console(stderr=True)
@@ -50,19 +50,19 @@ def main(
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, TimeRemainingColumn(), console=console) as progress:
         missing = [shot for shot in planned if not shot.is_done()]
-        bar = progress.add_task("photographs", total=len(missing))
-        for _ in _taken(assets, missing, workers):
+        bar = progress.add_task("images", total=len(missing))
+        for _ in _render(assets, missing, workers):
             progress.advance(bar)
     photographs = [
         tables.Photograph(notes=json.loads(shot.notes.read_text()), image=shot.image, truth=shot.truth)
         for shot in planned
     ]
     tables.assemble(photographs, casting.SPLITS, out, seed)
-    console.print(f"{len(photographs)} photographs of {len(roles)} people are in {out}")
+    console.print(f"{len(photographs)} images of {len(roles)} people are in {out}")
 
 
-def _taken(assets: Path, missing: "Sequence[Shot]", workers: int) -> Iterator[None]:
-    """Shoot in several processes, each with people of its own; yields once a photograph."""
+def _render(assets: Path, missing: "Sequence[Shot]", workers: int) -> Iterator[None]:
+    """Render in worker processes and yield once per image. All shots of one person are rendered by one process."""
     from . import shooting
 
     sys.path[:] = PATH
@@ -83,7 +83,7 @@ def _taken(assets: Path, missing: "Sequence[Shot]", workers: int) -> Iterator[No
             finished.get(timeout=1)
         except queue.Empty:
             if any(process.exitcode for process in processes):
-                raise click.ClickException("a process stopped; the same command goes on from here") from None
+                raise click.ClickException("a worker process stopped; run the same command again to resume") from None
             continue
         left -= 1
         yield

@@ -1,4 +1,4 @@
-"""Turns an arm of a pose into rotations of its bones, by directions or by a place that the hand reaches for."""
+"""Convert an arm of a pose to bone rotations, from bone directions or from a target point for the hand."""
 
 import numpy as np
 
@@ -9,10 +9,10 @@ from .poses import Arm, Reach
 
 SIGN = {"L": 1, "R": -1}
 OTHER = {"L": "R", "R": "L"}
-AVERAGE_ARM = 0.46  # metres from shoulder to wrist, for which a reach's offsets are written
-LONGEST = 0.985  # share of the arm's length that it stretches to
-JITTER = 0.03  # of a direction
-PLACE_JITTER = 0.007  # metres
+AVERAGE_ARM = 0.46  # metres from shoulder to wrist; the offsets of a reach are given for this length
+LONGEST = 0.985  # longest distance from shoulder to wrist, as a share of the arm's length
+JITTER = 0.03  # standard deviation, added to each component of a unit direction
+PLACE_JITTER = 0.007  # metres, standard deviation
 
 
 def solve_arm(
@@ -24,16 +24,16 @@ def solve_arm(
     rng: np.random.Generator,
     opening: float,
 ) -> dict[str, Array]:
-    """Bone name -> rotation; `opening` swings the arm outwards (radians) or draws the hand away (metres)."""
+    """Bone name -> rotation. `opening` swings the arm outwards (radians) or moves the hand away (metres)."""
     mirror = np.array([SIGN[side], 1, 1])
     joints = [body.heads[model.bone_number[f"{bone}.{side}"]] for bone in ("upperarm01", "lowerarm01", "wrist")]
     if isinstance(arm, Reach):
         upper, fore = _reaching(arm, side, model, body, frame, rng, opening)
-        raised = True  # a shoulder that is moved would take the hand from its place
+        raised = True  # moving the shoulder would move the hand off its target
         swing = np.eye(3)
     else:
         upper, fore = (unit(unit(way) * mirror + rng.normal(0, JITTER, 3)) for way in (arm.upper, arm.fore))
-        # the whole arm swings about the forward axis, so that the elbow keeps its bend
+        # the whole arm is rotated about the forward axis, so that the elbow angle does not change
         swing = rotation_about(np.array([0.0, -1.0, 0.0]), SIGN[side] * np.degrees(opening))
         upper, fore = swing @ upper, swing @ fore
         raised = upper[2] > -0.8
@@ -51,7 +51,7 @@ def solve_arm(
             hand = hand @ rotation_about(rest_fore, -SIGN[side] * 0.4 * arm.pronation)
         else:
             wanted = forearm.T @ _facing(frame, along, swing @ (np.array(arm.palm) * mirror))
-            # most of the turn about the forearm's axis is the forearm's, as in a real arm
+            # most of the twist about the forearm's axis goes to the forearm bone, as in a real arm
             roll = rotation_about(rest_fore, 0.65 * _twist(wanted, rest_fore))
             hand = roll.T @ wanted
     return {
@@ -65,7 +65,7 @@ def solve_arm(
 
 
 def _limb(joints: list[Array], upper: Array, fore: Array) -> tuple[Array, Array, Array]:
-    """Turn each bone to its direction, and twist the upper arm so that the elbow bends about its hinge."""
+    """Rotate each bone to its direction and twist the upper arm so that the elbow bends about its hinge axis."""
     shoulder, elbow, wrist = joints
     rest_upper, rest_fore = unit(elbow - shoulder), unit(wrist - elbow)
     turn = rotation_between(rest_upper, upper)
@@ -83,7 +83,7 @@ def _reaching(
     rng: np.random.Generator,
     opening: float,
 ) -> tuple[Array, Array]:
-    """Directions of upper arm and forearm that bring the middle of the palm to a place of the body at rest."""
+    """Directions of upper arm and forearm that bring the middle of the palm to a point of the body at rest."""
     mirror = np.array([SIGN[side], 1, 1])
     shoulder, elbow, wrist = (
         body.heads[model.bone_number[f"{bone}.{side}"]] for bone in ("upperarm01", "lowerarm01", "wrist")
@@ -105,7 +105,7 @@ def _reaching(
 
 
 def _facing(frame: HandFrame, along: Array, palm: Array) -> Array:
-    """The rotation that points a hand along one direction, its palm to another as far as that goes."""
+    """The rotation that points a hand along one direction and turns its palm towards another as far as possible."""
     before = np.stack([frame.along, frame.palm, np.cross(frame.along, frame.palm)], 1)
     along = unit(along)
     palm = unit(palm - (palm @ along) * along)
@@ -113,14 +113,14 @@ def _facing(frame: HandFrame, along: Array, palm: Array) -> Array:
 
 
 def _twist(rotation: Array, axis: Array) -> float:
-    """Degrees that a rotation turns about an axis."""
+    """Angle of a rotation about an axis, in degrees."""
     start = unit(np.cross(axis, (0.3, 0.5, 0.8)))
     end = rotation_between(rotation @ axis, axis) @ rotation @ start
     return float(np.degrees(np.arctan2(np.cross(start, end) @ axis, start @ end)))
 
 
 def _elbow_twist(hinge: Array, upper: Array, fore: Array) -> float:
-    """Degrees about the upper arm that bring the hinge square to the bend; a nearly straight arm has no hinge."""
+    """Twist of the upper arm (degrees) that makes the hinge axis normal to the bend; 0 for a nearly straight arm."""
     bend = np.degrees(np.arccos(np.clip(upper @ fore, -1, 1)))
     if bend < 12:
         return 0.0

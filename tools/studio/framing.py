@@ -1,4 +1,4 @@
-"""The five views of DeepFashion In-shop: how the person is turned, and what of it the camera sees."""
+"""The five views of DeepFashion In-shop: rotation of the person, and the camera."""
 
 from dataclasses import dataclass
 
@@ -43,7 +43,7 @@ def draw_yaw(view: str, rng: np.random.Generator) -> Array:
 
 
 def frame(posed: Posed, view: str, rng: np.random.Generator) -> Camera:
-    """Whole body for `full`; else a crop from the crown down, its scale set by the face's height in pixels."""
+    """The camera of a view: `full` shows the whole body, others the upper part, scaled by the face height."""
     vertices = np.concatenate([part.vertices for part in posed.parts])
     top = vertices[:, 2].max()
     middle = (vertices[:, 0].min() + vertices[:, 0].max()) / 2

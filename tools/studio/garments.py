@@ -1,4 +1,4 @@
-"""MakeHuman clothes and hair: meshes bound to the body's vertices (.mhclo), and fabric coordinates on them."""
+"""MakeHuman clothes and hair: meshes bound to the body's vertices (.mhclo), and their fabric coordinates."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -7,17 +7,17 @@ import numpy as np
 
 from .geometry import Array, components, face_normals
 
-# MakeHuman's axes (x, y up, z to the front) in ours
+# MakeHuman's axes (x, y up, z to the front) -> number of the axis in `geometry`'s frame
 OUR_AXIS = {"x": 0, "y": 2, "z": 1}
 
 
 @dataclass
 class Garment:
-    """A mesh whose every vertex hangs on three vertices of the body."""
+    """A mesh in which every vertex is bound to three vertices of the body."""
 
     anchors: Array  # (V, 3) numbers of body vertices
     shares: Array  # (V, 3) their weights
-    offsets: Array  # (V, 3) in the file's own unit and axes
+    offsets: Array  # (V, 3) in the unit and axes of the file
     scales: dict[str, tuple[int, int, float]]  # axis: two body vertices and their distance in the file's unit
     hidden: Array  # body vertices that this garment covers
     triangles: Array
@@ -25,7 +25,7 @@ class Garment:
     uv: Array  # (F, 3, 2)
 
     def fit(self, body: Array) -> Array:
-        """Vertices on a body, in metres."""
+        """Vertices of the garment on a body, in metres."""
         scale = np.ones(3)
         for axis, (first, second, distance) in self.scales.items():
             if distance:
@@ -34,14 +34,14 @@ class Garment:
         return (body[self.anchors] * self.shares[..., None]).sum(1) + np.stack([x, -z, y], 1)
 
     def weights(self, body_weights: Array) -> Array:
-        """Cloth bends exactly as the skin under it, so that no skin comes through."""
+        """Skinning weights, mixed from those of the skin below, so that skin does not show through the cloth."""
         mixed = np.clip((body_weights[self.anchors] * self.shares[..., None]).sum(1), 0, None)
         return mixed / mixed.sum(1, keepdims=True)
 
 
 @dataclass
 class _Lines:
-    """What the lines of an .mhclo file say."""
+    """Content of an .mhclo file."""
 
     mesh: str = ""
     anchors: list = field(default_factory=list)
@@ -88,7 +88,7 @@ def _read_binding(path: Path) -> _Lines:
 
 
 def _read_ranges(words: list[str]) -> set[int]:
-    """`3 - 7 9` stands for 3 to 7 and 9."""
+    """Parse a list of numbers and ranges: `3 - 7 9` means 3 to 7, and 9."""
     numbers: set[int] = set()
     position = 0
     while position < len(words):
@@ -130,9 +130,9 @@ def _read_triangles(path: Path) -> tuple[Array, Array, Array]:
 
 
 def fabric_coordinates(garment: Garment, vertices: Array) -> Array:
-    """Texture coordinates in metres: each sewing-pattern piece is turned upright (along the sleeve) and scaled.
+    """Texture coordinates in metres: each sewing-pattern piece is rotated upright (along the sleeve) and scaled.
 
-    The mean height of a piece is kept, so that stripes nearly meet at the side seams.
+    A piece keeps its mean height, so that stripes nearly match at the side seams.
     """
     pieces = components(garment.uv_triangles)
     result = np.zeros_like(garment.uv)

@@ -1,6 +1,6 @@
 """Small mesh and rotation helpers.
 
-One frame is used everywhere: metres, z up, the person faces -y, the person's left is +x.
+All modules use one coordinate frame: metres, z up; the person faces -y, and the person's left is +x.
 """
 
 import numpy as np
@@ -21,7 +21,7 @@ def cross_matrix(vector: Array) -> Array:
 
 
 def rotation_euler(degrees: Array) -> Array:
-    """Turn about the fixed axes x, then y, then z."""
+    """Rotation about the fixed axes x, then y, then z."""
     result = np.eye(3)
     for axis, angle in zip(np.eye(3), degrees, strict=True):
         result = rotation_about(axis, angle) @ result
@@ -35,7 +35,7 @@ def rotation_about(axis: Array, degrees: float) -> Array:
 
 
 def rotation_between(start: Array, end: Array) -> Array:
-    """The smallest turn that takes one direction to another."""
+    """The smallest rotation from one direction to another."""
     start, end = unit(start), unit(end)
     matrix = cross_matrix(np.cross(start, end))
     return np.eye(3) + matrix + matrix @ matrix / (1 + start @ end + 1e-9)
@@ -64,7 +64,7 @@ def vertex_normals(vertices: Array, triangles: Array) -> Array:
 
 
 def components(triangles: Array) -> Array:
-    """For every triangle the number of the connected piece that it belongs to."""
+    """Number of the connected component of every triangle."""
     count = triangles.max() + 1
     edges = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]]])
     graph = coo_matrix((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(count, count))
@@ -72,7 +72,7 @@ def components(triangles: Array) -> Array:
 
 
 def compact(triangles: Array) -> tuple[Array, Array]:
-    """The vertices that are used, and the triangles renumbered to them."""
+    """The used vertices, and the triangles renumbered to them."""
     used, renumbered = np.unique(triangles, return_inverse=True)
     return used, renumbered.reshape(-1, 3)
 

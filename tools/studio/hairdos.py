@@ -1,4 +1,4 @@
-"""Hair styles: who wears which, and what is done to a style whose fringe hangs over the eyes."""
+"""Hair styles by gender, and corrections of hair over clothes and of fringes over the eyes."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ BALD = "bald"
 class Hairdo:
     women: bool = False
     men: bool = False
-    fringe: bool = False  # hangs over an eye as it comes, and juts out like a visor when only lifted
+    fringe: bool = False  # the mesh covers an eye; if only lifted, it sticks out like a visor
 
 
 HAIRDOS = {
@@ -29,11 +29,11 @@ HAIRDOS = {
     "short03": Hairdo(men=True, fringe=True),
     BALD: Hairdo(men=True),
 }
-CLOTH_GAP = 0.012  # metres that hair keeps from the cloth it falls over
-CLOTH_NEAR = 0.09  # metres beyond which it does not fall over it
-FRINGE_END = 0.034  # metres above the eyes: just over the brows
-FRINGE_GAP = 0.010  # metres that a fringe may stand off the forehead at its end
-FRINGE_RISE = 0.25  # and how much more for every metre above that
+CLOTH_GAP = 0.012  # metres between hair and the cloth under it
+CLOTH_NEAR = 0.09  # metres; hair farther from the cloth is not moved
+FRINGE_END = 0.034  # metres from the eyes up to the end of the fringe: just over the brows
+FRINGE_GAP = 0.010  # largest distance (metres) of the end of a fringe from the forehead
+FRINGE_RISE = 0.25  # increase of that distance per metre of height above the end
 
 
 def hairdos_for(gender: str) -> list[str]:
@@ -41,9 +41,10 @@ def hairdos_for(gender: str) -> list[str]:
 
 
 def lift(hair: Array, cloth: Array, normals: Array) -> Array:
-    """Hair that falls over a garment lies on it: what is in the cloth comes out along its normals.
+    """Move hair that is inside a garment out of it, along the cloth's normals.
 
-    `cloth` are the posed garment's vertices. A tenth of the depth is kept, lest the two sides of the shell meet.
+    `cloth` are the posed garment's vertices. A tenth of the depth remains, so that the two sides of the hair shell
+    do not coincide.
     """
     distance, nearest = cKDTree(cloth).query(hair)
     height = ((hair - cloth[nearest]) * normals[nearest]).sum(1)
@@ -52,9 +53,9 @@ def lift(hair: Array, cloth: Array, normals: Array) -> Array:
 
 
 def clear_face(hair: Array, eyes: Array, head: Array) -> Array:
-    """Draw a fringe up to the brows and back to the forehead; keep side locks beside the face.
+    """Move a fringe up to the brows and back to the forehead; move side locks back to the sides of the face.
 
-    `eyes` are their two centres, `head` the body's vertices from the brows upwards.
+    `eyes` are the two eye centres, `head` the body's vertices from the brows upwards.
     """
     result = hair.copy()
     middle = eyes.mean(0)
@@ -63,7 +64,7 @@ def clear_face(hair: Array, eyes: Array, head: Array) -> Array:
     inside = np.clip((0.066 - np.abs(hair[:, 0])) / 0.012, 0, 1)
     fringe = ahead * inside
     result[:, 2] -= np.minimum(hair[:, 2] - end, 0) * fringe * 0.97
-    # a shell in front of the forehead looks like a visor in profile: it may stand off by a little more higher up
+    # A shell in front of the forehead looks like a visor in profile: limit its distance, less strictly higher up.
     front = head[head[:, 1] < middle[1] + 0.05]
     nearest = front[cKDTree(front[:, [0, 2]]).query(result[:, [0, 2]])[1]]
     gap = FRINGE_GAP + FRINGE_RISE * np.clip(result[:, 2] - end, 0, None)

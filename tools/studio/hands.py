@@ -1,4 +1,4 @@
-"""How the fingers are held: degrees of curl per finger, how far they are spread, and the thumb."""
+"""Finger poses: curl of each finger, spread of the fingers, and the thumb, in degrees."""
 
 from dataclasses import dataclass
 
@@ -10,14 +10,14 @@ from .geometry import Array, rotation_about, unit
 FINGERS = (2, 3, 4, 5)  # index .. little finger
 JOINT_SHARE = {1: 1.0, 2: 1.25, 3: 0.8}
 FAN = {2: -1.0, 3: -0.2, 4: 0.5, 5: 1.2}  # share of the spread, away from the middle finger
-JITTER = 2.5  # degrees
+JITTER = 2.5  # degrees, standard deviation
 
 
 @dataclass(frozen=True)
 class Grip:
     curl: tuple[float, float, float, float]  # at the first joint, index .. little finger
-    thumb: tuple[float, float] = (10.0, 14.0)  # at its second and third joint
-    spread: float = -8.0  # degrees beyond the rest pose, which fans the fingers over 34 degrees
+    thumb: tuple[float, float] = (10.0, 14.0)  # curl at its second and third joint
+    spread: float = -8.0  # degrees, added to the rest pose, in which the fingers spread over 34 degrees
 
 
 GRIPS = {
@@ -29,8 +29,8 @@ GRIPS = {
     "flat": Grip((3, 3, 4, 5), (4, 4), -7),
     "holding": Grip((24, 26, 28, 30), (12, 10), -6),
 }
-HANGING = ("relaxed", "relaxed", "soft", "soft", "curled", "spread")  # drawn from for a free hand
-THUMB_IN = 20.0  # degrees that the thumb is drawn to the palm's side: at rest it stands off at 60
+HANGING = ("relaxed", "relaxed", "soft", "soft", "curled", "spread")  # grips drawn for a hand that touches nothing
+THUMB_IN = 20.0  # degrees of rotation of the thumb towards the palm; in the rest pose it is at 60
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class HandFrame:
     """Unit vectors of a hand at rest."""
 
     along: Array  # wrist to middle knuckle
-    palm: Array  # the way the palm faces
+    palm: Array  # direction that the palm faces
     length: float  # metres from the wrist to the middle knuckle
 
 
@@ -52,7 +52,7 @@ def hand_frame(side: str, model: BodyModel, body: RestBody) -> HandFrame:
 
 
 def fingers(name: str, side: str, frame: HandFrame, rng: np.random.Generator) -> dict[str, Array]:
-    """Bone name -> rotation; a grip named '' is drawn as hands that hang free are held."""
+    """Bone name -> rotation; with the name '' a grip of `HANGING` is drawn."""
     drawn = str(rng.choice(HANGING))
     grip = GRIPS[name or drawn]
     across = np.cross(frame.along, frame.palm)

@@ -1,4 +1,4 @@
-"""Where the ground-truth points sit on the body: 18 COCO joints, 68 face points, 21 points a hand."""
+"""Positions of the ground-truth points on the body: 18 COCO joints, 68 face points, 21 points per hand."""
 
 COCO = (
     "nose",
@@ -20,7 +20,7 @@ COCO = (
     "right_ear",
     "left_ear",
 )
-# the bone at whose head a joint lies
+# bone whose head is the position of the joint
 JOINT_BONE = {
     "shoulder": "upperarm01",
     "elbow": "lowerarm01",
@@ -29,14 +29,14 @@ JOINT_BONE = {
     "knee": "lowerleg01",
     "ankle": "foot",
 }
-# how far (metres) under the visible surface a point may lie and still count as visible
+# largest depth (metres) of a visible point under the visible surface
 BODY_DEPTH = {
     "nose": 0.02,
-    "neck": 0.20,  # between the shoulders: deep in the chest, seen from all around
+    "neck": 0.20,  # between the shoulders: deep in the chest, visible from all directions
     "shoulder": 0.13,
     "elbow": 0.085,
     "wrist": 0.06,
-    "hip": 0.20,  # jackets stand off
+    "hip": 0.20,  # jackets are not close to the body
     "knee": 0.11,
     "ankle": 0.11,
     "eye": 0.03,
@@ -46,11 +46,11 @@ FACE_DEPTH = 0.008
 HAND_DEPTH = 0.03
 HAND_BONES = tuple((f"finger{finger}-1", f"finger{finger}-2", f"finger{finger}-3") for finger in range(1, 6))
 
-# Vertices of the 68 face points, found by fitting MediaPipe's face mesh to renders of ten faces;
-# left and right are mirror images.
+# Vertices of the 68 face points, found by fitting MediaPipe's face mesh to renders of ten faces.
+# Left and right are mirror images.
 FACE_VERTICES = (
     *(871, 5763, 5727, 5241, 5240, 915, 5295, 5292, 5225),  # jaw, from the person's right ear to the chin
-    *(11898, 11901, 7617, 11849, 11850, 12324, 12360, 7576),  # and on to the left ear
+    *(11898, 11901, 7617, 11849, 11850, 12324, 12360, 7576),  # jaw, from the chin to the left ear
     *(262, 232, 231, 223, 233),  # right brow
     *(7006, 6997, 7004, 7005, 7031),  # left brow
     *(136, 131, 201, 294),  # bridge of the nose

@@ -7,7 +7,7 @@ from .geometry import Array, to_linear
 
 
 class Shader:
-    """A Principled BSDF and short names for the nodes that feed it."""
+    """A Principled BSDF, with short methods for adding the nodes that feed it."""
 
     def __init__(self, name: str) -> None:
         self.material = bpy.data.materials.new(name)
@@ -16,7 +16,7 @@ class Shader:
         self._principled = self._tree.nodes["Principled BSDF"]
 
     def set(self, **values: object) -> None:
-        """Inputs by name, with underscores for blanks: a number, a colour, or another node's output."""
+        """Set inputs by name (underscores stand for spaces) to a number, a colour, or the output of another node."""
         for name, value in values.items():
             target = self._principled.inputs[name.replace("_", " ")]
             if isinstance(value, bpy.types.NodeSocket):
@@ -83,7 +83,7 @@ def _skin(shader: Shader, material: dict) -> None:
 
 
 def _cloth(shader: Shader, material: dict) -> None:
-    """Wrinkles are a bump from noise in rest coordinates: they stay on the garment in every pose."""
+    """Cloth. Wrinkles are a bump map of noise in rest coordinates, so that they do not move on the garment."""
     colour = shader.image(material["image"]).outputs[0]
     if material["print"] is not None:
         ink = shader.image(material["print"], "print", "CLIP")
@@ -101,7 +101,7 @@ def _cloth(shader: Shader, material: dict) -> None:
 
 
 def _hair(shader: Shader, material: dict) -> None:
-    """Streaks by angle around the head; a stronger highlight would turn black hair grey."""
+    """Hair with streaks by angle around the head. A stronger highlight would make black hair grey."""
     streaks = shader.noise(shader.coordinates("UV"), (150, 7, 1), Scale=1, Detail=3, Distortion=0.6)
     colour = to_linear(material["colour"])
     ramp = shader.node("ValToRGB")

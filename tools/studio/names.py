@@ -1,4 +1,4 @@
-"""File names as DeepFashion In-shop writes them, run together."""
+"""File names of DeepFashion In-shop, in the form without separators."""
 
 VIEW_DIGIT = {"front": 1, "side": 2, "back": 3, "full": 4, "additional": 7}
 VARIANT = 1

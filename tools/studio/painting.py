@@ -1,4 +1,4 @@
-"""Paints a complexion on the body's texture, layer by layer, in linear light."""
+"""Draw a complexion on the body's skin texture, layer by layer, in linear light."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ EYE_SIDE = 256
 
 
 def paint(skin: SkinMap, person: Complexion, rng: np.random.Generator) -> Array:
-    """(SIDE, SIDE, 3) sRGB."""
+    """The skin texture of a person: (SIDE, SIDE, 3) sRGB."""
     colour = np.clip(skin.relief, 0.02, 3) ** person.contrast * to_linear(person.tone)
     colour = _dim(colour, _cheeks(skin) * person.blush, (0.05, 0.35, 0.3))
     colour = _cover(colour, skin.lips * person.lip_amount, person.lips)
@@ -36,7 +36,7 @@ def paint(skin: SkinMap, person: Complexion, rng: np.random.Generator) -> Array:
 
 
 def paint_eye(textures: Path, colour: Array) -> Array:
-    """The photographed iris in another colour."""
+    """The photographed eye with the iris in another colour."""
     image = Image.open(textures / "human_brown_eye.png").convert("RGB").resize((EYE_SIDE, EYE_SIDE))
     photo = np.asarray(image) / 255
     rows, columns = np.mgrid[0:EYE_SIDE, 0:EYE_SIDE] - (EYE_SIDE - 1) / 2
@@ -47,8 +47,8 @@ def paint_eye(textures: Path, colour: Array) -> Array:
     return photo * (1 - iris[..., None]) + np.clip(light[..., None] * colour, 0, 1) * iris[..., None]
 
 
-def _cover(colour: Array, mask: Array, paint_colour: Array) -> Array:
-    return colour * (1 - mask[..., None]) + to_linear(paint_colour) * mask[..., None]
+def _cover(colour: Array, mask: Array, layer_colour: Array) -> Array:
+    return colour * (1 - mask[..., None]) + to_linear(layer_colour) * mask[..., None]
 
 
 def _dim(colour: Array, mask: Array, amounts: tuple[float, float, float]) -> Array:
@@ -61,7 +61,7 @@ def _grain(rng: np.random.Generator, sigma: float | tuple[float, float]) -> Arra
 
 
 def _around_eyes(skin: SkinMap, out: float, above: float) -> list[tuple[Array, Array]]:
-    """Distances across and up from a point by each eye; `out` is in eye distances from the middle."""
+    """Distances (across, up) from a point near each eye; `out` is in eye distances from the middle of the face."""
     up = skin.z - (skin.eyes[2] + above)
     return [(skin.x - side * skin.eye_distance * out, up) for side in SIDES]
 
@@ -93,7 +93,7 @@ def _freckles(skin: SkinMap, rng: np.random.Generator) -> Array:
 
 
 def _brows(skin: SkinMap, brow: Brow, rng: np.random.Generator) -> Array:
-    """A tapering curve over each eye, with a grain of hairs."""
+    """A curve over each eye that gets thinner outwards, with a noise texture of hairs."""
     grain = _grain(rng, (1.2, 0.5))
     result = np.zeros_like(skin.x)
     for side in SIDES:

@@ -1,4 +1,4 @@
-"""A person from a seed: body, face, colouring, hair and clothes, the same in every view."""
+"""A person drawn from a seed: body, face, colours, hair and clothes, equal in all views."""
 
 from dataclasses import dataclass
 
@@ -10,11 +10,11 @@ from .complexion import Complexion
 from .hairdos import BALD
 from .wardrobe import Clothes
 
-# Strength of the random changes to the face: at .15 a face network confuses people, above .6 they are caricatures
+# Standard deviation of the face parameters: at .15 a face network confuses people, above .6 faces are caricatures
 FACE_STRENGTH = 0.30
 FACE_PARTS = ("head-", "nose", "eye", "mouth", "chin", "cheek", "forehead", "ear-")
-DISTORTING = ("trans-out", "angle-out")  # shift a part sideways: kept for the eyes only
-GENTLE = ("head-", "ear", "push")  # half strength, else heads look odd
+DISTORTING = ("trans-out", "angle-out")  # shift a part sideways: used for the eyes only
+GENTLE = ("head-", "ear", "push")  # half the standard deviation, since heads look unnatural otherwise
 
 
 @dataclass

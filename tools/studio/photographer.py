@@ -1,4 +1,4 @@
-"""Photographs a posed person with Blender's Cycles on seamless paper under lamps."""
+"""Render a posed person with Blender's Cycles, in front of a paper background and under lamps."""
 
 import os
 import sys
@@ -18,8 +18,8 @@ from .dressing import Part
 from .framing import HEIGHT, WIDTH, Camera
 from .geometry import Array
 
-SCALE = 2  # rendered at twice the size; with Cycles' own pixel filter more brings nothing
-SAMPLES = 6  # denoised; eight and twelve take longer, and nobody could tell them apart at the final size
+SCALE = 2  # rendered at twice the size; with Cycles' pixel filter a larger factor has no benefit
+SAMPLES = 6  # denoised; 8 and 12 samples take longer and show no visible difference at the final size
 WORLD_LIGHT = 0.30
 CLOTH_THICKNESS = 0.0025
 PREFIX = "person_"
@@ -37,11 +37,11 @@ class Lamp:
 LAMPS = (
     Lamp((1.9, -3.0, 2.7), (0, 0, 1.2), 62, 1.6),
     Lamp((-2.4, -2.8, 1.7), (0, 0, 1.1), 30, 2.2),
-    # from behind: narrow, else it draws a bright corner on the wall; weak, else bald heads get a white edge
+    # from behind: narrow, to avoid a bright corner on the wall; weak, to avoid white edges on bald heads
     Lamp((-1.2, 1.6, 2.8), (0, 0, 1.4), 18, 1.2, 80.0),
-    # from above: its cone ends before the floor in front of the person, which else is brighter than the wall
+    # from above: its cone does not reach the floor in front of the person, which would be brighter than the wall
     Lamp((0.0, -0.6, 3.6), (0, 1.9, 1.2), 14, 2.5, 110.0),
-    # lights the wall, so that it meets the floor without a horizon
+    # on the wall, so that no edge is visible between wall and floor
     Lamp((0.0, 0.2, 3.4), (0, 2.6, 1.5), 20, 3.0, 90.0),
 )
 PAPER_HALF_WIDTH = 9.0
@@ -58,26 +58,26 @@ class Photographer:
         self._scene.collection.objects.link(self._camera)
         self._scene.camera = self._camera
         for lamp in LAMPS:
-            self._hang(lamp)
-        self._paper = self._roll_out_paper()
+            self._add_lamp(lamp)
+        self._paper = self._add_paper()
         self._scene.world = bpy.data.worlds.new("world")
         self._scene.world.use_nodes = True
         sky = self._scene.world.node_tree.nodes["Background"].inputs
         sky["Color"].default_value, sky["Strength"].default_value = (1, 1, 1, 1), WORLD_LIGHT
 
     def shoot(self, parts: list[Part], camera: Camera, paper: Array) -> Image.Image:
-        """A 176 x 256 photograph; `paper` is the background's linear colour."""
+        """Render an image of 176 x 256 pixels; `paper` is the background's linear colour."""
         self._clear()
         for part in parts:
             self._place(part)
         self._camera.location = camera.eye
-        self._camera.rotation_euler = _looking(camera.eye, camera.target)
+        self._camera.rotation_euler = _rotation_towards(camera.eye, camera.target)
         self._camera.data.angle_y = camera.field_of_view
         self._paper.inputs["Base Color"].default_value = (*paper, 1)
         with TemporaryDirectory() as folder:
             path = Path(folder) / "photograph.png"
             self._scene.render.filepath = str(path)
-            with _muted():
+            with _silent_stdout():
                 bpy.ops.render.render(write_still=True)
             large = Image.open(path).convert("RGB")
         return large.resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC)
@@ -88,27 +88,27 @@ class Photographer:
         render.resolution_x, render.resolution_y, render.resolution_percentage = WIDTH * SCALE, HEIGHT * SCALE, 100
         render.filter_size = 1.2
         render.image_settings.file_format = "PNG"
-        # persistent data would save little, and mixes up the textures of one person and the next
+        # no persistent data: it saves little time and confuses the textures of successive people
         cycles.device, cycles.samples, cycles.seed = "CPU", SAMPLES, 1
         cycles.use_adaptive_sampling, cycles.adaptive_threshold = True, 0.03
         cycles.use_denoising, cycles.denoiser = True, "OPENIMAGEDENOISE"
         cycles.denoising_input_passes, cycles.denoising_prefilter = "RGB_ALBEDO_NORMAL", "FAST"
         cycles.max_bounces, cycles.diffuse_bounces, cycles.glossy_bounces = 2, 1, 1
-        cycles.use_light_tree = False  # five lamps need none
+        cycles.use_light_tree = False  # not needed for five lamps
         cycles.transparent_max_bounces, cycles.transmission_bounces = 8, 0
         cycles.caustics_reflective = cycles.caustics_refractive = False
-        # Filmic and AgX wash the fabrics out
+        # Filmic and AgX make the colours of the fabrics pale
         view.view_transform, view.look = "Standard", "None"
 
-    def _hang(self, lamp: Lamp) -> None:
+    def _add_lamp(self, lamp: Lamp) -> None:
         light = bpy.data.lights.new("lamp", "AREA")
         light.energy, light.size, light.spread = lamp.watts, lamp.size, np.radians(lamp.spread)
         thing = bpy.data.objects.new("lamp", light)
-        thing.location, thing.rotation_euler = lamp.place, _looking(lamp.place, lamp.target)
+        thing.location, thing.rotation_euler = lamp.place, _rotation_towards(lamp.place, lamp.target)
         self._scene.collection.objects.link(thing)
 
-    def _roll_out_paper(self) -> bpy.types.Node:
-        """A floor that curves up into a wall; returns its shader."""
+    def _add_paper(self) -> bpy.types.Node:
+        """Add a floor that curves up into a wall; returns its shader."""
         bend = [
             (PAPER_BEND + PAPER_RADIUS * np.sin(angle), PAPER_RADIUS * (1 - np.cos(angle)))
             for angle in np.linspace(0, np.pi / 2, 14)
@@ -164,8 +164,8 @@ class Photographer:
 
 
 @contextmanager
-def _muted() -> Iterator[None]:
-    """Blender writes a line a sample to the process's standard output."""
+def _silent_stdout() -> Iterator[None]:
+    """Discard the standard output of the process, to which Blender writes one line per sample."""
     sys.stdout.flush()
     kept, nothing = os.dup(1), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nothing, 1)
@@ -177,5 +177,5 @@ def _muted() -> Iterator[None]:
         os.close(nothing)
 
 
-def _looking(place: Array, target: Array) -> object:
+def _rotation_towards(place: Array, target: Array) -> object:
     return (Vector(target) - Vector(place)).to_track_quat("-Z", "Y").to_euler()

@@ -1,8 +1,9 @@
-"""What a pose consists of. The poses themselves are in `catalogue.py`.
+"""The parts of a pose. The poses are defined in `catalogue.py`.
 
-Directions are in the frame of the chest (x: the person's left, -y: forwards, z: up), written for the left arm and
-mirrored for the right. Legs, spine and head are given in degrees about the rest pose's axes: on a thigh x < 0 lifts it
-forwards, on a shin x > 0 bends the knee, on the left thigh y > 0 closes the legs (the rest pose stands astride).
+Directions are in the frame of the chest (x: the person's left, -y: forwards, z: up). They are given for the left arm
+and mirrored for the right. Legs, spine and head are given in degrees about the rest pose's axes: for a thigh x < 0
+lifts it forwards, for a shin x > 0 bends the knee, for the left thigh y > 0 closes the legs (in the rest pose the legs
+are apart).
 """
 
 from dataclasses import dataclass, replace
@@ -21,22 +22,22 @@ class Arm:
     hand: Triple | None = None
     pronation: float = 0.0
     palm: Triple | None = None
-    grip: str = ""  # how the fingers are held; empty: drawn
+    grip: str = ""  # name of the finger pose; empty: drawn at random
 
 
 @dataclass(frozen=True)
 class Reach:
-    """A hand laid somewhere: on a hip, the other arm, the collar."""
+    """An arm whose hand touches a place: a hip, the other arm, the collar."""
 
-    bone: str  # the place is counted from this bone's head; `.own` and `.other` stand for the arm's side
-    offset: Triple  # metres, on an average body, of the middle of the palm
-    elbow: Triple  # the way the elbow points
-    hand: Triple  # from the wrist to the knuckles
-    palm: Triple  # the way the palm faces
-    away: Triple = (0.0, -1.0, 0.0)  # the way the hand is drawn until it is out of the body
+    bone: str  # the offset starts at this bone's head; `.own` means the arm's side, `.other` the opposite one
+    offset: Triple  # from the bone to the middle of the palm, in metres on an average body
+    elbow: Triple  # direction that the elbow points to
+    hand: Triple  # direction from the wrist to the knuckles
+    palm: Triple  # direction that the palm faces
+    away: Triple = (0.0, -1.0, 0.0)  # direction in which the hand is moved until it is outside the body
     grip: str = "flat"
     pronation: float = 0.0
-    over: bool = False  # lies on the other arm, so must be out of that one too
+    over: bool = False  # the hand lies on the other arm, so it must be outside that arm too
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class Pose:
 
 
 def mirrored(pose: Pose) -> Pose:
-    """Left and right exchanged."""
+    """The pose with left and right exchanged."""
     stance = pose.stance
     return replace(
         pose,

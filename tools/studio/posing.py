@@ -1,4 +1,4 @@
-"""From a pose of the table to a rotation for every bone, with a little jitter, and hands kept out of the body."""
+"""Convert a pose to bone rotations, with small random changes and with the hands outside the body."""
 
 from collections.abc import Mapping
 
@@ -11,20 +11,20 @@ from .geometry import Array, rotation_euler, skin, vertex_normals
 from .hands import fingers, hand_frame
 from .poses import Pose, Reach
 
-OPENING_STEP = {"swing": 0.07, "reach": 0.009}  # radians that an arm swings out, metres that a hand is drawn away
+OPENING_STEP = {"swing": 0.07, "reach": 0.009}  # radians of an outward swing, metres that a hand moves away
 OPENING_STEPS = {"swing": 5, "reach": 12}
-CLEARANCE = 0.003  # metres that a hand keeps from what is worn beside it
-FOREARM_GIVE = 0.012  # metres that a forearm may press into cloth and flesh
-NEAR = 0.08  # metres beyond which a hand is not in the body
+CLEARANCE = 0.003  # smallest distance (metres) of a hand from body and clothes
+FOREARM_GIVE = 0.012  # metres that a forearm may sink into cloth and body
+NEAR = 0.08  # metres; a vertex farther from the surface is not inside it
 TRUNK = ("root", "pelvis", "spine", "upperleg", "breast", "neck", "head", "clavicle", "shoulder", "jaw")
 HAND = ("finger", "metacarpal", "wrist")
 FOREARM = ("lowerarm",)
 ARM = (*FOREARM, "upperarm02")
-GAZE = 5.0  # degrees, standard deviation from side to side; half of it up and down
+GAZE = 5.0  # degrees, horizontal standard deviation; the vertical one is half of it
 
 
 def solve(pose: Pose, model: BodyModel, body: RestBody, rng: np.random.Generator, opening: Mapping[str, float]) -> dict:
-    """Bone name -> rotation. `opening` takes a hand away from the body (side -> amount)."""
+    """Bone name -> rotation. `opening` moves a hand away from the body (side -> amount)."""
     rotations: dict[str, Array] = {}
     for side, arm, leg in (("L", pose.left, pose.stance.left), ("R", pose.right, pose.stance.right)):
         frame = hand_frame(side, model, body)
@@ -43,16 +43,16 @@ def solve(pose: Pose, model: BodyModel, body: RestBody, rng: np.random.Generator
 
 
 def gaze(rng: np.random.Generator) -> dict[str, Array]:
-    """Both eyes turned alike, a few degrees."""
+    """One small random rotation for both eyes."""
     turn = rotation_euler(np.clip(rng.normal(0, 1, 3), -2, 2) * [GAZE / 2, 0, GAZE])
     return {"eye.L": turn, "eye.R": turn}
 
 
 class HandGuard:
-    """Takes a hand away, step by step, until it is out of the body and out of what is worn there."""
+    """Moves a hand step by step until it is outside the body and the clothes."""
 
     def __init__(self, model: BodyModel, vertices: Array, weights: Array, triangles: Array) -> None:
-        """The surface is body and clothes together, at rest."""
+        """The surface (vertices, weights, triangles) is that of body and clothes together, at rest."""
         self._model = model
         used, numbers = np.unique(triangles, return_inverse=True)
         self._vertices, self._weights = vertices[used], weights[used]
@@ -69,7 +69,7 @@ class HandGuard:
         self._arms = {side: led_by(ARM, f".{side}") for side in SIGN}
 
     def sunk(self, matrices: Array, pose: Pose | None = None) -> dict[str, float]:
-        """Per side how deep (metres) the hand, and a reaching forearm, lie in the trunk or the other arm."""
+        """Per side: depth (metres) of the hand, and of a reaching forearm, in the trunk or the other arm."""
         posed = skin(self._vertices, self._weights, matrices)
         normals = vertex_normals(posed, self._triangles)
         trunk = cKDTree(posed[self._trunk])
@@ -88,7 +88,7 @@ class HandGuard:
         return result
 
     def pose(self, pose: Pose, body: RestBody, seed: tuple[int, ...]) -> tuple[dict, bool]:
-        """Rotations, and whether the hands came free."""
+        """The rotations, and whether both hands are outside the body."""
         manner = {
             side: "reach" if isinstance(arm, Reach) else "swing" for side, arm in (("L", pose.left), ("R", pose.right))
         }
@@ -107,7 +107,7 @@ class HandGuard:
 
 
 def _depth(posed: Array, normals: Array, points: Array, surface: Array, tree: cKDTree) -> float:
-    """The 95th percentile, over some vertices, of how deep they lie under a surface."""
+    """95th percentile of the depth of the given vertices under a surface."""
     nearest = surface[tree.query(posed[points])[1]]
     offset = posed[points] - posed[nearest]
     height = (offset * normals[nearest]).sum(1)

@@ -37,10 +37,10 @@ MIDDLE = (SIDE / 2, SIDE / 2)
 Ink = tuple[int, ...]
 
 
-def draw(rng: np.random.Generator, ground: Array, beside: Array) -> Array:
-    """(SIDE, SIDE, 4) sRGB and coverage, in colours that stand out from the shirt's and suit the garment beside it."""
-    colour = colours.draw_against(rng, ground, beside=[beside])
-    second = colours.draw_against(rng, colour, 0.12, [ground, beside])
+def draw(rng: np.random.Generator, ground: Array, other: Array) -> Array:
+    """(SIDE, SIDE, 4) sRGB and coverage, in colours that contrast with the shirt and suit the other garment."""
+    colour = colours.draw_against(rng, ground, others=[other])
+    second = colours.draw_against(rng, colour, 0.12, [ground, other])
     image = Image.new("RGBA", (SIDE, SIDE), (*_bytes(colour), 0))
     brush = ImageDraw.Draw(image)
     motif = rng.choice([_word, _star, _badge])
@@ -76,7 +76,7 @@ def _badge(rng: np.random.Generator, brush: ImageDraw.ImageDraw, colour: Ink, se
 
 
 def _write(brush: ImageDraw.ImageDraw, word: str, width: int, colour: Ink) -> int:
-    """The word in the middle, as wide as asked for; returns the size of its letters."""
+    """Write a word in the middle, in the given width; returns the font size."""
     trial = ImageFont.load_default(size=100)
     size = int(100 * width / brush.textlength(word, font=trial))
     stroke = max(2, size // 28)

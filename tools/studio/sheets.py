@@ -1,4 +1,4 @@
-"""python -m tools.studio.sheets --data DIR --out FILE: contact sheets, plain or with the ground truth drawn in."""
+"""Contact sheets, with or without the ground truth: `python -m tools.studio.sheets --data DIR --out FILE`."""
 
 import csv
 from collections.abc import Callable, Sequence
@@ -43,14 +43,14 @@ Decorate = Callable[[Image.Image, Row], Image.Image]
 @click.option("--split", "splits", multiple=True, default=("train", "test"), type=click.Choice(["train", "test"]))
 @click.option("--show", type=click.Choice(["albums", "people", "outfits", "poses", "random"]), default="albums")
 @click.option("--overlay", type=click.Choice(["none", "points", "labels"]), default="none")
-@click.option("--count", type=click.IntRange(min=1), default=60, help="People of albums, images of random.")
-@click.option("--across", type=click.IntRange(min=1), default=10, help="Images in a row.")
+@click.option("--count", type=click.IntRange(min=1), default=60, help="People (albums) or images (random).")
+@click.option("--across", type=click.IntRange(min=1), default=10, help="Images per row.")
 @click.option("--scale", type=click.FloatRange(min=0, min_open=True), default=1.0)
 def main(
     data: Path, out: Path, splits: tuple[str, ...], show: str, overlay: str, count: int, across: int, scale: float
 ) -> None:
-    """Lay images out: whole albums (five views a person), a front view of everybody, an image of every outfit or
-    every pose, or some drawn at random.
+    """Write a contact sheet: all five views of some people, one front view per person, one image per outfit or per
+    pose, or random images.
     """
     with (data / "people.csv").open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["split"] in splits]
@@ -70,11 +70,11 @@ def main(
             )
         sheet.paste(image, (number % across * width, number // across * height))
     sheet.save(out, **({"quality": JPEG_QUALITY} if out.suffix == ".jpg" else {}))
-    Console(stderr=True).print(f"{len(chosen)} images on {out}, {sheet.width} x {sheet.height}")
+    Console(stderr=True).print(f"{len(chosen)} images on the contact sheet {out}, {sheet.width} x {sheet.height}")
 
 
 def choose(rows: Sequence[Row], show: str, count: int) -> list[Row]:
-    """The images of a sheet, in order."""
+    """The images of a contact sheet, in order."""
     views = list(VIEW_DIGIT)
     ordered = sorted(rows, key=lambda row: (row["split"], row["person"], views.index(row["view"])))
     if show == "random":
@@ -109,7 +109,7 @@ def _decorator(overlay: str, data: Path, splits: Sequence[str], scale: float) ->
 
 
 def _draw_points(image: Image.Image, points: dict[str, np.ndarray], scale: float) -> Image.Image:
-    """Limbs are drawn where both ends are seen; hidden joints are hollow."""
+    """Draw the points. A limb is drawn if both its ends are visible; hidden joints are drawn as circles."""
     brush = ImageDraw.Draw(image)
     body = points["body"]
     for start, end in LIMBS:

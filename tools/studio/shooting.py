@@ -1,4 +1,4 @@
-"""The photo session: every view of every person, kept in a work folder so that it can be stopped and taken up again."""
+"""Render every view of every person into a work folder, so that a stopped run can be resumed."""
 
 import hashlib
 import json
@@ -24,7 +24,7 @@ from .wardrobe import OUTFITS
 
 JPEG_QUALITY = 95
 PAPER = (0.62, 0.82)  # linear grey
-# modules that neither a pixel nor a point depends on
+# modules that have no influence on pixels or points
 NOT_RENDERING = ("__main__.py", "check.py", "sheets.py", "tables.py", "names.py")
 
 
@@ -52,11 +52,11 @@ class Shot:
 
     @property
     def settings(self) -> str:
-        """Equal if and only if the same picture would come out again."""
+        """Digest of all that the image depends on: the role, the view, the code and the libraries."""
         return hashlib.sha256(f"{self.role}{self.view}{renderer_digest()}".encode()).hexdigest()
 
     def is_done(self) -> bool:
-        """The notes are written last: without them the shot was interrupted."""
+        """Whether the shot was finished with the same `settings`; the notes are written last."""
         return self.notes.exists() and json.loads(self.notes.read_text())["settings"] == self.settings
 
 
@@ -66,7 +66,7 @@ def shots(roles: Iterable[Role], folder: Path) -> list[Shot]:
 
 @cache
 def renderer_digest() -> str:
-    """Of the code and the libraries that make the pictures."""
+    """Digest of the code and the library versions that the images depend on."""
     total = hashlib.sha256(f"{version('bpy')} {version('anny')} {version('pillow')}".encode())
     for path in sorted(Path(__file__).parent.glob("*.py")):
         if path.name not in NOT_RENDERING:
@@ -75,7 +75,7 @@ def renderer_digest() -> str:
 
 
 class Session:
-    """The loaded models, and the room."""
+    """The loaded models and the Blender scene."""
 
     def __init__(self, assets: Path) -> None:
         self._model = BodyModel()
@@ -105,7 +105,7 @@ class Session:
         _replace(shot.notes, lambda path: path.write_text(json.dumps(notes)))
 
     def _choose_pose(self, shot: Shot, dressed: Dressed) -> tuple[str, dict]:
-        """One of the poses that suit the view; one that sinks a hand into the body is passed over."""
+        """Draw a pose that suits the view; a pose with a hand inside the body is skipped."""
         names = catalogue.poses_for(shot.view, OUTFITS[shot.role.outfit].narrow_steps)
         rng = np.random.default_rng([shot.role.seed, 6, VIEWS.index(shot.view)])
         for number, name in enumerate(str(name) for name in rng.permutation(names)):
@@ -121,11 +121,11 @@ class Session:
                 rotations, free = dressed.guard.pose(pose, dressed.body, seed)
             if free:
                 return name, rotations | gaze(rng)
-        raise RuntimeError(f"{shot.role.identifier}: every pose sinks a hand into the body")
+        raise RuntimeError(f"{shot.role.identifier}: every pose puts a hand inside the body")
 
 
 def take(assets: Path, planned: list[Shot], on_shot: Callable[[], None]) -> None:
-    """Shoot what is not done (the models are loaded for the first of these); the callback counts."""
+    """Render the missing shots; call `on_shot` after every shot. The models are loaded at the first missing one."""
     session: Session | None = None
     dressed: tuple[Role, Dressed] | None = None
     for shot in planned:
@@ -163,7 +163,7 @@ def _notes(shot: Shot, dressed: Dressed, pose_name: str) -> dict:
 
 
 def _replace(path: Path, write: Callable[[Path], object]) -> None:
-    """Write beside it, then move: a killed session leaves no half file."""
+    """Write to a temporary file in the same folder, then rename: a killed process leaves no incomplete file."""
     partial = path.with_name(f"partial-{path.name}")
     write(partial)
     os.replace(partial, path)

@@ -1,6 +1,6 @@
-"""The body's texture layout as a map: which point of the body lies under each texel.
+"""Map from texels to points of the body.
 
-With it every mark on the skin (a brow, stubble, a blush) is a function of metres around the eyes and the mouth.
+With it, a mark on the skin (brow, stubble, blush) is a function of distances in metres from the eyes and the mouth.
 """
 
 from pathlib import Path
@@ -45,9 +45,9 @@ class SkinMap:
         return gaussian_filter(np.maximum(top, behind * above_neck), 3)
 
     def _relief(self, photograph: Path) -> Array:
-        """How much lighter or redder than its mean the photographed skin is, in linear light.
+        """Ratio of the photographed skin to its mean colour, in linear light.
 
-        The man in it has a shaved head: that is blurred away, so that fair and bald heads work.
+        The photographed man has a shaved head. The scalp is blurred, so that fair and bald heads are possible.
         """
         image = Image.open(photograph).convert("RGB").resize((SIDE, SIDE), Image.Resampling.LANCZOS)
         colour = np.asarray(image) / 255
@@ -58,7 +58,7 @@ class SkinMap:
 
 
 def texel_points(vertices: Array, model: BodyModel) -> Array:
-    """(SIDE, SIDE, 3): the point of the body under every texel, NaN outside the layout."""
+    """(SIDE, SIDE, 3): the point of the body under every texel, NaN outside the texture layout."""
     result = np.full((SIDE, SIDE, 3), np.nan)
     for corners in ([0, 1, 2], [0, 2, 3]):
         flat = model.uv[model.uv_quads[:, corners]]
@@ -69,7 +69,7 @@ def texel_points(vertices: Array, model: BodyModel) -> Array:
 
 
 def _fill_triangle(result: Array, points: Array, triangle: Array) -> None:
-    """Barycentric fill that reaches .15 past the edges, lest seams stay empty."""
+    """Barycentric fill, extended by .15 past the edges so that seams are filled."""
     low = np.maximum(np.floor(triangle.min(0)).astype(int), 0)
     high = np.minimum(np.ceil(triangle.max(0)).astype(int) + 1, SIDE)
     (ax, ay), (bx, by) = triangle[1] - triangle[0], triangle[2] - triangle[0]

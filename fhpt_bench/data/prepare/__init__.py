@@ -1,1 +1,1 @@
-"""Preparing DeepFashion: from what a researcher has on disk to the folder that the benchmark reads."""
+"""Preparation of DeepFashion: from the downloaded files to the folder that the benchmark reads."""

@@ -1,4 +1,4 @@
-"""DeepFashion's lists in every spelling in which repositories pass them on."""
+"""DeepFashion's lists in all formats that repositories use."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ _SOURCE, _TARGET = ("from", "source", "src"), ("to", "target", "tgt")
 
 
 def read_any_pairs(path: Path) -> list[tuple[str, str]]:
-    """Read a pair list: with a header in any order, or train_pairs.txt's lines, where the target stands first.
+    """Read a pair list: with a header in any order, or in the format of train_pairs.txt, with the target first.
 
     Args:
-        path: fields are parted by commas, semicolons, tabs or blanks; names are spelled in any way.
+        path: the file; fields are separated by commas, semicolons, tabs or spaces; names may have any known form.
 
     Returns:
         (source, target) stems, sorted.
 
     Raises:
-        UserError: where a header or line cannot be understood, a pair stands twice, or there is none.
+        UserError: if a header or line cannot be parsed, a pair is repeated, or there is no pair.
     """
     rows = list(_lines(path))
     source_at, target_at, width, start = _columns(rows, path) if rows else (0, 1, 2, 0)
@@ -36,87 +36,89 @@ def read_any_pairs(path: Path) -> list[tuple[str, str]]:
     for number, fields in rows[start:]:
         if len(fields) != width:
             raise UserError(
-                f"Line {number} of the pair list {path} has {len(fields)} fields in place of {width}: mend it."
+                f"Line {number} of the pair list {path} has {len(fields)} fields in place of {width}: fix it."
             )
         pair = (_name(fields[source_at], number, path), _name(fields[target_at], number, path))
         if pair in pairs:
             raise UserError(f"Line {number} of the pair list {path} repeats the pair {'___'.join(pair)}: remove it.")
         pairs[pair] = None
     if not pairs:
-        raise UserError(f"The pair list {path} holds no pair: get it again.")
+        raise UserError(f"The pair list {path} has no pair: get it again.")
     return sorted(pairs)
 
 
 def _columns(rows: list[tuple[int, list[str]]], path: Path) -> tuple[int, int, int, int]:
-    """Where source and target stand, how many fields a line has, and in which row the pairs begin."""
+    """The columns of source and target, the number of fields per line, and the row of the first pair."""
     number, first = rows[0]
     if not any(map(plain_name, first)):
         at = [[i for i, word in enumerate(first) if word.lower() in known] for known in (_SOURCE, _TARGET)]
         if [len(places) for places in at] != [1, 1]:
-            raise UserError(f"Line {number} of the pair list {path} is no header and no pair: put `from,to` there.")
+            raise UserError(f"Line {number} of the pair list {path} is neither a header nor a pair: make it `from,to`.")
         return at[0][0], at[1][0], len(first), 1
     if len(first) == 2 and all("/" in name.replace("\\", "/") for name in first):
         return 1, 0, 2, 0
     raise UserError(
-        f"The pair list {path} has no header, so that nobody can tell sources from targets: make `from,to` or "
-        "`to,from` its first line."
+        f"The pair list {path} has no header to tell sources from targets: add `from,to` or `to,from` as its first "
+        "line."
     )
 
 
 def read_any_images(path: Path) -> list[str]:
-    """Read a list of images, one a line, in any spelling.
+    """Read a list of images, one per line, with names in any known form.
 
     Returns:
-        Stems, sorted, each once.
+        Stems, sorted, without duplicates.
 
     Raises:
-        UserError: where a line is no such name, or there is none.
+        UserError: if a line is not such a name, or there is none.
     """
     names = {_name(" ".join(fields), number, path) for number, fields in _lines(path)}
     if not names:
-        raise UserError(f"The image list {path} names no image: get it again.")
+        raise UserError(f"The image list {path} is empty: get it again.")
     return sorted(names)
 
 
 def read_any_keypoints(path: Path) -> dict[str, NDArray[np.float32]]:
-    """Read a keypoint file in any spelling, in its own frame.
+    """Read a keypoint file with names in any known form, in its own frame.
 
     Returns:
-        Stem -> (18, 2) float32 pixels (x, y), NaN where missing, sorted by stem.
+        Stem -> (18, 2) float32 pixels (x, y), NaN if missing, sorted by stem.
 
     Raises:
-        UserError: where a line cannot be read, or an image has two poses.
+        UserError: if a line cannot be read, or an image has two poses.
     """
     poses: dict[str, NDArray[np.float32]] = {}
     for text, pose in parse_keypoints(path).items():
         name = plain_name(text)
         if name is None:
             raise UserError(
-                f"The keypoint file {path} has a line of {text!r}, which is no image of DeepFashion: mend it."
+                f"The keypoint file {path} has a line for {text!r}, which is not an image of DeepFashion: fix it."
             )
         if not np.array_equal(poses.setdefault(name, pose), pose, equal_nan=True):
-            raise UserError(f"The keypoint file {path} gives {name} two poses, under two spellings: keep one of them.")
+            raise UserError(
+                f"The keypoint file {path} has two poses for {name}, with two forms of its name: keep one of them."
+            )
     return dict(sorted(poses.items()))
 
 
 def read_partition(path: Path) -> dict[str, str]:
-    """Read the official list_eval_partition.txt: a count, a header, then image, item and status a line.
+    """Read the official list_eval_partition.txt: a count, a header, then image, item and status per line.
 
     Returns:
-        Stem -> item id as names have it, "00000693".
+        Stem -> item id as in file names, "00000693".
 
     Raises:
-        UserError: where a line cannot be understood, or the count does not fit.
+        UserError: if a line cannot be parsed, or the count does not match.
     """
     rows = _counted(path, 3)
     return {_name(image, number, path): _item(item, number, path) for number, (image, item, _) in rows}
 
 
 def read_items(path: Path) -> set[str]:
-    """Read the official list_item_inshop.txt: a count, then an item a line.
+    """Read the official list_item_inshop.txt: a count, then one item per line.
 
     Raises:
-        UserError: where a line cannot be understood, or the count does not fit.
+        UserError: if a line cannot be parsed, or the count does not match.
     """
     return {_item(item, number, path) for number, (item,) in _counted(path, 1)}
 
@@ -125,7 +127,9 @@ def _counted(path: Path, width: int) -> list[tuple[int, list[str]]]:
     lines = list(_lines(path))
     rows = [(number, fields) for number, fields in lines[1:] if any(field.startswith("id_") for field in fields)]
     if not lines or lines[0][1] != [str(len(rows))]:
-        raise UserError(f"The first line of {path} does not count its {len(rows)} rows: it is cut off, get it again.")
+        raise UserError(
+            f"The first line of {path} does not match its {len(rows)} rows: it is incomplete, get it again."
+        )
     for number, fields in rows:
         if len(fields) != width:
             raise UserError(f"Line {number} of {path} has {len(fields)} fields in place of {width}: get it again.")
@@ -133,21 +137,23 @@ def _counted(path: Path, width: int) -> list[tuple[int, list[str]]]:
 
 
 def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Line number and fields of every line that is not empty."""
+    """Line number and fields of every non-empty line."""
     for number, line in enumerate(read_list_text(path).splitlines(), start=1):
         if line.strip():
-            # An index column has no name in the header, so that an empty first field counts.
+            # An index column has an empty name in the header, so an empty first field is kept.
             yield number, [field.strip('"') for field in _BETWEEN.split(line.strip(" "))]
 
 
 def _name(text: str, number: int, path: Path) -> str:
     name = plain_name(text)
     if name is None:
-        raise UserError(f"Line {number} of {path} names {text!r}, which is no image of DeepFashion: mend it.")
+        raise UserError(f"Line {number} of {path} names {text!r}, which is not an image of DeepFashion: fix it.")
     return name
 
 
 def _item(text: str, number: int, path: Path) -> str:
     if not re.fullmatch(r"id_\d{8}", text):
-        raise UserError(f"Line {number} of {path} names {text!r} as an item, not id_ and eight digits: get it again.")
+        raise UserError(
+            f"Line {number} of {path} has the item {text!r}, which is not id_ and eight digits: get it again."
+        )
     return text.removeprefix("id_")

@@ -1,4 +1,4 @@
-"""Counts and digests of the lists that were published with PATN, and where what is missing is to be had."""
+"""Counts and digests of the lists published with PATN, and the sources of missing files."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from fhpt_bench.files import sha256_json
 
 @dataclass(frozen=True)
 class Published:
-    """A list as everybody has it.
+    """A list as published.
 
     Args:
-        count: of its entries.
-        sha256: of its content, whatever its spelling; see `digest` and `pose_digest`.
+        count: number of its entries.
+        sha256: digest of its content, independent of the file's format; see `digest` and `pose_digest`.
     """
 
     count: int
@@ -31,19 +31,19 @@ TEST_KEYPOINTS = Published(4038, "c92f66af106938baace408566d874bad3928ff38cf94f5
 TRAIN_IMAGES = Published(48674, "382a888243f9170bfbbfbf1f51129f2081f938280ecb8fd270df065f33aad809")
 
 IMAGES_FROM = (
-    "DeepFashion's authors give them away (In-shop Clothes Retrieval Benchmark, Img/img.zip, whose password they send "
+    "DeepFashion's authors provide them (In-shop Clothes Retrieval Benchmark, Img/img.zip, whose password they send "
     "for a signed agreement): https://mmlab.ie.cuhk.edu.hk/projects/DeepFashion/InShopRetrieval.html"
 )
-LISTS_FROM = "PATN's authors give it away (fashion_data): https://github.com/tengteng95/Pose-Transfer"
+LISTS_FROM = "PATN's authors provide it (fashion_data): https://github.com/tengteng95/Pose-Transfer"
 
 
 def digest(entries: Sequence[str] | Sequence[tuple[str, str]]) -> str:
-    """Of sorted stems, or sorted pairs of stems."""
+    """The digest of sorted stems, or of sorted pairs of stems."""
     return sha256_json(entries)
 
 
 def pose_digest(poses: Mapping[str, NDArray[np.float32]]) -> str:
-    """Of poses by stem, in pixels of the crop, to a tenth."""
+    """The digest of poses by stem, in pixels of the crop, rounded to 0.1."""
     shift = (keypoint_frame(poses, WIDTH) - WIDTH) / 2
     return sha256_json(
         [[name, np.nan_to_num(poses[name] - (shift, 0), nan=-999).round(1).tolist()] for name in sorted(poses)]

@@ -1,4 +1,4 @@
-"""What of DeepFashion lies below some folders: folders of images, and lists by their roles."""
+"""Search of folders for DeepFashion's files: folders of images, and lists by their roles."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from fhpt_bench.data.prepare.spelling import split_path
 from fhpt_bench.errors import UserError
 from fhpt_bench.files import explained
 
-HEIGHT, WIDTH, PADDED = 256, 176, 256  # of the benchmark's images, and the width of img.zip's
+HEIGHT, WIDTH, PADDED = 256, 176, 256  # size of the benchmark's images, and width of those in img.zip
 
 Archive = Literal["side-padded", "cropped", "high-resolution"]
-# The pixels that papers use come first; the last ones are made by a rescaling of our own.
+# In order of preference: the pixels that papers use come first; the last ones need a rescaling by this project.
 ARCHIVES: tuple[Archive, ...] = ("side-padded", "cropped", "high-resolution")
 _SPLITS = ("train", "test")
 _ROLES = {
@@ -31,11 +31,11 @@ PARTITION, ITEMS = "list_eval_partition.txt", "list_item_inshop.txt"
 
 @dataclass
 class ImageFolder:
-    """Images whose names count from one folder.
+    """Images whose names are relative to one folder.
 
     Args:
-        folder: in which WOMEN/ and MEN/ lie, or the images themselves, or their train/ and test/.
-        files: stem -> file; the first of two files of one name.
+        folder: the folder that contains WOMEN/ and MEN/, or the images themselves, or their train/ and test/.
+        files: stem -> file; the first one if two files have the same stem.
         twice: stem -> the second file.
     """
 
@@ -46,11 +46,11 @@ class ImageFolder:
 
 @dataclass(frozen=True)
 class Findings:
-    """What was found.
+    """The files that were found.
 
     Args:
-        folders: of images, by path.
-        lists: role ("pairs-test", "images-train", PARTITION and so on) -> files, by path.
+        folders: folders of images, sorted by path.
+        lists: role ("pairs-test", "images-train", PARTITION and so on) -> files, sorted by path.
     """
 
     folders: list[ImageFolder]
@@ -58,14 +58,14 @@ class Findings:
 
 
 def search(roots: Sequence[Path], left_out: Path) -> Findings:
-    """Look through folders and all below them, links included, for what has DeepFashion's names; nothing is opened.
+    """Search folders recursively, links included, for files with DeepFashion's names; no file is opened.
 
     Args:
-        roots: folders.
-        left_out: not looked into, since it holds what was prepared.
+        roots: folders to search.
+        left_out: a folder that is not searched, since it holds the prepared files.
 
     Raises:
-        UserError: where a folder is not there or cannot be read.
+        UserError: if a folder is missing or cannot be read.
     """
     folders: dict[str, ImageFolder] = {}
     lists: dict[str, list[Path]] = {}
@@ -86,7 +86,7 @@ def _files(roots: Sequence[Path], left_out: Path) -> Iterator[Path]:
     seen: set[str] = {os.path.realpath(left_out)}
     for root in roots:
         if not root.is_dir():
-            raise UserError(f"There is no folder {root}: say with --root where DeepFashion lies.")
+            raise UserError(f"There is no folder {root}: give the folder of DeepFashion with --root.")
         with explained(root, "search"):
             for parent, inner, names in os.walk(root, onerror=_fail, followlinks=True):
                 if os.path.realpath(parent) in seen:
@@ -112,10 +112,10 @@ def _role(name: str) -> str | None:
 
 
 def archive_of(path: Path) -> Archive | str:
-    """Which of DeepFashion's archives an image comes from, by its size alone; a phrase where it is none.
+    """The archive of DeepFashion that an image comes from, judged by its size; otherwise a description of the image.
 
     Raises:
-        UserError: where it is no image.
+        UserError: if it is not an image.
     """
     with explained(path, "read"):
         try:
@@ -125,7 +125,7 @@ def archive_of(path: Path) -> Archive | str:
         except (OSError, SyntaxError) as error:
             raise UserError(f"The image {path} cannot be decoded: it is damaged, get it again.") from error
     if not photo:
-        return "no photographs"  # label maps bear the images' names too
+        return "no photographs"  # label maps have the images' names too
     if (width, height) == (PADDED, HEIGHT):
         return "side-padded"
     if (width, height) == (WIDTH, HEIGHT):

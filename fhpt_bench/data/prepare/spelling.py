@@ -1,4 +1,4 @@
-"""One spelling for DeepFashion's image names, however a list or a folder spells them."""
+"""DeepFashion's image names: conversion of all known forms into one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from fhpt_bench.data.names import VIEWS
 
 _SHOT = rf"(?P<shot>\d)_?(?P<view>{'|'.join(VIEWS)})\.(?i:jpe?g|png)"
-# As in img.zip, img/WOMEN/Blouses_Shirts/id_00000693/02_3_back.jpg; and with the folders run together.
+# As in img.zip, img/WOMEN/Blouses_Shirts/id_00000693/02_3_back.jpg; and with the folder names joined.
 _TREE = re.compile(
     rf"(?P<folder>|.*/)(?P<who>WOMEN|MEN)/(?P<what>[A-Za-z_]+)/id_(?P<id>\d{{8}})/(?P<variant>\d{{2}})_{_SHOT}"
 )
@@ -17,13 +17,13 @@ _FLAT = re.compile(
 
 
 def plain_name(text: str) -> str | None:
-    """The stem of an image's name with its folders run together, as pair lists have it.
+    """The stem of an image's name with the folder names joined, as in pair lists.
 
     Args:
-        text: a name or path from a list or a folder, with either slash.
+        text: a name or path from a list or a folder, with slashes or backslashes.
 
     Returns:
-        The stem, or None where it is not one of DeepFashion's images, or climbs out of its folder.
+        The stem, or None if it is not one of DeepFashion's images, or the path contains `..`.
 
     Examples:
         >>> plain_name("img/WOMEN/Blouses_Shirts/id_00000693/02_3_back.jpg")
@@ -37,7 +37,7 @@ def plain_name(text: str) -> str | None:
 
 
 def split_path(text: str) -> tuple[str, str | None]:
-    """The folder from which an image's name counts, "" or with a slash at its end, and what `plain_name` gives.
+    """The folder to which an image's name is relative ("" or with a slash at its end), and the result of `plain_name`.
 
     Examples:
         >>> split_path("a/img/MEN/Denim/id_00000080/01_1_front.jpg")

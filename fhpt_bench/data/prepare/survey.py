@@ -1,4 +1,4 @@
-"""What a preparation would be made from: everything read and compared before anything is written."""
+"""The input of a preparation: all lists are read and compared before anything is written."""
 
 from __future__ import annotations
 
@@ -42,16 +42,17 @@ Content = TypeVar("Content")
 
 @dataclass
 class Survey:
-    """What lies below the given folders; all names are stems in one spelling.
+    """The files found in the given folders; all names are stems in one form.
 
     Args:
-        archive: which pixels the images have.
-        images: split -> stem -> file; the training images only where all are here.
-        pairs: split -> (source, target); the test split always, if nothing is lacking.
-        poses: split -> stem -> (18, 2) pixels in the frame of the file they come from; the same.
-        train_list: the training images, here or not.
-        lines: what was found, each under a word.
-        lacking: what must be there and is not, each with the way to get it.
+        archive: the archive that the images come from.
+        images: split -> stem -> file; the training images only if all of them were found.
+        pairs: split -> (source, target); always with the test split if nothing is lacking.
+        poses: split -> stem -> (18, 2) pixels in the frame of their file; always with the test split if nothing is
+            lacking.
+        train_list: names of the training images, found or not.
+        lines: report of what was found: (label, text) each.
+        lacking: required files that are missing, each with its source.
     """
 
     archive: Archive = "side-padded"
@@ -62,28 +63,28 @@ class Survey:
     lines: list[tuple[str, str]] = field(default_factory=list)
     lacking: list[str] = field(default_factory=list)
 
-    def say(self, word: str, text: str) -> None:
-        """Add a line."""
-        self.lines.append((word, text))
+    def say(self, label: str, text: str) -> None:
+        """Add a line to the report."""
+        self.lines.append((label, text))
 
 
 def survey(roots: Sequence[Path], out: Path) -> Survey:
-    """Find DeepFashion's images and lists, read the lists, and hold them against each other.
+    """Find DeepFashion's images and lists, read the lists, and compare them with each other.
 
     Args:
-        roots: folders to look through.
-        out: the folder of the preparation, which is left out.
+        roots: folders to search.
+        out: the output folder of the preparation, which is not searched.
 
     Returns:
-        What was found; `lacking` is empty where it suffices.
+        The files found; `lacking` is empty if they are sufficient.
 
     Raises:
-        UserError: where a folder or list cannot be read, or two of them contradict each other.
+        UserError: if a folder or list cannot be read, or two lists contradict each other.
     """
     place = Path(os.path.realpath(out))
     for root in roots:
         if Path(os.path.realpath(root)).is_relative_to(place):
-            raise UserError(f"The prepared folder {out} would hold {root}, which is only read: give --out elsewhere.")
+            raise UserError(f"The output folder {out} would contain {root}, which is only read: give another --out.")
     found = search([Path(os.path.abspath(root)) for root in roots], Path(os.path.abspath(out)))
     result = Survey()
     _lists(result, found)
@@ -103,7 +104,7 @@ def _lists(result: Survey, found: Findings) -> None:
         if poses := _agreed(found, f"keypoints-{split}", read_any_keypoints, _same_poses):
             result.poses[split], file = poses
             known = published.TEST_KEYPOINTS if split == "test" else None
-            said = _against(known, len(poses[0]), published.pose_digest(poses[0]), "what looks at poses")
+            said = _against(known, len(poses[0]), published.pose_digest(poses[0]), "scores that use poses")
             frame = keypoint_frame(poses[0], WIDTH)
             result.say(f"{split} keypoints", f"{len(poses[0])} in {file}, frame {frame} wide{said}")
         for kind, held in (("pair list", result.pairs), ("keypoint file", result.poses)):
@@ -116,18 +117,18 @@ def _lists(result: Survey, found: Findings) -> None:
         said = _against(published.TRAIN_IMAGES, len(images[0]), published.digest(images[0]))
         result.say("training list", f"{len(images[0])} in {file}{said}")
     else:
-        result.say("training list", f"no train.lst: --subset leak-free and training need it; {LISTS_FROM}")
+        result.say("training list", f"train.lst is missing: --subset leak-free and training need it; {LISTS_FROM}")
 
 
 def _agreed(
     found: Findings, role: str, read: Callable[[Path], Content], same: Callable[[Content, Content], bool]
 ) -> tuple[Content, Path] | None:
-    """What all lists of one role say, and the first of them; None where there is none."""
+    """The common content of all lists of one role, and the first of them; None if there is none."""
     files = found.lists.get(role, [])
     contents = [read(file) for file in files]
     for file, content in zip(files, contents, strict=True):
         if not same(content, contents[0]):
-            raise UserError(f"{files[0]} and {file} say different things: keep one of them below --root.")
+            raise UserError(f"{files[0]} and {file} have different contents: keep one of them below --root.")
     return (contents[0], files[0]) if files else None
 
 
@@ -135,17 +136,17 @@ def _same_poses(one: Poses, other: Poses) -> bool:
     return published.pose_digest(one) == published.pose_digest(other)
 
 
-def _against(known: Published | None, count: int, sha256: str, moved: str = "scores") -> str:
+def _against(known: Published | None, count: int, sha256: str, affected: str = "scores") -> str:
     if known is None:
         return ""
     if sha256 == known.sha256:
         return ": as published with PATN"
-    how = f"the {known.count}" if count != known.count else f"the {known.count}, or not the same,"
-    return f": not {how} that this project knows from PATN, so that {moved} may differ from the papers'"
+    entries = f"{known.count} entries" if count != known.count else "the same number of entries"
+    return f": differs from PATN's published list ({entries}), so {affected} may differ from the papers'"
 
 
 def _images(result: Survey, found: Findings) -> None:
-    """Choose the folder that holds every image of the test pairs."""
+    """Choose the folder that contains every image of the test pairs."""
     needed = sorted({name for pair in result.pairs.get("test", []) for name in pair})
     if "test" in result.poses and (lost := [name for name in needed if name not in result.poses["test"]]):
         result.lacking.append(
@@ -153,7 +154,7 @@ def _images(result: Survey, found: Findings) -> None:
         )
     if not needed:
         counts = ", ".join(f"{len(folder.files)} in {folder.folder}" for folder in found.folders) or "none"
-        result.say("images", f"{counts}; the test pair list tells which are needed")
+        result.say("images", f"{counts}; the test pair list is needed to choose")
         return
     whole: dict[Archive, list[ImageFolder]] = {}
     for folder in found.folders:
@@ -175,7 +176,7 @@ def _images(result: Survey, found: Findings) -> None:
     chosen, *others = whole[result.archive]
     if others:
         raise UserError(
-            f"{chosen.folder} and {others[0].folder} both hold all test images: take one of them from below --root."
+            f"{chosen.folder} and {others[0].folder} both contain all test images: remove one of them from --root."
         )
     result.images["test"] = _take(chosen, needed)
     result.say("chosen", f"{chosen.folder}, {result.archive}")
@@ -189,24 +190,26 @@ def _images(result: Survey, found: Findings) -> None:
 def _take(folder: ImageFolder, names: Sequence[str]) -> dict[str, Path]:
     for name in names:
         if name in folder.twice:
-            raise UserError(f"{folder.files[name]} and {folder.twice[name]} are two images of one name: remove one.")
+            raise UserError(
+                f"{folder.files[name]} and {folder.twice[name]} are two images with the same name: remove one."
+            )
     return {name: folder.files[name] for name in names}
 
 
 def _training(result: Survey) -> None:
-    """Leave out training pairs that the training images or keypoints do not cover; only training needs them."""
+    """Leave out the training pairs if training images or keypoints are missing; only training needs them."""
     pairs, poses = result.pairs.get("train"), result.poses.get("train", {})
     if pairs is None:
         return
     names = {name for pair in pairs for name in pair}
     for what, held in (("the training list", set(result.train_list)), ("the training keypoints", set(poses))):
         if lost := sorted(names - held):
-            result.say("train pairs", f"left out: {what} lack {len(lost)} of their images, first {lost[0]}")
+            result.say("train pairs", f"left out: {len(lost)} of their images are missing in {what}, first {lost[0]}")
             result.pairs.pop("train", None)
 
 
 def _official(result: Survey, found: Findings) -> None:
-    """Hold the item ids of the names against the official files, where these are here."""
+    """Compare the item ids in the names with the official files, if there are any."""
     shown = {name: parse_name(f"{name}.jpg") for images in result.images.values() for name in images}
     items: Mapping[str, str] = {name: said.item for name, said in shown.items() if said}
     for file in found.lists.get(PARTITION, []):
@@ -215,11 +218,13 @@ def _official(result: Survey, found: Findings) -> None:
         for name in known:
             if items[name] != official[name]:
                 raise UserError(
-                    f"{file} gives {name} the item {official[name]}, which its name denies: get that file again."
+                    f"{file} gives {name} the item {official[name]}, but its name has {items[name]}: get it again."
                 )
-        result.say("items", f"{len(known)} of {len(items)} images in {file}, each with the item of its name")
+        result.say("items", f"{len(known)} of {len(items)} images in {file}, all with the item of their name")
     for file in found.lists.get(ITEMS, []):
         lost = sorted(set(items.values()) - read_items(file))
         if lost:
-            raise UserError(f"{file} lacks {len(lost)} of the images' items, first id_{lost[0]}: get that file again.")
+            raise UserError(
+                f"In {file}, {len(lost)} of the images' items are missing, first id_{lost[0]}: get that file again."
+            )
         result.say("items", f"all {len(set(items.values()))} of the images in {file}")

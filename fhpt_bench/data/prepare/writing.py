@@ -1,4 +1,4 @@
-"""Writing the prepared folder: cropped images, lists in one spelling, and a manifest of it all."""
+"""Writing the prepared folder: cropped images, lists in one format, and a manifest of all files."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from fhpt_bench.errors import UserError
 from fhpt_bench.files import explained, sha256_bytes, sha256_json, write_bytes
 from fhpt_bench.progress import progress_bar
 
-SOURCE = "prepared.json"  # says from what a folder was prepared
+SOURCE = "prepared.json"  # describes the input of the preparation
 _WHITE = 255
 
 
 def write_prepared(survey: Survey, out: Path, progress: bool = False) -> None:
-    """Write a preparation; one that was interrupted goes on, and ends with the same files.
+    """Write the prepared folder. If it was interrupted, it resumes, and the result is the same.
 
     Args:
-        survey: with nothing lacking.
-        out: the folder, made if need be; nothing is written outside it.
-        progress: show a bar.
+        survey: the input, with nothing lacking.
+        out: the output folder, created if needed; nothing is written outside it.
+        progress: show a progress bar.
 
     Raises:
-        UserError: where the folder holds something else, an image is broken or of another size than the first one, or
+        UserError: if the folder contains something else, an image is damaged or of another size than the first one, or
             the operating system refuses.
     """
     lists = _lists(survey)
@@ -52,15 +52,15 @@ def write_prepared(survey: Survey, out: Path, progress: bool = False) -> None:
 
 
 def to_benchmark(pixels: NDArray[np.uint8], archive: Archive) -> NDArray[np.uint8]:
-    """An image of one of DeepFashion's archives at the benchmark's size.
+    """Bring an image of one of DeepFashion's archives to the benchmark's size.
 
-    Side-padded ones lose 40 columns on either side, as in PATN. High-resolution ones are scaled to the height (bicubic
-    with antialias, the aspect kept, as img.zip was made from them), then cropped or padded with white to the width, so
-    that the keypoints fit; no other project's pixels are like these.
+    Side-padded images lose 40 columns on each side, as in PATN. High-resolution images are scaled to the height
+    (bicubic with antialias, aspect ratio kept, as img.zip was made from them), then cropped or padded with white to the
+    width, so that the keypoints fit. No other project has the same pixels.
 
     Args:
         pixels: (H, W, 3) uint8.
-        archive: which.
+        archive: the archive of the image.
 
     Returns:
         (256, 176, 3) uint8.
@@ -80,18 +80,18 @@ def to_benchmark(pixels: NDArray[np.uint8], archive: Archive) -> NDArray[np.uint
 
 
 def _image(place: Path, file: Path, archive: Archive) -> bytes:
-    """The bytes of the prepared image, written if it is not there already, whole and readable."""
+    """The bytes of the prepared image; the file is written unless it exists and is readable."""
     if place.is_file():
         try:
             read_image(place, (HEIGHT, WIDTH))
             with explained(place, "read"):
                 return place.read_bytes()
         except UserError:
-            pass  # a power cut can leave what a kill cannot
+            pass  # a power failure can damage a file that was written atomically
     sizes: dict[Archive, tuple[int, int]] = {"side-padded": (HEIGHT, PADDED), "cropped": (HEIGHT, WIDTH)}
     pixels = read_image(file, sizes.get(archive))
     if archive == "high-resolution" and pixels.shape[0] <= HEIGHT:
-        raise UserError(f"The image {file} is {pixels.shape[0]} high, not of the high resolution of the others.")
+        raise UserError(f"The image {file} is only {pixels.shape[0]} high, but the others are of high resolution.")
     content = encode_png(to_benchmark(pixels, archive))
     write_bytes(place, content)
     return content
@@ -109,7 +109,7 @@ def _lists(survey: Survey) -> dict[str, bytes]:
 
 
 def _rows(poses: Poses) -> list[str]:
-    """In the frame of the file they come from: in the narrow one, joints left of the crop would turn into missing."""
+    """Lines in the frame of the input file: in the narrow frame, joints left of the crop would become missing ones."""
 
     def numbers(values: NDArray[np.float32]) -> str:
         return json.dumps([-1 if np.isnan(v) else int(v) if float(v).is_integer() else float(v) for v in values])
@@ -118,7 +118,7 @@ def _rows(poses: Poses) -> list[str]:
 
 
 def _source(survey: Survey, lists: dict[str, bytes]) -> bytes:
-    """What makes a preparation this preparation: the archive, every image file's size, and the lists."""
+    """Identifies the input of a preparation: the archive, every image file's size, and the lists."""
     with explained(next(iter(survey.images["test"].values())), "read"):
         sizes = {
             split: {name: file.stat().st_size for name, file in files.items()} for split, files in survey.images.items()
@@ -136,16 +136,16 @@ def _source(survey: Survey, lists: dict[str, bytes]) -> bytes:
 
 
 def _claim(out: Path, source: bytes) -> None:
-    """Begin a preparation, or go on with the same one."""
+    """Start a preparation, or resume the same one."""
     file = out / SOURCE
     with explained(out, "read"):
         held = file.read_bytes() if file.is_file() else None
         full = out.is_dir() and any(not path.name.startswith(".") for path in out.iterdir())
     if held is None and full:
-        raise UserError(f"{out} holds files that no preparation made: give --out with a new folder.")
+        raise UserError(f"{out} contains files that are not from a preparation: give --out with a new folder.")
     if held not in (None, source):
         raise UserError(
-            f"{out} holds a preparation from other images or lists (see its {SOURCE}): give --out with a new folder, "
+            f"{out} contains a preparation of other images or lists (see its {SOURCE}): give --out with a new folder, "
             "or remove it."
         )
     write_bytes(file, source)

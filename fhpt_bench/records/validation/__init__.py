@@ -1,4 +1,4 @@
-"""Does a record hold together? What follows from its files is computed again; what does not is named."""
+"""Validation of a record: what follows from its files is computed again; what cannot be checked is named."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-# Sums in another order, on another machine, differ by less than this share of the largest value.
+# Sums in another order or on another machine differ by less than this fraction of the largest value.
 TOLERANCE = 1e-12
 
 
 class _Metric(BaseModel):
-    """What of a metric's card a score is held against; an open end of the range is None."""
+    """The part of a metric's card that scores are checked against; an infinite end of the range is None."""
 
     name: str
     label: str
@@ -45,20 +45,20 @@ class _Card(BaseModel):
 
 
 def validate_record(record: Record) -> list[Check]:
-    """Check a record against its own files, and against its benchmark where that is installed.
+    """Check a record against its own files, and against its benchmark if that is installed.
 
     Args:
         record: from `read_record`, which has checked the schema.
 
     Returns:
-        What was checked; nothing is wrong unless a check's status says so.
+        The checks with their status.
 
     Raises:
-        ValueError: where the record was not read from a folder.
+        ValueError: if the record was not read from a folder.
     """
     if record.folder is None:
         raise ValueError("only a record in a folder can be checked")
-    checks = [Check("ok", "schema", f"fits version {record.schema_version}; every score stands once")]
+    checks = [Check("ok", "schema", f"fits version {record.schema_version}; every score occurs once")]
     checks += judge("cards", _cards(record), f"{len(record.scores)} scores fit their protocol's card and range")
     checks += judge("fingerprints", _fingerprints(record), "64 hexadecimal digits each")
     people: pd.Series[str] | None = None
@@ -86,7 +86,7 @@ def validate_record(record: Record) -> list[Check]:
 
 
 def _cards(record: Record) -> Iterator[str]:
-    """Each score must be on a card, and lie in its range."""
+    """Each score must be on a card and within its range."""
     try:
         cards = [_Card.model_validate(card) for card in record.protocols]
     except ValidationError as error:
@@ -135,13 +135,13 @@ def _pairs_file(record: Record, people: pd.Series[str], tables: Mapping[str, pd.
             f"its benchmark has {record.benchmark.n_pairs} pairs"
         )
     if not people.index.is_unique:
-        yield f"the pair {people.index[people.index.duplicated()][0]!r} stands twice"
+        yield f"the pair {people.index[people.index.duplicated()][0]!r} occurs twice"
     for key in sorted(set(tables) - {score.key for score in record.scores}):
         yield f"the column {key!r} belongs to no score of the record"
 
 
 def _counted(table: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.str_]]:
-    """Value, weight and person of the pairs that count."""
+    """Value, weight and person of the pairs that are not skipped."""
     counts = table[table["skipped"] == ""]
     return (
         counts["value"].to_numpy(np.float64), counts["weight"].to_numpy(np.float64), counts["person"].to_numpy(str),
@@ -149,7 +149,7 @@ def _counted(table: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float
 
 
 def _counts(score: ScoreEntry, table: pd.DataFrame) -> Iterator[str]:
-    """How many pairs a score rests on, and why it leaves the others out."""
+    """The number of pairs that count, and the reasons for skipping the others."""
     skipped = dict(Counter(table.loc[table["skipped"] != "", "skipped"]))
     n = int((table["skipped"] == "").sum())
     if score.n != n:
@@ -170,13 +170,13 @@ def _value(score: ScoreEntry, table: pd.DataFrame) -> Iterator[str]:
 
 
 def _interval(score: ScoreEntry, table: pd.DataFrame) -> Iterator[str]:
-    """The bootstrap over people; an interval of another method can only be looked at."""
+    """The bootstrap over people; an interval of another method is only checked for consistency."""
     if score.interval is not None and score.interval[2] != METHOD:
         yield from _whole_intervals([score])
         return
     value, weight, people = _counted(table)
     if not (np.isfinite(value).all() and np.isfinite(weight).all()):
-        return  # said by `_value`
+        return  # `_value` reports it
     found = cluster_bootstrap(value, weight, people)
     low, high = (found.low, found.high) if found else (None, None)
     recorded = score.interval[:2] if score.interval else (None, None)
@@ -185,7 +185,7 @@ def _interval(score: ScoreEntry, table: pd.DataFrame) -> Iterator[str]:
 
 
 def _whole_intervals(scores: Sequence[ScoreEntry]) -> Iterator[str]:
-    """An interval that cannot be computed again must at least be ordered and contain its value."""
+    """An interval that cannot be computed again must be ordered and contain its value."""
     for score in scores:
         if score.interval is not None and score.value is not None:
             low, high, _ = score.interval
@@ -194,16 +194,16 @@ def _whole_intervals(scores: Sequence[ScoreEntry]) -> Iterator[str]:
 
 
 def _same(recorded: float | None, again: float | None, values: NDArray[np.float64]) -> bool:
-    """Equal but for rounding; values of either sign may cancel, so rounding is measured by the largest one."""
+    """Equal up to rounding; values may cancel, therefore rounding is relative to the largest one."""
     if recorded is None or again is None:
         return recorded is again
     return math.isclose(recorded, again, rel_tol=TOLERANCE, abs_tol=TOLERANCE * float(np.abs(values).max(initial=0)))
 
 
 def _images(folder: Path, people: pd.Series[str] | None) -> list[Check]:
-    """Each pair needs its generated image, where the images were kept."""
+    """Each pair needs its generated image, if the images were kept."""
     if people is None or not folder.is_dir():
-        return [Check("cannot", "images", "the generated images are not beside the record")]
+        return [Check("cannot", "images", "the generated images are not in the record's folder")]
     names = {path.name for path in folder.iterdir()}
     missing = sorted(pair for pair in people.index if f"{pair}.png" not in names)
     problem = f"{len(missing)} pairs have none, the first is {missing[0]}.png" if missing else ""
@@ -211,10 +211,14 @@ def _images(folder: Path, people: pd.Series[str] | None) -> list[Check]:
 
 
 def _cannot(whole: Sequence[ScoreEntry]) -> list[Check]:
-    """What no file can prove."""
+    """What files cannot prove."""
     checks = [
-        Check("cannot", "values by pair", "what the images score, and what a network sees in them: only a run tells"),
-        Check("cannot", "provenance", "wall times, package versions, code and device are what the record claims"),
+        Check(
+            "cannot",
+            "values by pair",
+            "the scores of the images and the features of networks: only a new run shows them",
+        ),
+        Check("cannot", "provenance", "wall times, package versions, code and device cannot be checked"),
     ]
     if whole:
         names = ", ".join(score.key for score in whole)

@@ -1,4 +1,4 @@
-"""What a check of a record says."""
+"""The result of one check of a record."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at: `ok`, `WRONG`, or `cannot` be judged from what is here."""
+    """One check: `ok`, `WRONG`, or `cannot` be checked here."""
 
     status: Literal["ok", "WRONG", "cannot"]
     name: str
@@ -17,12 +17,12 @@ class Check:
 
 
 def judge(name: str, problems: Iterable[str], detail: str) -> list[Check]:
-    """A check a problem, or one that says what is right.
+    """One check per problem, or one check that states what is right.
 
     Args:
-        name: of what was looked at.
-        problems: what is wrong with it.
-        detail: what is right where nothing is wrong.
+        name: what was checked.
+        problems: what is wrong.
+        detail: what is right, if nothing is wrong.
 
     Examples:
         >>> judge("counts", [], "3 follow")

@@ -1,4 +1,4 @@
-"""A record held against this installation: its benchmark's pairs and pixels, its weights, its fingerprints."""
+"""A record checked against this installation: its benchmark's pairs and pixels, its weights, its fingerprints."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ if TYPE_CHECKING:
 
 
 def installed_checks(record: Record, people: pd.Series[str] | None) -> list[Check]:
-    """Check what can be checked only where the same benchmark, protocols and weights are installed.
+    """Check what can be checked only if the same benchmark, protocols and weights are installed.
 
     Args:
         record: from `read_record`.
-        people: the person of each pair by pair id, from its `pairs.csv`; None where that cannot be read.
+        people: the person of each pair by pair id, from its `pairs.csv`; None if that cannot be read.
     """
     return [*_benchmark(record, people), *_weights(record), *_recomputed_fingerprints(record)]
 
 
 def _benchmark(record: Record, people: pd.Series[str] | None) -> list[Check]:
-    """Against the installed benchmark; only a registered name is looked up, since a path could run code."""
+    """Check against the installed benchmark; only registered names are looked up, because a path could run code."""
     part = record.benchmark
     if part.id not in benchmarks.entries():
         return [Check("cannot", "benchmark", f"{part.id} is not installed here")]
     try:
         benchmark = load_benchmark(part.id)
         if benchmark.version != part.version:
-            said = f"version {part.version} is not installed here, but {benchmark.version}"
-            return [Check("cannot", "benchmark", said)]
+            detail = f"version {part.version} is not installed here (found {benchmark.version})"
+            return [Check("cannot", "benchmark", detail)]
         benchmark = benchmark.restricted(part.subset).limited(part.limit)
         if part.missing:
             if people is None:

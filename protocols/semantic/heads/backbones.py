@@ -1,4 +1,4 @@
-"""The networks that semantic protocols look through, a row each: which of their numbers a trained head is given."""
+"""The networks of the semantic protocols, one row each: which of their features a trained head uses."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Backbone:
-    """A network whose convolutions stay as ImageNet made them.
+    """A network with frozen convolutions, trained on ImageNet.
 
     Args:
-        feature: id of the feature that holds its pooled numbers.
+        feature: id of the feature with its pooled values.
         weights: name of its pinned weights.
-        seen: which of the feature's numbers a head is given; none is negative.
-        plain: which of them are compared without a head.
-        title: the network and those numbers, in words.
-        plain_title: the same of the numbers that are compared without a head.
-        retrieval_head: name of the head that tells items apart, and of the recipe that trains it.
+        seen: the values of the feature that a head uses; they are not negative.
+        plain: the values that are compared without a head.
+        title: the network and the values of `seen`, in words.
+        plain_title: the network and the values of `plain`, in words.
+        retrieval_head: name of the head that distinguishes items, and of the recipe that trains it.
     """
 
     feature: str

@@ -1,4 +1,4 @@
-"""A trained head: a linear layer on the square roots of a network's pooled numbers, and how it was made."""
+"""A trained head: a linear layer on the square roots of a network's pooled features, with its training details."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Head:
-    """What was learnt, and from what.
+    """A trained linear layer and its card.
 
     Args:
         weight: (D, K) float32.
         bias: (K,) float32.
-        card: JSON: recipe, seed, benchmark, backbone, how it was made and how well it does on held-out people.
+        card: JSON with recipe, seed, benchmark, backbone, training details and results on held-out people.
     """
 
     weight: NDArray[np.float32]
@@ -34,9 +34,9 @@ class Head:
     card: Mapping[str, Any]
 
     def __call__(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
-        """(N, D) pooled numbers, none negative -> (N, K): sqrt(features) @ weight + bias.
+        """(N, D) pooled features, not negative -> (N, K): sqrt(features) @ weight + bias.
 
-        Square roots, so that a few strong channels do not decide alone: Arandjelovic and Zisserman, Three Things
+        Square roots limit the influence of a few strong channels: Arandjelovic and Zisserman, Three Things
         Everyone Should Know to Improve Object Retrieval, CVPR 2012 (RootSIFT).
 
         Examples:
@@ -44,37 +44,37 @@ class Head:
             >>> head(np.array([[4.0, 9.0]], np.float32)).tolist()
             [[8.5]]
         """
-        raised: NDArray[np.float64] = np.sqrt(features.astype(np.float64)) @ self.weight.astype(np.float64) + self.bias
-        return raised
+        output: NDArray[np.float64] = np.sqrt(features.astype(np.float64)) @ self.weight.astype(np.float64) + self.bias
+        return output
 
 
 def head_bytes(name: str, head: Head) -> bytes:
-    """A head as the weights store reads it, a safetensors file; equal heads give equal bytes.
+    """Encode a head as a safetensors file for the weights store; equal heads give equal bytes.
 
     Args:
-        name: under which protocols ask for it.
-        head: what was learnt.
+        name: name of the weights, which protocols use to load it.
+        head: the trained head.
     """
     origin = f"fhpt-bench train {name}, seed {head.card['seed']}, on {head.card['benchmark']['id']}"
     return weights_bytes(name, {"weight": head.weight, "bias": head.bias}, origin, head.card)
 
 
 def load_head(name: str, backbone: Backbone, outputs: int | None = None) -> Head:
-    """The head of that name: from `FHPT_WEIGHTS_DIR`, else the one that ships with the package.
+    """Load a head from `FHPT_WEIGHTS_DIR`, or else the one that ships with the package.
 
     Args:
-        name: of its weights.
-        backbone: the network that it looks through.
-        outputs: how many numbers it must give, if that is fixed.
+        name: name of its weights.
+        backbone: the network whose features it uses.
+        outputs: required number of outputs; default: any.
 
     Raises:
-        WeightsMissing: where no head of that name, or not its network, is on this machine.
-        UserError: where the file holds something else, or was learnt on other weights of the network.
+        WeightsMissing: if the head or its network is not on this machine.
+        UserError: if the file is not such a head, or the head was trained on other weights of the network.
     """
     from safetensors import safe_open
 
     found = weights.obtain(name)
-    way_out = f"make it anew with `fhpt-bench train {name}`, or take it out of {weights.FOLDER_VARIABLE}"
+    way_out = f"train it again with `fhpt-bench train {name}`, or remove it from {weights.FOLDER_VARIABLE}"
     with safe_open(found.path, "numpy") as file:
         facts = file.metadata()
     try:
@@ -82,35 +82,35 @@ def load_head(name: str, backbone: Backbone, outputs: int | None = None) -> Head
         trained_on = head.card["backbone"]["sha256"]
         _ = head.card["benchmark"]["id"], head.card["benchmark"]["version"]
     except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{found.path} is no head of fhpt-bench (it lacks {error}): {way_out}.") from error
+        raise UserError(f"{found.path} is not a head of fhpt-bench ({error} is missing): {way_out}.") from error
     numbers = backbone.seen.stop - backbone.seen.start
     fits = head.weight.ndim == 2 and head.bias.shape == head.weight.shape[1:] and len(head.weight) == numbers
     if not fits or outputs not in (None, len(head.bias)):
         wanted = f"({numbers}, {outputs or 'K'})"
-        raise UserError(f"The head {found.path} is of shape {head.weight.shape} in place of {wanted}: {way_out}.")
-    here = weights.fetch(backbone.weights)
-    if trained_on != here:
+        raise UserError(f"The head {found.path} has shape {head.weight.shape} instead of {wanted}: {way_out}.")
+    current = weights.fetch(backbone.weights)
+    if trained_on != current:
         raise UserError(
-            f"The head {found.path} was learnt on other weights of {backbone.weights} ({str(trained_on)[:16]}) than "
-            f"those on this machine ({here[:16]}): {way_out}."
+            f"The head {found.path} was trained on other weights of {backbone.weights} ({str(trained_on)[:16]}) than "
+            f"those on this machine ({current[:16]}): {way_out}."
         )
     return head
 
 
 def unusable(name: str, backbone: Backbone, benchmark: Benchmark, outputs: int | None = None) -> str | None:
-    """Why a head cannot serve on a benchmark, one sentence with the way out; None where it can, or is not here at all.
+    """Why a head cannot be used on a benchmark, one sentence with a solution; None if it can, or if it is missing.
 
-    A head is part of a measurement only on the benchmark whose training split it was learnt on.
+    A head is used only on the benchmark on whose training split it was trained.
     """
     try:
         card = load_head(name, backbone, outputs).card["benchmark"]
     except weights.WeightsMissing:
-        return None  # the plan says so, and how to get them
+        return None  # the plan reports this, and how to get them
     except UserError as error:
         return str(error)
     if (card["id"], card["version"]) != (benchmark.id, benchmark.version):
         return (
-            f"The head {name} here was learnt on {card['id']} {card['version']}, not on {benchmark.id} "
+            f"The available head {name} was trained on {card['id']} {card['version']}, not on {benchmark.id} "
             f"{benchmark.version}: train one with `fhpt-bench train {name} --benchmark {benchmark.id} --out DIR` and "
             f"set {weights.FOLDER_VARIABLE} to DIR."
         )

@@ -1,4 +1,4 @@
-"""What `fhpt-bench train` makes of a benchmark's training split: heads that tell items, or women and men, apart."""
+"""Recipes of `fhpt-bench train` for heads that distinguish items, or women and men."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from protocols.semantic.retrieval import search_gallery
 if TYPE_CHECKING:
     from fhpt_bench.benchmark import Benchmark
 
-_HELD_OUT = 5  # one fold of so many
+_HELD_OUT = 5  # number of folds, one of which is held out
 _EPOCHS = 10
 _TOP = 10
 _FOLDS = 8
@@ -40,18 +40,18 @@ _ORDERS = list(itertools.permutations(range(3)))[1:]
 
 
 def recoloured(position: int, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The image with its channels in another order, a different one for neighbouring images: the same cut, new dyes."""
+    """Permute the channels of an image, with different orders for neighbouring images: same garment, other colours."""
     return image[..., _ORDERS[position % len(_ORDERS)]]
 
 
 class HeadRecipe(Recipe):
-    """A head on a frozen network. Subclasses say what it learns."""
+    """Trains a head on a frozen network. Subclasses define the task."""
 
     backbone: ClassVar[Backbone]
     changes: ClassVar[Sequence[Change]]
 
     def lacks(self, benchmark: Benchmark) -> str | None:
-        """Without training images, in several processes, or where names do not say what is learnt."""
+        """A reason if there are no training images, several processes, or file names without labels."""
         if reason := super().lacks(benchmark):
             return reason
         if launched()[0] > 1:
@@ -59,41 +59,41 @@ class HeadRecipe(Recipe):
         names = [parse_name(name) for name in benchmark.train_images]
         if None in names:
             return (
-                f"The recipe {self.card.name} learns from file names as DeepFashion spells them, and "
-                f"{benchmark.train_images[names.index(None)]} of {benchmark.id} says neither item nor gender: rename "
+                f"The recipe {self.card.name} takes its labels from file names in DeepFashion's form, but "
+                f"{benchmark.train_images[names.index(None)]} of {benchmark.id} has neither item nor gender: rename "
                 "the training images."
             )
         return self.too_few([name for name in names if name])
 
     @abc.abstractmethod
     def too_few(self, names: Sequence[ImageName]) -> str | None:
-        """Why these training images are too few to learn from, or None."""
+        """Why there are too few training images, or None."""
 
     @abc.abstractmethod
     def learn(
         self, ways: NDArray[np.float64], names: Sequence[ImageName], task: Task
     ) -> tuple[Layer, dict[str, Any], dict[str, Any]]:
-        """Learn a layer.
+        """Train a layer.
 
         Args:
-            ways: (W, N, D) square roots of the pooled numbers, as they are and changed.
-            names: N, what the file names say.
-            task: its seed and folder, where the log goes.
+            ways: (W, N, D) square roots of the pooled features: the unchanged images and W - 1 augmentations.
+            names: N parsed file names.
+            task: its seed, and its folder for the log.
 
         Returns:
-            The layer, its settings, and how it does on held-out people.
+            The layer, its hyperparameters, and its results on held-out people.
         """
 
     def estimate(self, task: Task) -> Mapping[str, str]:
-        """A head is learnt in seconds; what takes time is the network's look at the images."""
-        backbone, looks = self.backbone, len(task.images.digests) * (1 + len(self.changes))
+        """Training a head takes seconds; most of the time is feature extraction."""
+        backbone, images = self.backbone, len(task.images.digests) * (1 + len(self.changes))
         return {
             "trains": self.card.trains, "parameters": f"one linear layer on {backbone.seen.stop:,} numbers",
-            "time": f"that of {looks:,} images through {backbone.title}, less those in the cache",
+            "time": f"feature extraction of {images:,} images with {backbone.title}, minus the cached ones",
         }  # fmt: skip
 
     def train(self, task: Task) -> Mapping[str, str]:
-        """Embed the training images (or find them in the cache), learn, and write the head and its card."""
+        """Extract features of the training images (or read the cache), train, and write the head and its card."""
         backbone, name = self.backbone, self.card.name
         seen = np.stack(training_features(task, backbone.feature, self.changes))[..., backbone.seen]
         names = [parsed for image in task.images.digests if (parsed := parse_name(image))]
@@ -115,31 +115,31 @@ class HeadRecipe(Recipe):
         head = Head(weight.astype(np.float32), bias.astype(np.float32), card)
         write_bytes(file, head_bytes(name, head))
         write_text(task.folder.path / "card.json", json.dumps(card, indent=1) + "\n")
-        told = {key: f"{value:.3f}" if isinstance(value, float) else str(value) for key, value in held_out.items()}
-        return {**told, "head": str(file), "to use it": f"{weights.FOLDER_VARIABLE}={task.folder.path}"}
+        shown = {key: f"{value:.3f}" if isinstance(value, float) else str(value) for key, value in held_out.items()}
+        return {**shown, "head": str(file), "to use it": f"{weights.FOLDER_VARIABLE}={task.folder.path}"}
 
 
 class _RetrievalRecipe(HeadRecipe):
-    """Learns to tell items apart."""
+    """Trains a head that distinguishes items."""
 
     changes = (mirrored,)
 
     def too_few(self, names: Sequence[ImageName]) -> str | None:
-        """Where fewer than ten items stand on three images or more."""
+        """A reason if fewer than ten items have three images or more."""
         items = sum(count > 2 for count in Counter(name.item for name in names).values())
         if items >= 2 * _HELD_OUT:
             return None
         return (
             f"The recipe {self.card.name} needs {2 * _HELD_OUT} items with three training images or more, not {items}: "
-            "take a larger training split."
+            "use a larger training split."
         )
 
     def learn(
         self, ways: NDArray[np.float64], names: Sequence[ImageName], task: Task
     ) -> tuple[Layer, dict[str, Any], dict[str, Any]]:
-        """Discriminants, then some epochs of the loop on four fifths of the people."""
+        """Compute discriminants, then train for some epochs on four fifths of the items."""
         items = np.array([name.item for name in names])
-        # By item: in DeepFashion one item may be worn by several people, who must not be on both sides.
+        # Split by item: in DeepFashion several people may wear one item, and it must not be on both sides of the split.
         held = deal_people(items.tolist(), ["all"] * len(items), _HELD_OUT, task.seed) == 0
 
         def judge(layer: Layer) -> dict[str, float]:
@@ -160,14 +160,14 @@ class _RetrievalRecipe(HeadRecipe):
 
 
 def found_again(features: NDArray[np.float64], items: NDArray[np.str_]) -> tuple[float, int]:
-    """Recall@10 of the same item for every ordered pair of an item's images: one is the query, neither is found.
+    """Recall@10 for every ordered pair of images of one item: the second image is the query, the gallery has neither.
 
     Args:
-        features: (N, K).
-        items: (N,).
+        features: (N, K) features of the images.
+        items: (N,) item of each image.
 
     Returns:
-        The mean over queries, and how many there were.
+        The mean over queries, and the number of queries.
     """
     source, target = np.nonzero((items[:, None] == items) & ~np.eye(len(items), dtype=bool))
     position = np.arange(len(items))
@@ -180,61 +180,61 @@ def found_again(features: NDArray[np.float64], items: NDArray[np.str_]) -> tuple
 def _retrieval_card(backbone: Backbone) -> RecipeCard:
     return RecipeCard(
         backbone.retrieval_head,
-        f"retrieval of the same item through {backbone.title}",
-        "a linear head that tells items apart; the convolutions stay",
-        "training images whose names say the item",
+        f"retrieval of the same item with {backbone.title}",
+        "a linear head that distinguishes items; the convolutions stay frozen",
+        "training images with the item in their names",
         "Yang et al., Towards Fine-grained Human Pose Transfer with Detail Replenishing Network",
     )
 
 
 class RetrievalVGG16(_RetrievalRecipe):
-    """On VGG16."""
+    """Trains the item head on VGG16."""
 
     backbone = BACKBONES["vgg16"]
     card = _retrieval_card(backbone)
 
 
 class RetrievalEfficientNet(_RetrievalRecipe):
-    """On EfficientNet-lite0."""
+    """Trains the item head on EfficientNet-lite0."""
 
     backbone = BACKBONES["efficientnet-lite0"]
     card = _retrieval_card(backbone)
 
 
 class RetrievalResNet50(_RetrievalRecipe):
-    """On ResNet50."""
+    """Trains the item head on ResNet50."""
 
     backbone = BACKBONES["resnet50"]
     card = _retrieval_card(backbone)
 
 
 class GenderVGG16(HeadRecipe):
-    """Learns to tell women and men apart, however many more there are of one."""
+    """Trains a head that distinguishes women and men, with the same weight for both."""
 
     backbone = GENDER_BACKBONE
     changes = (recoloured,)
     card = RecipeCard(
         GENDER_HEAD,
-        f"gender through {GENDER_BACKBONE.title}",
-        "a linear head that tells women and men apart; the convolutions stay",
-        "training images whose names say WOMEN or MEN",
+        f"gender with {GENDER_BACKBONE.title}",
+        "a linear head that distinguishes women and men; the convolutions stay frozen",
+        "training images with WOMEN or MEN in their names",
         "Yang et al., Towards Fine-grained Human Pose Transfer with Detail Replenishing Network",
     )
 
     def too_few(self, names: Sequence[ImageName]) -> str | None:
-        """Where fewer than two women or two men are shown."""
+        """A reason if there are fewer than two women or two men."""
         people = {gender: len({n.person for n in names if n.gender == gender}) for gender in ("WOMEN", "MEN")}
         if min(people.values()) >= 2:
             return None
         return (
-            f"The recipe {self.card.name} needs two women and two men or more, but the training images show "
-            f"{people['WOMEN']} and {people['MEN']}: take another training split."
+            f"The recipe {self.card.name} needs at least two women and two men, but the training images show "
+            f"{people['WOMEN']} and {people['MEN']}: use another training split."
         )
 
     def learn(
         self, ways: NDArray[np.float64], names: Sequence[ImageName], task: Task
     ) -> tuple[Layer, dict[str, Any], dict[str, Any]]:
-        """Cross-validate over people to choose penalty and threshold; then learn from everybody."""
+        """Choose penalty and threshold by cross-validation over people, then train on all people."""
         true = [name.gender for name in names]
         woman, people = np.array(true) == "WOMEN", [name.person for name in names]
         smallest = min(len({p for p, g in zip(people, true, strict=True) if g == one}) for one in set(true))
@@ -260,7 +260,9 @@ class GenderVGG16(HeadRecipe):
                  "threshold": thresholds[-1]}
             )  # fmt: skip
         task.folder.save_log(rows)
-        best = min(range(len(rows)), key=lambda i: rows[i]["held_out_balanced_error"])  # the strongest of equals
+        best = min(
+            range(len(rows)), key=lambda i: rows[i]["held_out_balanced_error"]
+        )  # the strongest penalty wins a tie
         weight, bias = ridge(np.ones(len(woman), bool), _STRENGTHS[best])
         outcome = {
             "balanced error": rows[best]["held_out_balanced_error"], "women": rows[best]["held_out_women"],
@@ -271,11 +273,11 @@ class GenderVGG16(HeadRecipe):
 
 
 def equal_error_threshold(output: NDArray[np.float64], first: NDArray[np.bool_]) -> float:
-    """The threshold, between two outputs, at which both classes' error rates differ least.
+    """The threshold between two outputs at which the error rates of the two classes differ least.
 
     Args:
-        output: (N,), larger for the first class.
-        first: (N,) which belong to it.
+        output: (N,) outputs, larger for the first class.
+        first: (N,) which outputs belong to the first class.
 
     Examples:
         >>> equal_error_threshold(np.array([0.0, 1.0, 2.0, 4.0]), np.array([False, True, False, True]))
@@ -283,7 +285,7 @@ def equal_error_threshold(output: NDArray[np.float64], first: NDArray[np.bool_])
     """
     order = np.argsort(output, kind="stable")
     ranked = output[order]
-    missed = np.cumsum(first[order])[:-1] / first.sum()  # first ones at or below the cut
-    taken = 1 - np.cumsum(~first[order])[:-1] / (~first).sum()  # others above it
+    missed = np.cumsum(first[order])[:-1] / first.sum()  # first class, at or below the threshold
+    taken = 1 - np.cumsum(~first[order])[:-1] / (~first).sum()  # second class, above the threshold
     cut = int(np.abs(missed - taken).argmin())
     return float((ranked[cut] + ranked[cut + 1]) / 2)

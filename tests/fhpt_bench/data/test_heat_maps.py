@@ -1,4 +1,4 @@
-"""Heat maps of poses, and what mirroring an image does to joints, face points and maps."""
+"""Heat maps of poses, and the horizontal flip of joints, face points and maps."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def poses(count: int = 2) -> torch.Tensor:
     return pose
 
 
-def test_gaussians_are_centred_on_joints_whose_pixels_have_centres_at_half_numbers() -> None:
+def test_gaussians_are_centred_on_joints_with_pixel_centres_at_half_integers() -> None:
     pose = poses()
     maps = heat_maps(pose, SIZE, sigma=2.0)
     assert maps.shape == (2, 18, *SIZE)
@@ -32,7 +32,7 @@ def test_gaussians_are_centred_on_joints_whose_pixels_have_centres_at_half_numbe
     assert maps[0, 2].max() > 0.9
 
 
-def test_a_delta_is_one_pixel_or_nothing() -> None:
+def test_a_delta_map_has_one_pixel_or_none() -> None:
     pose = poses()
     pose[0, 0] = torch.tensor([-0.1, 3.0])  # outside
     pose[0, 1] = torch.tensor([11.9, 15.9])
@@ -44,7 +44,7 @@ def test_a_delta_is_one_pixel_or_nothing() -> None:
         heat_maps(pose, SIZE, kind="disc")  # type: ignore[arg-type]
 
 
-def test_left_and_right_change_places() -> None:
+def test_left_and_right_are_swapped() -> None:
     swapped = {"left": "right", "right": "left"}
     for joint, name in enumerate(JOINTS):
         side, _, part = name.partition("_")
@@ -62,17 +62,17 @@ def test_flipping_twice_changes_nothing(order: tuple[int, ...]) -> None:
 
 
 @pytest.mark.parametrize("kind", ["gaussian", "delta"])
-def test_maps_of_a_flipped_pose_are_mirrored_maps_of_exchanged_joints(kind: str) -> None:
+def test_maps_of_a_flipped_pose_are_mirrored_maps_of_swapped_joints(kind: str) -> None:
     pose = poses()
     maps, flipped = (heat_maps(p, SIZE, kind=kind) for p in (pose, flip_pose(pose, SIZE[1])))  # type: ignore[arg-type]
     torch.testing.assert_close(flipped, maps.flip(3)[:, list(FLIP)])
 
 
-def test_a_mirrored_face_has_each_point_on_its_own_side() -> None:
+def test_each_point_of_a_mirrored_face_stays_on_its_side() -> None:
     with np.load(data_folder("studio") / "truth-test.npz") as truth:
         face = torch.from_numpy(truth["face"][truth["frontal"]][..., :2])
     middle = face[:, 27:31].mean(1, keepdim=True)
-    # Points that lie well to one side of the bridge of the nose in nearly all faces lie there when mirrored.
+    # Points that are on one side of the bridge of the nose in nearly all faces must stay on it after the flip.
     side = (face - middle)[..., 0].sign().mean(0)
     mirrored = flip_landmarks(face, 176)
     mirrored_side = (mirrored - mirrored[:, 27:31].mean(1, keepdim=True))[..., 0].sign().mean(0)

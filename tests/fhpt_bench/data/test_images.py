@@ -1,4 +1,4 @@
-"""Images are read rightly or refused by name."""
+"""Images are decoded exactly, or refused with a message that names them."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def test_grey_is_rgb(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", ["P", "1", "L", "RGBA", "LA"])
-def test_modes_that_say_the_same_in_rgb_are_read(tmp_path: Path, mode: str) -> None:
-    few = Image.fromarray(PIXELS // 64 * 64)  # few colours, so that a palette holds them all
+def test_modes_that_convert_to_rgb_without_loss_are_read(tmp_path: Path, mode: str) -> None:
+    few = Image.fromarray(PIXELS // 64 * 64)  # few colours, so that they fit into a palette
     image = few.quantize(256) if mode == "P" else few.convert(mode)
     image.save(tmp_path / "a.png")
     with Image.open(tmp_path / "a.png") as written:
@@ -44,7 +44,7 @@ def test_modes_that_say_the_same_in_rgb_are_read(tmp_path: Path, mode: str) -> N
 
 
 def write_sixteen_bit_rgb(path: Path) -> None:
-    """Pillow reads such a file as 8-bit RGB, but does not write one."""
+    """Pillow reads such a file as 8-bit RGB, but cannot write one."""
 
     def chunk(kind: bytes, content: bytes) -> bytes:
         return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
@@ -65,9 +65,9 @@ def rotated(orientation: int) -> Image.Exif:
     ("write", "message"),
     [
         (lambda path: Image.new("CMYK", (4, 4)).save(path, "JPEG"), "is of mode CMYK: save it as 8-bit RGB"),
-        (lambda path: Image.fromarray(np.zeros((4, 4), np.uint16)).save(path), "16 bits a channel: save it as 8-bit"),
-        (write_sixteen_bit_rgb, "16 bits a channel: save it as 8-bit"),
-        (lambda path: Image.new("RGBA", (4, 4)).save(path), "transparent pixels: put it on a ground"),
+        (lambda path: Image.fromarray(np.zeros((4, 4), np.uint16)).save(path), "16 bits per channel: save it as 8-bit"),
+        (write_sixteen_bit_rgb, "16 bits per channel: save it as 8-bit"),
+        (lambda path: Image.new("RGBA", (4, 4)).save(path), "transparent pixels: put it on a solid"),
         (lambda path: Image.new("P", (4, 4)).save(path, transparency=0), "transparent pixels"),
         (lambda path: Image.new("P", (4, 4)).save(path, transparency=b"\x80"), "transparent pixels"),
         (lambda path: Image.new("RGB", (4, 4)).save(path, exif=rotated(6)), r"rotation in EXIF \(orientation 6\)"),
@@ -78,14 +78,14 @@ def rotated(orientation: int) -> Image.Exif:
         (lambda path: None, "does not exist"),
     ],
 )  # fmt: skip
-def test_what_readers_disagree_on_is_refused(tmp_path: Path, write: Callable[[Path], object], message: str) -> None:
+def test_ambiguous_or_damaged_files_are_refused(tmp_path: Path, write: Callable[[Path], object], message: str) -> None:
     write(tmp_path / "a.png")
     with pytest.raises(UserError, match=message) as raised:
         read_image(tmp_path / "a.png")
     assert str(tmp_path / "a.png") in str(raised.value)
 
 
-def test_an_upright_note_and_an_unused_transparency_change_nothing(tmp_path: Path) -> None:
+def test_upright_exif_and_an_unused_transparent_colour_change_nothing(tmp_path: Path) -> None:
     Image.fromarray(PIXELS).save(tmp_path / "a.png", exif=rotated(1))
     unused = next(c for c in range(256) if not (c == PIXELS).all(-1).any())
     Image.fromarray(PIXELS).save(tmp_path / "b.png", transparency=(unused, unused, unused))
@@ -103,7 +103,7 @@ def test_an_absurd_size_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
         read_image(tmp_path / "a.png", (4, 4))
 
 
-def test_folder_lists_images_only(tmp_path: Path) -> None:
+def test_only_images_of_a_folder_are_listed(tmp_path: Path) -> None:
     for name in ("a.png", "b.JPG", ".hidden.png", "notes.txt"):
         (tmp_path / name).touch()
     assert list(folder_images(tmp_path)) == ["a", "b"]

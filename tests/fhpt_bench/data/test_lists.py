@@ -1,4 +1,4 @@
-"""Names, pair lists and keypoint files as they are found in the wild."""
+"""File names, pair lists, keypoint files and truth tables, valid and invalid."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from fhpt_bench.errors import UserError
         ("fashionWOMENTees_Tanksid0000783805_6flat.jpg", "WOMEN-Tees_Tanks-00007838-05", "flat"),
     ],
 )
-def test_names_say_who_and_how(name: str, person: str, view: str) -> None:
+def test_names_are_parsed(name: str, person: str, view: str) -> None:
     parsed = parse_name(name)
     assert parsed is not None
     assert (parsed.person, parsed.view) == (person, view)
@@ -40,11 +40,11 @@ def test_names_say_who_and_how(name: str, person: str, view: str) -> None:
         "fashionWOMENTeesid0000069302_3up.jpg",
     ],
 )
-def test_other_names_are_not_misread(name: str) -> None:
+def test_other_names_are_not_parsed(name: str) -> None:
     assert parse_name(name) is None
 
 
-def test_pair_list_in_any_spelling(tmp_path: Path) -> None:
+def test_pair_list_with_any_column_order_and_line_ends(tmp_path: Path) -> None:
     file = tmp_path / "pairs.csv"
     file.write_bytes("\ufeffto,from,note\r\nb.jpg, a.jpg ,x\r\nc.jpg,a.jpg,y\r\n".encode())
     assert read_pairs(file) == [("a.jpg", "b.jpg"), ("a.jpg", "c.jpg")]
@@ -53,14 +53,14 @@ def test_pair_list_in_any_spelling(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("from,to\n", "holds no pair"),
+        ("from,to\n", "has no pair"),
         ("", "no column 'from' and no column 'to'"),
         ("a.jpg,b.jpg\n", "no column 'from'"),
         ("from,to\na.jpg,b.jpg\na.jpg,b.jpg\n", "Line 3 .* repeats"),
-        ("from,to\na.jpg,b.jpg\na.png,c.jpg\n", r"Line 3 .* a\.png.* a\.jpg: two images of one name"),
-        ("from,to\na.jpg;b.jpg\n", "Line 2 .* lacks a name"),
+        ("from,to\na.jpg,b.jpg\na.png,c.jpg\n", r"Line 3 .* a\.png.* a\.jpg: two images with the same name"),
+        ("from,to\na.jpg;b.jpg\n", "Line 2 .* has a missing name"),
         ("from;to\na.jpg;b.jpg\n", "no column 'from'"),
-        ("from,to\na.jpg,\0\n", "holds zero bytes"),
+        ("from,to\na.jpg,\0\n", "contains zero bytes"),
         ("from,to\n/etc/a.jpg,b.jpg\n", "no folders"),
         ("from,to\n..\\x.jpg,b.jpg\n", "no folders"),
     ],
@@ -86,7 +86,7 @@ def test_keypoints_are_x_then_y_and_missing_is_nan(tmp_path: Path) -> None:
     assert pose[17].tolist() == [15, 15]
 
 
-def test_wide_frame_is_moved_onto_the_crop(tmp_path: Path) -> None:
+def test_wide_frame_is_shifted_to_the_crop(tmp_path: Path) -> None:
     file = tmp_path / "k.csv"
     file.write_text(keypoints([200, -1, *range(40, 56)], [1] * 18))
     pose = read_keypoints(file, 176)["a.jpg"]
@@ -103,7 +103,7 @@ def test_a_few_joints_beyond_the_edge_do_not_make_a_frame_wide(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("header", ["name:keypoints_x:keypoints_y\n", " name : keypoints_x : keypoints_y\r\n"])
-def test_header_says_which_column_is_which(tmp_path: Path, header: str) -> None:
+def test_header_gives_the_column_order(tmp_path: Path, header: str) -> None:
     file = tmp_path / "k.csv"
     file.write_bytes(f"\ufeff{header}a.jpg: {[1] * 18}: {[2] * 18}\r\n".encode())
     assert read_keypoints(file, 176)["a.jpg"][0].tolist() == [1, 2]
@@ -119,7 +119,7 @@ def test_keypoints_without_a_header_are_y_first_and_none_is_lost(tmp_path: Path)
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "holds no line"),
+        (b"", "is empty"),
         (b"\xff\xfe", "not UTF-8"),
         (b"file:x:y\na.jpg: [1]: [1]\n", "The header of the keypoint file .* is not `name:keypoints_y:keypoints_x`"),
         (f"a.jpg: {[1] * 18}: {[1] * 18}\na.jpg: {[2] * 18}: {[2] * 18}".encode(), "Line 2 .* a second pose"),
@@ -143,7 +143,7 @@ def test_wrong_keypoint_line_is_named(tmp_path: Path, line: str) -> None:
         read_keypoints(file, 176)
 
 
-def test_truth_hides_what_is_not_visible_and_never_unpickles(tmp_path: Path) -> None:
+def test_invisible_face_points_are_nan_and_pickles_are_refused(tmp_path: Path) -> None:
     face = np.ones((1, 68, 3), np.float32)
     face[0, 3, 2] = 0
     np.savez_compressed(tmp_path / "t.npz", names=np.array(["a.jpg"]), face=face)
@@ -176,9 +176,9 @@ def test_truth_keeps_hidden_points_and_their_visibility(tmp_path: Path) -> None:
     ("tables", "message"),
     [
         ({"face": np.ones((1, 68, 3))}, "no array 'names'"),
-        ({"names": np.array(["a.jpg"])}, "none of body"),
-        ({"names": np.array(["a.jpg", "b.jpg"]), "body": np.ones((1, 18, 3))}, "not as many rows"),
-        ({"names": np.array(["a.jpg"]), "hand_left": np.ones((1, 20, 3))}, "no 21 points"),
+        ({"names": np.array(["a.jpg"])}, "has none of body"),
+        ({"names": np.array(["a.jpg", "b.jpg"]), "body": np.ones((1, 18, 3))}, "a different number of rows"),
+        ({"names": np.array(["a.jpg"]), "hand_left": np.ones((1, 20, 3))}, "does not have 21 points"),
     ],
 )
 def test_wrong_truth_table_is_named(tmp_path: Path, tables: dict[str, np.ndarray], message: str) -> None:

@@ -1,4 +1,4 @@
-"""`fhpt-bench data check`: every file is as the manifest says, or is named."""
+"""`fhpt-bench data check`: files that differ from the manifest are listed."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ def write_manifest(folder: Path) -> None:
     (folder / MANIFEST).write_text(json.dumps({"format": 1, "files": files}))
 
 
-def check(settings: Path) -> Result:
-    return CliRunner().invoke(data, ["check", str(settings)])
+def check(benchmark_file: Path) -> Result:
+    return CliRunner().invoke(data, ["check", str(benchmark_file)])
 
 
-def test_the_benchmark_that_ships_is_whole() -> None:
+def test_the_shipped_benchmark_matches_its_manifest() -> None:
     done = CliRunner().invoke(data, ["check"])
     assert done.exit_code == 0, done.output
     assert "as manifest.json says" in done.output
@@ -35,14 +35,14 @@ def test_the_benchmark_that_ships_is_whole() -> None:
 
 def test_an_untouched_folder_passes(tiny: Path) -> None:
     write_manifest(tiny.parent)
-    (tiny.parent / ".DS_Store").touch()  # a file browser's own
+    (tiny.parent / ".DS_Store").touch()  # created by a file browser
     done = check(tiny)
     assert done.exit_code == 0, done.output
     assert "files      35 as manifest.json says" in done.output
     assert "24 of 12 people; 24 images, each 48 wide and 64 high" in done.output
 
 
-def test_what_differs_is_named(tiny: Path) -> None:
+def test_differences_are_listed(tiny: Path) -> None:
     write_manifest(tiny.parent)
     first, second, *_ = sorted((tiny.parent / "test").iterdir())
     first.unlink()

@@ -1,4 +1,4 @@
-"""`fhpt-bench data prepare deepfashion`, on a stand-in in DeepFashion's formats."""
+"""`fhpt-bench data prepare deepfashion`, on substitute data in DeepFashion's formats."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def people() -> StandIn:
 
 @pytest.fixture
 def root(people: StandIn, tmp_path: Path) -> Path:
-    """img.zip and PATN's lists, as most have them."""
+    """img.zip and PATN's lists, the most common input."""
     people.write_tree(tmp_path / "data" / "DeepFashion")
     people.write_lists(tmp_path / "data")
     return tmp_path / "data"
 
 
-def prepare(*words: str | Path) -> Result:
-    return CliRunner().invoke(cli, ["data", "prepare", "deepfashion", *map(str, words)])
+def prepare(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(cli, ["data", "prepare", "deepfashion", *map(str, arguments)])
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -52,11 +52,11 @@ def test_prepared_folder_is_the_benchmark(people: StandIn, root: Path, tmp_path:
     done = prepare("--root", root, "--out", tmp_path / "out")
     assert done.exit_code == 0, done.output
     assert {name: content for name, content in contents(tmp_path).items() if not name.startswith("out/")} == before
-    for said in (
-        "60 in", "not the 8570 that this project knows from PATN", "frame 176 wide", "15 of the 15 test images in",
+    for text in (
+        "60 in", "differs from PATN's published list (8570 entries)", "frame 176 wide", "15 of the 15 test images in",
         "img, side-padded", "25 of 25 images in", "all 4 of the images in", "15 test and 10 train images",
     ):  # fmt: skip
-        assert said in done.output
+        assert text in done.output
     benchmark = load_benchmark("deepfashion", tmp_path / "out")
     assert len(benchmark.pairs) == 60
     assert len(benchmark.train_images) == 10
@@ -74,7 +74,7 @@ def test_prepared_folder_is_the_benchmark(people: StandIn, root: Path, tmp_path:
     assert fb.run("copy-source", "deepfashion", "psnr", **part, out=tmp_path / "run")["psnr"].n == 5
 
 
-def test_every_layout_gives_the_same_lists_and_its_own_pixels(people: StandIn, tmp_path: Path) -> None:
+def test_all_folder_layouts_give_the_same_lists(people: StandIn, tmp_path: Path) -> None:
     def flat(padded: bool) -> Callable[[Path], None]:
         def write(root: Path) -> None:
             for split, images in people.images.items():
@@ -116,7 +116,7 @@ def test_every_layout_gives_the_same_lists_and_its_own_pixels(people: StandIn, t
         assert 0 < np.abs(pixels[name] - exact.astype(int)).mean() < 3
 
 
-def test_high_resolution_keeps_the_aspect_and_fills_up_with_white() -> None:
+def test_high_resolution_keeps_the_aspect_ratio_and_pads_with_white() -> None:
     tall = np.zeros((1101, 750, 3), np.uint8)
     made = to_benchmark(tall, "high-resolution")
     assert made.shape == (256, 176, 3)
@@ -130,7 +130,7 @@ def test_high_resolution_keeps_the_aspect_and_fills_up_with_white() -> None:
     np.testing.assert_array_equal(centred, centred[:, ::-1])
 
 
-def test_lists_are_read_in_every_spelling(people: StandIn, tmp_path: Path) -> None:
+def test_lists_are_read_in_all_formats(people: StandIn, tmp_path: Path) -> None:
     pairs = sorted(people.pairs["test"])
     spellings = {
         "swapped": "\ufeffto,from\r\n" + "\r\n".join(f"{t}.jpg,{s}.jpg" for s, t in pairs),
@@ -163,13 +163,13 @@ def test_keypoints_of_either_frame_give_the_same_poses(people: StandIn, root: Pa
         assert list(poses) == list(made["narrow"])
         for name, pose in poses.items():
             np.testing.assert_allclose(pose, made["narrow"][name], atol=1e-4)
-    # Beside each other they agree, and are no contradiction.
+    # Both frames together are consistent.
     people.write_keypoints(root / "fasion-resize-annotation-test.csv", "test", wide=False)
     assert not survey([root], tmp_path / "out").lacking
 
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, OSError(28, "No space left on device")])
-def test_an_interrupted_preparation_goes_on(
+def test_an_interrupted_preparation_resumes(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: type[BaseException] | OSError
 ) -> None:
     write_prepared(survey([root], tmp_path / "whole"), tmp_path / "whole")
@@ -200,7 +200,7 @@ def test_an_interrupted_preparation_goes_on(
     assert all(path.stat().st_mtime_ns == kept[path] for path in kept if path != damaged)
 
 
-def test_what_is_missing_is_named_with_where_to_ask(people: StandIn, root: Path, tmp_path: Path) -> None:
+def test_missing_files_are_named_with_their_source(people: StandIn, root: Path, tmp_path: Path) -> None:
     lost = sorted(people.images["test"])[2]
     (root / "DeepFashion" / tree_name(lost)).unlink()
     done = prepare("--root", root, "--out", tmp_path / "out")
@@ -212,19 +212,19 @@ def test_what_is_missing_is_named_with_where_to_ask(people: StandIn, root: Path,
     done = prepare("--root", root, "--out", tmp_path / "out")
     assert "pair list (fasion-resize-pairs-test.csv); PATN's authors" in str(done.exception)
     assert "keypoint file (fasion-resize-annotation-test.csv); PATN's authors" in str(done.exception)
-    assert "no train.lst" in done.output
+    assert "train.lst is missing" in done.output
     assert "24 in" in done.output
     assert not (tmp_path / "out").exists()
     assert "There is no folder" in str(prepare("--root", tmp_path / "absent").exception)
 
 
-def test_training_images_that_are_not_all_here_are_left_out(people: StandIn, root: Path, tmp_path: Path) -> None:
+def test_incomplete_training_images_are_left_out(people: StandIn, root: Path, tmp_path: Path) -> None:
     lost = sorted(people.images["train"])[0]
     (root / "DeepFashion" / tree_name(lost)).unlink()
     people.write_keypoints(root / "fasion-resize-annotation-train.csv", "test", wide=False)
     done = prepare("--root", root, "--out", tmp_path / "out")
     assert f"left out: 1 of 10 missing, first {lost}" in done.output
-    assert "left out: the training keypoints lack 10 of their images" in done.output
+    assert "left out: 10 of their images are missing in the training keypoints" in done.output
     assert not (tmp_path / "out" / "train").exists()
     assert not (tmp_path / "out" / "pairs-train.csv").exists()
     benchmark = load_benchmark("deepfashion", tmp_path / "out", subset="leak-free")
@@ -251,7 +251,7 @@ def second_folder(people: StandIn, root: Path) -> None:
     people.write_flat(root / "fashion", padded=True)
 
 
-def denied_item(people: StandIn, root: Path) -> None:
+def wrong_item(people: StandIn, root: Path) -> None:
     people.write_official(root)
     file = root / "Eval" / "list_eval_partition.txt"
     file.write_text(file.read_text().replace(" id_0", " id_9", 1))
@@ -285,14 +285,14 @@ def empty_first_image(people: StandIn, root: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (second_pair_list, r"pairs-test\.csv and .*test_pairs\.txt say different things: keep one"),
-        (second_keypoints, r"annotation-test\.csv and .*annotation-test\.csv say different things"),
-        (second_image, r"\.jpg and .*\.png are two images of one name"),
-        (second_folder, "img and .*fashion both hold all test images"),
-        (denied_item, "list_eval_partition.txt gives fashion.* the item 9.*, which its name denies"),
-        (cut_partition, "does not count its 22 rows: it is cut off"),
+        (second_pair_list, r"pairs-test\.csv and .*test_pairs\.txt have different contents: keep one"),
+        (second_keypoints, r"annotation-test\.csv and .*annotation-test\.csv have different contents"),
+        (second_image, r"\.jpg and .*\.png are two images with the same name"),
+        (second_folder, "img and .*fashion both contain all test images"),
+        (wrong_item, "list_eval_partition.txt gives fashion.* the item 9.*, but its name has 0"),
+        (cut_partition, "does not match its 22 rows: it is incomplete"),
         (odd_size, r"\.jpg is 200 wide and 256 high"),
-        (turned, r"\.jpg notes a rotation in EXIF"),
+        (turned, r"\.jpg has a rotation in EXIF"),
         (cut_image, r"\.jpg cannot be decoded"),
         (empty_first_image, r"\.jpg cannot be decoded"),
     ],
@@ -314,14 +314,14 @@ def test_contradictions_and_broken_images_are_named(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "holds no pair"),
-        ("from,to\n", "holds no pair"),
-        ("a,b\nfashionMENPantsid0000000101_1front.jpg,fashionMENPantsid0000000101_2side.jpg\n", "Line 1 .* no header"),
+        ("", "has no pair"),
+        ("from,to\n", "has no pair"),
+        ("a,b\nfashionMENPantsid0000000101_1front.jpg,fashionMENPantsid0000000101_2side.jpg\n", "neither a header"),
         ("from,to\nfashionMENPantsid0000000101_1front.jpg\n", "Line 2 .* has 1 fields in place of 2"),
-        ("from,to\nphoto.jpg,fashionMENPantsid0000000101_2side.jpg\n", "Line 2 .* names 'photo.jpg', which is no"),
+        ("from,to\nphoto.jpg,fashionMENPantsid0000000101_2side.jpg\n", "Line 2 .* names 'photo.jpg', which is not an"),
         ("fashionMENPantsid0000000101_1front.jpg,fashionMENPantsid0000000101_2side.jpg\n", "has no header"),
-        ("from,to\n../../MEN/Pants/id_00000001/01_1_front.jpg,fashionMENPantsid0000000101_2side.jpg\n", "no image of"),
-        ("from,to\nfashionMEN../xid0000000101_1front.jpg,fashionMENPantsid0000000101_2side.jpg\n", "no image of"),
+        ("from,to\n../../MEN/Pants/id_00000001/01_1_front.jpg,fashionMENPantsid0000000101_2side.jpg\n", "not an image"),
+        ("from,to\nfashionMEN../xid0000000101_1front.jpg,fashionMENPantsid0000000101_2side.jpg\n", "not an image"),
         ("from,to\n" + "fashionMENPantsid0000000101_1front.jpg,fashionMENPantsid0000000101_2side.png\n" * 2, "repeats"),
         ("from,to\n\0\n", "zero bytes"),
     ],
@@ -335,7 +335,7 @@ def test_a_broken_pair_list_gives_one_sentence(tmp_path: Path, text: str, messag
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("photo.jpg: {}: {}", "no image of DeepFashion"),
+    [("photo.jpg: {}: {}", "not an image of DeepFashion"),
      ("fashionMENPantsid0000000101_1front.jpg: {}: {}\nfasionMENPantsid0000000101_1front.png: {}: {}", "two poses")],
 )  # fmt: skip
 def test_a_broken_keypoint_file_gives_one_sentence(tmp_path: Path, text: str, message: str) -> None:
@@ -344,12 +344,12 @@ def test_a_broken_keypoint_file_gives_one_sentence(tmp_path: Path, text: str, me
         read_any_keypoints(tmp_path / "k.csv")
 
 
-def test_names_that_climb_out_are_none() -> None:
+def test_names_with_parent_folders_are_refused() -> None:
     assert plain_name("img/../MEN/Denim/id_00000080/01_1_front.jpg") is None
     assert plain_name("/data/img/MEN/Denim/id_00000080/01_1_front.JPG") == "fashionMENDenimid0000008001_1front"
 
 
-def test_label_maps_of_the_same_names_are_not_taken_for_photographs(
+def test_label_maps_with_the_same_names_are_not_used_as_photographs(
     people: StandIn, root: Path, tmp_path: Path
 ) -> None:
     (root / "parsing").mkdir()
@@ -360,20 +360,22 @@ def test_label_maps_of_the_same_names_are_not_taken_for_photographs(
     assert "parsing, no photographs" in done.output
 
 
-def test_the_output_folder_is_nobody_elses(people: StandIn, root: Path, tmp_path: Path) -> None:
-    assert "which is only read: give --out elsewhere" in str(prepare("--root", root, "--out", tmp_path).exception)
+def test_the_output_folder_must_be_new_or_hold_the_same_preparation(
+    people: StandIn, root: Path, tmp_path: Path
+) -> None:
+    assert "which is only read: give another --out" in str(prepare("--root", root, "--out", tmp_path).exception)
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "thesis.tex").touch()
     done = prepare("--root", root, "--out", tmp_path / "out")
-    assert "holds files that no preparation made" in str(done.exception)
+    assert "contains files that are not from a preparation" in str(done.exception)
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["thesis.tex"]
     assert prepare("--root", root).exit_code == 0
     first = contents(root / "fhpt-bench")
-    assert prepare("--root", root).exit_code == 0  # what was prepared is not taken for a source
+    assert prepare("--root", root).exit_code == 0  # the prepared files are not used as input
     assert contents(root / "fhpt-bench") == first
     shutil.rmtree(root / "DeepFashion")
     people.write_flat(root, padded=False, suffix="png")
-    assert "holds a preparation from other images or lists" in str(prepare("--root", root).exception)
+    assert "contains a preparation of other images or lists" in str(prepare("--root", root).exception)
 
 
 def test_several_roots(people: StandIn, tmp_path: Path) -> None:

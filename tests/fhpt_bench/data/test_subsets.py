@@ -1,4 +1,4 @@
-"""Parts of a benchmark: which pairs they hold, and that their numbers are never taken for the whole's."""
+"""Subsets of a benchmark: their pairs, and that their scores have other fingerprints than those of all pairs."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from fhpt_bench.data.names import parse_name
 from fhpt_bench.errors import UserError
 from fhpt_bench.records.schema import read_record
 
-# The tiny benchmark: twelve people of an item each, men the even ones, each with a pair front to side and one back.
-LEAKING = "fashionWOMENDressesid0000000309_1front.jpg"  # the item of another gender, category and colour
+# The tiny benchmark: twelve people with one item each, the even ones men; each has one pair in both directions.
+LEAKING = "fashionWOMENDressesid0000000309_1front.jpg"  # the same item with another gender, category and colour
 
 
 def leak(tiny: Path) -> None:
@@ -28,7 +28,7 @@ def leak(tiny: Path) -> None:
     (tiny.parent / "train" / LEAKING).write_bytes(next((tiny.parent / "train").iterdir()).read_bytes())
 
 
-def test_subsets_hold_what_their_names_say(tiny: Path) -> None:
+def test_subsets_contain_the_right_pairs(tiny: Path) -> None:
     leak(tiny)
     whole = load_benchmark(str(tiny))
     men, women, front, free = (
@@ -43,13 +43,13 @@ def test_subsets_hold_what_their_names_say(tiny: Path) -> None:
     assert len(set(digests)) == 5
 
 
-def test_a_limit_cuts_the_subset(tiny: Path) -> None:
+def test_a_limit_applies_to_the_subset(tiny: Path) -> None:
     part = load_benchmark(str(tiny), subset="men", limit=6)
     assert (part.subset, part.limit, len({pair.person for pair in part.pairs})) == ("men", 6, 6)
     assert {*part.pairs} < {*load_benchmark(str(tiny), subset="men").pairs}
 
 
-def test_a_subset_that_is_everything_is_the_benchmark_itself(tiny: Path) -> None:
+def test_a_subset_with_all_pairs_is_the_benchmark_itself(tiny: Path) -> None:
     part = load_benchmark(str(tiny), subset="leak-free")
     assert part.subset is None
     assert part.pairs_digest == load_benchmark(str(tiny)).pairs_digest
@@ -57,22 +57,22 @@ def test_a_subset_that_is_everything_is_the_benchmark_itself(tiny: Path) -> None
 
 @pytest.mark.parametrize(
     ("subset", "message"),
-    [("man", "did you mean men"), ("view=up", "no subset 'view=up'"), ("view=back", "has none of the 24 pairs")],
+    [("man", "did you mean men"), ("view=up", "no subset 'view=up'"), ("view=back", "contains none of the 24 pairs")],
 )
 def test_a_wrong_subset_is_refused(tiny: Path, subset: str, message: str) -> None:
     with pytest.raises(UserError, match=message):
         load_benchmark(str(tiny), subset=subset)
 
 
-def test_without_a_training_list_nobody_knows_what_leaks(tiny: Path) -> None:
+def test_leakage_needs_a_training_list(tiny: Path) -> None:
     tiny.write_text(tiny.read_text().replace('train_images = "train"\ntrain_list = "train.lst"\n', ""))
-    with pytest.raises(UserError, match="training list of tiny is not here"):
+    with pytest.raises(UserError, match="training list of tiny is missing"):
         load_benchmark(str(tiny), subset="leak-free")
     done = CliRunner().invoke(data, ["leakage", str(tiny)])
-    assert "training list of tiny is not here" in str(done.exception)
+    assert "training list of tiny is missing" in str(done.exception)
 
 
-def test_the_list_alone_tells_what_leaks(tiny: Path) -> None:
+def test_leakage_needs_no_training_images(tiny: Path) -> None:
     leak(tiny)
     (tiny.parent / "train").rename(tiny.parent / "elsewhere")
     part = load_benchmark(str(tiny), subset="leak-free")
@@ -80,11 +80,11 @@ def test_the_list_alone_tells_what_leaks(tiny: Path) -> None:
     assert not part.train_images
 
 
-def test_names_that_say_nothing_are_named(tiny: Path) -> None:
+def test_unparsable_names_are_reported(tiny: Path) -> None:
     for file in ("pairs.csv", "keypoints.csv"):
         path = tiny.parent / file
         path.write_text(path.read_text().replace("fashion", "photo"))
-    with pytest.raises(UserError, match=r"photoMEN.*\.jpg does not say gender, item and view"):
+    with pytest.raises(UserError, match=r"photoMEN.*\.jpg does not contain gender, item and view"):
         load_benchmark(str(tiny), subset="men")
 
 
@@ -101,7 +101,9 @@ def test_leakage_is_counted(tiny: Path) -> None:
     assert CliRunner().invoke(data, ["leakage"]).output.splitlines()[-1] == "leak-free  800 pairs"
 
 
-def test_a_subset_is_a_setting_of_its_own(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_subset_has_other_fingerprints_and_folders(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     whole = fb.run("copy-source", str(tiny), "psnr")
     women = fb.run("copy-source", str(tiny), "psnr", subset="women")
@@ -117,10 +119,10 @@ def test_a_subset_is_a_setting_of_its_own(tiny: Path, tmp_path: Path, monkeypatc
         ["", "", "24"], ["view=front", "6", "6"], ["women", "", "12"]
     ]  # fmt: skip
     table = CliRunner().invoke(cli, ["leaderboard", "--subset", "women"]).output
-    assert "12 pairs (--subset women), pair list" in table
+    assert "12 pairs, subset women" in table
     assert "24 pairs" not in table
     assert "No record of --subset men" in str(CliRunner().invoke(cli, ["leaderboard", "--subset", "men"]).exception)
-    # The generated images of the whole run serve for its subset.
+    # The generated images of the run with all pairs can be evaluated on the subset.
     again = fb.evaluate(whole.folder / "images", "again", str(tiny), "psnr", subset="women")
     assert again["psnr"].value == women["psnr"].value
     assert again["psnr"].fingerprint == women["psnr"].fingerprint
@@ -135,8 +137,8 @@ def test_a_record_without_a_subset_is_still_read(tiny: Path, tmp_path: Path) -> 
     assert read_record(file).benchmark.subset is None
 
 
-def test_studio_says_kindly_that_nothing_leaks_and_validates(tmp_path: Path) -> None:
-    words = [
+def test_studio_has_no_leakage_and_its_subsets_validate(tmp_path: Path) -> None:
+    arguments = [
         "run",
         "-m",
         "copy-source",
@@ -149,9 +151,9 @@ def test_studio_says_kindly_that_nothing_leaks_and_validates(tmp_path: Path) -> 
         "-o",
         str(tmp_path / "a"),
     ]
-    done = CliRunner().invoke(cli, words)
+    done = CliRunner().invoke(cli, arguments)
     assert done.exit_code == 0, done.output
-    assert "--subset leak-free is the whole of studio" in done.stderr
+    assert "--subset leak-free contains all pairs of studio" in done.stderr
     fb.run("copy-source", "studio", "psnr", subset="view=back", limit=5, out=tmp_path / "b")
     done = CliRunner().invoke(validate, [str(tmp_path / "b")])
     assert done.exit_code == 0, done.output

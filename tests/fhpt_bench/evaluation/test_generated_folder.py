@@ -288,7 +288,7 @@ def one_below(folder: Path, benchmark: Benchmark) -> None:
         (mixed, {}, r"mixes layouts, fashion\S+_to_\S+\.png \(pcdms\) and fashion\S+_vis\.png \(gfla\): move"),
         (mixed, {"layout": "gfla"}, r"lacks 0|holds 1 image \(fashion\S+_to_fashion\S+\) of no pair"),
         (twins, {}, r"_vis\.png and \S+_vis\.png are two images of one pair: remove one"),
-        (spoil(lambda path: shutil.copy(path, path.with_suffix(".jpg"))), {}, "two images of one name: remove one"),
+        (spoil(lambda path: shutil.copy(path, path.with_suffix(".jpg"))), {}, "two images with the same name: remove"),
         (strangers, {}, r"holds 1 image \(0001.png\), but none is named as layout plain or patn .* <pair id>.png"),
         (layout_of("dsc"), {"layout": "gfla"}, "none is named as layout gfla names a pair of tiny"),
         (one_below, {}, r"holds no image: give \S+images, which holds some"),
@@ -296,16 +296,16 @@ def one_below(folder: Path, benchmark: Benchmark) -> None:
         (layout_of("plain"), {"resize": "cubic"}, "no resize 'cubic': did you mean bicubic"),
         # Six panels, and five that are higher.
         (spoil(redraw(288, 64)), {}, r"_vis\.png is 288 wide and 64 high, .* patn is 240x64 or 320x64 or rate is 144x"),
-        (spoil(redraw(288, 64)), {"layout": "patn"}, r"288 wide and 64 high, but a sheet of patn is 240x64 or 320x64"),
-        (spoil(redraw(240, 80)), {"layout": "patn"}, r"240 wide and 80 high, but a sheet of patn is 240x64"),
+        (spoil(redraw(288, 64)), {"layout": "patn"}, r"64 high, but a panel image of patn is 240x64 or 320x64"),
+        (spoil(redraw(240, 80)), {"layout": "patn"}, r"240 wide and 80 high, but a panel image of patn is 240x64"),
         (spoil(redraw(144, 128)), {"layout": "patn"}, r"_vis\.png is 144 wide and 128 high"),
-        (spoil(redraw(144, 128)), {}, r"_vis\.png is 240 wide and 64 high, but a sheet of rate is 144x128"),
+        (spoil(redraw(144, 128)), {}, r"_vis\.png is 240 wide and 64 high, but a panel image of rate is 144x128"),
         (spoil(redraw(96, 128), "gfla"), {}, r"_vis\.png is 96 wide and 128 high, .* 48 wide and 64 high: .*--resize"),
         (spoil(redraw(128, 64), "gfla"), {"resize": "bicubic"}, r"128 wide and 64 high, .*: crop or generate it at"),
         (spoil(redraw(240, 64, "RGBA")), {}, r"_vis\.png has transparent pixels"),
         (spoil(lambda path: path.write_bytes(b"")), {}, r"_vis\.png cannot be decoded"),
         (spoil(lambda path: path.write_bytes(path.read_bytes()[:200]), "dsc"), {}, r"\.jpg\.png cannot be decoded"),
-        (spoil(redraw(240, 64, "I;16")), {}, r"_vis\.png has 16 bits a channel"),
+        (spoil(redraw(240, 64, "I;16")), {}, r"_vis\.png has 16 bits per channel"),
     ],
 )  # fmt: skip
 def test_mistakes_name_the_file_and_the_way_out(
@@ -353,7 +353,7 @@ def test_a_sheet_that_can_be_two_layouts_needs_a_word(benchmark: Benchmark, tmp_
     folder = write_layout(tmp_path / "images", "patn", benchmark)
     for path in folder.iterdir():
         Image.new("RGB", (240, 80)).save(path)  # five panels of 48x80, or three of 80x80
-    with pytest.raises(fb.UserError, match="can be of layout patn or vunet: say which with --layout"):
+    with pytest.raises(fb.UserError, match="can have layout patn or vunet: choose one with --layout"):
         match_folder(folder, benchmark, resize="bicubic")
     assert match_folder(folder, benchmark, "vunet", resize="bicubic").check(benchmark).sizes
 

@@ -144,7 +144,7 @@ def test_what_is_wrong_with_a_folder_is_said_before_anything_is_computed(
 
     monkeypatch.setattr(MediaPipeHolistic, "extract", None)
     refused(tmp_path / "nowhere", "There is no folder of keypoints .*nowhere")
-    refused(images, rf"lacks the keypoints of 2 of 2 pairs, first {PAIRS[0].id}_keypoints\.json")
+    refused(images, rf"keypoints of 2 of 2 pairs are missing, first {PAIRS[0].id}_keypoints\.json")
     refused(given, "no chosen protocol looks at keypoints", "psnr")
     first = next(file for file in both.iterdir() if file.name.startswith(PAIRS[0].id))
 
@@ -157,9 +157,9 @@ def test_what_is_wrong_with_a_folder_is_said_before_anything_is_computed(
             (folder / file).write_text(content)
         return folder
 
-    refused(spoilt("one", None), rf"lacks the keypoints of 1 of 2 pairs, first {PAIRS[0].id}_keypoints\.json")
+    refused(spoilt("one", None), rf"keypoints of 1 of 2 pairs are missing, first {PAIRS[0].id}_keypoints\.json")
     target = f"{stem(PAIRS[0].target)}_keypoints.json"
-    refused(spoilt("target", None, target), rf"lacks the keypoints of 1 of 2 real targets, first {target}: lay in")
+    refused(spoilt("target", None, target), rf"keypoints of 1 of 2 real targets are missing, first {target}: add")
     refused(spoilt("broken", "{"), f"{first.name} is not OpenPose's JSON")
     wide = {"people": [{"pose_keypoints_2d": [250.0, 9.0, 1.0] * 18}]}
     refused(spoilt("wide", json.dumps(wide)), f"{first.name} has a joint outside of the 176x256 images")

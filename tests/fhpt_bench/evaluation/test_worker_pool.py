@@ -1,4 +1,4 @@
-"""Networks that run beside: the same vectors, failures that reach the main process, scripts without a main guard."""
+"""Worker processes: the same vectors, errors that reach the main process, scripts without a main guard."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_what_breaks_there_is_raised_here(aside: WorkerPool) -> None:
     assert FeatureCache(IDENTITY).get("a") is None
 
 
-def test_a_run_whose_network_breaks_beside_keeps_the_other_scores(
+def test_a_run_whose_worker_breaks_keeps_the_other_scores(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     submit = WorkerPool.submit
@@ -88,14 +88,14 @@ def test_a_killed_main_process_leaves_nobody_behind() -> None:
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as main:
         assert main.stdout is not None
-        beside = int(main.stdout.readline())
-        assert _lives(beside)
+        worker = int(main.stdout.readline())
+        assert _lives(worker)
         main.kill()
     for _ in range(100):
-        if not _lives(beside):
+        if not _lives(worker):
             break
         time.sleep(0.1)
-    assert not _lives(beside)
+    assert not _lives(worker)
 
 
 def _lives(process: int) -> bool:

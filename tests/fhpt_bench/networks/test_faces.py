@@ -35,7 +35,7 @@ def reference_encodings(image):
 
 
 def test_equals_face_recognition(made, images):
-    # Twice the same face in one wide image, beside the single ones: several faces, and another size.
+    # In addition to the single images, one wide image with the same face twice: several faces, and another size.
     for image in (*images, np.concatenate([images[0], images[2], images[0]], axis=1)[:-3]):
         (found,) = made.extract(image[np.newaxis])
         locations, encodings = reference_encodings(image)
@@ -46,7 +46,7 @@ def test_equals_face_recognition(made, images):
             np.testing.assert_array_equal(row[EMBEDDING].astype(np.float64), encoding)
 
 
-def test_finds_the_faces_that_are_there(made, images):
+def test_number_of_faces(made, images):
     counted = np.isfinite(made.extract(images)[..., 0]).sum(1)
     assert counted.tolist() == [1, 0, 1]
 
@@ -58,13 +58,13 @@ def test_row_depends_on_its_image_alone(made, images):
     np.testing.assert_array_equal(made.extract(images[::-1]), whole[::-1])
 
 
-def test_no_more_faces_than_are_kept(made, images):
+def test_the_number_of_faces_is_limited(made, images):
     crowd = np.tile(images[0], (3, 4, 1))
     assert len(dlib.get_frontal_face_detector()(crowd, 1)) > FACES
     assert np.isfinite(made.extract(crowd[np.newaxis])).all()
 
 
-def test_colour_order_is_seen(made, images):
+def test_colour_order_matters(made, images):
     first, swapped = (made.extract(stack)[0, 0, EMBEDDING] for stack in (images[:1], images[:1, ..., ::-1]))
     assert np.linalg.norm(first - swapped) > 0.1
 
@@ -78,7 +78,7 @@ def test_no_images_give_no_rows(made):
     assert made.extract(np.zeros((0, 64, 64, 3), np.uint8)).shape == (0, FACES, 132)
 
 
-def test_wrong_images(made):
+def test_wrong_images_are_refused(made):
     for wrong in (np.zeros((1, 64, 64, 3)), np.zeros((64, 64, 3), np.uint8), np.zeros((1, 3, 64, 64), np.uint8)):
         with pytest.raises(ValueError, match="uint8 images"):
             made.extract(wrong)

@@ -1,4 +1,4 @@
-"""Both Inceptions with random weights, against pytorch-fid, torchvision and clean-fid on the same weights."""
+"""Both Inceptions with random weights, compared with pytorch-fid, torchvision and clean-fid on the same weights."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def random_weights(random_inception: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.fixture
 def reference(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """pytorch-fid's network on our weights."""
+    """pytorch-fid's network with our weights."""
     from pytorch_fid import inception
 
     monkeypatch.setattr(inception, "load_state_dict_from_url", lambda *_, **__: weights.load("inception-2015-12-05"))
@@ -39,7 +39,7 @@ def smooth(n: int, height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:
 
 
 def in_unit_range(images: NDArray[np.uint8]) -> torch.Tensor:
-    # Laid out as pytorch-fid's loader does: another layout sums in another order.
+    # The memory layout of pytorch-fid's loader: with another one, sums have another order.
     return torch.tensor(np.ascontiguousarray(images.transpose(0, 3, 1, 2))).float() / 255
 
 
@@ -51,11 +51,11 @@ def test_equals_pytorch_fid(reference: Any, size: tuple[int, int]) -> None:
     rows = FIDInception("cpu").extract(images)
     assert (rows.shape, rows.dtype) == ((2, 3056), np.float32)
     np.testing.assert_allclose(rows[:, :2048], expected.flatten(1).numpy(), rtol=0, atol=1e-4)
-    assert np.abs(rows[0, :2048] - rows[1, :2048]).max() > 0.01, "the weights must tell the images apart"
+    assert np.abs(rows[0, :2048] - rows[1, :2048]).max() > 0.01, "the images must give different features"
 
 
 @pytest.mark.filterwarnings("ignore:.*disp.*:DeprecationWarning")  # pytorch-fid's call of scipy
-def test_both_pipelines_give_one_frechet_distance(reference: Any, tmp_path: Path) -> None:
+def test_both_pipelines_give_the_same_frechet_distance(reference: Any, tmp_path: Path) -> None:
     from pytorch_fid.fid_score import calculate_frechet_distance, get_activations
 
     from protocols.perceptual import frechet_distance
@@ -83,7 +83,7 @@ def test_logits_have_no_bias() -> None:
 
 
 def test_logits_equal_torch_fidelitys(tmp_path: Path) -> None:
-    """At 299x299, where its own resize does nothing; its scale is clean-fid's."""
+    """At 299x299, so that its own resize does nothing; its scale is clean-fid's."""
     from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
     torch.save(weights.load("inception-2015-12-05"), tmp_path / "inception.pth")
@@ -105,7 +105,7 @@ def test_white_borders(size: tuple[int, int], left: int, top: int) -> None:
 
 
 def test_larger_images_cannot_be_padded() -> None:
-    with pytest.raises(ValueError, match="padded to 256x256 pixels here, but these have 20x257"):
+    with pytest.raises(ValueError, match="padded to 256x256 pixels, but these have 20x257"):
         FIDInceptionPadded("cpu").extract(np.zeros((1, 20, 257, 3), np.uint8))
 
 
@@ -126,10 +126,10 @@ def test_clean_input_is_scaled_as_clean_fid_does(reference: Any) -> None:
         (expected,) = reference(x)
     rows = FIDInceptionClean("cpu").extract(images)
     np.testing.assert_allclose(rows[:, :2048], expected.flatten(1).numpy(), rtol=0, atol=1e-4)
-    assert np.abs(rows - FIDInception("cpu").extract(images)).max() > 1e-3, "the resize must be seen"
+    assert np.abs(rows - FIDInception("cpu").extract(images)).max() > 1e-3, "the resize must matter"
 
 
-def test_gflas_network_is_torchvisions_on_unit_range() -> None:
+def test_gflas_network_is_torchvisions_with_input_in_unit_range() -> None:
     from torchvision.models import inception_v3
 
     images = smooth(2, 64, 48)
@@ -159,10 +159,10 @@ def test_a_row_depends_on_its_image_alone() -> None:
     images, network = smooth(3, 64, 48), FIDInception("cpu")
     whole = network.extract(images)
     np.testing.assert_allclose(network.extract(images[1:2])[0], whole[1], rtol=0, atol=1e-4)
-    assert np.abs(network.extract(images[1:2, ..., ::-1])[0] - whole[1]).max() > 1e-2, "BGR for RGB must be seen"
+    assert np.abs(network.extract(images[1:2, ..., ::-1])[0] - whole[1]).max() > 1e-2, "RGB and BGR must differ"
 
 
-def test_making_it_draws_no_random_numbers_and_wrong_images_are_refused() -> None:
+def test_construction_draws_no_random_numbers_and_wrong_images_are_refused() -> None:
     before = torch.get_rng_state()
     network = FIDInception("cpu")
     assert torch.equal(before, torch.get_rng_state())

@@ -1,4 +1,4 @@
-"""MediaPipe Holistic as a feature, held against the renderer's truth."""
+"""MediaPipe Holistic as a feature, compared with the renderer's ground truth."""
 
 import numpy as np
 import pytest
@@ -38,7 +38,7 @@ def test_joints_are_mapped_by_their_names():
 
 
 def test_the_face_list_is_symmetric():
-    # iBUG's order mirrored, and pairs of MediaPipe's mesh that mirror each other.
+    # The mirrored order of iBUG's points; MediaPipe's points must form mirrored pairs too.
     mirror = [*range(16, -1, -1), *range(26, 16, -1), *range(27, 31), 35, 34, 33, 32, 31, 45, 44, 43, 42, 47, 46,
               39, 38, 37, 36, 41, 40, 54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55, 64, 63, 62, 61, 60, 67, 66,
               65]  # fmt: skip
@@ -48,23 +48,23 @@ def test_the_face_list_is_symmetric():
     assert sum(len(pair) for pair in pairs) == 68
 
 
-def test_parts_fill_a_reading():
+def test_parts_cover_all_keypoints():
     assert keypoints.KEYPOINTS == 128
     assert [s.stop - s.start for s in keypoints.SLICES.values()] == list(keypoints.PARTS.values())
     assert keypoints.SLICES["hand_right"].stop == 128
 
 
-def test_finds_what_the_renderer_put_there(estimator, studio):
+def test_agrees_with_the_renderers_ground_truth(estimator, studio):
     images, truth = studio
-    readings = estimator.extract(images)
-    assert readings.shape == (6, 128, 3)
-    assert readings.dtype == np.float32
+    estimates = estimator.extract(images)
+    assert estimates.shape == (6, 128, 3)
+    assert estimates.dtype == np.float32
     for part, share, error in (("body", 0.8, 8), ("face", 0.8, 2)):
-        reading, true = readings[:, keypoints.SLICES[part]], truth[part]
+        estimated, true = estimates[:, keypoints.SLICES[part]], truth[part]
         visible = true[..., 2] == 1
-        found = visible & (reading[..., 2] == 1)
+        found = visible & (estimated[..., 2] == 1)
         assert found.sum() >= share * visible.sum()
-        assert np.linalg.norm(reading[found][:, :2] - true[found][:, :2], axis=1).mean() < error
+        assert np.linalg.norm(estimated[found][:, :2] - true[found][:, :2], axis=1).mean() < error
 
 
 def test_row_depends_on_its_image_alone(estimator, studio):
@@ -75,23 +75,23 @@ def test_row_depends_on_its_image_alone(estimator, studio):
     np.testing.assert_array_equal(MediaPipeHolistic("cpu").extract(images[2:3]), whole[2:3])
 
 
-def test_half_a_pixel_makes_sizes_agree(estimator, studio, monkeypatch):
-    face, readings = keypoints.SLICES["face"], []
+def test_sizes_agree_because_of_the_added_half_pixel(estimator, studio, monkeypatch):
+    face, estimates = keypoints.SLICES["face"], []
     for enlarged in (1, 4):
         monkeypatch.setattr(networks, "ENLARGED", enlarged)
-        readings.append(estimator.extract(studio[0])[:, face, :2])
-    # Left out, it would be 0.5 / 1 - 0.5 / 4 = 0.375.
-    np.testing.assert_allclose(np.nanmean(readings[1] - readings[0], (0, 1)), 0, atol=0.15)
+        estimates.append(estimator.extract(studio[0])[:, face, :2])
+    # Without the half pixel, the difference would be 0.5 / 1 - 0.5 / 4 = 0.375.
+    np.testing.assert_allclose(np.nanmean(estimates[1] - estimates[0], (0, 1)), 0, atol=0.15)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (7, 300), (31, 20), (256, 176)])
-def test_finds_nobody_where_nobody_is(estimator, size):
-    readings = estimator.extract(np.full((2, *size, 3), 127, np.uint8))
-    assert (readings[..., 2] == 0).all()
-    assert np.isnan(readings[..., :2]).all()
+def test_finds_no_person_in_an_empty_image(estimator, size):
+    estimates = estimator.extract(np.full((2, *size, 3), 127, np.uint8))
+    assert (estimates[..., 2] == 0).all()
+    assert np.isnan(estimates[..., :2]).all()
 
 
-def test_colour_order_is_seen_and_views_are_read(estimator, studio):
+def test_colour_order_matters_and_views_are_accepted(estimator, studio):
     images, _ = studio
     assert not np.array_equal(estimator.extract(images), estimator.extract(images[..., ::-1]), equal_nan=True)
     read_only = images[:1].copy()

@@ -33,7 +33,7 @@ def test_equals_torchvision(made, images, network):
             x[:, channel] = (x[:, channel] - shift) / scale
     x, expected = x.float(), []
     with torch.no_grad():
-        for layer in reference[:-1]:  # a pooling that no map lies behind
+        for layer in reference[:-1]:  # without the last pooling, which no map follows
             x = layer(x)
             if isinstance(layer, torch.nn.ReLU):
                 expected.append(x.clone())
@@ -42,7 +42,7 @@ def test_equals_torchvision(made, images, network):
     maps = made[network].extract(images)
     assert len(maps) == len(expected) == 5
     for ours, theirs in zip(maps, expected, strict=True):
-        # The input was scaled in float64 above and in float32 there.
+        # The input is scaled in float64 above, but in float32 in the network.
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
 
 
@@ -55,7 +55,7 @@ def test_row_depends_on_its_image_alone(made, images, network):
 
 
 @pytest.mark.parametrize("network", NETWORKS)
-def test_small_and_wrong_images(made, network):
+def test_small_and_wrong_images_are_refused(made, network):
     side = network.smallest
     maps = made[network].extract(np.zeros((1, side, side, 3), np.uint8))
     assert min(maps[-1].shape) >= 1
@@ -86,13 +86,13 @@ def test_views_of_read_only_images(made, images):
     assert all(torch.equal(a[:1], b) for a, b in zip(made[AlexNetMaps].extract(images[:1]), first, strict=True))
 
 
-def test_channel_order_and_scaling_are_seen(made, images):
+def test_channel_order_and_scaling_matter(made, images):
     first = made[AlexNetMaps].extract(images)[0]
     assert (first - made[AlexNetMaps].extract(images[..., ::-1])[0]).abs().max() > 0.1
     assert (first - made[AlexNetMapsUnscaled].extract(images)[0]).abs().max() > 0.1
 
 
-def test_the_callers_settings_do_not_matter(made, images):
+def test_the_callers_torch_options_do_not_matter(made, images):
     expected = made[AlexNetMaps].extract(images)
     switches = torch.backends.cudnn.conv.fp32_precision, torch.backends.cudnn.benchmark
     torch.set_default_dtype(torch.float64)
@@ -109,7 +109,7 @@ def test_the_callers_settings_do_not_matter(made, images):
     assert switches == (torch.backends.cudnn.conv.fp32_precision, torch.backends.cudnn.benchmark)
 
 
-def test_switches_are_put_back_after_an_error(monkeypatch):
+def test_options_are_restored_after_an_error(monkeypatch):
     monkeypatch.setattr(torch.backends.cudnn, "benchmark", True)
     seen = []
 
@@ -124,7 +124,7 @@ def test_switches_are_put_back_after_an_error(monkeypatch):
     assert torch.backends.cudnn.benchmark
 
 
-def test_making_a_network_draws_no_random_numbers():
+def test_construction_draws_no_random_numbers():
     before = torch.get_rng_state()
     AlexNetMaps("cpu")
     assert torch.equal(before, torch.get_rng_state())
@@ -135,5 +135,5 @@ def test_making_a_network_draws_no_random_numbers():
 @pytest.mark.parametrize("network", NETWORKS)
 def test_gpu_equals_cpu(made, images, network):
     for cpu, gpu in zip(made[network].extract(images), network("cuda").extract(images), strict=True):
-        # TF32 would be off by about 1e-2 here.
+        # With TF32, the difference would be about 1e-2.
         torch.testing.assert_close(gpu.cpu(), cpu, rtol=1e-4, atol=1e-4)

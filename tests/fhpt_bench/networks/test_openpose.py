@@ -1,4 +1,4 @@
-"""OpenPose's JSON files as they are found."""
+"""OpenPose's JSON files, valid and invalid."""
 
 import json
 
@@ -13,7 +13,7 @@ from fhpt_bench.networks.openpose import OpenPoseFolder, read_openpose
 
 
 def points(n, start=0.0, confidence=0.5):
-    """Point i lies at (start + i, 2 i)."""
+    """Point i is at (start + i, 2 i)."""
     return [value for i in range(n) for value in (start + i, 2.0 * i, confidence)]
 
 
@@ -22,48 +22,50 @@ def write(path, *people):
     return path
 
 
-def test_coco_order_is_taken_as_it_stands(tmp_path):
-    reading = read_openpose(write(tmp_path / "a.json", {"pose_keypoints_2d": points(18)}))
-    assert reading.shape == (128, 3)
-    assert reading[:18].tolist() == [[i, 2 * i, 1] for i in range(18)]
-    assert (reading[18:, 2] == 0).all()
-    assert np.isnan(reading[18:, :2]).all()
+def test_coco_order_is_unchanged(tmp_path):
+    keypoints = read_openpose(write(tmp_path / "a.json", {"pose_keypoints_2d": points(18)}))
+    assert keypoints.shape == (128, 3)
+    assert keypoints[:18].tolist() == [[i, 2 * i, 1] for i in range(18)]
+    assert (keypoints[18:, 2] == 0).all()
+    assert np.isnan(keypoints[18:, :2]).all()
 
 
-def test_body_25_loses_the_middle_of_the_hips_and_the_feet(tmp_path):
-    reading = read_openpose(write(tmp_path / "a.json", {"pose_keypoints_2d": points(25)}))
-    assert reading[:18, 0].tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18]
+def test_body_25_without_the_midpoint_of_the_hips_and_the_feet(tmp_path):
+    keypoints = read_openpose(write(tmp_path / "a.json", {"pose_keypoints_2d": points(25)}))
+    assert keypoints[:18, 0].tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18]
 
 
 @pytest.mark.parametrize("n", [68, 70])
-def test_face_loses_the_pupils_and_hands_keep_their_sides(tmp_path, n):
+def test_pupils_are_dropped_and_hands_keep_their_sides(tmp_path, n):
     person = {
         "pose_keypoints_2d": points(18),
         "face_keypoints_2d": points(n, 100),
         "hand_left_keypoints_2d": points(21, 200),
         "hand_right_keypoints_2d": points(21, 300),
     }
-    reading = read_openpose(write(tmp_path / "a.json", person))
+    keypoints = read_openpose(write(tmp_path / "a.json", person))
     for part, start in (("face", 100), ("hand_left", 200), ("hand_right", 300)):
-        assert reading[SLICES[part]][0].tolist() == [start, 0, 1]
-    assert (reading[:, 2] == 1).all()
+        assert keypoints[SLICES[part]][0].tolist() == [start, 0, 1]
+    assert (keypoints[:, 2] == 1).all()
 
 
 def test_confidence_zero_is_not_found(tmp_path):
     body = points(18)
     body[3 * 4 : 3 * 5] = [0, 0, 0]
-    reading = read_openpose(write(tmp_path / "a.json", {"pose_keypoints_2d": body, "face_keypoints_2d": []}))
-    assert np.isnan(reading[4, :2]).all()
-    assert reading[:18, 2].sum() == 17
+    keypoints = read_openpose(write(tmp_path / "a.json", {"pose_keypoints_2d": body, "face_keypoints_2d": []}))
+    assert np.isnan(keypoints[4, :2]).all()
+    assert keypoints[:18, 2].sum() == 17
 
 
-def test_of_several_people_the_surest_counts(tmp_path):
-    people = [{"pose_keypoints_2d": points(18, start, sure)} for start, sure in ((0, 0.2), (50, 0.9), (90, 0.3))]
+def test_the_person_with_the_highest_confidence_is_used(tmp_path):
+    people = [
+        {"pose_keypoints_2d": points(18, start, confidence)} for start, confidence in ((0, 0.2), (50, 0.9), (90, 0.3))
+    ]
     assert read_openpose(write(tmp_path / "a.json", *people))[0, 0] == 50
     assert (read_openpose(write(tmp_path / "b.json"))[:, 2] == 0).all()
 
 
-def test_a_folder_by_either_name(tmp_path):
+def test_a_folder_with_both_forms_of_names(tmp_path):
     pairs = (Pair("a.jpg", "b.jpg", "ann"), Pair("c.jpg", "d.jpg", "ann"), Pair("e.jpg", "b.jpg", "ann"))
     benchmark = Benchmark("x", "1", "", tmp_path, (256, 176), pairs, {}, Truth(), ())
     write(tmp_path / "a___b_keypoints.json", {"pose_keypoints_2d": points(18)})
@@ -99,7 +101,7 @@ def test_a_folder_by_either_name(tmp_path):
         '{"people": [{"pose_keypoints_2d": ' + json.dumps([*points(17), 1, float("nan"), 1]) + "}]}",
     ],
 )
-def test_what_is_not_openpose_is_named(tmp_path, content):
+def test_invalid_files_are_named(tmp_path, content):
     (tmp_path / "a.json").write_text(content)
     with pytest.raises(UserError, match=r"a\.json is not OpenPose's JSON"):
         read_openpose(tmp_path / "a.json")

@@ -1,4 +1,4 @@
-"""ResNet50 with random weights from a local file, against torchvision's own network and preprocessing."""
+"""ResNet50 with random weights from a local file, compared with torchvision's network and preprocessing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from fhpt_bench.weights.readers import tensor_digest
 
 @pytest.fixture
 def reference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> torch.nn.Module:
-    """torchvision's network with random weights, which also lie in the folder of weights."""
+    """torchvision's network with random weights, which are also in the folder of weights."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
         network = torchvision.models.resnet50(weights=None)
@@ -48,10 +48,10 @@ def test_equals_torchvision(reference: torch.nn.Module) -> None:
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
     np.testing.assert_allclose(network.extract(images[1:2])[0], found[1], rtol=1e-3, atol=1e-4)
     odd = images[:, :41, :30]
-    assert np.abs(network.extract(odd) - network.extract(odd[:, :, :20])).max() > 1e-3, "the whole image must be seen"
+    assert np.abs(network.extract(odd) - network.extract(odd[:, :, :20])).max() > 1e-3, "the whole image must be used"
 
 
-def test_it_is_registered_and_says_what_it_lacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_registered_and_reports_missing_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert features.load("resnet50-pooled") is ResNet50Pooled
     monkeypatch.setenv("FHPT_WEIGHTS_DIR", str(tmp_path))
     with pytest.raises(weights.WeightsMissing, match=r"put resnet50-0676ba61\.pth into a folder"):

@@ -148,7 +148,7 @@ def test_scores_of_one_side_only(
     text = shown("a", "b", "--records", tmp_path).stdout
     assert "No score of one can be compared" in text
     assert "B has none" in line_of(SSIM, text)
-    assert "skipped for A: the weights are not here" in line_of(FID, text)
+    assert "skipped for A: the weights are missing" in line_of(FID, text)
     assert "A has none" in line_of(LPIPS, text)
 
 
@@ -218,4 +218,4 @@ def test_links_and_damaged_records_do_not_stop_the_search(two: Path) -> None:
     assert sorted(record.model.name for record in records) == ["drn", "warp"]
     assert len(problems) == 1
     assert "upgrade" in problems[0]
-    assert "left out: " in shown("drn", "warp", "--records", two).stderr
+    assert "ignored: " in shown("drn", "warp", "--records", two).stderr

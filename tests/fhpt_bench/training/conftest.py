@@ -1,4 +1,4 @@
-"""A tiny benchmark with training pairs, and a learner of them that has everything that a large one has."""
+"""A tiny benchmark with training pairs and face landmarks."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ VIEWS = ("1front", "2side")
 
 @pytest.fixture
 def paired(tiny: Path) -> Path:
-    """The tiny benchmark with twelve training people, two views and both their pairs each, and face landmarks."""
+    """The tiny benchmark with twelve training people, each with two views and two pairs, and with face landmarks."""
     root, rng, names = tiny.parent, np.random.default_rng(1), []
-    some = sorted((root / "test").iterdir())
+    files = sorted((root / "test").iterdir())
     pairs, keypoints = ["from,to"], ["name:keypoints_y:keypoints_x"]
     for person in range(12):
         gender = "WOMEN" if person % 3 else "MEN"
         own = [f"fashion{gender}Denimid{900 + person:08d}01_{view}.jpg" for view in VIEWS]
         for name in own:
-            (root / "train" / name).write_bytes(some[len(names)].read_bytes())
+            (root / "train" / name).write_bytes(files[len(names)].read_bytes())
             x, y = rng.uniform([[0], [0]], [[47], [63]], (2, 18)).round(1).tolist()
             x[4] = y[4] = -1
             keypoints.append(f"{name}: {y}: {x}")
@@ -30,6 +30,6 @@ def paired(tiny: Path) -> Path:
     np.savez(root / "truth-train.npz", names=np.array(names), face=face.astype(np.float32))
     for file, lines in (("train.lst", names), ("train-pairs.csv", pairs), ("train-keypoints.csv", keypoints)):
         (root / file).write_text("\n".join(lines) + "\n")
-    settings = 'train_pairs = "train-pairs.csv"\ntrain_keypoints = "train-keypoints.csv"\n'
-    tiny.write_text(tiny.read_text() + settings + 'train_truth = "truth-train.npz"\n')
+    lines = 'train_pairs = "train-pairs.csv"\ntrain_keypoints = "train-keypoints.csv"\n'
+    tiny.write_text(tiny.read_text() + lines + 'train_truth = "truth-train.npz"\n')
     return tiny

@@ -1,4 +1,4 @@
-"""Training pairs: what they hold, whom they keep aside, and in which order they come."""
+"""Training pairs: their content, the held-out people, and their order."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from fhpt_bench.training.pairs import PairStream, TrainingBatch, TrainingPairs
 from fhpt_bench.training.recipe import Task
 
 
-def load(benchmark: Path, seed: int = 0, folds: int = 4) -> TrainingPairs:
-    benchmark = load_benchmark(str(benchmark))
+def load(file: Path, seed: int = 0, folds: int = 4) -> TrainingPairs:
+    benchmark = load_benchmark(str(file))
     images = RealImages(benchmark.train_folder, benchmark.image_size, benchmark.train_image_digests())
-    folder = TrainingFolder(benchmark.parent / "none", {}, dry=True)
+    folder = TrainingFolder(file.parent / "none", {}, dry=True)
     return TrainingPairs(Task(benchmark, images, seed, folder, "cpu", False), folds)
 
 
@@ -41,7 +41,7 @@ def same(one: TrainingBatch, other: TrainingBatch) -> bool:
     )
 
 
-def test_a_batch_holds_what_the_files_say(paired: Path, pairs: TrainingPairs) -> None:
+def test_a_batch_has_the_content_of_the_files(paired: Path, pairs: TrainingPairs) -> None:
     benchmark = load_benchmark(str(paired))
     assert len(pairs) == 24
     lines = (paired.parent / "train-pairs.csv").read_text().split()[1:]
@@ -68,27 +68,27 @@ def test_a_batch_holds_what_the_files_say(paired: Path, pairs: TrainingPairs) ->
     )  # fmt: skip
 
 
-def test_without_truth_no_face_is_known(paired: Path) -> None:
+def test_without_ground_truth_all_face_landmarks_are_nan(paired: Path) -> None:
     paired.write_text(paired.read_text().replace('train_truth = "truth-train.npz"\n', ""))
     face = load(paired).batch(np.arange(3)).source_face
     assert face.shape == (3, 68, 2)
     assert face.isnan().all()
 
 
-def test_the_held_out_people_are_nobody_else(paired: Path, pairs: TrainingPairs) -> None:
+def test_held_out_and_training_people_are_disjoint(paired: Path, pairs: TrainingPairs) -> None:
     people = np.array(pairs.people)
     assert len(set(people)) == 12
-    held, learnt = set(people[pairs.held_out]), set(people[pairs.training])
+    held, training = set(people[pairs.held_out]), set(people[pairs.training])
     assert len(held) == 3
-    assert not held & learnt
+    assert not held & training
     assert sum(person.startswith("WOMEN") for person in held) == 2
     assert sorted([*pairs.held_out, *pairs.training]) == list(range(24))
     assert (load(paired).held_out == pairs.held_out).all()
     assert any((load(paired, seed).held_out != pairs.held_out).any() for seed in (1, 2))
 
 
-def test_pairs_say_who_is_who_where_names_do_not(paired: Path) -> None:
-    """a-b, b-c: three images of one person; d-e: another."""
+def test_pairs_identify_people_if_names_do_not(paired: Path) -> None:
+    """a-b, b-c: three images of one person; d-e: two images of another person."""
     root = paired.parent
     names = (root / "train.lst").read_text().split()[:5]
     for name, letter in zip(names, "abcde", strict=True):
@@ -101,11 +101,11 @@ def test_pairs_say_who_is_who_where_names_do_not(paired: Path) -> None:
     assert found.people[0] == found.people[2] != found.people[1]
     assert sorted(map(len, (found.held_out, found.training))) == [1, 2]
     (root / "train-pairs.csv").write_text("from,to\nc.jpg,b.jpg\na.jpg,b.jpg\n")
-    with pytest.raises(UserError, match="show one person only, and nobody can be held out"):
+    with pytest.raises(UserError, match="show only one person, so none can be held out"):
         load(paired)
 
 
-def test_each_pair_comes_once_an_epoch(pairs: TrainingPairs) -> None:
+def test_each_epoch_has_each_pair_once(pairs: TrainingPairs) -> None:
     stream = PairStream(pairs, 7, seed=3)
     drawn = np.concatenate([stream.drawn(number) for number in range(18)])
     epochs = drawn.reshape(-1, len(pairs.training))
@@ -125,18 +125,18 @@ def test_processes_share_a_batch(pairs: TrainingPairs) -> None:
         expected = whole.next_batch().index
         own = [part.next_batch().index for part in parts]
         assert torch.stack(own, 1).flatten().tolist() == expected.tolist()
-    with pytest.raises(UserError, match="batch of 6 cannot be shared evenly by 4 processes: start as many as divide"):
+    with pytest.raises(UserError, match="batch of 6 cannot be shared evenly by 4 processes: start a number of"):
         PairStream(pairs, 6, 1, 0, 4)
 
 
-def test_a_stream_goes_on_where_it_was(pairs: TrainingPairs) -> None:
+def test_a_stream_resumes_from_its_state(pairs: TrainingPairs) -> None:
     stream = PairStream(pairs, 5, seed=1)
     for _ in range(4):
         stream.next_batch()
     kept = stream.state_dict()
     expected = [stream.next_batch() for _ in range(6)]
     other = PairStream(pairs, 5, seed=1)
-    other.next_batch()  # and four more wait
+    other.next_batch()  # four more are prepared
     other.load_state_dict(kept)
     assert all(same(other.next_batch(), batch) for batch in expected)
     stream.load_state_dict({"position": 0})
@@ -160,10 +160,10 @@ def test_images_that_do_not_fit_into_memory_are_decoded_when_needed(
         ("train-keypoints.csv", "The file .*train-keypoints.csv has no line for fashion.*1front.jpg of .*: add one"),
     ],
 )
-def test_an_image_that_a_table_lacks(paired: Path, file: str, reason: str) -> None:
+def test_an_image_that_is_missing_in_a_table(paired: Path, file: str, reason: str) -> None:
     lines = (paired.parent / file).read_text().splitlines()
-    lacking: Any = next(line for line in lines if "id00000902" in line)
-    (paired.parent / file).write_text("\n".join(line for line in lines if line != lacking))
+    removed: Any = next(line for line in lines if "id00000902" in line)
+    (paired.parent / file).write_text("\n".join(line for line in lines if line != removed))
     with pytest.raises(UserError, match=reason):
         load(paired)
 

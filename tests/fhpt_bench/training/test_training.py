@@ -1,4 +1,4 @@
-"""What all recipes share: people held out whole, a loop that resumes bit for bit, mistakes named early."""
+"""What all recipes have in common: held-out people, bitwise equal resuming, and error messages before any work."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ RECIPE = """
 from fhpt_bench.training.recipe import Recipe, RecipeCard
 
 class Mean(Recipe):
-    card = RecipeCard("mean", "mean colour", "one number", "training images", "nobody")
+    card = RecipeCard("mean", "mean colour", "one number", "training images", "none")
 
     def train(self, task):
         value = float(task.images.stack(list(task.images.digests)).mean()) + task.seed
@@ -53,7 +53,7 @@ def task(path: Path, seed: int = 0) -> Task:
 
 
 class Line(Learner):
-    """Fits a line to noise; stops with an error after so many batches, as a kill would."""
+    """Fits a line to noise; after `patience` batches it raises an error, as if the process was killed."""
 
     unit = "epoch"
 
@@ -89,7 +89,7 @@ class Line(Learner):
         return {"size": float(self.layer.weight.detach().norm())}
 
 
-def test_people_are_dealt_whole_and_evenly() -> None:
+def test_each_person_is_in_one_fold_and_folds_are_even() -> None:
     people = [f"p{i // 5:02}" for i in range(200)]
     groups = ["MEN" if person < "p08" else "WOMEN" for person in people]
     fold = deal_people(people, groups, 4, seed=3)
@@ -109,21 +109,21 @@ def test_people_are_dealt_whole_and_evenly() -> None:
     [
         (["a"], [], "1 people do not fit 0 groups"),
         (["a", "a"], ["x", "y"], "a person is in two groups"),
-        (["a", "b", "c"], ["x", "x", "y"], "1 people of y cannot be dealt into 2 folds"),
+        (["a", "b", "c"], ["x", "x", "y"], "1 people of y cannot be split into 2 folds"),
     ],
 )
-def test_people_that_cannot_be_dealt(people: list[str], groups: list[str], reason: str) -> None:
+def test_people_that_cannot_be_split(people: list[str], groups: list[str], reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         deal_people(people, groups, 2, seed=0)
 
 
 @pytest.mark.parametrize("patience", [1, 7, 14])
-def test_a_stopped_training_goes_on_bit_for_bit(tmp_path: Path, patience: int) -> None:
+def test_a_resumed_training_is_equal_to_the_last_bit(tmp_path: Path, patience: int) -> None:
     whole = Line()
     log = fit(whole, Schedule(5), task(tmp_path / "whole"))
     with pytest.raises(KeyboardInterrupt):
         fit(Line(patience), Schedule(5), task(tmp_path / "stopped"))
-    torch.manual_seed(99)  # whatever else was drawn meanwhile
+    torch.manual_seed(99)  # other random numbers drawn in between have no effect
     resumed = Line()
     assert fit(resumed, Schedule(5), task(tmp_path / "stopped")) == log
     assert torch.equal(resumed.layer.weight, whole.layer.weight)
@@ -133,10 +133,10 @@ def test_a_stopped_training_goes_on_bit_for_bit(tmp_path: Path, patience: int) -
     assert [row["epoch"] for row in rows] == ["0", "1", "2", "3", "4", "5"]
     assert rows[0]["loss"] == ""
     assert float(rows[5]["loss"]) < float(rows[1]["loss"])
-    assert fit(Line(0), Schedule(5), task(tmp_path / "stopped")) == log  # all is learnt already
+    assert fit(Line(0), Schedule(5), task(tmp_path / "stopped")) == log  # training is finished: only loaded
 
 
-def test_the_seed_matters_and_the_callers_numbers_do_not(tmp_path: Path) -> None:
+def test_results_depend_on_the_seed_and_not_on_the_random_state_of_the_caller(tmp_path: Path) -> None:
     torch.manual_seed(1)
     line, before = Line(), torch.get_rng_state()
     one = fit(line, Schedule(3), task(tmp_path / "one"))
@@ -146,7 +146,7 @@ def test_the_seed_matters_and_the_callers_numbers_do_not(tmp_path: Path) -> None
     assert fit(Line(), Schedule(3), task(tmp_path / "other", seed=1)) != one
 
 
-def test_a_checkpoint_of_another_training_or_a_damaged_one(tmp_path: Path) -> None:
+def test_checkpoints_of_another_training_and_damaged_ones_are_refused(tmp_path: Path) -> None:
     for name in ("a", "b"):
         with pytest.raises(KeyboardInterrupt):
             fit(Line(7), Schedule(5), task(tmp_path / name, seed=ord(name)))
@@ -185,7 +185,7 @@ def test_a_recipe_by_path(tiny: Path, tmp_path: Path, mean: str) -> None:
     assert f"mean: {value}" in ran.output
     identity = json.loads((out / "training.json").read_text())
     assert (identity["recipe"], identity["seed"], identity["benchmark"]) == ("mean", 2, "tiny")
-    assert train(mean, str(tiny), out=out, seed=2)["mean"] == value  # the same training may be given again
+    assert train(mean, str(tiny), out=out, seed=2)["mean"] == value  # the same training may be started again
     with pytest.raises(UserError, match="holds something other than this training: choose another folder"):
         train(mean, str(tiny), out=out, seed=3)
     (tmp_path / "full").mkdir()
@@ -195,7 +195,7 @@ def test_a_recipe_by_path(tiny: Path, tmp_path: Path, mean: str) -> None:
             train(mean, str(tiny), out=taken)
 
 
-def test_mistakes_are_named(tiny: Path, tmp_path: Path, mean: str) -> None:
+def test_error_messages_name_the_mistake(tiny: Path, tmp_path: Path, mean: str) -> None:
     with pytest.raises(UserError, match="Unknown recipe 'retrieval-vgg61': did you mean retrieval-vgg16"):
         train("retrieval-vgg61")
     with pytest.raises(UserError, match="--seed -1 is negative"):
@@ -203,7 +203,7 @@ def test_mistakes_are_named(tiny: Path, tmp_path: Path, mean: str) -> None:
     with pytest.raises(UserError, match="has no class 'Median'"):
         train(mean.replace("Mean", "Median"), str(tiny))
     (tiny.parent / "train").rename(tiny.parent / "elsewhere")
-    with pytest.raises(UserError, match="tiny names no training images, or their folder is not here: name them"):
+    with pytest.raises(UserError, match="tiny names no training images, or their folder is missing: name them"):
         train(mean, str(tiny), out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -215,7 +215,7 @@ def test_the_list_of_recipes() -> None:
         assert name in shown.output
 
 
-def test_mistakes_cost_no_torch(tiny: Path) -> None:
+def test_mistakes_are_found_before_torch_is_imported(tiny: Path) -> None:
     (tiny.parent / "train").rename(tiny.parent / "elsewhere")
     code = (
         "import sys; from fhpt_bench.cli import main\n"

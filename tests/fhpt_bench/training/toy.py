@@ -1,4 +1,4 @@
-"""A learner of pairs that has everything that a large one has, only small: called by path, as a stranger's would be."""
+"""A small recipe that uses all parts of the training loop; tests load it by its path, like a third-party recipe."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from fhpt_bench.training.schedules import fixed_then_linear
 
 @dataclass(frozen=True)
 class ToyHyperparameters:
-    """What the toy is trained with."""
+    """Hyperparameters of the toy recipe."""
 
     units: int = 7
     batch: int = 4
@@ -31,22 +31,22 @@ class ToyHyperparameters:
 
 
 class ToyLearner(Learner):
-    """A painter and a critic that are stepped in turn, each on a batch of its own, as in Algorithm 1."""
+    """A generator and a discriminator that are updated in turn, each on a new batch, as in Algorithm 1."""
 
     def __init__(self, task: Task, hparams: ToyHyperparameters, patience: int = 10**9) -> None:
         self.accelerator = make_accelerator(task.device, task.mixed_precision)
         rank, count = self.accelerator.process_index, self.accelerator.num_processes
-        torch.manual_seed(rank)  # `same_start` must make up for it
-        self.painter = nn.Sequential(
+        torch.manual_seed(rank)  # different in each process, so `same_start` must make them equal
+        self.generator = nn.Sequential(
             nn.Conv2d(3, 6, 3, padding=1), nn.InstanceNorm2d(6, affine=True), nn.LeakyReLU(0.2),
             nn.Dropout2d(hparams.dropout), nn.Conv2d(6, 3, 3, padding=1), nn.Tanh(),
         ).to(self.accelerator.device)  # fmt: skip
         self.critic = nn.Sequential(nn.Conv2d(3, 4, 3, 2), nn.BatchNorm2d(4).eval(), nn.LeakyReLU(0.2))
         self.critic.to(self.accelerator.device)
-        same_start(self.accelerator, [self.painter, self.critic])
+        same_start(self.accelerator, [self.generator, self.critic])
         self.optimisers = {
             name: torch.optim.RAdam(module.parameters(), 1e-2, (0.5, 0.999), weight_decay=1e-5)
-            for name, module in (("painter", self.painter), ("critic", self.critic))
+            for name, module in (("generator", self.generator), ("critic", self.critic))
         }
         self.schedules = {
             name: fixed_then_linear(one, 3, hparams.units + 1) for name, one in self.optimisers.items()
@@ -58,7 +58,7 @@ class ToyLearner(Learner):
     @property
     def state(self) -> Mapping[str, Any]:
         return {
-            "painter": self.painter, "critic": self.critic, "stream": self.stream,
+            "generator": self.generator, "critic": self.critic, "stream": self.stream,
             **{f"{name} optimiser": one for name, one in self.optimisers.items()},
             **{f"{name} schedule": one for name, one in self.schedules.items()},
         }  # fmt: skip
@@ -80,41 +80,42 @@ class ToyLearner(Learner):
     def advance(self, number: int) -> Mapping[str, float | Tensor]:
         source, target = self._batch()
         with self.accelerator.autocast():
-            painted = self.painter(source)
-            l1 = (painted - target).abs().mean()
-            fooled = ((self.critic(painted) - 1) ** 2).mean()
-        self._step("painter", self.painter, l1 + 0.1 * fooled)
+            generated = self.generator(source)
+            l1 = (generated - target).abs().mean()
+            gan = ((self.critic(generated) - 1) ** 2).mean()
+        self._step("generator", self.generator, l1 + 0.1 * gan)
         source, target = self._batch()
         with self.accelerator.autocast():
-            told = (self.critic(self.painter(source).detach()) ** 2).mean() + ((self.critic(target) - 1) ** 2).mean()
-        self._step("critic", self.critic, told)
-        return {"l1": l1.detach(), "gan": fooled.detach(), "critic": told.detach(), "rate": self._rate()}
+            fake, real = self.critic(self.generator(source).detach()), self.critic(target)
+            critic_loss = (fake**2).mean() + ((real - 1) ** 2).mean()
+        self._step("critic", self.critic, critic_loss)
+        return {"l1": l1.detach(), "gan": gan.detach(), "critic": critic_loss.detach(), "rate": self._rate()}
 
     def _rate(self) -> float:
-        return float(self.schedules["painter"].get_last_lr()[0])
+        return float(self.schedules["generator"].get_last_lr()[0])
 
-    def _painted(self, index: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
+    def _generate(self, index: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
         batch = self.pairs.batch(index).to(self.accelerator.device)
-        self.painter.eval()
+        self.generator.eval()
         with torch.no_grad():
-            painted = self.painter(batch.source.float() / 127.5 - 1)
-        self.painter.train()
-        return painted, batch.target.float() / 127.5 - 1
+            generated = self.generator(batch.source.float() / 127.5 - 1)
+        self.generator.train()
+        return generated, batch.target.float() / 127.5 - 1
 
     def judge(self) -> Mapping[str, float]:
-        painted, target = self._painted(self.pairs.held_out)
-        return {"held_out_l1": float((painted - target).abs().mean())}
+        generated, target = self._generate(self.pairs.held_out)
+        return {"held_out_l1": float((generated - target).abs().mean())}
 
     def samples(self) -> NDArray[np.uint8]:
-        painted, target = self._painted(self.pairs.held_out[:2])
-        sheet = torch.cat([*painted, *target], 2).clamp(-1, 1)
-        return ((sheet + 1) * 127.5).byte().permute(1, 2, 0).cpu().numpy()
+        generated, target = self._generate(self.pairs.held_out[:2])
+        image = torch.cat([*generated, *target], 2).clamp(-1, 1)
+        return ((image + 1) * 127.5).byte().permute(1, 2, 0).cpu().numpy()
 
 
 class Toy(Recipe):
-    """Trains it."""
+    """The toy recipe."""
 
-    card = RecipeCard("toy", "a toy", "a painter and a critic", "training pairs", "nobody")
+    card = RecipeCard("toy", "a toy", "a generator and a discriminator", "training pairs", "none")
     presets = {"plain": ToyHyperparameters(), "noisy": ToyHyperparameters(dropout=0.3)}  # noqa: RUF012
 
     def lacks(self, benchmark: Benchmark) -> str | None:
@@ -131,6 +132,6 @@ class Toy(Recipe):
         learner, schedule = self._start(task)
         rows = fit(learner, schedule, task)
         if learner.accelerator.is_main_process:
-            save_file(learner.painter.state_dict(), task.folder.path / "toy.safetensors")
+            save_file(learner.generator.state_dict(), task.folder.path / "toy.safetensors")
         held_out = [row["held_out_l1"] for row in rows if "held_out_l1" in row]
         return {"held-out l1": f"{held_out[-1]:.4f}", "precision": task.mixed_precision}

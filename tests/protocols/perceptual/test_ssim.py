@@ -22,7 +22,7 @@ def spread(image):
     return int(image.max()) - int(image.min())
 
 
-# The calls that PROTOCOLS promises to meet, written out.
+# Reference calls of the variants.
 REFERENCES = {
     "canonical": lambda g, t: structural_similarity(g, t, sigma=1.5, data_range=255, **GAUSSIAN),
     "patn": lambda g, t: structural_similarity(
@@ -36,7 +36,7 @@ SMALLEST = {"canonical": 11, "patn": 11, "gfla": 51, "pidm": 9, "skimage": 7}
 
 
 def naive(a, b, window, bessel):
-    """SSIM by its definition: at each place a window's weighted sums, in plain loops."""
+    """SSIM by its definition: weighted sums over a window at each position, in plain loops."""
     height, width = window.shape
     values = []
     for channel in range(3):
@@ -115,7 +115,9 @@ def test_channels_and_pairs(pairs):
     np.testing.assert_allclose(ssim(target, generated), values, rtol=0, atol=1e-12)
     assert np.array_equal(ssim(generated[::-1], target[::-1]), values[::-1])
     assert np.array_equal(np.concatenate([ssim(generated[i : i + 1], target[i : i + 1]) for i in range(3)]), values)
-    assert (np.abs(ssim(generated[..., ::-1], target) - values) > 1e-3).all(), "BGR for RGB must be seen"
+    assert (np.abs(ssim(generated[..., ::-1], target) - values) > 1e-3).all(), (
+        "BGR instead of RGB must change the value"
+    )
     assert ssim(generated[:0], target[:0]).shape == (0,)
 
 
@@ -132,7 +134,7 @@ def test_protocol(pairs):
         ssim(generated, target, "x")
 
 
-def test_importing_the_metrics_is_quick():
+def test_importing_the_metrics_is_fast():
     code = (
         "import sys; from protocols.perceptual import ssim, psnr, lpips; print({'torch', 'skimage'} & set(sys.modules))"
     )

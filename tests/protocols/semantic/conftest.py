@@ -1,4 +1,4 @@
-"""A benchmark of small images of coloured noise, three views of each of eight items."""
+"""A benchmark of small images of coloured noise: eight items with three views each."""
 
 import numpy as np
 import pytest

@@ -17,7 +17,7 @@ PEOPLE, VIEWS = 12, 3  # the third view shows the back
 
 
 def reference_distance(first, second):
-    """face_recognition.face_distance of the one face that face_encodings finds on each, on dlib directly."""
+    """face_recognition.face_distance of the one face that face_encodings finds in each image, computed with dlib."""
     package = importlib.util.find_spec("face_recognition_models")
     models = Path(package.submodule_search_locations[0]) / "models"
     predictor = dlib.shape_predictor(str(models / "shape_predictor_5_face_landmarks.dat"))
@@ -43,7 +43,7 @@ def test_equals_face_recognition(photographs):
         assert found[i] == pytest.approx(reference_distance(photographs[i], photographs[j]), abs=1e-12)
 
 
-def test_what_must_not_matter_and_what_must(photographs):
+def test_invariances_of_the_distance(photographs):
     assert face_identity(photographs, photographs)[:3].tolist() == [0, 0, 0]
     a, b = photographs[:3], photographs[[1, 2, 0]]
     np.testing.assert_array_equal(face_identity(b, a), face_identity(a, b))
@@ -65,7 +65,7 @@ def test_the_face_at_the_nose_counts(photographs):
         assert face_identity(two, alone, np.array([[(1.5 - half) * width, 60.0]]))[0] > 0.3
 
 
-def test_refuses_what_does_not_fit(photographs):
+def test_wrong_arrays_are_rejected(photographs):
     with pytest.raises(ValueError, match="must have one shape"):
         face_identity(photographs, photographs[:2])
     with pytest.raises(ValueError, match="must be uint8"):
@@ -74,7 +74,7 @@ def test_refuses_what_does_not_fit(photographs):
         face_identity(photographs, photographs, np.zeros((2, 2)))
 
 
-def test_choosing_equals_looking_at_each(draw):
+def test_choosing_equals_a_loop_over_faces(draw):
     faces, noses = draw.faces(50), draw.rng.uniform(0, 200, (50, 2))
     noses[::3, 0] = np.nan
     chosen = choose_faces(faces, noses)
@@ -119,7 +119,7 @@ def one_face(embedding):
 
 @pytest.fixture
 def evidence():
-    """12 people in 3 views, the third without a face; some generated faces are lost, two people became others."""
+    """12 people in 3 views, the third without a face; some generated faces are lost, two people look like others."""
     rng = np.random.default_rng(3)
     studio, pairs, real, generated = load_benchmark("studio"), [], {}, {}
     centres = rng.normal(0, 0.08, (PEOPLE, 128))
@@ -174,10 +174,10 @@ def album(evidence, *sides):
 def test_scores_equal_their_definitions(evidence, variant):
     side, strict = ("source" if variant == "source" else "target"), variant == "strict"
     generated, real = embeddings(evidence, side)
-    gallery, everybody = album(evidence, side), album(evidence, "source", "target")
+    gallery, all_faces = album(evidence, side), album(evidence, "source", "target")
     strangers = [
-        np.linalg.norm(a - b) for p, a in everybody.values() for q, b in everybody.values() if p < q
-    ]  # each two people once
+        np.linalg.norm(a - b) for p, a in all_faces.values() for q, b in all_faces.values() if p < q
+    ]  # each pair of people once
     distance, first, genuine, impostor, lost = [], [], [], [], 0
     for pair, g, r in zip(evidence.pairs, generated, real, strict=True):
         if np.isnan(r).any() or (np.isnan(g).any() and not strict):
@@ -215,7 +215,7 @@ def test_scores_equal_their_definitions(evidence, variant):
     assert found["detected"].n == shows.sum()
 
 
-def test_pairs_are_skipped_by_which_side_lacks_a_face(evidence):
+def test_pairs_are_skipped_by_the_side_without_a_face(evidence):
     for variant, side in (("canonical", "target"), ("source", "source"), ("strict", "target")):
         generated, real = (np.isfinite(rows[:, 0]) for rows in embeddings(evidence, side))
         expected = {
@@ -245,7 +245,7 @@ def test_order_of_pairs_does_not_matter(evidence, variant):
         assert others[name].interval.low == pytest.approx(score.interval.low, abs=1e-9)
 
 
-def test_a_person_less_shifts_n_exactly(evidence):
+def test_one_person_fewer_reduces_n_exactly(evidence):
     fewer = scores(subset(evidence, evidence.people != "p04"), "canonical")
     whole = scores(evidence, "canonical")["face-id"]
     gone = [pair.id for pair in evidence.pairs if pair.person == "p04"]
@@ -262,7 +262,7 @@ def test_without_identities_only_distances_are_given(evidence):
     assert "impostors_accepted" not in found["acc@0.6"].details
     for name in ("acc@eer", "rank-1", "auc"):
         assert found[name].value is None
-        assert found[name].skipped["whose people are not known apart"] + sum(known[name].skipped.values()) >= 1
+        assert found[name].skipped["without person labels"] + sum(known[name].skipped.values()) >= 1
 
 
 def test_few_faces_break_nothing(evidence):
@@ -276,15 +276,15 @@ def test_few_faces_break_nothing(evidence):
 
 
 def test_all_faces_lost(evidence):
-    nobody = Evidence(
+    no_faces = Evidence(
         evidence.benchmark,
         {},
         lambda f, role: evidence.vectors(f, role) * (np.nan if role == "generated" else 1),
     )
-    found = scores(nobody, "strict")
+    found = scores(no_faces, "strict")
     assert [found[name].value for name in ("acc@0.6", "acc@eer", "detected", "rank-1", "auc")] == [0] * 5
     assert found["face-id"].value == pytest.approx(found["face-id"].details["strangers"]["mean"])
-    assert all(score.value is None for name, score in scores(nobody, "canonical").items() if name != "detected")
+    assert all(score.value is None for name, score in scores(no_faces, "canonical").items() if name != "detected")
 
 
 def test_a_run_on_studio(tmp_path):
@@ -299,4 +299,4 @@ def test_a_run_on_studio(tmp_path):
     assert copied["face-id:source"].value == 0
     assert copied["face-id"].value > 0
     forwards = {stage.name: stage.forwards for stage in copied.stages if stage.forwards}
-    assert forwards == {}  # the real images were embedded in the first run, and all that is copied is one of them
+    assert forwards == {}  # the first run extracted the real images, and every copied image is one of them

@@ -1,4 +1,4 @@
-"""The histogram of face distances: what is drawn beside what, and when there is none."""
+"""The histogram of face distances: what it shows, and when there is no figure."""
 
 import dataclasses
 import io
@@ -18,7 +18,7 @@ PEOPLE = 12
 
 @pytest.fixture
 def plotted(monkeypatch):
-    """What each histogram is made of, and its figure."""
+    """The arguments of each histogram, and its figure."""
     kept, plot, encode = [], face_plot.plot_distances, face_plot.encode_figure
 
     def keep(*given):
@@ -42,24 +42,24 @@ def face(embedding):
 
 
 def evidence_of(shows):
-    """Two views of 12 people, both pairs of them; `shows` says in which generated images a face is found."""
+    """Two views of 12 people as two pairs each; `shows` marks the generated images with a face."""
     rng = np.random.default_rng(0)
     names = [[f"fashionMENDenimid{i:08d}01_{view}.jpg" for view in ("1front", "2side")] for i in range(PEOPLE)]
     pairs = [Pair(*order, f"p{i:02}") for i, (a, b) in enumerate(names) for order in ((a, b), (b, a))]
     centres = rng.normal(0, 0.05, (PEOPLE, 128))
     real = {name: face(centres[i] + rng.normal(0, 0.02, 128)) for i, of in enumerate(names) for name in of}
-    painted = [face(centres[i // 2] + rng.normal(0, 0.03, 128) if shows[i] else None) for i in range(2 * PEOPLE)]
+    generated = [face(centres[i // 2] + rng.normal(0, 0.03, 128) if shows[i] else None) for i in range(2 * PEOPLE)]
     poses = dict.fromkeys(real, np.full((18, 2), 30, np.float32))
     benchmark = dataclasses.replace(load_benchmark("studio"), pairs=tuple(pairs), poses=poses, people_known=True)
 
     def vectors(feature, role):
-        return np.stack(painted if role == "generated" else [real[getattr(pair, role)] for pair in pairs])
+        return np.stack(generated if role == "generated" else [real[getattr(pair, role)] for pair in pairs])
 
     return Evidence(benchmark, {}, vectors)
 
 
 def draw(variant, evidence):
-    """As a run does it: only scores with a value are shown."""
+    """Draw as a run does: only scores with a value are passed."""
     protocol = FaceIdentity(variant)
     entries = {
         score.metric: ScoreEntry(
@@ -74,7 +74,7 @@ def draw(variant, evidence):
 
 
 @pytest.mark.parametrize("variant", ["canonical", "source", "strict"])
-def test_distances_stand_beside_those_of_real_faces(plotted, variant):
+def test_distances_are_shown_with_those_of_real_faces(plotted, variant):
     shows = np.arange(24) % 4 > 0
     drawn, entries = draw(variant, evidence_of(shows))
     with Image.open(io.BytesIO(drawn["distances"])) as image:
@@ -100,11 +100,11 @@ def test_distances_stand_beside_those_of_real_faces(plotted, variant):
 
 
 def test_without_a_face_there_is_no_figure(plotted):
-    nobody, everybody = evidence_of(np.zeros(24, bool)), evidence_of(np.ones(24, bool))
-    assert draw("strict", nobody)[0] == {}  # although there is a score
+    no_faces, all_faces = evidence_of(np.zeros(24, bool)), evidence_of(np.ones(24, bool))
+    assert draw("strict", no_faces)[0] == {}  # although there is a score
     assert not plotted
-    benchmark = dataclasses.replace(everybody.benchmark, people_known=False)
-    draw("canonical", dataclasses.replace(everybody, benchmark=benchmark))
+    benchmark = dataclasses.replace(all_faces.benchmark, people_known=False)
+    draw("canonical", dataclasses.replace(all_faces, benchmark=benchmark))
     ((distances, thresholds, title, _),) = plotted
     assert list(distances) == ["generated to target"]
     assert list(thresholds.values()) == [0.6, 0.7]

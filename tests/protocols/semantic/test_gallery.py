@@ -1,4 +1,4 @@
-"""The retrieval gallery: the chosen queries, what they found, and how right and wrong are told apart."""
+"""The retrieval gallery: the chosen queries, what they retrieved, and the marks for right and wrong."""
 
 import dataclasses
 import io
@@ -21,7 +21,7 @@ VIEWS = ("1front", "2side", "3back", "7additional")
 
 @pytest.fixture
 def queries(monkeypatch):
-    """The lines of each gallery that is drawn during a test."""
+    """The rows of each gallery that is drawn during a test."""
     kept, draw = [], gallery.draw_gallery
 
     def keep(lines, *rest):
@@ -33,21 +33,21 @@ def queries(monkeypatch):
 
 
 def case(items, views, seed=0):
-    """Evidence of every ordered pair of views of each item, and images whose first pixel is their number."""
+    """Evidence of every ordered pair of views of each item, and images whose pixels are their number."""
     rng = np.random.default_rng(seed)
     names = [[f"fashionWOMENDenimid{i:08d}01_{view}.jpg" for view in VIEWS[:views]] for i in range(items)]
     pairs = [Pair(a, b, f"p{i:02}") for i, of in enumerate(names) for a in of for b in of if a != b]
     pairs.sort(key=lambda pair: (pair.target, pair.source))
     centres = rng.normal(size=(items, 1472))
     real = {name: centres[i] + rng.normal(0, 3, 1472) for i, of in enumerate(names) for name in of}
-    painted = {pair.id: centres[int(pair.person[1:])] + rng.normal(0, 3, 1472) for pair in pairs}
-    number = {name: i for i, name in enumerate([*real, *painted])}
+    generated = {pair.id: centres[int(pair.person[1:])] + rng.normal(0, 3, 1472) for pair in pairs}
+    number = {name: i for i, name in enumerate([*real, *generated])}
 
     def images(keys):
         return np.stack([np.full((24, 16, 3), number[key], np.uint8) for key in keys])
 
     def vectors(feature, role):
-        rows = [painted[p.id] if role == "generated" else real[getattr(p, role)] for p in pairs]
+        rows = [generated[p.id] if role == "generated" else real[getattr(p, role)] for p in pairs]
         return np.stack(rows).astype(np.float32)
 
     benchmark = dataclasses.replace(load_benchmark("studio"), pairs=tuple(pairs))
@@ -74,7 +74,7 @@ def test_the_gallery_shows_what_was_found(queries):
         assert [name[image[0, 0, 0]] for image, _ in line.found] == ranked
         right = [parse_name(s).item == parse_name(pair.source).item for s in ranked]
         assert [mark for _, mark in line.found] == right
-        assert line.caption == f"{sum(right)} of the 1 images of its item are here  {pair.id}"
+        assert line.caption == f"{sum(right)} of the 1 images of its item found  {pair.id}"
     assert any(mark for line in lines for _, mark in line.found)
     assert drawn == Retrieval("unique-vgg16-imagenet").draw(evidence, exhibits)
 
@@ -84,9 +84,9 @@ def test_small_galleries_and_none(queries):
     retrieval = Retrieval("unique-vgg16-imagenet")
     with Image.open(io.BytesIO(retrieval.draw(evidence, exhibits)["gallery"])) as image:
         assert image.width < 2000
-    assert [len(line.found) for line in queries[0]] == [4, 4]  # 6 images less the own source and target
+    assert [len(line.found) for line in queries[0]] == [4, 4]  # 6 images without the own source and target
     evidence, exhibits, _ = case(items=5, views=2)
-    assert retrieval.draw(evidence, exhibits) == {}  # nobody has a third image
+    assert retrieval.draw(evidence, exhibits) == {}  # no item has a third image
     evidence, exhibits, _ = case(items=2, views=3)
     for way in ("paper", "hit", "map"):
         assert Retrieval(f"{way}-vgg16-imagenet").draw(evidence, exhibits) == {}

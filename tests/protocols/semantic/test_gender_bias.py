@@ -41,7 +41,7 @@ def test_swapping_answers_and_truth_matters():
     assert gender_error(true, answered).majority == 0
 
 
-def test_always_answering_the_majority_is_seen_through():
+def test_always_answering_the_majority_has_a_balanced_error_of_one_half():
     true = ["WOMEN"] * 88 + ["MEN"] * 12
     found = gender_error(["WOMEN"] * 100, true)
     assert found.error == found.majority == pytest.approx(0.12)
@@ -62,8 +62,8 @@ def test_duplicates_count(labels):
     assert (twice.error, twice.n) == (once.error, 2 * once.n)
 
 
-def test_refuses_what_does_not_fit():
+def test_wrong_labels_are_rejected():
     with pytest.raises(ValueError, match="1 answers do not fit 2"):
         gender_error(["MEN"], ["MEN", "MEN"])
-    with pytest.raises(ValueError, match="no image"):
+    with pytest.raises(ValueError, match="no labels"):
         gender_error([], [])

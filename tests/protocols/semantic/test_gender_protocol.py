@@ -1,4 +1,4 @@
-"""The gender-bias protocol against counts by hand."""
+"""The gender-bias protocol, compared with explicit counts."""
 
 import dataclasses
 import shutil
@@ -17,13 +17,13 @@ WOMEN, MEN = 9, 6
 
 @pytest.fixture
 def first_number(tmp_path, monkeypatch):
-    """A head that answers WOMEN where the first of VGG16's numbers is above 1."""
+    """A head that answers WOMEN if the first value of VGG16 is above 1."""
     from fhpt_bench import weights
 
-    learnt = load_head(GENDER_HEAD, GENDER_BACKBONE)
+    trained = load_head(GENDER_HEAD, GENDER_BACKBONE)
     weight = np.zeros((1472, 1), np.float32)
     weight[0] = 1
-    head = Head(weight, np.array([-1], np.float32), learnt.card)
+    head = Head(weight, np.array([-1], np.float32), trained.card)
     (tmp_path / "gender-vgg16.safetensors").write_bytes(head_bytes(GENDER_HEAD, head))
     shutil.copy(weights.path("vgg16"), tmp_path)
     monkeypatch.setenv("FHPT_WEIGHTS_DIR", str(tmp_path))
@@ -61,7 +61,7 @@ def scores(evidence):
 
 
 def wrong(evidence, role, keep=lambda pair: True):
-    """By gender: how many pairs are answered wrongly, and how many there are."""
+    """By gender: the number of wrong answers and of pairs."""
     found = {"WOMEN": [0, 0], "MEN": [0, 0]}
     for pair, vector in zip(evidence.pairs, evidence.vectors("vgg16-pooled", role), strict=True):
         if keep(pair):
@@ -83,7 +83,7 @@ def test_equals_counting(evidence):
     assert found["balanced"].value == pytest.approx((women + men) / 2)
     assert (found["women"].value, found["men"].value) == pytest.approx((women, men))
     assert (found["women"].n, found["men"].n) == (18, 12)
-    assert found["women"].skipped == {"of a man": 12}
+    assert found["women"].skipped == {"showing a man": 12}
     assert found["gender-bias"].details["real"] == pytest.approx((real["WOMEN"][0] + real["MEN"][0]) / 30)
     assert found["balanced"].details["real"] == pytest.approx((real["WOMEN"][0] / 18 + real["MEN"][0] / 12) / 2)
     assert found["gender-bias"].details["majority"] == pytest.approx(12 / 30)
@@ -100,7 +100,7 @@ def test_equals_counting(evidence):
         assert found["gender-bias"].details["auc"][name] == pytest.approx(share)
     back = wrong(evidence, "generated", lambda pair: "3back" in pair.source)
     assert found["no-face"].value == pytest.approx((back["WOMEN"][0] + back["MEN"][0]) / 15)
-    assert (found["no-face"].n, found["no-face"].skipped) == (15, {"whose source shows a face": 15})
+    assert (found["no-face"].n, found["no-face"].skipped) == (15, {"with a face in the source image": 15})
     for score in found.values():
         assert score.per_pair["value"].notna().sum() == score.n
         weighed = score.per_pair[score.per_pair["skipped"] == ""]
@@ -142,7 +142,7 @@ def test_one_person_fewer_is_two_pairs_fewer(evidence):
     assert {name: before[name].n - after[name].n for name in before} == lost
 
 
-def test_names_without_gender_are_refused(evidence):
+def test_names_without_gender_are_rejected(evidence):
     assert GenderBias().lacks(evidence.benchmark) is None
     nameless = dataclasses.replace(evidence.benchmark, pairs=(Pair("a.jpg", "b.jpg", "p"),))
-    assert "The file name a.jpg of studio does not say WOMEN or MEN" in GenderBias().lacks(nameless)
+    assert "The file name a.jpg of studio does not contain WOMEN or MEN" in GenderBias().lacks(nameless)

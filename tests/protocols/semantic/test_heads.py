@@ -1,4 +1,4 @@
-"""Heads: learnt from a small benchmark, found by the protocols, refused where they do not fit."""
+"""Heads: trained on a small benchmark, loaded by the protocols, rejected if they do not match."""
 
 import json
 import shutil
@@ -24,8 +24,8 @@ SHIPPED = {"retrieval-vgg16": 1472, "retrieval-efficientnet": 1280, "gender-vgg1
 VGG16 = BACKBONES["vgg16"]
 
 
-def paint(path, rng, colour, stripe):
-    """Noise around a colour; stripes lie for one gender and stand for the other."""
+def save_image(path, rng, colour, stripe):
+    """Noise around a colour; stripes are horizontal for one gender and vertical for the other."""
     y, x = np.mgrid[0:48, 0:32]
     wave = 60 * np.sin((x if stripe else y) * 1.3 + rng.uniform(0, 6))
     image = colour + wave[..., None] + rng.normal(0, 12, (48, 32, 3))
@@ -33,22 +33,22 @@ def paint(path, rng, colour, stripe):
 
 
 @pytest.fixture
-def learning_benchmark(small_benchmark):
-    """The small benchmark with a training split: six women and six men, three views of each."""
+def training_benchmark(small_benchmark):
+    """The small benchmark with a training split: six women and six men with three views each."""
     root, rng, names = small_benchmark.parent, np.random.default_rng(1), []
     (root / "train").mkdir()
     for item in range(12):
         gender, colour = ("WOMEN" if item % 2 else "MEN"), rng.integers(40, 216, 3)
         for view in ("1front", "2side", "3back"):
             names.append(f"fashion{gender}Denimid{900 + item:08d}01_{view}.jpg")
-            paint(root / "train" / names[-1], rng, colour, item % 2)
+            save_image(root / "train" / names[-1], rng, colour, item % 2)
     (root / "train.lst").write_text("\n".join(names) + "\n")
     small_benchmark.write_text(small_benchmark.read_text() + 'train_images = "train"\ntrain_list = "train.lst"\n')
     return small_benchmark
 
 
 def own_weights(tmp_path, monkeypatch, *heads):
-    """A weights folder that holds VGG16 and some heads."""
+    """Create a weights folder with VGG16 and the given heads."""
     folder = tmp_path / "weights"
     folder.mkdir(exist_ok=True)
     if not (folder / "vgg16.safetensors").exists():
@@ -59,11 +59,11 @@ def own_weights(tmp_path, monkeypatch, *heads):
     return folder
 
 
-def test_two_trainings_give_equal_bytes_and_serve_the_protocols(learning_benchmark, tmp_path, monkeypatch):
+def test_two_trainings_give_equal_bytes_that_the_protocols_use(training_benchmark, tmp_path, monkeypatch):
     for name in ("retrieval-vgg16", "gender-vgg16"):
-        facts = train(name, str(learning_benchmark), out=tmp_path / f"{name}-1", device="cpu")
-        again = train(name, str(learning_benchmark), out=tmp_path / f"{name}-2", device="cpu")
-        one, two = (Path(told["head"]).read_bytes() for told in (facts, again))
+        facts = train(name, str(training_benchmark), out=tmp_path / f"{name}-1", device="cpu")
+        again = train(name, str(training_benchmark), out=tmp_path / f"{name}-2", device="cpu")
+        one, two = (Path(result["head"]).read_bytes() for result in (facts, again))
         assert one == two
         card = json.loads((tmp_path / f"{name}-1" / "card.json").read_text())
         assert (card["recipe"], card["seed"], card["benchmark"]["id"]) == (name, 0, "small")
@@ -71,51 +71,51 @@ def test_two_trainings_give_equal_bytes_and_serve_the_protocols(learning_benchma
         lines = (tmp_path / f"{name}-1" / "log.csv").read_text().splitlines()
         assert len(lines) == (12 if name == "retrieval-vgg16" else 5)
         own_weights(tmp_path, monkeypatch, facts["head"])
-    # The stripes are told apart on people whose colours were never seen.
+    # The head separates the stripes of held-out people, whose colours are not in its training data.
     assert json.loads((tmp_path / "gender-vgg16-1" / "card.json").read_text())["held_out"]["balanced error"] < 0.2
     chosen = ["retrieval:unique-vgg16", "retrieval:map-vgg16", "retrieval:unique-vgg16-imagenet", "gender-bias"]
-    record = fb.run("copy-source", str(learning_benchmark), chosen, out=tmp_path / "run")
+    record = fb.run("copy-source", str(training_benchmark), chosen, out=tmp_path / "run")
     assert [record[key].status for key in chosen] == ["ok"] * 4
     assert record["gender-bias"].details["confusion"]["generated"].keys() == {"MEN"}
     assert record["gender-bias:canonical:women"].value is None
     forwards = {stage.name: stage.forwards for stage in record.stages if stage.forwards}
     assert forwards == {"vgg16-pooled": 24}
-    other = train("retrieval-vgg16", str(learning_benchmark), out=tmp_path / "other", seed=1, device="cpu")
+    other = train("retrieval-vgg16", str(training_benchmark), out=tmp_path / "other", seed=1, device="cpu")
     own_weights(tmp_path, monkeypatch, other["head"])
-    anew = fb.run("copy-source", str(learning_benchmark), chosen, out=tmp_path / "anew")
-    assert anew[chosen[0]].fingerprint != record[chosen[0]].fingerprint
-    assert anew[chosen[2]].fingerprint == record[chosen[2]].fingerprint
+    second = fb.run("copy-source", str(training_benchmark), chosen, out=tmp_path / "second")
+    assert second[chosen[0]].fingerprint != record[chosen[0]].fingerprint
+    assert second[chosen[2]].fingerprint == record[chosen[2]].fingerprint
 
 
-def test_a_head_serves_the_benchmark_that_it_was_learnt_on(small_benchmark, tmp_path):
+def test_a_head_is_used_only_on_its_training_benchmark(small_benchmark, tmp_path):
     record = fb.run("copy-source", str(small_benchmark), ["retrieval", "gender-bias"], out=tmp_path / "run")
     for key, head in (("retrieval", "retrieval-vgg16"), ("gender-bias", "gender-vgg16")):
         assert record[key].status == "skipped"
         assert record[key].reason == (
-            f"The head {head} here was learnt on studio 1.0, not on small 1: train one with `fhpt-bench train {head} "
-            "--benchmark small --out DIR` and set FHPT_WEIGHTS_DIR to DIR."
+            f"The available head {head} was trained on studio 1.0, not on small 1: train one with "
+            f"`fhpt-bench train {head} --benchmark small --out DIR` and set FHPT_WEIGHTS_DIR to DIR."
         )
     assert unusable("retrieval-vgg16", VGG16, load_benchmark("studio")) is None
 
 
-def test_what_a_user_lacks_is_said(small_benchmark, tmp_path):
+def test_a_missing_head_is_reported(small_benchmark, tmp_path):
     record = fb.run("copy-source", str(small_benchmark), ["retrieval:unique-resnet50"], out=tmp_path / "run")
     assert record["retrieval"].reason.endswith(
-        "make them with `fhpt-bench train retrieval-resnet50 --out DIR` and set FHPT_WEIGHTS_DIR to DIR."
+        "train them with `fhpt-bench train retrieval-resnet50 --out DIR` and set FHPT_WEIGHTS_DIR to DIR."
     )
 
 
-def test_recipes_need_names_items_and_both_genders(learning_benchmark, small_benchmark):
-    listed = learning_benchmark.parent / "train.lst"
+def test_recipes_need_names_items_and_both_genders(training_benchmark, small_benchmark):
+    listed = training_benchmark.parent / "train.lst"
     names = listed.read_text().split()
     for recipe, kept, reason in (
         ("retrieval-vgg16", names[:27], "needs 10 items with three training images or more, not 9"),
-        ("gender-vgg16", [*names[:6], *names[6:9]], "needs two women and two men or more, .* show 1 and 2"),
-        ("gender-vgg16", [*names, "holiday.jpg"], "holiday.jpg of small says neither item nor gender: rename"),
+        ("gender-vgg16", [*names[:6], *names[6:9]], "needs at least two women and two men, .* show 1 and 2"),
+        ("gender-vgg16", [*names, "holiday.jpg"], "holiday.jpg of small has neither item nor gender: rename"),
     ):
         listed.write_text("\n".join(kept))
         with pytest.raises(fb.UserError, match=reason):
-            train(recipe, str(learning_benchmark))
+            train(recipe, str(training_benchmark))
 
 
 def write_head(folder, name="gender-vgg16", weight=None, **card):
@@ -134,22 +134,22 @@ def test_heads_that_do_not_fit(tmp_path, monkeypatch):
             load_head(GENDER_HEAD, GENDER_BACKBONE, 1)
         assert found == str(caught.value)
         assert "gender-vgg16.safetensors" in found
-        assert "make it anew with `fhpt-bench train gender-vgg16`, or take it out of FHPT_WEIGHTS_DIR" in found
+        assert "train it again with `fhpt-bench train gender-vgg16`, or remove it from FHPT_WEIGHTS_DIR" in found
         return found
 
     for shape in ((512, 1), (1472,)):
         write_head(folder, weight=np.zeros(shape, np.float32))
-        assert f"is of shape {shape} in place of (1472, 1)" in reason()
+        assert f"has shape {shape} instead of (1472, 1)" in reason()
         (folder / "gender-vgg16.safetensors").unlink()
     write_head(folder, backbone={"sha256": "0" * 64})
-    assert "was learnt on other weights of vgg16 (0000000000000000) than those on this machine (" in reason()
+    assert "was trained on other weights of vgg16 (0000000000000000) than those on this machine (" in reason()
     (folder / "gender-vgg16.safetensors").unlink()
     arrays = {"kernel": np.zeros(3, np.float32)}
     facts = {"name": "gender-vgg16", "digest": tensor_digest(arrays), "origin": "elsewhere", "card": "{}"}
     save_file(arrays, folder / "gender-vgg16.safetensors", facts)
-    assert "is no head of fhpt-bench (it lacks 'weight')" in reason()
+    assert "is not a head of fhpt-bench ('weight' is missing)" in reason()
     shutil.copy(weights.path("retrieval-vgg16"), folder / "gender-vgg16.safetensors")
-    assert unusable(GENDER_HEAD, GENDER_BACKBONE, studio, 1) is None, "a file of another name is passed over"
+    assert unusable(GENDER_HEAD, GENDER_BACKBONE, studio, 1) is None, "a file with another name in it is ignored"
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -169,7 +169,7 @@ def test_shipped_heads_have_their_card_and_log(name):
 
 
 def test_discriminants_are_shrunken_fisher():
-    """Against the textbook's form: the generalised eigenvectors of between and within scatter."""
+    """Compared with the textbook form: the generalised eigenvectors of between and within scatter."""
     from scipy.linalg import eigh
 
     rng = np.random.default_rng(0)
@@ -205,10 +205,10 @@ def test_balanced_ridge_is_weighted_least_squares():
     twice = balanced_ridge(np.vstack([x, x[~first]]), np.append(first, np.zeros(26, bool)), 0.02)
     spread = np.vstack([x, x[~first]]).std(0) / x.std(0)
     assert spread == pytest.approx(1, abs=0.2)
-    assert np.corrcoef((x @ twice[0])[:, 0], (x @ weight)[:, 0])[0, 1] > 0.99, "how many there are of one is no matter"
+    assert np.corrcoef((x @ twice[0])[:, 0], (x @ weight)[:, 0])[0, 1] > 0.99, "the size of a class does not matter"
 
 
-def test_the_threshold_lets_both_err_alike():
+def test_the_threshold_gives_equal_errors():
     rng = np.random.default_rng(0)
     first = rng.random(400) < 0.85
     output = rng.normal(size=400) + np.where(first, 1.5, -0.5)
@@ -235,7 +235,7 @@ def test_found_again_against_sorting():
     assert 0.3 < np.mean(expected) < 0.95
 
 
-def test_recoloured_keeps_the_cut():
+def test_recoloured_permutes_channels():
     image = np.random.default_rng(0).integers(0, 256, (5, 4, 3), np.uint8)
     seen = {recoloured(i, image).tobytes() for i in range(10)}
     assert len(seen) == 5
@@ -243,8 +243,8 @@ def test_recoloured_keeps_the_cut():
     assert all((np.sort(recoloured(i, image), axis=2) == np.sort(image, axis=2)).all() for i in range(5))
 
 
-def test_the_shipped_head_beats_imagenet_on_people_it_has_not_seen():
-    """On real images of fourteen people of studio's test split, through EfficientNet-lite0, the cheaper backbone."""
+def test_the_shipped_head_is_better_than_imagenet_on_unseen_people():
+    """On real images of fourteen people of studio's test split, with EfficientNet-lite0, the cheaper backbone."""
     from fhpt_bench.data.images import read_image
     from fhpt_bench.networks.efficientnet import EfficientNetLite0
 
@@ -259,8 +259,8 @@ def test_the_shipped_head_beats_imagenet_on_people_it_has_not_seen():
     assert plain < 0.6 < 0.9 < trained
 
 
-def test_resnet50_is_trained_and_run_like_the_others(learning_benchmark, tmp_path, monkeypatch):
-    """With random weights in a local file: the code is whole, whatever they find."""
+def test_resnet50_is_trained_and_run_like_the_others(training_benchmark, tmp_path, monkeypatch):
+    """With random weights in a local file: tests only that the code runs."""
     import torch
 
     from fhpt_bench.networks.resnet import ResNet50Pooled
@@ -274,9 +274,9 @@ def test_resnet50_is_trained_and_run_like_the_others(learning_benchmark, tmp_pat
     facts = {"name": "resnet50", "digest": tensor_digest(arrays), "origin": "random numbers"}
     save_file(arrays, folder / "resnet50.safetensors", facts)
     monkeypatch.setenv("FHPT_WEIGHTS_DIR", str(folder))
-    told = train("retrieval-resnet50", str(learning_benchmark), out=tmp_path / "out", device="cpu")
-    shutil.copy(told["head"], folder)
+    result = train("retrieval-resnet50", str(training_benchmark), out=tmp_path / "out", device="cpu")
+    shutil.copy(result["head"], folder)
     chosen = ["retrieval:unique-resnet50", "retrieval:unique-resnet50-imagenet"]
-    record = fb.run("copy-source", str(learning_benchmark), chosen, out=tmp_path / "run")
+    record = fb.run("copy-source", str(training_benchmark), chosen, out=tmp_path / "run")
     assert [record[key].status for key in chosen] == ["ok", "ok"]
     assert {stage.name: stage.forwards for stage in record.stages if stage.forwards} == {"resnet50-pooled": 24}

@@ -19,7 +19,7 @@ def brute_force(queries, gallery, query_items, gallery_items, ids, left_out):
 
 
 def task(seed, n, m, dimensions, kinds):
-    """Whole numbers, so that ties are frequent; some entries are copies or multiples of others; ids are shuffled."""
+    """Integers, so that ties are frequent; some entries are copies or multiples of others; ids are shuffled."""
     rng = np.random.default_rng(seed)
     queries = rng.integers(-2, 3, (n, dimensions)).astype(float)
     gallery = rng.integers(-2, 3, (m, dimensions)).astype(float)
@@ -80,7 +80,7 @@ def test_small_pieces_give_the_same(monkeypatch):
 
 
 @pytest.mark.parametrize("given", TASKS[1:4])
-def test_what_must_not_matter(given):
+def test_scale_and_order_do_not_matter(given):
     queries, gallery, query_items, gallery_items, ids, left_out = given
     expected = retrieval_recall(queries, gallery, query_items, gallery_items, 2, ids, left_out)
     order = np.random.default_rng(5).permutation(len(gallery))
@@ -101,11 +101,11 @@ def test_duplicates_in_the_gallery_count():
     assert once.recall(1).tolist() == [0.2] * 50
     assert once.ceiling(3).tolist() == pytest.approx([0.6] * 50)
     twice = search_gallery(gallery, np.tile(gallery, (4, 1)), items, items * 4, 10)
-    assert twice.relevant[:, :4].all()  # a query finds all its own copies first
+    assert twice.relevant[:, :4].all()  # a query retrieves all its own copies first
     assert twice.total.tolist() == [20] * 50
 
 
-def test_ties_at_the_edge_are_settled_by_id_however_many():
+def test_ties_at_the_last_rank_are_ordered_by_id():
     gallery = np.ones((500, 4))
     ids = [f"{i:03}" for i in np.random.default_rng(0).permutation(500)]
     wanted = sorted(ids)[:3]
@@ -113,8 +113,8 @@ def test_ties_at_the_edge_are_settled_by_id_however_many():
     assert retrieval_recall(np.ones((2, 4)), gallery, ["this"] * 2, items, 3, ids).tolist() == [1, 1]
 
 
-def test_nearly_equal_entries_are_told_apart():
-    """Closer than float32 resolves: FAISS alone cannot order them."""
+def test_nearly_equal_entries_are_ordered():
+    """The differences are below float32 resolution: FAISS alone cannot order the entries."""
     angles = np.linspace(0.5, 0.5 + 1e-6, 60)
     gallery = np.stack([np.cos(angles), np.sin(angles)], 1)
     items = [str(i) for i in range(60)]
@@ -123,7 +123,7 @@ def test_nearly_equal_entries_are_told_apart():
     assert retrieval_recall(-query, gallery, ["59"], items, 1).tolist() == [1]
 
 
-def test_a_gpu_index_is_used_as_deep_as_it_goes(monkeypatch):
+def test_a_gpu_index_is_used_up_to_its_maximum_depth(monkeypatch):
     import faiss
 
     asked = []
@@ -148,14 +148,14 @@ def test_a_gpu_index_is_used_as_deep_as_it_goes(monkeypatch):
     assert asked == []
 
 
-def test_refuses_what_does_not_fit():
+def test_wrong_arguments_are_rejected():
     features, items = np.ones((3, 2)), ["a", "b", "c"]
     for arguments, complaint in [
-        ((features, features, items[:2], items, 1), "do not fit 3 queries and 3 entries"),
-        ((features, features, items, items[:2], 1), "do not fit"),
-        ((features, features, items, items, 0), "holds nothing"),
-        ((features, features, items, items, 1, items[:2]), "gallery_ids holds 2 names for 3"),
-        ((features, features, items, items, 1, None, np.zeros((3, 2), bool)), "left_out do not fit"),
+        ((features, features, items[:2], items, 1), "do not match 3 queries and 3 entries"),
+        ((features, features, items, items[:2], 1), "do not match"),
+        ((features, features, items, items, 0), "depth must be positive, not 0"),
+        ((features, features, items, items, 1, items[:2]), "gallery_ids has 2 names for 3"),
+        ((features, features, items, items, 1, None, np.zeros((3, 2), bool)), "left_out do not match"),
         ((features, np.ones((3, 4)), items, items, 1), "different lengths, 2 and 4"),
         ((features * np.nan, features, items, items, 1), "not finite"),
         ((features[:0], features, [], items, 1), "needs 1 or more"),

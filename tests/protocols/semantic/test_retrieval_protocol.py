@@ -13,7 +13,7 @@ ITEMS, WAYS = 18, ("unique", "paper", "hit", "map")
 
 
 def features(rng, centre, noise):
-    """1472 numbers, of which only relu5_3's resemble those of the item's other images."""
+    """1472 values, of which only those of relu5_3 are similar to other images of the item."""
     return np.concatenate([rng.random(960) * 50, centre + rng.normal(0, noise, 512)]).astype(np.float32)
 
 
@@ -31,7 +31,7 @@ def make_evidence(pairs, real, generated):
 
 @pytest.fixture
 def evidence():
-    """18 items in 2 to 4 views, every ordered pair of views; the views are apart as much as the items are."""
+    """18 items in 2 to 4 views, every ordered pair of views; views differ as much as items do."""
     rng = np.random.default_rng(0)
     real, generated, pairs = {}, {}, []
     for item in range(ITEMS):
@@ -49,7 +49,7 @@ def scores(evidence, way):
 
 
 def rankings(evidence, way, role):
-    """By sorting in Python: for each pair whether each entry is of its item, best first."""
+    """For each pair, whether each entry shows its item, best first, by sorting in Python."""
     queries, sources = (evidence.vectors("vgg16-pooled", r)[:, 960:].astype(float) for r in (role, "source"))
     found = []
     for pair, query in zip(evidence.pairs, queries, strict=True):
@@ -105,7 +105,7 @@ def test_order_of_pairs_does_not_matter(evidence, way):
         assert (other.interval.low, other.interval.high) == pytest.approx((score.interval.low, score.interval.high))
 
 
-def test_real_images_meet_their_own_row(evidence):
+def test_real_images_get_the_value_of_real_images(evidence):
     real = Evidence(evidence.benchmark, {}, lambda f, role: evidence.vectors(f, role.replace("generated", "target")))
     for way in WAYS:
         for score in scores(real, way).values():
@@ -113,7 +113,7 @@ def test_real_images_meet_their_own_row(evidence):
 
 
 def test_the_own_source_and_target_are_not_found(evidence):
-    """A copy of the source finds itself in the paper's gallery, and must not in the others."""
+    """A copy of the source retrieves itself in the gallery of `paper`, but not in the others."""
     copied = Evidence(evidence.benchmark, {}, lambda f, role: evidence.vectors(f, role.replace("generated", "source")))
     paper, unique = (scores(copied, way)["retrieval@3"] for way in ("paper", "unique"))
     assert paper.value > 0.9 * paper.details["ceiling"]

@@ -6,7 +6,7 @@ from protocols.semantic.verification import equal_error, verification_auc
 
 @pytest.fixture(params=[(1, 1), (1, 9), (40, 7), (60, 300)])
 def distances(request):
-    """Overlapping, and rounded so that ties occur within and between the two."""
+    """Two overlapping samples, rounded so that ties occur within and between them."""
     rng = np.random.default_rng(request.param[0])
     return tuple(np.round(rng.normal(m, 0.2, n), 2) for m, n in zip((0.4, 0.7), request.param, strict=True))
 
@@ -26,7 +26,7 @@ def errors(genuine, impostor, threshold):
     return sum(i < threshold for i in impostor) / len(impostor), sum(g >= threshold for g in genuine) / len(genuine)
 
 
-def test_no_threshold_is_nearer_to_equal(distances):
+def test_no_threshold_has_more_equal_errors(distances):
     found = equal_error(*distances)
     accepted, rejected = errors(*distances, found.threshold)
     assert found.rate == pytest.approx((accepted + rejected) / 2, abs=1e-12)
@@ -35,7 +35,7 @@ def test_no_threshold_is_nearer_to_equal(distances):
         assert abs(accepted - rejected) <= abs(a - r) + 1e-12
 
 
-def test_the_threshold_lies_midway_where_all_are_told_apart():
+def test_the_threshold_is_midway_if_the_samples_are_separable():
     found = equal_error(np.array([0.1, 0.2]), np.array([0.6, 0.9, 0.7]))
     assert (found.threshold, found.rate) == (pytest.approx(0.4), 0)
 
@@ -48,7 +48,7 @@ def test_threshold_scales_with_the_distances(distances):
 
 @pytest.mark.parametrize("function", [verification_auc, equal_error])
 @pytest.mark.parametrize("wrong", [np.array([]), np.array([0.5, np.nan])])
-def test_refuses_what_cannot_be_compared(function, wrong):
+def test_wrong_distances_are_rejected(function, wrong):
     for pair in ((wrong, np.array([1.0])), (np.array([1.0]), wrong)):
-        with pytest.raises(ValueError, match="must hold distances"):
+        with pytest.raises(ValueError, match="must have at least one distance"):
             function(*pair)

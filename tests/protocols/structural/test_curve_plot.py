@@ -1,4 +1,4 @@
-"""The figure of keypoint error curves: whose lines it shows, and what it says of them."""
+"""The figure of keypoint error curves: its lines and its legend."""
 
 from __future__ import annotations
 
@@ -10,23 +10,20 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from fhpt_bench.records.schema import ScoreEntry
+from fhpt_bench.protocol import Interval, Score
 from protocols.structural import curve_plot
 from protocols.structural.curve_plot import plot_curves
 
 
-def entry(metric: str, curve: list[float], n: int, interval: bool = True) -> ScoreEntry:
+def entry(metric: str, curve: list[float], n: int, interval: bool = True) -> Score:
     value = float(np.mean(curve))
-    return ScoreEntry(
-        protocol="kec", variant="canonical", metric=metric, label="", status="ok", value=value, unit="",
-        higher_is_better=True, interval=(value - 0.1, value + 0.1, "") if interval else None, n=1, skipped={},
-        fingerprint="", reason=None, details={"anchors": [10, 20], "curve": curve, "n_keypoints": n},
-    )  # fmt: skip
+    found = Interval(value - 0.1, value + 0.1, "") if interval else None
+    return Score(metric, value, 1, interval=found, details={"anchors": [10, 20], "curve": curve, "n_keypoints": n})
 
 
 @pytest.fixture
 def figures(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
-    """Those that are encoded during a test."""
+    """The figures that are encoded during a test."""
     kept: list[Figure] = []
     encode = curve_plot.encode_figure
 
@@ -57,13 +54,13 @@ def test_every_model_has_its_line_in_every_part(figures: list[Figure]) -> None:
     assert [panel.get_title() for panel in figure.axes] == ["body, n = 9 keypoints", "face, n = 3 keypoints", "hands"]
     lines = [np.array(line.get_xydata()).tolist() for line in body.get_lines()]
     assert lines == [[[0, 0], [10, 0.2], [20, 0.4]], [[0, 0], [10, 0.6], [20, 0.8]]]
-    # The larger area comes first, with the colour and the dashes that the model has in every panel.
+    # The larger area comes first; each model has the same colour and dashes in every panel.
     assert legend(body) == ["0.700 [0.600, 0.800] \\$theirs\\$ of a very long nam…", "0.300 [0.200, 0.400] ours"]
     assert legend(hands) == ["0.200 [0.100, 0.300] _third, n = 4", "0.100 ours, n = 5"]
-    looks = [[(line.get_color(), line.get_linestyle()) for line in panel.get_lines()] for panel in (body, face, hands)]
-    assert looks[0][1] == looks[1][0]
-    assert looks[0][0] == looks[2][0]
-    assert looks[2][1] not in looks[0]
+    styles = [[(line.get_color(), line.get_linestyle()) for line in panel.get_lines()] for panel in (body, face, hands)]
+    assert styles[0][1] == styles[1][0]
+    assert styles[0][0] == styles[2][0]
+    assert styles[2][1] not in styles[0]
     assert body.get_lines()[0].get_linewidth() > body.get_lines()[1].get_linewidth()
 
 

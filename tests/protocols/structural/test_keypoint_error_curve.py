@@ -1,4 +1,4 @@
-"""The keypoint error curve against a loop over keypoints, and at its edges."""
+"""The keypoint error curve, compared with a loop over keypoints, and its edge cases."""
 
 import math
 
@@ -10,7 +10,7 @@ from protocols.structural.keypoint_error_curve import anchor_reach, found_distan
 
 
 def make(n, k, seed=0):
-    """Estimates and truths with holes; what is not found has no place."""
+    """Estimates and truths with missing keypoints; keypoints that were not found have NaN coordinates."""
     rng = np.random.default_rng(seed)
     truth = np.concatenate([rng.uniform(0, 200, (n, k, 2)), rng.integers(0, 2, (n, k, 1))], -1)
     estimated = truth + [1, 1, 0] * rng.normal(0, 8, (n, k, 3))
@@ -43,7 +43,7 @@ def test_equals_a_loop_over_keypoints(n, k, reach, found_only):
     np.testing.assert_allclose(hits.sum(0) / counts.sum(), expected, rtol=1e-12)
 
 
-def test_exactly_as_far_as_the_threshold_is_a_miss():
+def test_a_distance_equal_to_the_threshold_is_a_miss():
     truth = np.array([[[10.0, 10, 1]]])
     estimated = np.array([[[13.0, 14, 1]]])
     curve = keypoint_error_curve(estimated, truth, np.array([5.0, np.nextafter(5, 6)]))
@@ -97,17 +97,17 @@ def test_duplicates_count():
         (lambda e, t: (e, t[0]), r"truth must be \(N, K, 3\)"),
         (lambda e, t: (e.astype(int), t), "floats"),
         (lambda e, t: (e, np.where(t == 1, 0.5, t)), "0 or 1"),
-        (lambda e, t: (np.where([0, 0, 1], np.float32(1), e), t), "without a finite place"),
+        (lambda e, t: (np.where([0, 0, 1], np.float32(1), e), t), "without finite coordinates"),
         (lambda e, t: (e, t * [1, 1, 0]), "no keypoint counts"),
     ],
 )
 @pytest.mark.filterwarnings("ignore:invalid value encountered in cast")
-def test_wrong_arrays_are_refused(change, message):
+def test_wrong_arrays_are_rejected(change, message):
     with pytest.raises(ValueError, match=message):
         keypoint_error_curve(*change(*make(4, 18)), anchors(20))
 
 
-def test_thresholds_are_a_row_of_numbers():
+def test_thresholds_must_be_one_dimensional():
     for wrong in (np.zeros((2, 2)), np.zeros(0)):
         with pytest.raises(ValueError, match="thresholds"):
             keypoint_error_curve(*make(4, 18), wrong)
@@ -126,8 +126,8 @@ def test_anchors_are_twenty_equal_steps_without_zero():
     ("distances", "reach"),
     [
         (np.full(10, 3.9), 4),
-        (np.full(10, 4.0), 6),  # under it, strictly
-        (np.r_[np.full(3, 1.0), 99], 2),  # one of four may lie beyond
+        (np.full(10, 4.0), 6),  # strictly below
+        (np.r_[np.full(3, 1.0), 99], 2),  # one of four may be larger
         (np.r_[np.full(5, 1.0), 7.5, 99, 99], 8),
         (np.r_[np.full(74, 1.0), np.full(26, 9.0)], 10),
         (np.array([0.0]), 2),
@@ -141,7 +141,7 @@ def test_reach_is_the_smallest_even_number_above_three_of_four(distances, reach)
         anchor_reach(distances[:0])
 
 
-def test_distances_are_of_what_counts_and_was_found():
+def test_distances_are_of_counted_and_found_keypoints():
     estimated, truth = make(6, 18)
     expected = [
         math.dist(e[:2], t[:2])

@@ -1,4 +1,4 @@
-"""PCKh against a loop that follows the steps of PATN's tool, on its own lists with -1 for what is missing."""
+"""PCKh, compared with a loop with the steps of PATN's tool, on its lists with -1 for missing joints."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from protocols.structural.pckh import pckh_hits
 
 
 def as_the_tool_does(estimated, truth):
-    """Right and all joints over all images; every coordinate of a missing joint is -1."""
+    """Number of correct joints and of all joints over all images; both coordinates of a missing joint are -1."""
     right = total = 0
     for (px, py), (tx, ty) in zip(estimated, truth, strict=True):
         head = [(tx[i], ty[i]) for i in (0, 1, 14, 15, 16, 17) if tx[i] != -1 and ty[i] != -1]
@@ -46,7 +46,7 @@ def test_equals_the_tool(seed, missing):
     assert pckh(estimated, truth) == right / total
 
 
-def test_half_the_box_exactly_is_wrong_and_both_axes_are_asked():
+def test_exactly_half_the_box_is_wrong_and_both_axes_count():
     truth = np.zeros((1, 18, 3))
     truth[0, :2] = [[0, 0, 1], [10, 20, 1]]
     for offset, right in (((4.9, 9.9), 2), ((5, 0), 0), ((0, 10), 0)):
@@ -54,14 +54,14 @@ def test_half_the_box_exactly_is_wrong_and_both_axes_are_asked():
         assert pckh_hits(estimated, truth)[0].tolist() == [right]
 
 
-def test_a_head_of_one_joint_leaves_the_image_out():
+def test_images_with_one_head_joint_are_excluded():
     truth = np.ones((2, 18, 3)) * [3, 3, 1]
     truth[0, [0, 1, 14, 15, 16], 2] = 0
     truth[1, 0, :2] = 9
     right, counts = pckh_hits(truth, truth)
     assert counts.tolist() == [0, 18]
     assert right.tolist() == [0, 18]
-    with pytest.raises(ValueError, match="two joints of a head"):
+    with pytest.raises(ValueError, match="two head joints"):
         pckh(truth[:1], truth[:1])
 
 
@@ -71,8 +71,8 @@ def test_order_does_not_matter_and_swapping_does():
     assert pckh(truth, estimated) != pckh(estimated, truth)
 
 
-def test_wrong_arrays_are_refused():
-    with pytest.raises(ValueError, match="COCO-18"):
+def test_wrong_arrays_are_rejected():
+    with pytest.raises(ValueError, match="18 COCO joints"):
         pckh(np.zeros((1, 21, 3)), np.zeros((1, 21, 3)))
     with pytest.raises(ValueError, match="differ in shape"):
         pckh(np.zeros((1, 18, 3)), np.zeros((2, 18, 3)))

@@ -1,1 +1,1 @@
-"""The traps of docs/footguns.md, measured: each function of these modules makes one table."""
+"""Measurements for docs/footguns.md: each function of these modules makes one table."""

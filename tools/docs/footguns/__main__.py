@@ -1,7 +1,7 @@
-"""python -m tools.docs.footguns RUN: measures the traps of docs/footguns.md, and fills its tables.
+"""python -m tools.docs.footguns RUN: measures the mistakes described in docs/footguns.md, and fills its tables.
 
-RUN is the folder of `fhpt-bench run --model warp --protocols ssim,lpips:vgg-0.1` on studio: its images, and the
-VGG16 values of its pairs, which take minutes.
+RUN is the folder of `fhpt-bench run --model warp --protocols ssim,lpips:vgg-0.1` on studio. The tool uses its images
+and its LPIPS values with VGG16, which would take minutes to compute.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ TABLES: dict[str, Callable[[Material], str]] = {
 @click.option("--benchmark", default="studio", show_default=True, help="Name, or a TOML file.")
 @click.option("--only", multiple=True, type=click.Choice(["figures", *TABLES]), help="May be repeated.")
 def main(run: Path, benchmark: str, only: tuple[str, ...]) -> None:
-    """Measure the traps on the images of RUN, print the tables and write them into docs/footguns.md."""
+    """Measure on the images of RUN, print the tables and write them into docs/footguns.md."""
     material, page = Material.of(run, benchmark), DOCS / "footguns.md"
     for name, measure in TABLES.items():
         if not only or name in only:

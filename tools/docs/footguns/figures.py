@@ -1,4 +1,4 @@
-"""The pictures of docs/footguns.md: where looking beats reading."""
+"""The figures of docs/footguns.md."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from tools.docs.footguns.pairs import WHITE, as_jpeg, bordered
 from tools.docs.footguns.people import distances
 from tools.docs.footguns.sets import draws
 
-SHOWN = 12  # which of the hundred pairs
+SHOWN = 12  # index of the pair shown, of the 100 pairs
 
 
 def draw(material: Material, folder: Path) -> None:
-    """Write the three pictures into a folder."""
+    """Write the three figures into a folder."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -27,13 +27,13 @@ def draw(material: Material, folder: Path) -> None:
 
 
 def one_pair(material: Material, path: Path) -> None:
-    """One generated image as several tools would judge it."""
+    """One generated image, compared in six ways."""
     from matplotlib import pyplot as plt
 
     pair, other = material.few[SHOWN], material.few[SHOWN + 1]
     generated, target = material.generated([pair]), material.targets([pair])
     side = WHITE
-    judged = [
+    compared = [
         ("target", target, target),
         ("generated", generated, target),
         ("with white borders", bordered(generated, side), bordered(target, side)),
@@ -41,9 +41,9 @@ def one_pair(material: Material, path: Path) -> None:
         ("JPEG 75", as_jpeg(generated, 75), target),
         ("another pair's target", generated, material.targets([other])),
     ]
-    widths = [images.shape[2] for _, images, _ in judged]
-    figure, axes = plt.subplots(1, len(judged), figsize=(9.6, 2.6), width_ratios=widths, dpi=100)
-    for axis, (title, images, real) in zip(axes, judged, strict=True):
+    widths = [images.shape[2] for _, images, _ in compared]
+    figure, axes = plt.subplots(1, len(compared), figsize=(9.6, 2.6), width_ratios=widths, dpi=100)
+    for axis, (title, images, real) in zip(axes, compared, strict=True):
         shown = real if title.startswith("another") else images
         axis.imshow(shown[0])
         similar, far = ssim(images, real)[0], lpips(images, real, device="cpu")[0]
@@ -57,7 +57,7 @@ def one_pair(material: Material, path: Path) -> None:
 
 
 def small_sets(material: Material, path: Path) -> None:
-    """Both distances by the number of images, over the draws."""
+    """Both distances by the number of images, over the random draws."""
     from matplotlib import pyplot as plt
 
     found = draws(material)
@@ -84,7 +84,7 @@ def small_sets(material: Material, path: Path) -> None:
 
 
 def faces(material: Material, path: Path) -> None:
-    """Face distances of real images, with the thresholds that are in use."""
+    """Face distances of real images, with the common thresholds."""
     from matplotlib import pyplot as plt
 
     genuine, impostor = distances(material)

@@ -1,4 +1,4 @@
-"""What the traps are measured on: images that a run has left behind, the real ones, and what networks say of them."""
+"""Data for the measurements: generated images of a run, real images, and their features."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ Vectors = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Material:
-    """Generated images of all pairs, and the benchmark that they belong to.
+    """Generated images of all pairs, and their benchmark.
 
     Args:
-        benchmark: with all pairs, sorted by target.
-        run: the folder of a run of it.
+        benchmark: the benchmark with all pairs, sorted by target.
+        run: folder of a run on this benchmark.
     """
 
     benchmark: Benchmark
@@ -40,7 +40,7 @@ class Material:
 
     @classmethod
     def of(cls, run: Path, name: str) -> Material:
-        """Of a run's folder and the name or TOML file of its benchmark; training images are `train/`, if not named."""
+        """Load a run's folder and its benchmark (name or TOML file); training images default to `train/`."""
         loaded = load_benchmark(name)
         if not loaded.train_images:
             folder = loaded.folder.parent / "train"
@@ -49,29 +49,29 @@ class Material:
 
     @property
     def few(self) -> tuple[Pair, ...]:
-        """The 100 pairs that most tables are of, spread over the people as `--limit 100` does."""
+        """The 100 pairs of most tables, spread over the people, the same as with `--limit 100`."""
         return self.benchmark.limited(SUBSET).pairs
 
     @property
     def unique(self) -> list[str]:
-        """The target images, each once."""
+        """The names of the target images, each once."""
         return sorted({pair.target for pair in self.benchmark.pairs})
 
     def generated(self, pairs: Sequence[Pair]) -> Images:
-        """(N, H, W, 3) uint8."""
+        """(N, H, W, 3) uint8 generated images."""
         return self._source.images(0, pairs)
 
     def targets(self, pairs: Sequence[Pair]) -> Images:
-        """(N, H, W, 3) uint8, repeats included."""
+        """(N, H, W, 3) uint8 target images, repeats included."""
         return self.real([pair.target for pair in pairs])
 
     def real(self, names: Sequence[str]) -> Images:
-        """(N, H, W, 3) uint8 of test images."""
+        """(N, H, W, 3) uint8 test images."""
         return np.stack([read_image(self.benchmark.folder / name) for name in names])
 
     @functools.cached_property
     def train(self) -> Images:
-        """(M, H, W, 3) uint8 of all training images."""
+        """(M, H, W, 3) uint8, all training images."""
         return np.stack([read_image(self.benchmark.train_folder / name) for name in self.benchmark.train_images])
 
     @functools.cached_property
@@ -79,19 +79,19 @@ class Material:
         return FolderImages(match_folder(self.run / "images", self.benchmark), "warp", self.benchmark)
 
 
-def look(feature: str, images: Images) -> Vectors:
-    """What a network says of each image, from the cache where it has been asked before.
+def extract(feature: str, images: Images) -> Vectors:
+    """Extract a feature of each image, or read it from the cache.
 
     Args:
-        feature: its id.
+        feature: id of the feature.
         images: (N, H, W, 3) uint8 RGB.
     """
     spec = features.load(feature).spec
     cache = FeatureCache(spec.identity({name: weights.fetch(name) for name in spec.weights}))
-    return _kept(cache, feature, images, lambda: network(feature).extract)
+    return _cached(cache, feature, images, lambda: network(feature).extract)
 
 
-def _kept(
+def _cached(
     cache: FeatureCache, title: str, images: Images, network: Callable[[], Callable[[Images], Vectors]]
 ) -> Vectors:
     rows = []
@@ -109,7 +109,7 @@ def _kept(
 
 @functools.cache
 def network(feature: str) -> Any:
-    """A vector network on the CPU, made once."""
+    """A vector network on the CPU, created once."""
     made = features.load(feature)("cpu")
     if not isinstance(made, VectorFeature):
         raise TypeError(f"{feature} gives no vectors")

@@ -1,4 +1,4 @@
-"""Traps of metrics that compare image by image."""
+"""Mistakes with metrics of image pairs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from scipy.stats import spearmanr
 
 from fhpt_bench.records.pair_table import read_pair_values
 from protocols.perceptual import frechet_distance, lpips, psnr, ssim
-from tools.docs.footguns.material import Images, Material, look
+from tools.docs.footguns.material import Images, Material, extract
 from tools.docs.footguns.sets import POOLED
 from tools.docs.pages import table
 from tools.docs.references import package_lpips
@@ -22,11 +22,11 @@ WHITE = 40
 
 
 def padding(material: Material) -> str:
-    """SSIM on the images, and on the same ones with white borders."""
+    """SSIM on the images without and with white borders."""
     generated, target = material.generated(material.few), material.targets(material.few)
     sources = material.real([pair.source for pair in material.few])
     rows = []
-    for name, side in (("256 x 176, as they are", 0), ("256 x 256, 40 white columns left and right", WHITE)):
+    for name, side in (("256 x 176, unchanged", 0), ("256 x 256, 40 white columns on the left and right", WHITE)):
         real = bordered(target, side)
         values = [f"{ssim(bordered(images, side), real).mean():.3f}" for images in (generated, sources)]
         rows.append((name, *values))
@@ -34,12 +34,12 @@ def padding(material: Material) -> str:
 
 
 def bordered(images: Images, side: int) -> Images:
-    """With so many white columns at the left and at the right."""
+    """Images with this many white columns on the left and on the right."""
     return np.pad(images, ((0, 0), (0, 0), (side, side), (0, 0)), constant_values=255)
 
 
 def settings(material: Material) -> str:
-    """The five variants, and the canonical one with a wrong data range."""
+    """SSIM in five variants, and the canonical variant with a wrong data range."""
     generated, target = material.generated(material.few), material.targets(material.few)
     sources = material.real([pair.source for pair in material.few])
     measures: dict[str, Callable[[Images, Images], float]] = {
@@ -52,7 +52,7 @@ def settings(material: Material) -> str:
 
 
 def _range_two(generated: Images, target: Images) -> float:
-    """What older scikit-image took for floats that nobody gave a range: that of [-1, 1]."""
+    """SSIM with the default data range that older scikit-image used for floats: that of [-1, 1]."""
     from skimage.metrics import structural_similarity
 
     gaussian = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "channel_axis": -1}
@@ -62,7 +62,7 @@ def _range_two(generated: Images, target: Images) -> float:
 
 
 def identical(material: Material) -> str:
-    """PSNR where one pair of the hundred is copied from the target."""
+    """PSNR if one of the 100 generated images is a copy of its target."""
     generated, target = material.generated(material.few), material.targets(material.few)
     whole = psnr(generated, target)
     generated[0] = target[0]
@@ -70,46 +70,46 @@ def identical(material: Material) -> str:
     error = np.square(generated.astype(float) - target).mean((1, 2, 3))
     rows = [
         ("none is identical", f"{whole.mean():.2f}"),
-        ("one is: the mean as it comes", f"{value.mean():.2f}"),
+        ("one is: plain mean", f"{value.mean():.2f}"),
         ("one is: capped at 100 dB", f"{value.clip(max=100).mean():.2f}"),
         ("one is: 1e-10 added to its error", f"{(10 * np.log10(255**2 / (error + 1e-10))).mean():.2f}"),
-        ("one is: left out and counted (ours)", f"{value[np.isfinite(value)].mean():.2f} (n = 99)"),
+        ("one is: excluded and counted (ours)", f"{value[np.isfinite(value)].mean():.2f} (n = 99)"),
         ("none is: PSNR of the mean error", f"{10 * np.log10(255**2 / (255**2 / 10 ** (whole / 10)).mean()):.2f}"),
     ]
     return table(["of 100 pairs", "PSNR (dB)"], rows)
 
 
 def codec(material: Material) -> str:
-    """Generated images as PNG and as JPEG, and the real targets as if a model had painted them."""
+    """Generated images as PNG and as JPEG, and the real targets in place of generated images."""
     generated, target = material.generated(material.few), material.targets(material.few)
     unique = material.real(material.unique)
-    real = look("efficientnet-lite0", unique)[:, :POOLED]
+    real = extract("efficientnet-lite0", unique)[:, :POOLED]
     rows = []
     for name, paired, whole in (("`warp`", generated, generated), ("real targets", target, unique)):
         for quality in (None, 95, 75):
             a = as_jpeg(paired, quality)
             b = a if whole is paired else as_jpeg(whole, quality)
             values = f"{ssim(a, target).mean():.4f}", f"{lpips(a, target, device='cpu').mean():.4f}"
-            distance = frechet_distance(look("efficientnet-lite0", b)[:, :POOLED], real)
+            distance = frechet_distance(extract("efficientnet-lite0", b)[:, :POOLED], real)
             rows.append((name, f"JPEG {quality}" if quality else "PNG", *values, f"{distance:.2f} ({len(b)})"))
     columns = ["images", "saved as", "SSIM ↑", "LPIPS ↓ (alex-0.1)", f"FD to the {len(unique)} targets ↓ (of n)"]
     return table(columns, rows)
 
 
 def as_jpeg(images: Images, quality: int | None) -> Images:
-    """What is left of images that were saved at a quality, as Pillow does it; None: as PNG."""
+    """Images after saving as JPEG at a quality with Pillow; None: unchanged, as with PNG."""
     if quality is None:
         return images
-    kept = []
+    decoded = []
     for image in images:
         buffer = io.BytesIO()
         Image.fromarray(image).save(buffer, "JPEG", quality=quality)
-        kept.append(np.asarray(Image.open(buffer)))
-    return np.stack(kept)
+        decoded.append(np.asarray(Image.open(buffer)))
+    return np.stack(decoded)
 
 
 def heads(material: Material) -> str:
-    """The LPIPS variants on the same pairs, from the run's own table where it has them."""
+    """The LPIPS variants on the same pairs, read from the run's pair table if available."""
     measured = read_pair_values(material.run)
     values = {}
     for variant in ("alex-0.1", "alex-0.0", "vgg-0.1"):
@@ -119,18 +119,18 @@ def heads(material: Material) -> str:
         else:
             stacks = material.generated(material.few), material.targets(material.few)
             values[variant] = lpips(*stacks, variant, device="cpu")
-    rows = [(f"`lpips:{name}`", *_beside(value, values["alex-0.1"])) for name, value in values.items()]
+    rows = [(f"`lpips:{name}`", *_summary(value, values["alex-0.1"])) for name, value in values.items()]
     return table(["LPIPS", "mean", "lowest to highest", "rank correlation with alex-0.1"], rows)
 
 
 def scaling(material: Material) -> str:
-    """The package `lpips` on one hundred pairs, its input scaled rightly and wrongly."""
+    """The package `lpips` on 100 pairs, with correct and wrong input ranges."""
     import torch
 
     model = package_lpips("alex-0.1")
     stacks = [material.generated(material.few), material.targets(material.few)]
     scales: Mapping[str, Callable[[Images], NDArray[Any]]] = {
-        "[-1, 1], as it expects": lambda x: x / 127.5 - 1,
+        "[-1, 1], as expected": lambda x: x / 127.5 - 1,
         "[0, 1]": lambda x: x / 255,
         "[0, 255]": lambda x: x / 1.0,
     }
@@ -141,12 +141,12 @@ def scaling(material: Material) -> str:
             values[name] = (
                 torch.cat([model(x, y) for x, y in zip(a.split(10), b.split(10), strict=True)]).numpy().ravel()
             )
-    right = values["[-1, 1], as it expects"]
-    rows = [(name, *_beside(value, right)) for name, value in values.items()]
+    right = values["[-1, 1], as expected"]
+    rows = [(name, *_summary(value, right)) for name, value in values.items()]
     return table(["input of `lpips` 0.1.4 (alex, v0.1) in", "mean", "lowest to highest", "rank correlation"], rows)
 
 
-def _beside(value: NDArray[Any], first: NDArray[Any]) -> tuple[str, str, str]:
+def _summary(value: NDArray[Any], first: NDArray[Any]) -> tuple[str, str, str]:
     return (
         f"{value.mean():.3f}",
         f"{value.min():.3f} to {value.max():.3f}",
@@ -155,14 +155,14 @@ def _beside(value: NDArray[Any], first: NDArray[Any]) -> tuple[str, str, str]:
 
 
 def colours(material: Material) -> str:
-    """RGB, and what OpenCV calls an image."""
+    """RGB and BGR channel order."""
     pairs = material.few
     generated, target = material.generated(pairs), material.targets(pairs)
     everything, unique = material.generated(material.benchmark.pairs), material.real(material.unique)
     rows = []
     for name, first, second in (("both RGB", 1, 1), ("generated BGR, target RGB", -1, 1), ("both BGR", -1, -1)):
         a, b = np.ascontiguousarray(generated[..., ::first]), np.ascontiguousarray(target[..., ::second])
-        sides = [look("efficientnet-lite0", np.ascontiguousarray(x[..., ::step]))[:, :POOLED]
+        sides = [extract("efficientnet-lite0", np.ascontiguousarray(x[..., ::step]))[:, :POOLED]
                  for x, step in ((everything, first), (unique, second))]  # fmt: skip
         values = ssim(a, b).mean(), psnr(a, b).mean(), lpips(a, b, device="cpu").mean(), frechet_distance(*sides)
         rows.append(
@@ -172,13 +172,13 @@ def colours(material: Material) -> str:
 
 
 def pairing(material: Material) -> str:
-    """Generated images in the order of their file names, beside targets in the order of theirs."""
+    """Generated images and targets, paired by id, by sorted file names, and shifted by one."""
     pairs = material.few
     generated, target = material.generated(pairs), material.targets(pairs)
     shifted = np.roll(np.arange(len(pairs)), 1)
     by_source = np.argsort([pair.id for pair in pairs])
     by_target = np.argsort([pair.target for pair in pairs], kind="stable")
-    distance = frechet_distance(*(look("efficientnet-lite0", x)[:, :POOLED] for x in (generated, target)))
+    distance = frechet_distance(*(extract("efficientnet-lite0", x)[:, :POOLED] for x in (generated, target)))
     names = np.array([pair.target for pair in pairs])
     rows = []
     for name, a, b in (
@@ -190,4 +190,6 @@ def pairing(material: Material) -> str:
         g, t = generated[a], target[b]
         far = lpips(g, t, device="cpu").mean()
         rows.append((name, f"{right} of {len(pairs)}", f"{ssim(g, t).mean():.3f}", f"{far:.3f}", f"{distance:.1f}"))
-    return table(["paired", "right pairs", "SSIM ↑", "LPIPS ↓ (alex-0.1)", "FD(EffNet-lite0), 100 against 100"], rows)
+    return table(
+        ["pairing", "correct pairs", "SSIM ↑", "LPIPS ↓ (alex-0.1)", "FD(EffNet-lite0), 100 against 100"], rows
+    )

@@ -1,4 +1,4 @@
-"""Traps of metrics that compare sets, shown with the Fréchet and kernel distances through EfficientNet-lite0."""
+"""Mistakes with metrics of sets, shown with the Fréchet and kernel distances on EfficientNet-lite0 features."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from PIL import Image
 from fhpt_bench.progress import progress_bar
 from fhpt_bench.statistics import RESAMPLES, SEED, block_jackknife
 from protocols.perceptual import frechet_distance, kernel_distance
-from tools.docs.footguns.material import Images, Material, Vectors, look, network
+from tools.docs.footguns.material import Images, Material, Vectors, extract, network
 from tools.docs.pages import table
 
 if TYPE_CHECKING:
@@ -25,26 +25,29 @@ FEATURE = "efficientnet-lite0"
 
 
 def generated_features(material: Material) -> Vectors:
-    """(n, 1280) of all pairs."""
-    return look(FEATURE, material.generated(material.benchmark.pairs))[:, :POOLED]
+    """(n, 1280) features of the generated images of all pairs."""
+    return extract(FEATURE, material.generated(material.benchmark.pairs))[:, :POOLED]
 
 
 def real_features(material: Material) -> Vectors:
-    """(n, 1280) of the target of all pairs, repeats included."""
-    unique = look(FEATURE, material.real(material.unique))[:, :POOLED]
+    """(n, 1280) features of the targets of all pairs, repeats included."""
+    unique = extract(FEATURE, material.real(material.unique))[:, :POOLED]
     place = {name: i for i, name in enumerate(material.unique)}
     return unique[[place[pair.target] for pair in material.benchmark.pairs]]
 
 
 def references(material: Material) -> str:
-    """One folder of generated images against three sets that are all called real."""
+    """The same generated images against three sets of real images."""
     generated, paired = generated_features(material), real_features(material)
-    unique, train = look(FEATURE, material.real(material.unique))[:, :POOLED], look(FEATURE, material.train)[:, :POOLED]
+    unique, train = (
+        extract(FEATURE, material.real(material.unique))[:, :POOLED],
+        extract(FEATURE, material.train)[:, :POOLED],
+    )
     rows = [
         (name, len(real), f"{frechet_distance(generated, real):.2f}", f"{frechet_distance(unique, real):.2f}")
         for name, real in (
             ("the target images, each once (`canonical`)", unique),
-            ("the targets as often as they are paired (as `fid:drn`)", paired),
+            ("the target images, once per pair (as `fid:drn`)", paired),
             ("the training images (as `fid:train`)", train),
         )
     ]
@@ -58,7 +61,7 @@ def references(material: Material) -> str:
 
 
 def filters(material: Material) -> str:
-    """The same images through several resizes, all to 224 x 224."""
+    """The same images with several resize filters, all to 224 x 224."""
     from torch.nn.functional import interpolate
 
     def torchs(**how: object) -> Callable[[Images], NDArray[Any]]:
@@ -76,13 +79,13 @@ def filters(material: Material) -> str:
     }
     pairs = material.benchmark.limited(200).pairs
     stacks = (material.generated(pairs), material.real(material.unique))
-    ours = [look(FEATURE, images)[:, :POOLED] for images in stacks]
+    ours = [extract(FEATURE, images)[:, :POOLED] for images in stacks]
     rows = []
     for name, way in ways.items():
         generated, real = ours if way is None else [_embed(images, way, name) for images in stacks]
         rows.append((name, f"{frechet_distance(generated, real):.2f}", f"{frechet_distance(generated, ours[1]):.2f}",
                      f"{frechet_distance(real, ours[1]):.3f}"))  # fmt: skip
-    columns = ["resize", "FD of `warp`, both sides so", "only the generated side", "the real images against themselves"]
+    columns = ["resize", "FD of `warp`, both sets", "only the generated set", "real images against themselves"]
     return table(columns, rows)
 
 
@@ -109,9 +112,9 @@ def _hwc(x: Tensor) -> NDArray[Any]:
 
 
 def draws(material: Material) -> dict[int, dict[str, list[float]]]:
-    """n -> distances of `warp` to the targets, and of two disjoint parts of the training images, over some draws."""
-    generated, targets = generated_features(material), look(FEATURE, material.real(material.unique))[:, :POOLED]
-    train = look(FEATURE, material.train)[:, :POOLED]
+    """n -> distances of `warp` to the targets, and of two disjoint training subsets, over several random draws."""
+    generated, targets = generated_features(material), extract(FEATURE, material.real(material.unique))[:, :POOLED]
+    train = extract(FEATURE, material.train)[:, :POOLED]
     rng = np.random.default_rng(SEED)
     found: dict[int, dict[str, list[float]]] = {}
     with progress_bar("draws", len(COUNTS), shown=True) as done:
@@ -137,12 +140,12 @@ def small_sets(material: Material) -> str:
         cells = [f"{np.mean(values[key]):{form}}" if values[key] else "-"
                  for key, form in (("fd", ".1f"), ("kd", ".4f"), ("fd real", ".1f"), ("kd real", "z.4f"))]  # fmt: skip
         rows.append((n, *cells))
-    columns = ["n", "FD of n `warp` images", "KD of them", "FD of n real images and n others", "KD of them"]
+    columns = ["n", "FD of n `warp` images", "KD of the same", "FD of n real images and n others", "KD of the same"]
     return table(columns, rows)
 
 
 def intervals(material: Material) -> str:
-    """The 95 % interval of `warp`'s Fréchet distance, three ways."""
+    """The 95 % interval of `warp`'s Fréchet distance, computed in three ways."""
     generated, real = generated_features(material), real_features(material)
     pairs = material.benchmark.pairs
     people = np.array([pair.person for pair in pairs])
@@ -182,4 +185,4 @@ def intervals(material: Material) -> str:
         rows.append((f"naive {name}, {drawn} resamples", f"{np.mean(values):.2f}", f"{low:.2f} to {high:.2f}",
                      "yes" if low <= value <= high else "no"))  # fmt: skip
     rows.append((jackknife.method + " (ours)", "-", f"{jackknife.low:.2f} to {jackknife.high:.2f}", "yes"))
-    return table(["FD of `warp`, 800 images against 200", "mean of the resamples", "95 %", "holds the value"], rows)
+    return table(["FD of `warp`, 800 images against 200", "mean of the resamples", "95 %", "contains the value"], rows)

@@ -1,1 +1,1 @@
-"""How near each number is to its reference, computed for docs/precision.md."""
+"""Differences between our functions and reference implementations, computed for docs/precision.md."""

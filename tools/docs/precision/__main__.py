@@ -1,4 +1,4 @@
-"""python -m tools.docs.precision: fills the tables of docs/precision.md; fails where a difference is not allowed."""
+"""python -m tools.docs.precision: fills the tables of docs/precision.md; fails if a difference is not allowed."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def main() -> None:
     sys.stdout.write("\n\n".join(blocks.values()) + "\n")
     wrong = [row.ours for rows in found.values() for row in rows if not row.holds]
     if wrong:
-        sys.exit(f"too far from the reference: {', '.join(wrong)}")
+        sys.exit(f"the difference from the reference is too large: {', '.join(wrong)}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What networks say of images, against the packages that they come from; both Inceptions with random weights."""
+"""Features of networks, compared with the packages that they come from; both Inceptions with random weights."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ RANDOM = "(random weights in both)"
 
 @contextlib.contextmanager
 def random_weights() -> Iterator[None]:
-    """Both Inceptions with the random weights of the tests, in place of those that may be here."""
+    """Use the random weights of the tests for both Inceptions, even if the published weights are available."""
     with tempfile.TemporaryDirectory() as folder:
         test_module("conftest.py")["write_random_inception"](Path(folder))
         with mock.patch.dict(os.environ, {weights.FOLDER_VARIABLE: folder}):
@@ -38,7 +38,7 @@ def random_weights() -> Iterator[None]:
 
 
 def inceptions() -> list[Row]:
-    """Each preprocessing of the FID's Inception, its logits, GFLA's network, and a whole FID from files."""
+    """Each preprocessing of the FID's Inception, its logits, GFLA's network, and a complete FID from files."""
     smooth = test_module(TEST)["smooth"]
     with random_weights():
         reference = _pytorch_fids()
@@ -61,7 +61,7 @@ def _pytorch_fids() -> Any:
         return inception.InceptionV3().eval()
 
 
-def _asked(reference: Any, x: Any) -> Any:
+def _reference_features(reference: Any, x: Any) -> Any:
     with torch.no_grad():
         return reference(x)[0].flatten(1).numpy()
 
@@ -73,7 +73,7 @@ def _unit_range(images: Any) -> Any:
 def _pool3(reference: Any, smooth: Any) -> Row:
     network = FIDInception("cpu")
     stacks = [smooth(2, *size) for size in SIZES]
-    worst = max(apart(network.extract(x)[:, :2048], _asked(reference, _unit_range(x))) for x in stacks)
+    worst = max(apart(network.extract(x)[:, :2048], _reference_features(reference, _unit_range(x))) for x in stacks)
     call = f"`InceptionV3` {RANDOM}"
     return Row("inception-2015", call, "pytorch-fid", sizes(SIZES), 1e-4, worst, "", TEST)
 
@@ -85,7 +85,9 @@ def _padded(reference: Any, smooth: Any) -> Row:
         top, left = (256 - height) // 2, (256 - width) // 2
         canvas = np.full((2, 256, 256, 3), 255, np.uint8)
         canvas[:, top : top + height, left : left + width] = images
-        worst = max(worst, apart(network.extract(images)[:, :2048], _asked(reference, _unit_range(canvas))))
+        worst = max(
+            worst, apart(network.extract(images)[:, :2048], _reference_features(reference, _unit_range(canvas)))
+        )
     call = f"`InceptionV3` on a white canvas {RANDOM}"
     return Row("inception-2015-padded", call, "pytorch-fid", sizes(chosen), 1e-4, worst, "", TEST)
 
@@ -108,13 +110,15 @@ def _clean(reference: Any, smooth: Any) -> Row:
         for size in SIZES:
             images = smooth(2, *size)
             x = torch.tensor(np.ascontiguousarray(resize_bicubic(images, 299).transpose(0, 3, 1, 2)))
-            worst = max(worst, apart(network.extract(images)[:, :2048], _asked(reference, (x - 128) / 128)))
+            worst = max(
+                worst, apart(network.extract(images)[:, :2048], _reference_features(reference, (x - 128) / 128))
+            )
     call = f"`InceptionV3` on clean-fid's input {RANDOM}"
     return Row("inception-2015-clean", call, "pytorch-fid", sizes(SIZES), 1e-4, worst, "", TEST)
 
 
 def _logits(smooth: Any) -> Row:
-    """torch-fidelity resizes in a way of its own: at 299x299 nothing is resized, and its scale is clean-fid's."""
+    """torch-fidelity has a different resize: at 299x299 there is no resizing, and its scale is that of clean-fid."""
     from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
     with tempfile.NamedTemporaryFile(suffix=".pth") as file:
@@ -147,7 +151,7 @@ def _from_files(reference: Any, smooth: Any) -> Row:
     from pytorch_fid.fid_score import calculate_frechet_distance, get_activations
 
     network, theirs, ours = FIDInception("cpu"), [], []
-    # As in the test, some of the features: the root of a singular 2048 x 2048 matrix is noise.
+    # As in the test, only some features: the root of a singular 2048 x 2048 matrix is noise.
     columns = slice(None, None, 256)
     with tempfile.TemporaryDirectory() as folder:
         for seed in (1, 2):
@@ -165,13 +169,13 @@ def _from_files(reference: Any, smooth: Any) -> Row:
 
 
 def classifiers() -> list[Row]:
-    """EfficientNet-lite0 and VGG16, on their own weights."""
+    """EfficientNet-lite0 and VGG16 with their pinned weights."""
     test = "fhpt_bench/networks/test_efficientnet.py"
     stored = test_module(test)
     network = EfficientNetLite0("cpu")
     with torch.no_grad():
         row = network.embed(torch.tensor(stored["WAVES"])[None])[0].numpy()
-    call, inputs = "numbers stored from efficientnet_lite_pytorch 0.1.0", "a wave of 224x224, already resized"
+    call, inputs = "values stored from efficientnet_lite_pytorch 0.1.0", "a wave image of 224x224, not resized"
     rows = [
         Row("efficientnet-lite0", f"{call}, 8 features", "", inputs, 1e-5, apart(row[:8], stored["POOLED"]), "", test),
         Row("efficientnet-lite0", f"{call}, 8 logits", "", inputs, 1e-4, apart(row[1280:1288], stored["LOGITS"]), "",
@@ -185,8 +189,8 @@ def classifiers() -> list[Row]:
         with torch.no_grad():
             maps = reference.net(reference.scaling_layer(x))
         expected = torch.cat([part.double().mean((2, 3)) for part in maps], 1).numpy()
-        # As the test does: the share of 1e-4 plus 1e-4 of the value.
+        # As in the test: relative to 1 + value, for a tolerance of 1e-4 plus 1e-4 of the value.
         found = np.abs(ours.extract(images) - expected) / (1 + np.abs(expected))
         worst = max(worst, float(found.max()))
-    call = "means of its `net`'s maps on our convolutions"
+    call = "means of the maps of its `net` with our convolutions"
     return [*rows, Row("vgg16-pooled", call, "lpips", sizes(chosen), 1e-4, worst, "of 1 + value", test)]

@@ -1,4 +1,4 @@
-"""Faces, garments and joints: against dlib itself, brute force, and the steps of PATN's tool."""
+"""Faces, garments and joints, compared with dlib, brute force, and the steps of PATN's tool."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FACES = "fhpt_bench/networks/test_faces.py"
 
 
 def faces() -> list[Row]:
-    """Boxes, embeddings and distances, as face_recognition calls dlib."""
+    """Boxes, embeddings and distances, compared with dlib as face_recognition calls it."""
     folder = load_benchmark("studio").folder
     fronts = [read_image(path) for path in sorted(folder.glob("*_1front.jpg"))]
     backs = [read_image(path) for path in sorted(folder.glob("*_3back.jpg"))[:5]]
@@ -28,15 +28,15 @@ def faces() -> list[Row]:
         (found,) = network.extract(image[np.newaxis])
         locations, encodings = test_module(FACES)["reference_encodings"](image)
         if np.isfinite(found[:, 0]).sum() != len(locations):
-            raise ValueError("dlib finds another number of faces than we keep")
+            raise ValueError("dlib finds a different number of faces than the feature has")
         for row, box, encoding in zip(found, locations, encodings, strict=False):
             boxes.append(apart(row[BOX], [box.left(), box.top(), box.right(), box.bottom()]))
             embeddings.append(apart(row[EMBEDDING], encoding))
         first.append(encodings[0] if encodings else None)
     inputs = (
-        f"{len(fronts)} front and {len(backs)} back views of studio (256x176), three faces in 253x528, one of 79x40"
+        f"{len(fronts)} front and {len(backs)} back views of studio (256x176), three faces in 253x528, one in 79x40"
     )
-    call = "face_recognition's formula, through dlib"
+    call = "face_recognition's formula, with dlib"
     expected = [np.linalg.norm(a - b) for a, b in itertools.pairwise(first[: len(fronts)])]
     distance = face_identity(np.stack(fronts[:-1]), np.stack(fronts[1:]))
     test = "protocols/semantic/test_face_identity.py"
@@ -49,7 +49,7 @@ def faces() -> list[Row]:
 
 
 def retrieval() -> Row:
-    """Rankings that differ from sorting in Python, over galleries with ties, copies and entries left out."""
+    """Rankings that differ from sorting in Python, over galleries with ties, copies and excluded entries."""
     test = "protocols/semantic/test_retrieval.py"
     module, wrong = test_module(test), 0
     for given in module["TASKS"]:
@@ -57,23 +57,23 @@ def retrieval() -> Row:
         found = search_gallery(queries, gallery, query_items, gallery_items, None, names, left_out)
         for row, answer in zip(found.relevant.tolist(), module["brute_force"](*given), strict=True):
             wrong += row[: len(answer)] != [relevant for relevant, _ in answer]
-    shapes = ", ".join(f"{len(task[0])} in {len(task[1])} of {task[1].shape[1]}" for task in module["TASKS"])
-    inputs = f"seeded whole numbers with ties and copies, {shapes}"
+    shapes = ", ".join(f"{len(task[0])}x{len(task[1])}x{task[1].shape[1]}" for task in module["TASKS"])
+    inputs = f"seeded integers with ties and copies, queries x entries x dimensions: {shapes}"
     return Row("search_gallery (FAISS)", "brute force in float64", "", inputs, 0, wrong, "rankings", test)
 
 
 def joints() -> Row:
-    """Joints that PATN's tool judges otherwise."""
+    """Joints for which PATN's tool gives a different result."""
     test = "protocols/structural/test_pckh.py"
-    module, wrong, judged = test_module(test), 0, 0
+    module, wrong, counted = test_module(test), 0, 0
     for missing in (0.0, 0.3, 0.8):
         for seed in range(3):
             estimated, truth = module["make"](50, seed, missing)
             right, total = module["as_the_tool_does"](module["listed"](estimated), module["listed"](truth))
             ours = pckh_hits(estimated, truth)
             wrong += abs(int(ours[0].sum()) - right) + abs(int(ours[1].sum()) - total)
-            judged += total
-    inputs = f"9 seeded sets of 50 poses, {judged} joints, 0 to 80 % of them missing"
+            counted += total
+    inputs = f"9 seeded sets of 50 poses, {counted} joints, 0 to 80 % of them missing"
     return Row(
-        "pckh:patn", "the steps of PATN's calPCKH_fashion.py, written again", "", inputs, 0, wrong, "joints", test
+        "pckh:patn", "the steps of PATN's calPCKH_fashion.py, reimplemented", "", inputs, 0, wrong, "joints", test
     )

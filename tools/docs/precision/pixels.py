@@ -1,4 +1,4 @@
-"""Metrics of pairs and of features, against the packages that made their names."""
+"""Metrics of pairs and of features, compared with the packages that the field uses."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LARGE = (750, 1101)
 
 
 def pairs() -> list[Row]:
-    """SSIM, PSNR and LPIPS of each variant."""
+    """SSIM, PSNR and LPIPS in each variant."""
     ssims = [*(_ssim(variant) for variant in SSIM.variants), *map(_ssim_by_definition, ("canonical", "skimage"))]
     return [*ssims, _psnr(), *(_lpips(variant) for variant in LPIPS.variants)]
 
@@ -38,7 +38,7 @@ def _ssim(variant: str) -> Row:
 
 
 def _ssim_by_definition(variant: str) -> Row:
-    """Ours calls scikit-image itself, so the equation is written out as well."""
+    """Our SSIM calls scikit-image, so it is also compared with the equation in plain loops."""
     test = "protocols/perceptual/test_ssim.py"
     row = np.exp(-(np.arange(-5, 6) ** 2) / (2 * 1.5**2))
     gaussian, uniform = np.outer(row, row) / np.outer(row, row).sum(), np.full((7, 7), 1 / 49)
@@ -76,13 +76,13 @@ def _lpips(variant: str) -> Row:
             expected = reference(first, second).flatten().numpy()
         worst = max(worst, apart(lpips(generated, target, variant, device="cpu"), expected))
     test = "protocols/perceptual/test_lpips.py"
-    return Row(f"lpips:{variant}", "`LPIPS` on our convolutions", "lpips", sizes(chosen), 1e-6, worst, "", test)
+    return Row(f"lpips:{variant}", "`LPIPS` with our convolutions", "lpips", sizes(chosen), 1e-6, worst, "", test)
 
 
 def sets() -> list[Row]:
     """The distances of two sets of features, and the inception score of logits."""
     shapes = [(500, 300, 7), (300, 400, 64), (2500, 2100, 256)]
-    inputs = "seeded features, " + ", ".join(f"{n} and {m} of {d}" for n, m, d in shapes)
+    inputs = "seeded features, " + ", ".join(f"{n} and {m} with {d} dimensions" for n, m, d in shapes)
     test, module = "protocols/perceptual/test_sets.py", test_module("protocols/perceptual/test_sets.py")
     given = [module["sets"](*shape) for shape in shapes]
     rows = []
@@ -90,7 +90,7 @@ def sets() -> list[Row]:
         worst = max(relative(frechet_distance(a, b), call(a, b)) for a, b in given)
         rows.append(Row("frechet_distance", name, package, inputs, 1e-6, worst, "relative", test))
     shapes = [(20, 20, 5), (400, 400, 48), (1000, 1000, 2048)]
-    inputs = "seeded features, " + ", ".join(f"{n} and {m} of {d}" for n, m, d in shapes)
+    inputs = "seeded features, " + ", ".join(f"{n} and {m} with {d} dimensions" for n, m, d in shapes)
     given = [module["sets"](*shape) for shape in shapes]
     for name, call, package in _kernel_references():
         worst = max(relative(kernel_distance(a, b), call(a, b)) for a, b in given)
@@ -105,7 +105,7 @@ def _frechet_references() -> list[tuple[str, Callable[[Any, Any], float], str]]:
 
     def of_moments(distance: Callable[..., float]) -> Callable[[Any, Any], float]:
         def call(a: Any, b: Any) -> float:
-            with warnings.catch_warnings():  # they call scipy in a way that it will drop
+            with warnings.catch_warnings():  # they use a deprecated call of scipy
                 warnings.simplefilter("ignore", DeprecationWarning)
                 return float(distance(a.mean(0), np.cov(a, rowvar=False), b.mean(0), np.cov(b, rowvar=False)))
 
@@ -146,7 +146,7 @@ def _inception_score(test: str) -> Row:
         logits = np.random.default_rng(n).normal(0, 3, (n, 1008))
         found = isc_features_to_metric(torch.tensor(logits), splits=10, shuffle=False)
         mean, deviation = found["inception_score_mean"], found["inception_score_std"]
-        # The deviation as a share of the mean: it is 0 where each split is one image.
+        # The deviation relative to the mean: it is 0 if each split has one image.
         worst = max(worst, apart(inception_score(logits), (mean, deviation)) / mean)
     inputs = f"seeded logits of 1008 classes, {', '.join(map(str, counts))} images, 10 splits"
     reference = "`isc_features_to_metric`, not shuffled"

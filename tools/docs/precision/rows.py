@@ -1,4 +1,4 @@
-"""A row of the golden table, and where its references come from: the calls that the tests make."""
+"""A row of the precision tables, and access to the reference calls in the tests."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ ROOT = Path(__file__).parents[3]
 
 @dataclass(frozen=True)
 class Row:
-    """One of our numbers beside its reference.
+    """One of our numbers and its reference.
 
     Args:
         ours: protocol, variant, feature or function.
-        reference: what it is compared with, by the name of its call.
-        package: of the reference, as PyPI names it; "" where it is none.
-        inputs: on what, with sizes.
-        allowed: by the test.
-        observed: the largest difference that was found.
+        reference: the reference, by the name of its call.
+        package: PyPI name of the reference package; "" if there is none.
+        inputs: inputs of both, with sizes.
+        allowed: tolerance in the test.
+        observed: largest observed difference.
         unit: "" for an absolute difference, "relative", or what is counted.
-        test: the file that allows it.
+        test: file of the test.
     """
 
     ours: str
@@ -45,18 +45,18 @@ class Row:
 
     @property
     def holds(self) -> bool:
-        """Whether what was observed is allowed."""
+        """Whether the observed difference is allowed."""
         return self.observed <= self.allowed
 
 
 @functools.cache
 def test_module(path: str) -> dict[str, Any]:
-    """The names of a file below tests/, where each reference call is written out once."""
+    """The names defined in a file below tests/; reference calls are written there once."""
     return runpy.run_path(str(ROOT / "tests" / path))
 
 
 def images(n: int, height: int, width: int) -> tuple[Any, Any]:
-    """The seeded pairs of the tests: (n, height, width, 3) uint8, twice."""
+    """The seeded pairs of the tests: two (n, height, width, 3) uint8 arrays."""
     pair: tuple[Any, Any] = test_module("protocols/perceptual/conftest.py")["make_pairs"](n, height, width)
     return pair
 
@@ -65,7 +65,7 @@ def apart(ours: ArrayLike, theirs: ArrayLike) -> float:
     """The largest absolute difference.
 
     Raises:
-        ValueError: where a number is not finite, or the shapes differ: NaN would hide any difference.
+        ValueError: if a number is not finite, or the shapes differ: NaN would hide any difference.
     """
     a, b = np.asarray(ours, np.float64), np.asarray(theirs, np.float64)
     if a.shape != b.shape or not (np.isfinite(a).all() and np.isfinite(b).all()):
@@ -74,17 +74,17 @@ def apart(ours: ArrayLike, theirs: ArrayLike) -> float:
 
 
 def relative(ours: float, theirs: float) -> float:
-    """The difference as a share of the reference."""
+    """The difference relative to the reference."""
     return apart(ours, theirs) / abs(theirs)
 
 
 def sizes(given: Sequence[tuple[int, int]]) -> str:
-    """Heights and widths in words."""
+    """Heights and widths as text."""
     return ", ".join(f"{height}x{width}" for height, width in given)
 
 
 def golden_table(rows: Sequence[Row]) -> str:
-    """The table of some rows."""
+    """The Markdown table of some rows."""
     cells = [
         (
             f"`{row.ours}`", f"{row.reference}{_version(row.package)}", row.inputs, _number(row.allowed, row.unit),
@@ -93,7 +93,7 @@ def golden_table(rows: Sequence[Row]) -> str:
         )
         for row in rows
     ]  # fmt: skip
-    return table(["ours", "reference", "inputs", "allowed", "observed", "allowed in"], cells)
+    return table(["ours", "reference", "inputs", "allowed", "observed", "test"], cells)
 
 
 def _version(package: str) -> str:
@@ -101,7 +101,7 @@ def _version(package: str) -> str:
 
 
 def _number(value: float, unit: str) -> str:
-    """A difference in words: one digit is enough, rounded up so that it is never less than it was."""
+    """A difference as text with one digit, rounded up so that it is never shown smaller than it is."""
     if value == 0:
         text = "0"
     elif value >= 1:

@@ -1,1 +1,1 @@
-"""What detectors made for photographs see in the rendered images, held against the ground truth."""
+"""Results of detectors made for photographs on the rendered images, compared with the ground truth."""

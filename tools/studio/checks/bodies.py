@@ -1,4 +1,4 @@
-"""MediaPipe Holistic: are body joints and hands where the ground truth says?"""
+"""MediaPipe Holistic: body joints and hands, compared with the ground truth."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -10,13 +10,13 @@ from PIL import Image
 from ..landmarks import COCO
 from .photographs import VIEWS, Figure, Photograph, share
 
-PCK_SHARE = 0.2  # of the torso, left shoulder to right hip
+PCK_SHARE = 0.2  # of the torso length, from left shoulder to right hip
 ASKED = {"front": 0.98, "additional": 0.98, "full": 0.98, "side": 0.93}
-ENLARGED = 4  # times, for the detector
-HAND_LENGTH = 24  # pixels; a shorter hand is not asked for
-HAND_SEEN = 15  # of its 21 points
-HAND_PLACE = 0.25  # of its length: the mean error with which a found hand is in its place
-# the joint of MediaPipe's 33 that answers each COCO joint; it has no neck
+ENLARGED = 4  # factor by which the image is enlarged for the detector
+HAND_LENGTH = 24  # pixels; a shorter hand is not counted
+HAND_SEEN = 15  # smallest number of visible points (of 21) of a hand that is counted
+HAND_PLACE = 0.25  # largest mean error of a correctly placed hand, as a share of the hand's length
+# MediaPipe's joint (of 33) for each COCO joint; MediaPipe has no neck
 MEDIAPIPE_JOINT = {
     "nose": 0,
     "right_shoulder": 12,
@@ -42,14 +42,14 @@ MEDIAPIPE_JOINT = {
 class Tally:
     images: int = 0
     found: int = 0
-    distances: list[float] = field(default_factory=list)  # of joints, in torsos
+    distances: list[float] = field(default_factory=list)  # errors of joints, in torso lengths
     hands: int = 0
     hands_found: int = 0
     hands_in_place: int = 0
 
 
 def look(photographs: Sequence[Photograph], on_image: Callable[[], None]) -> dict[str, Tally]:
-    """By view."""
+    """Run MediaPipe on the images; one tally per view."""
     detector = mediapipe.solutions.holistic.Holistic(static_image_mode=True, model_complexity=1)
     nothing = np.zeros((64, 64, 3), np.uint8)
     tallies = {view: Tally() for view in VIEWS}
@@ -58,7 +58,8 @@ def look(photographs: Sequence[Photograph], on_image: Callable[[], None]) -> dic
         image = Image.fromarray(photograph.pixels)
         width, height = image.size
         large = image.resize((width * ENLARGED, height * ENLARGED), Image.Resampling.BICUBIC)
-        detector.process(nothing)  # else it looks for face and hands where the image before had them
+        # a blank image resets the tracking, which would search at the positions in the previous image
+        detector.process(nothing)
         found = detector.process(np.asarray(large))
         tally.images += 1
         if found.pose_landmarks is not None:
@@ -86,7 +87,7 @@ def figures(tallies: dict[str, Tally]) -> list[Figure]:
             Figure(
                 f"MediaPipe's joints, PCK@{PCK_SHARE} of torso, {view}",
                 f"{share(right, len(tally.distances))} (bodies {tally.found}/{tally.images})",
-                f">= {asked}" if asked else "stated",
+                f">= {asked}" if asked else "none",
                 asked is None or right >= asked * len(tally.distances),
             )
         )
@@ -95,16 +96,16 @@ def figures(tallies: dict[str, Tally]) -> list[Figure]:
     in_place = sum(tally.hands_in_place for tally in tallies.values())
     return [
         *result,
-        Figure(f"MediaPipe finds a visible hand of {HAND_LENGTH} px or more", share(found, hands), "stated"),
-        Figure(f"and within {HAND_PLACE} of its length of its place", share(in_place, hands), "stated"),
+        Figure(f"MediaPipe finds a visible hand of {HAND_LENGTH} px or more", share(found, hands), "none"),
+        Figure(f"and with a mean error below {HAND_PLACE} of its length", share(in_place, hands), "none"),
     ]
 
 
 def joint_distances(photograph: Photograph, found: np.ndarray) -> list[float]:
-    """Of the visible joints, in torsos."""
+    """Errors of the visible joints, in torso lengths."""
     body = photograph.body
     across = body[COCO.index("left_shoulder"), :2] - body[COCO.index("right_hip"), :2]
-    # seen from the side the torso has no width
+    # in side views shoulders and hips coincide horizontally: use the height
     torso = abs(across[1]) if photograph.view == "side" else np.linalg.norm(across)
     return [
         float(np.linalg.norm(found[joint] - body[COCO.index(name), :2]) / torso)
@@ -114,6 +115,6 @@ def joint_distances(photograph: Photograph, found: np.ndarray) -> list[float]:
 
 
 def _pixels(landmarks: object, width: int, height: int) -> np.ndarray:
-    """MediaPipe has the middle of the first (enlarged) pixel at 0, the truth has it at .5."""
+    """Landmarks in pixels. For MediaPipe the middle of the first (enlarged) pixel is at 0, for the truth at .5."""
     points = [[point.x * width, point.y * height] for point in landmarks.landmark]  # type: ignore[attr-defined]
     return np.array(points) + 0.5 / ENLARGED

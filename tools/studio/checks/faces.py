@@ -1,4 +1,4 @@
-"""dlib: is a face found, does it verify who it is, and is anybody of one split taken for somebody of the other?"""
+"""dlib: face detection, verification of identity, and confusion of people between the splits."""
 
 import importlib.util
 from collections.abc import Callable, Sequence
@@ -10,15 +10,15 @@ import numpy as np
 
 from .photographs import FACING, VIEWS, Figure, Photograph, share
 
-FOUND, AUC, RANK_1 = 0.97, 0.99, 0.97  # at least
+FOUND, AUC, RANK_1 = 0.97, 0.99, 0.97  # required minima
 
 
 @dataclass
 class Faces:
-    """What dlib says of the images of a split in which it finds a face."""
+    """dlib's detections and face embeddings for the images of a split."""
 
     found: dict[str, list[bool]]  # by view
-    embeddings: np.ndarray  # (N, 128), of the facing views
+    embeddings: np.ndarray  # (N, 128), of the found faces in the facing views
     people: np.ndarray  # (N,)
     views: np.ndarray  # (N,)
 
@@ -29,14 +29,14 @@ class Detector:
     def __init__(self) -> None:
         package = importlib.util.find_spec("face_recognition_models")
         if package is None or not package.submodule_search_locations:
-            raise RuntimeError("install face_recognition_models: it holds the face network")
+            raise RuntimeError("face_recognition_models, which contains the face network, is missing; install it")
         models = Path(package.submodule_search_locations[0]) / "models"
         self._detect = dlib.get_frontal_face_detector()
         self._align = dlib.shape_predictor(str(models / "shape_predictor_5_face_landmarks.dat"))
         self._embed = dlib.face_recognition_model_v1(str(models / "dlib_face_recognition_resnet_model_v1.dat"))
 
     def embed(self, pixels: np.ndarray) -> np.ndarray | None:
-        """Of the largest face; None where none is found."""
+        """Embedding of the largest face; None if no face is found."""
         boxes = self._detect(pixels, 1)
         if not boxes:
             return None
@@ -76,8 +76,8 @@ def figures(faces: Faces) -> list[Figure]:
     right, queries = rank_1(faces)
     return [
         *result,
-        Figure("distance of two images of one person: mean, largest", _spread(same, np.max)),
-        Figure("distance of two people's images: mean, least", _spread(different, np.min)),
+        Figure("distance between two images of one person: mean, maximum", _spread(same, np.max)),
+        Figure("distance between images of two people: mean, minimum", _spread(different, np.min)),
         Figure(
             "verification AUC, front and additional", f"{auc:.4f} ({len(same)} + {len(different)})", f">= {AUC}",
             auc >= AUC,
@@ -87,7 +87,7 @@ def figures(faces: Faces) -> list[Figure]:
 
 
 def rank_1(faces: Faces) -> tuple[int, int]:
-    """How many images of one view find their own person first among everybody's other view, and of how many."""
+    """Rank-1 hits and queries: for an image of one view, the nearest image of the other view is of the same person."""
     right = queries = 0
     for view, other in (FACING, FACING[::-1]):
         asking, gallery = faces.views == view, faces.views == other
@@ -100,7 +100,7 @@ def rank_1(faces: Faces) -> tuple[int, int]:
 
 
 def across(train: Faces, test: Faces) -> list[Figure]:
-    """Nobody of one split may look like somebody of the other more than like himself."""
+    """Figures on faces that are nearer to a face of the other split than to the same person's other view."""
     between = _distances(test.embeddings, train.embeddings)
     own = _distances(test.embeddings, test.embeddings)
     same = (test.people[:, None] == test.people[None]) & ~np.eye(len(own), dtype=bool)
@@ -108,7 +108,7 @@ def across(train: Faces, test: Faces) -> list[Figure]:
     nearest_own = np.where(same, own, np.inf).min(1)[twice]
     strangers = int((between.min(1)[twice] < nearest_own).sum())
     return [
-        Figure("distance of a training and a test face: least", f"{between.min():.3f} ({between.size})"),
+        Figure("distance between a training and a test face: minimum", f"{between.min():.3f} ({between.size})"),
         Figure("test faces nearer to a training face than to their own other view", share(strangers, len(nearest_own))),
     ]
 

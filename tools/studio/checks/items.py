@@ -1,4 +1,4 @@
-"""Retrieval: is the image that VGG16 finds nearest one of the same item? Neither always nor never, we hope."""
+"""Item retrieval: whether VGG16's nearest image is of the same item. A useful rate is neither 0 nor 1."""
 
 from collections.abc import Callable, Sequence
 
@@ -10,7 +10,7 @@ from .photographs import Figure, Photograph, share
 
 
 def look(photographs: Sequence[Photograph], on_image: Callable[[], None]) -> list[Figure]:
-    """Means of VGG16's last map (relu5_3, 512 numbers) by cosine; the gallery is every other image of the split."""
+    """Cosine similarity of the spatial mean of VGG16's relu5_3 (512 values); the gallery is all other images."""
     network = VGG16Maps("cpu")
     features = []
     for photograph in photographs:
@@ -24,7 +24,7 @@ def look(photographs: Sequence[Photograph], on_image: Callable[[], None]) -> lis
 
 
 def first_hits(features: np.ndarray, items: np.ndarray) -> tuple[str, str]:
-    """How many images find their own item first, and how many would by chance."""
+    """Share of images whose nearest image is of the same item, and the share expected by chance."""
     unit = features / np.linalg.norm(features, axis=1, keepdims=True)
     likeness = unit @ unit.T
     np.fill_diagonal(likeness, -np.inf)

@@ -1,4 +1,4 @@
-"""The rendered images with what the checks need of their truth, and one figure of a check."""
+"""The rendered images with the truth that the checks need, and one figure of a check."""
 
 import csv
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What both splits share (nothing, of what identifies), and how much room the data takes."""
+"""What identifies people and clothes must not be in both splits; and the size of the data."""
 
 import json
 from pathlib import Path
@@ -27,5 +27,5 @@ def figures(data: Path) -> list[Figure]:
     return [
         *result,
         Figure("images", f"{images:.1f} MiB", f"<= {IMAGE_ROOM} MiB", images <= IMAGE_ROOM),
-        Figure("everything else", f"{others:.1f} MiB", f"<= {OTHER_ROOM} MiB", others <= OTHER_ROOM),
+        Figure("all other files", f"{others:.1f} MiB", f"<= {OTHER_ROOM} MiB", others <= OTHER_ROOM),
     ]

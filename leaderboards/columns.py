@@ -1,0 +1,110 @@
+"""The columns of a table: one per score and fingerprint, in the order of the records."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from fhpt_bench.errors import UserError, did_you_mean, plain
+from fhpt_bench.records.schema import Record, ScoreEntry
+
+
+@dataclass(frozen=True)
+class Column:
+    """One score with one fingerprint; only values with the same fingerprint share a column.
+
+    Args:
+        key: `protocol:variant:metric`.
+        fingerprint: fingerprint of its values, or "" if no model has a value.
+        label: the metric's name in tables.
+        unit: the metric's unit, "" for a pure number.
+        higher_is_better: the direction of the metric.
+        tag: the fingerprint's first digits if the table has several columns of this key, else "".
+    """
+
+    key: str
+    fingerprint: str
+    label: str
+    unit: str
+    higher_is_better: bool
+    tag: str
+
+    @property
+    def name(self) -> str:
+        """The column's name in footnotes."""
+        return plain(f"{self.key}{f' #{self.tag}' if self.tag else ''}")
+
+
+def find_columns(records: Iterable[Record]) -> list[Column]:
+    """One column per key and fingerprint, in the order of the record that has the most scores.
+
+    Args:
+        records: the records of one table.
+    """
+    valued: dict[str, dict[str, ScoreEntry]] = {}
+    for record in sorted(records, key=lambda record: -len(record.scores)):
+        for score in record.scores:
+            prints = valued.setdefault(score.key, {})
+            if score.value is not None:
+                prints.setdefault(score.fingerprint, score)
+            elif not prints:
+                prints[""] = score  # keeps the key's place until a value is found
+    columns = []
+    for key, prints in valued.items():
+        if len(prints) > 1:
+            prints.pop("", None)
+        for fingerprint, score in prints.items():
+            tag = plain(fingerprint[:6]) if len(prints) > 1 else ""
+            columns.append(Column(key, fingerprint, score.label, score.unit, score.higher_is_better, tag))
+    return columns
+
+
+def choose_columns(
+    columns: Sequence[Column], wanted: Sequence[str], headlines: Collection[str] | None, sort: str | None
+) -> list[Column]:
+    """The columns that a table shows.
+
+    Args:
+        columns: from `find_columns`.
+        wanted: `protocol`, `protocol:variant` or `protocol:variant:metric`; if given, only the columns that match.
+        headlines: without `wanted`: the keys of the headline scores, of which each protocol shows those of its first
+            variant; None for all columns.
+        sort: the column to sort by, which is shown in addition to the headlines.
+    """
+    if wanted:
+        return [column for column in columns if any(fits(column.key, word) for word in wanted)]
+    if headlines is None:
+        return list(columns)
+    first: dict[str, str] = {}
+    for column in columns:
+        protocol, variant, _ = column.key.split(":", 2)
+        first.setdefault(protocol, f"{protocol}:{variant}")
+    shown = {key for key in headlines if any(fits(key, word) for word in first.values())}
+    shown.update([column.key for column in columns if sort and fits(column.key, sort)][:1])
+    return [column for column in columns if column.key in shown]
+
+
+def fits(key: str, wanted: str) -> bool:
+    """Whether a score's key is, or starts with, `protocol`, `protocol:variant` or `protocol:variant:metric`.
+
+    Examples:
+        >>> fits("ssim:patn:ssim", "ssim"), fits("ssim:patn:ssim", "ssim:gfla")
+        (True, False)
+    """
+    return key == wanted or key.startswith(f"{wanted}:")
+
+
+def check_wanted(words: Sequence[str], known: Collection[str]) -> None:
+    """Refuse a word that matches no score.
+
+    Args:
+        words: each as `protocol`, `protocol:variant` or `protocol:variant:metric`.
+        known: keys of all available scores.
+
+    Raises:
+        UserError: if a word matches none of them.
+    """
+    for word in words:
+        if not any(fits(key, word) for key in known):
+            alike = {":".join(key.split(":")[: word.count(":") + 1]) for key in known}
+            raise UserError(f"There is no score {word!r} to show: {did_you_mean(word, alike)}")

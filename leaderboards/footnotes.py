@@ -1,0 +1,86 @@
+"""The footnotes of a table."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+from fhpt_bench.errors import plain
+from fhpt_bench.records.schema import Record
+from leaderboards.columns import Column
+from leaderboards.ranking import Ranking
+
+
+def footnotes(
+    columns: Sequence[Column], rankings: Sequence[Ranking], records: Sequence[Record], labels: Sequence[str]
+) -> list[str]:
+    """What a reader must know to read a table; only the notes that apply to it.
+
+    Args:
+        columns: the columns of the table.
+        rankings: one per column.
+        records: one per row.
+        labels: one per row.
+    """
+    return [*_about_ranks(columns, rankings), *_about_fingerprints(columns), *_about_cells(rankings, records, labels)]
+
+
+def _about_ranks(columns: Sequence[Column], rankings: Sequence[Ranking]) -> Iterator[str]:
+    ranked = [any(cell and cell.rank for cell in ranking.cells) for ranking in rankings]
+    if any(ranked):
+        yield (
+            "(rank): 1 + the number of models that are significantly better: the 95 % interval of the paired "
+            "difference, over the people of the pairs that both models have, excludes 0; = marks a shared rank, "
+            "* or bold marks rank 1."
+        )
+    whole = [c.name for c, r, is_ranked in zip(columns, rankings, ranked, strict=True) if is_ranked and not r.paired]
+    if whole:
+        yield (
+            f"{', '.join(whole)}: scores of the whole set; a model is better if the 95 % intervals do not overlap, "
+            "which is stricter."
+        )
+    why = defaultdict(list)
+    for column, ranking in zip(columns, rankings, strict=True):
+        if ranking.reason:
+            why[ranking.reason].append(column.name)
+    for reason, names in why.items():
+        yield f"{', '.join(names)}: no ranks, because the models cannot be compared ({reason})."
+
+
+def _about_fingerprints(columns: Sequence[Column]) -> Iterator[str]:
+    groups = [(key, list(group)) for key, group in groupby(columns, key=lambda column: column.key)]
+    split = [f"{plain(key)} (#{' #'.join(c.tag for c in group)})" for key, group in groups if len(group) > 1]
+    if split:
+        yield (
+            f"{', '.join(split)}: measured with several fingerprints (another version, data or weights). Their values "
+            "cannot be compared, so each fingerprint has its own column."
+        )
+
+
+def _about_cells(rankings: Sequence[Ranking], records: Sequence[Record], labels: Sequence[str]) -> Iterator[str]:
+    scores = [cell.score for ranking in rankings for cell in ranking.cells if cell]
+    total = records[0].benchmark.n_pairs
+    applies = {
+        "[low, high]: 95 % interval.": any(score.interval for score in scores),
+        f"n: number of pairs or images behind a value, if it is not {total}.": any(
+            score.value is not None and score.n != total for score in scores
+        ),
+        "A value without an interval (fewer than 10 people, or no interval is defined) is not ranked.": any(
+            score.value is not None and score.interval is None for score in scores
+        ),
+        "(oracle): uses the target image; never ranked.": any(record.model.oracle for record in records),
+        "(given ...): is given more of the target than its pose.": any(
+            set(record.model.conditioning) - {"pose"} for record in records
+        ),
+        "[JPEG]: measured on images that were stored with lossy compression.": any(
+            record.model.codec != "png" for record in records
+        ),
+        "[RESIZED]: measured on images that were generated at another size.": any(
+            "[RESIZED]" in label for label in labels
+        ),
+        "failed, skipped: the reason is in the record and in --format csv.": any(
+            score.value is None for score in scores
+        ),
+    }
+    yield from (note for note, holds in applies.items() if holds)

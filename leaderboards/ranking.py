@@ -1,0 +1,88 @@
+"""The ranks of the models in one column."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+from fhpt_bench.records.comparison import compare_scores
+from fhpt_bench.records.schema import Record, ScoreEntry
+from leaderboards.columns import Column
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# A record and its values by pair: score key -> table.
+Measured = tuple[Record, Mapping[str, "pd.DataFrame"]]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A model's score in a column.
+
+    Args:
+        score: the score, with a value or with the reason why there is none.
+        rank: 1 + the number of ranked models that are significantly better, or None.
+        shared: whether another model has the same rank.
+    """
+
+    score: ScoreEntry
+    rank: int | None = None
+    shared: bool = False
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The cells of a column.
+
+    Args:
+        cells: one per record; None if the record does not have the score.
+        paired: whether all comparisons used paired differences.
+        reason: why there are no ranks, or "".
+    """
+
+    cells: list[Cell | None]
+    paired: bool
+    reason: str
+
+
+def rank_models(column: Column, measured: Sequence[Measured]) -> Ranking:
+    """Compare all pairs of models that can be ranked: no oracles, and no value without an interval.
+
+    Args:
+        column: the score.
+        measured: records with their values by pair.
+    """
+    scores = [_find(column, record) for record, _ in measured]
+    rivals = [
+        (i, score)
+        for i, ((record, _), score) in enumerate(zip(measured, scores, strict=True))
+        if score is not None and score.interval is not None and score.value is not None and not record.model.oracle
+    ]
+    ranks = {i: 1 for i, _ in rivals}
+    paired, reason = True, ""
+    for (i, a), (j, b) in combinations(rivals, 2):
+        comparison = compare_scores(a, b, measured[i][1].get(column.key), measured[j][1].get(column.key))
+        paired &= comparison.paired is not None
+        reason = reason or comparison.reason
+        if comparison.verdict != "tie":
+            ranks[j if comparison.verdict == "better" else i] += 1
+    if len(rivals) < 2 or reason:  # a rank needs at least two models
+        ranks = {}
+    held = Counter(ranks.values())
+    cells = [
+        None if score is None else Cell(score, ranks.get(i), held[ranks.get(i, 0)] > 1)
+        for i, score in enumerate(scores)
+    ]
+    return Ranking(cells, paired, reason)
+
+
+def _find(column: Column, record: Record) -> ScoreEntry | None:
+    """The record's score for a column; a score without a value appears in every column of its key."""
+    for score in record.scores:
+        if score.key == column.key and (score.value is None or score.fingerprint == column.fingerprint):
+            return score
+    return None
