@@ -1,4 +1,4 @@
-"""What the documents tell a reader to do, done."""
+"""The commands, links and examples of the documents work."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_commands_and_links_exist(document: Path) -> None:
     with cli.make_context("fhpt-bench", ["--help-not-shown"], resilient_parsing=True) as context:
         known = cli.list_commands(context)
     for command in re.findall(r"^(?:\$ )?fhpt-bench ([a-z]\S*)", text, re.MULTILINE):
-        assert command in known, f"{document.name} tells of `fhpt-bench {command}`"
+        assert command in known, f"{document.name} names `fhpt-bench {command}`"
     for link in re.findall(r"\]\((?!https?:|#)([^)#]+)\)", text):
         assert (document.parent / link).exists(), f"{document.name} points at {link}"
 

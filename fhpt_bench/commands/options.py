@@ -26,7 +26,7 @@ def measuring_options(command: Command) -> Command:
             click.option("--batch-size", type=int, default=16, show_default=True, help="Pairs per batch."),
             click.option("--device", type=click.Choice(["cpu", "cuda"]), help="[default: cuda if available]"),
             click.option("--keypoints", type=click.Path(path_type=Path), metavar="DIR",
-                         help="Folder of keypoint files, <pair id>_keypoints.json, used in place of the built-in estimator."),
+                         help="Folder of keypoint files <pair id>_keypoints.json, in place of the built-in estimator."),
             click.option("--processes", type=click.IntRange(1),
                          help="Number of processes.  [default: on a CPU one per core]"),
             click.option("--variants", type=click.Choice(["literature"]),

@@ -21,8 +21,7 @@ class FeatureCache:
     """The values of one feature on disk, one file per image, each verified when it is read.
 
     Args:
-        identity: what identifies the feature (`FeatureSpec.identity`): id, version, weights, preprocessing, back end and
-            dtype.
+        identity: `FeatureSpec.identity` of the feature: id, version, weights, preprocessing, back end and dtype.
         folder: the folder to use; default: in the user's cache folder.
 
     Examples:

@@ -82,7 +82,7 @@ class GeneratedFolder:
         """Decode every file once, before any network loads.
 
         Args:
-            benchmark: the benchmark with the pairs; if panel images show the target, it is compared with the benchmark's.
+            benchmark: the benchmark with the pairs; a target panel is compared with the benchmark's target.
             progress: show a progress bar.
 
         Raises:

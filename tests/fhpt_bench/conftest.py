@@ -1,4 +1,4 @@
-"""A tiny benchmark of coloured noise, laid out as DeepFashion is, so that the host is tested without a renderer."""
+"""A tiny benchmark of coloured noise, with the layout of DeepFashion, so that the host is tested without a renderer."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def save_noise(path: Path, rng: np.random.Generator) -> None:
 
 
 def build_benchmark(root: Path) -> Path:
-    """Write images, pair list, keypoints and settings; returns the TOML file."""
+    """Write images, pair list, keypoints and the benchmark file; returns the TOML file."""
     rng = np.random.default_rng(0)
     (root / "test").mkdir(parents=True)
     pairs, keypoints = ["from,to"], ["name:keypoints_y:keypoints_x"]
@@ -50,13 +50,13 @@ def build_benchmark(root: Path) -> Path:
 
 @pytest.fixture
 def tiny(tmp_path: Path) -> Path:
-    """The settings of a benchmark of 24 pairs of 12 people and 7 training images, 48 wide and 64 high."""
+    """The file of a benchmark: 24 pairs of 12 people and 7 training images, 48 wide and 64 high."""
     return build_benchmark(tmp_path / "data")
 
 
 @pytest.fixture(autouse=True)
 def own_feature_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test sees another's features; the weights that `make test` fetched are still found."""
+    """Tests do not share cached features; the weights that `make test` fetched are still found."""
     from fhpt_bench.files import cache_folder
 
     monkeypatch.setenv("FHPT_WEIGHTS_DIR", str(cache_folder() / "weights"))

@@ -1,4 +1,4 @@
-"""A user's mistake costs under three seconds and ends in one sentence: what is wrong, and the way out."""
+"""A user's mistake takes less than three seconds and gives one sentence: what is wrong, and what to do."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from PIL import Image
 
 from fhpt_bench.benchmark import load_benchmark
 
-# Fails for want of space as a full disk does, and tells afterwards whether torch was imported.
+# Fails as with a full disk, and prints afterwards whether torch was imported.
 PROGRAM = """
 import errno, os, sys
 if os.environ.get("FULL_DISK"):
@@ -34,7 +34,7 @@ finally:
 
 
 def call(*words: str | Path, full_disk: bool = False) -> tuple[int, str, str, float]:
-    """Exit code, output, error and processor seconds of a command (the clock would also count what others run)."""
+    """Exit code, output, error and CPU seconds of a command (wall time would include other processes)."""
     start = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, *map(str, words)], capture_output=True, text=True, check=False,
@@ -47,7 +47,7 @@ def call(*words: str | Path, full_disk: bool = False) -> tuple[int, str, str, fl
 
 @pytest.fixture
 def images(tiny: Path, tmp_path: Path) -> Path:
-    """A folder with a rightly named image of every pair."""
+    """A folder with a correctly named image of every pair."""
     benchmark = load_benchmark(str(tiny))
     folder = tmp_path / "images"
     folder.mkdir()
@@ -179,7 +179,7 @@ def test_mistakes_are_quick_and_explained(
     assert re.search(message, error), error
     assert "Traceback" not in error
     assert len(error.splitlines()) == 1
-    assert "TORCH False" in output  # what is wrong is found before anything slow begins
+    assert "TORCH False" in output  # the mistake is found before anything slow starts
     assert seconds < 3
     assert not (tmp_path / "out" / "record.json").exists()
 
@@ -258,7 +258,7 @@ def test_help_is_quick_and_complete() -> None:
 
 
 def test_every_command_has_a_whole_sentence() -> None:
-    listed = call("--help")[1].partition("Commands:\n")[2].rstrip().splitlines()
+    listed = call("--help")[1].partition("Commands:\n")[2].partition("TORCH")[0].rstrip().splitlines()
     assert len(listed) >= 14
     for line in listed:
         name, _, sentence = line.strip().partition(" ")

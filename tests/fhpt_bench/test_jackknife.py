@@ -44,7 +44,7 @@ def test_jackknife_covers_where_a_bootstrap_is_biased() -> None:
         low, high = np.percentile(resampled, [2.5, 97.5])
         bootstrap_covered += low <= expected <= high
     assert covered / len(samples) >= 0.92
-    # It errs on the wide side, as jackknives do, but not by much: 2.09 standard errors, against the true spread.
+    # Slightly too wide, as jackknives are: 2.09 standard errors, compared with the true spread.
     assert 0.95 <= np.mean(reaches) / (2.09 * np.std(distances)) <= 1.5
     assert bootstrap_covered / 40 < 0.6
 

@@ -1,4 +1,4 @@
-"""Every registered protocol in one run, by one process and by two."""
+"""Every registered protocol in one run, with one process and with two."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from fhpt_bench.weights import available
 ROUNDING, OF_SETS = 1e-6, 1e-5
 SETS = {"fid", "kid", "fd-effnet-lite0", "kd-effnet-lite0"}
 LEFT, SIDE = 24, 128
-MIRROR = f"{Path(__file__).parents[1] / 'third_party' / 'acme_hpt.py'}:Mirror"  # in which faces are still seen
+MIRROR = f"{Path(__file__).parents[1] / 'third_party' / 'acme_hpt.py'}:Mirror"  # keeps faces recognisable
 
 
 @pytest.fixture
 def people(tmp_path: Path) -> Path:
-    """The settings of 10 pairs of five rendered people from the waist up, with six training images."""
+    """The file of a benchmark: 10 pairs of five rendered people from the waist up, and six training images."""
     studio = load_benchmark("studio")
     root = tmp_path / "data"
     for part in ("test", "train"):
@@ -51,7 +51,7 @@ def people(tmp_path: Path) -> Path:
     for file, lines in (("pairs.csv", pairs), ("keypoints.csv", keypoints), ("train.lst", listed)):
         (root / file).write_text("\n".join(lines) + "\n")
     settings = root / "people.toml"
-    # Under this id and version the heads that ship serve.
+    # The heads that ship are accepted for this id and version.
     settings.write_text(
         f'id = "studio"\nversion = "1.0"\ntitle = "five people"\nroot = "."\nimage_size = [{SIDE}, {SIDE}]\n'
         'images = "test"\npairs = "pairs.csv"\nkeypoints = "keypoints.csv"\n'
@@ -62,7 +62,7 @@ def people(tmp_path: Path) -> Path:
 
 
 def everything() -> list[str]:
-    """Each variant of each protocol whose weights are on this machine."""
+    """Each variant of each protocol whose weights are available."""
     from fhpt_bench.feature import features
 
     made = [protocols.load(name)(variant) for name in protocols.entries() for variant in protocols.load(name).variants]
@@ -78,7 +78,7 @@ def test_processes_and_batches_do_not_matter(people: Path, tmp_path: Path) -> No
     chosen = everything()
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"]
     words = ["run", "-m", MIRROR, "-b", str(people), "-p", ",".join(chosen), "-o", str(tmp_path / "two")]
-    # A cache of its own, so that these processes find nothing that was seen before.
+    # A new cache, so that these processes find no earlier features.
     own = {**os.environ, "FHPT_CACHE_DIR": str(tmp_path / "cache of two")}
     done = subprocess.run(
         [*launch, "fhpt_bench", *words, "--batch-size", "3"], capture_output=True, text=True, check=False, env=own
@@ -101,7 +101,7 @@ def test_processes_and_batches_do_not_matter(people: Path, tmp_path: Path) -> No
 
 
 def test_a_run_ends_when_one_of_its_processes_dies(tmp_path: Path) -> None:
-    """It must not wait for ever for somebody who does not come."""
+    """It must not wait forever for a process that has ended."""
     model = tmp_path / "fragile.py"
     model.write_text(
         "import os\n"

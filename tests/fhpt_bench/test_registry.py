@@ -78,7 +78,7 @@ def test_every_protocol_keeps_the_contract() -> None:
         assert plugin.id == name
         for variant in plugin.variants:
             card = plugin(variant).card
-            # Body, face and hands are of one rank: none of them is the curve.
+            # Body, face and hands are equal headlines: no metric has the protocol's own id.
             assert card.metrics[0].name == {"kec": "body"}.get(card.id, card.id)
             assert card.definition
             assert card.citation

@@ -1,4 +1,4 @@
-"""Intervals over people: they cover what they promise, and nothing that should not matter matters."""
+"""Intervals over people: their coverage, and what must not change them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PEOPLE, EACH = 40, 6
 def clustered(
     rng: np.random.Generator, people: int = PEOPLE, each: int = EACH, person_sd: float = 1.0, pair_sd: float = 0.5
 ) -> tuple[NDArray[np.float64], NDArray[np.str_]]:
-    """(value, person) of pairs whose person decides most of the value; the true mean is 0."""
+    """(value, person) of pairs whose values depend mostly on the person; the true mean is 0."""
     value = np.repeat(rng.normal(0, person_sd, people), each) + rng.normal(0, pair_sd, people * each)
     return value, np.repeat([f"p{i:03}" for i in range(people)], each)
 
@@ -42,7 +42,7 @@ def test_the_interval_covers_the_truth_as_often_as_it_says() -> None:
         over_pairs = cluster_bootstrap(value, np.ones(len(value)), np.arange(len(value)).astype(str))
         people_cover += over_people.low <= 0 <= over_people.high
         pairs_cover += over_pairs.low <= 0 <= over_pairs.high
-    # 95 % of 400 has a standard error of 1.1 %; the percentile bootstrap of 40 people falls a little short.
+    # 95 % of 400 has a standard error of 1.1 %; the percentile bootstrap of 40 people covers a little less.
     assert 0.91 <= people_cover / trials <= 0.98
     assert pairs_cover / trials < 0.75
 

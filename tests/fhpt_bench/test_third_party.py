@@ -1,4 +1,4 @@
-"""A package that is only installed takes part: no line of this project knows its name."""
+"""Plugins of an installed package work, although this project does not name the package."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_installed_package_is_listed_and_runs(command: list[str], tiny: Path, tm
     models = call("models")
     assert "acme-mirror" in models
     assert "acme-hpt 1.2.3" in models
-    assert "BROKEN" in models  # acme-broken names a class that is not there
+    assert "BROKEN" in models  # acme-broken names a class that does not exist
     assert "acme-colour" in call("protocols")
 
     out = tmp_path / "run"

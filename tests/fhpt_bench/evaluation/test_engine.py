@@ -1,4 +1,4 @@
-"""The pass over the pairs: what must not matter does not, and nothing that was finished is lost."""
+"""The pass over the pairs: batch size, order and processes do not matter, and finished work is never lost."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def values(record: Record) -> dict[str, Any]:
 
 
 def contents(folder: Path) -> tuple[dict[str, Any], str]:
-    """What must be the same in two runs: all but the times and where it ran."""
+    """The parts of a record that must be equal in two runs: everything except times and machine."""
     record = json.loads((folder / "record.json").read_text())
     del record["provenance"]["created"], record["stages"]
     return record, (folder / "pairs.csv").read_text()
@@ -277,7 +277,7 @@ def test_two_processes_give_the_scores_of_one(tiny: Path, tmp_path: Path) -> Non
     assert done.returncode == 0, done.stderr
     two = fb.read_record(tmp_path / "two")
     assert two.provenance.processes == 2
-    # With two processes each has one thread, which moves the last bits of a convolution of images as small as these.
+    # With two processes each has one thread, which changes the last bits of convolutions of such small images.
     assert [score.key for score in two.scores] == [score.key for score in one.scores]
     for score in one.scores:
         assert two[score.key].value == pytest.approx(score.value, rel=1e-7)

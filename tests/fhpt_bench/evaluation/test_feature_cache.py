@@ -1,4 +1,4 @@
-"""The feature cache gives back what was put in, or nothing."""
+"""The feature cache returns the stored value, or nothing."""
 
 from __future__ import annotations
 

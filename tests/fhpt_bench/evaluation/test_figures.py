@@ -1,4 +1,4 @@
-"""What a run draws, and that no drawing can cost a score."""
+"""The figures of a run; an error while drawing never costs a score."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ import numpy as np
 from fhpt_bench.protocol import MetricCard, PairValues, PairwiseProtocol
 
 class Dark(PairwiseProtocol):
-    """Draws (as text, so that a test can read it) what it is shown."""
+    """Draws its input as text, so that a test can read it."""
     id, title, citation = "dark", "", ""
     variants = {"canonical": "", "other": ""}
     metrics = (MetricCard("dark", "D", False),)
@@ -92,7 +92,10 @@ def test_what_a_run_draws(tiny: Path, tmp_path: Path, plugins: Path) -> None:
     fb.evaluate(tmp_path / "run" / "images", "mine", str(tiny), chosen[:3], out=tmp_path / "evaluated")
     assert names(tmp_path / "evaluated") == expected
     fb.run("copy-source", str(tiny), "ssim", out=tmp_path / "run")
-    assert names(tmp_path / "run") == [expected[0], expected[-1]]  # what the record no longer holds is gone
+    assert names(tmp_path / "run") == [
+        expected[0],
+        expected[-1],
+    ]  # figures of protocols that are no longer measured are removed
     fb.run("copy-source", str(tiny), "ssim", limit=1, out=tmp_path / "one")
     with Image.open(tmp_path / "one" / "figures" / expected[-1]) as image:
         assert image.height < 300

@@ -1,4 +1,4 @@
-"""Folders of other tools: each layout, written from the same images, gives the scores of `plain`."""
+"""Result folders of other tools: each layout, written from the same images, gives the scores of `plain`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from fhpt_bench.records.schema import Record, read_record
 from fhpt_bench.reporting.formatting import model_label
 from tests.deepfashion_standin import stand_in
 
-# What DATA.md's tools write, said once more: file name without suffix, panels by row, and whether they are squares.
+# What published tools write: file name without suffix, panels by row, and whether they are squares.
 NAMES: dict[str, Callable[[str, str], str]] = {
     "plain": lambda s, t: f"{s[:-4]}___{t[:-4]}",
     "patn": lambda s, t: f"{s}___{t}_vis",
@@ -41,7 +41,7 @@ SQUARE = ("vunet", "dsc")
 
 
 def generated(benchmark: Benchmark, pair: Pair) -> np.ndarray:
-    """What the imagined model painted: the source image, mirrored."""
+    """The generated image of an imaginary model: the source image, mirrored."""
     return real(benchmark, pair.source)[:, ::-1]
 
 
@@ -52,7 +52,7 @@ def real(benchmark: Benchmark, name: str) -> np.ndarray:
 def write_layout(
     folder: Path, layout: str, benchmark: Benchmark, suffix: str = ".png", square: bool = False, ending: str = ".jpg"
 ) -> Path:
-    """Write the mirrored sources as a tool of this layout would; squares have white columns at both sides."""
+    """Write the mirrored sources as a tool with this layout does; squares have white columns on both sides."""
     folder.mkdir(parents=True, exist_ok=True)
     for pair in benchmark.pairs:
         shown = {"source": real(benchmark, pair.source), "target": real(benchmark, pair.target)}
@@ -73,7 +73,7 @@ def padded(panel: np.ndarray) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def studio() -> Benchmark:
-    """A few pairs whose names are spelled as DeepFashion's are."""
+    """A few pairs with names as in DeepFashion."""
     return load_benchmark("studio", limit=10)
 
 
@@ -127,7 +127,7 @@ def test_jpeg_is_noticed_whatever_its_name(layout: str, studio: Benchmark, plain
     assert model_label(record.model) == "mine [JPEG]"
     assert record["ssim"].value == pytest.approx(plain["ssim"].value, abs=0.02)
     assert record["ssim"].value != plain["ssim"].value
-    assert record["ssim"].fingerprint == plain["ssim"].fingerprint  # a badge beside the row, no other setting
+    assert record["ssim"].fingerprint == plain["ssim"].fingerprint  # the codec is a badge, not part of the fingerprint
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -144,7 +144,7 @@ def test_spellings_and_squares_are_the_same_pixels(layout: str, benchmark: Bench
     assert look.remarks == ()
 
 
-def test_pairs_are_told_apart_where_stems_hold_what_joins_them(tmp_path: Path) -> None:
+def test_pairs_are_distinguished_if_stems_contain_the_separator(tmp_path: Path) -> None:
     names = ["a_2_b.jpg", "a.jpg", "b.jpg", "b_2_b.jpg", "b_to_a.jpg"]
     pairs = [Pair(s, t, "ann") for s in names for t in names if s != t]
     benchmark = Benchmark("odd", "1", "", tmp_path, (64, 48), tuple(pairs), {}, None, ())  # type: ignore[arg-type]
@@ -152,8 +152,8 @@ def test_pairs_are_told_apart_where_stems_hold_what_joins_them(tmp_path: Path) -
     folder.mkdir()
     for pair in pairs:
         (folder / f"{NAMES['gfla'](pair.source, pair.target)}.png").touch()
-    # a_2_b -> b and a -> b_2_b are both written a_2_b_2_b_vis; and so are two more pairs b_2_b_2_b_vis.
-    with pytest.raises(fb.UserError, match=r"a_2_b_2_b_vis.png can be .* as the pairs a_2_b___b, a___b_2_b: name"):
+    # a_2_b -> b and a -> b_2_b have the same file name, a_2_b_2_b_vis; so have two more pairs, b_2_b_2_b_vis.
+    with pytest.raises(fb.UserError, match=r"a_2_b_2_b_vis.png fits several pairs, a_2_b___b, a___b_2_b: name"):
         match_folder(folder, benchmark)
     for name in ("a_2_b_2_b_vis.png", "b_2_b_2_b_vis.png"):
         (folder / name).unlink()
@@ -170,12 +170,12 @@ def test_a_part_of_the_list_needs_its_own_files_only(benchmark: Benchmark, tmp_p
     assert list(found.files) == [pair.id for pair in part.pairs]
     assert (found.missing, found.extra) == ((), ())
     shutil.copy(next(iter(found.files.values())), folder / "stranger.png")
-    with pytest.raises(fb.UserError, match=r"holds 1 image \(stranger.png\) of no pair: .*--allow-missing"):
+    with pytest.raises(fb.UserError, match=r"holds 1 image \(stranger.png\) without a pair: .*--allow-missing"):
         match_folder(folder, part)
     assert match_folder(folder, part, allow_missing=True).extra == ("stranger.png",)
 
 
-def test_an_incomplete_folder_is_another_setting(studio: Benchmark, plain: Record, tmp_path: Path) -> None:
+def test_an_incomplete_folder_has_other_fingerprints(studio: Benchmark, plain: Record, tmp_path: Path) -> None:
     folder = write_layout(tmp_path / "images", "gfla", studio)
     gone = [studio.pairs[0], studio.pairs[7]]
     for pair in gone:
@@ -189,11 +189,11 @@ def test_an_incomplete_folder_is_another_setting(studio: Benchmark, plain: Recor
     assert isinstance(refused.exception, fb.UserError)
     assert "lacks 2 of 10 pairs" in str(refused.exception)
     absent = ", ".join(f"{NAMES['gfla'](pair.source, pair.target)}.png" for pair in gone)
-    assert f"first {absent} and holds 1 image (grid.jpg) of no pair: " in str(refused.exception)
+    assert f"first {absent} and holds 1 image (grid.jpg) without a pair: " in str(refused.exception)
     done = CliRunner().invoke(cli, [*command, "--allow-missing"])
     assert done.exit_code == 0, done.output
-    assert f"2 pairs ({gone[0].id}, {gone[1].id}) left out for want of an image" in done.output
-    assert "1 file (grid.jpg) left out, of no pair." in done.output
+    assert f"Without a generated image: 2 pairs ({gone[0].id}, {gone[1].id})." in done.stderr
+    assert "Ignored, because no pair has this name: 1 file (grid.jpg)." in done.stderr
     record = read_record(tmp_path / "run")
     assert record.model.folder is not None
     assert record.model.folder.missing == tuple(pair.id for pair in gone)
@@ -243,11 +243,11 @@ def layout_of(layout: str) -> Callable[[Path, Benchmark], None]:
 
 
 def void(_: object) -> None:
-    """For a step that says nothing."""
+    """A change that does nothing."""
 
 
 def spoil(change: Callable[[Path], object], layout: str = "patn") -> Callable[[Path, Benchmark], None]:
-    """A folder of this layout whose file of the first pair is changed."""
+    """A folder with this layout, with a change to the file of the first pair."""
 
     def write(folder: Path, benchmark: Benchmark) -> None:
         write_layout(folder, layout, benchmark)
@@ -286,14 +286,14 @@ def one_below(folder: Path, benchmark: Benchmark) -> None:
     ("write", "how", "message"),
     [
         (mixed, {}, r"mixes layouts, fashion\S+_to_\S+\.png \(pcdms\) and fashion\S+_vis\.png \(gfla\): move"),
-        (mixed, {"layout": "gfla"}, r"lacks 0|holds 1 image \(fashion\S+_to_fashion\S+\) of no pair"),
+        (mixed, {"layout": "gfla"}, r"lacks 0|holds 1 image \(fashion\S+_to_fashion\S+\) without a pair"),
         (twins, {}, r"_vis\.png and \S+_vis\.png are two images of one pair: remove one"),
         (spoil(lambda path: shutil.copy(path, path.with_suffix(".jpg"))), {}, "two images with the same name: remove"),
-        (strangers, {}, r"holds 1 image \(0001.png\), but none is named as layout plain or patn .* <pair id>.png"),
-        (layout_of("dsc"), {"layout": "gfla"}, "none is named as layout gfla names a pair of tiny"),
+        (strangers, {}, r"holds 1 image \(0001.png\), but no name fits a pair of tiny in layout plain .* <pair id>"),
+        (layout_of("dsc"), {"layout": "gfla"}, "no name fits a pair of tiny in layout gfla"),
         (one_below, {}, r"holds no image: give \S+images, which holds some"),
-        (layout_of("plain"), {"layout": "pant"}, "no layout 'pant': did you mean patn"),
-        (layout_of("plain"), {"resize": "cubic"}, "no resize 'cubic': did you mean bicubic"),
+        (layout_of("plain"), {"layout": "pant"}, "Unknown layout 'pant': did you mean patn"),
+        (layout_of("plain"), {"resize": "cubic"}, "Unknown resize 'cubic': did you mean bicubic"),
         # Six panels, and five that are higher.
         (spoil(redraw(288, 64)), {}, r"_vis\.png is 288 wide and 64 high, .* patn is 240x64 or 320x64 or rate is 144x"),
         (spoil(redraw(288, 64)), {"layout": "patn"}, r"64 high, but a panel image of patn is 240x64 or 320x64"),
@@ -358,15 +358,15 @@ def test_a_sheet_that_can_be_two_layouts_needs_a_word(benchmark: Benchmark, tmp_
     assert match_folder(folder, benchmark, "vunet", resize="bicubic").check(benchmark).sizes
 
 
-def test_sheets_of_other_targets_are_noticed(studio: Benchmark, tmp_path: Path) -> None:
+def test_panels_of_other_targets_are_reported(studio: Benchmark, tmp_path: Path) -> None:
     folder = write_layout(tmp_path / "images", "vunet", studio)
     for path in folder.iterdir():
         with Image.open(path) as image:
             pixels = np.hsplit(np.asarray(image), 3)
         Image.fromarray(np.hstack([pixels[0], pixels[2], pixels[1]])).save(path)  # generated before target
     (remark,) = match_folder(folder, studio).check(studio).remarks
-    assert remark.startswith("The target that 10 sheets (fashion")
-    # A JPEG of low quality is no other target.
+    assert remark.startswith("In 10 panel images (fashion")
+    # A JPEG of low quality is not another target.
     jpeg = write_layout(tmp_path / "jpeg", "vunet", studio)
     for path in sorted(jpeg.iterdir()):
         with Image.open(path) as image:
@@ -381,7 +381,7 @@ def test_squeezed_squares_are_noticed(studio: Benchmark, tmp_path: Path) -> None
         with Image.open(path) as image:
             image.resize((256, 256)).save(path)
     (remark,) = match_folder(folder, studio).check(studio).remarks
-    assert "is no plain padding: if they were squeezed into squares, give --resize bicubic." in remark
+    assert "is not plain padding: if the images were squeezed into squares, give --resize bicubic." in remark
 
 
 def test_a_model_s_name_leads_nowhere(

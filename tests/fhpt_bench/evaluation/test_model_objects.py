@@ -33,7 +33,7 @@ class Typed(Generator):
 
 
 def typed(factor: float) -> type[Generator]:
-    """A class without a file, as one of a notebook's cell."""
+    """A class without a file, such as one in a notebook cell."""
     names = {"Generator": Generator, "ModelCard": ModelCard, "FACTOR": factor, "__name__": "a_session"}
     exec(SESSION, names)
     kind = names["Typed"]
@@ -62,7 +62,7 @@ def test_images_of_objects_are_never_reused(tiny: Path, tmp_path: Path) -> None:
     fb.run(Shaded(0.1), str(tiny), "psnr", out=tmp_path / "b")
     with pytest.raises(fb.UserError, match="holds a run of another model"):
         fb.run(Shaded(0.2), str(tiny), "psnr", out=tmp_path / "b")
-    # The class of a file resumes, since the digest covers its code.
+    # A class from a file resumes, because the digest covers its code.
     fb.run(Shaded, str(tiny), "psnr", out=tmp_path / "c")
     assert fb.run(Shaded, str(tiny), "psnr", out=tmp_path / "c")["psnr"].n == 24
 

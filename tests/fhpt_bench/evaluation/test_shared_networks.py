@@ -1,4 +1,4 @@
-"""One pass of a network serves every protocol that looks through it; what lacks its weights is skipped."""
+"""One forward pass of a network serves every protocol that uses it; protocols without weights are skipped."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_what_lacks_its_weights_is_skipped_and_the_others_share_a_pass(
         assert record[name].status == "ok"
         assert record[name].n == 24
         assert record[name].interval is not None
-    # Every copied source is one of the 24 real images, whose vectors are there already.
+    # Every copied source is one of the 24 real images, whose vectors are cached already.
     assert forwards(record) == {"efficientnet-lite0": 24}
     for key in ("fid", "fid:train", "fid:gfla", "kid", "is", "is:canonical:one-split"):
         assert record[key].status == "skipped"

@@ -1,4 +1,4 @@
-"""KEC and PCKh in a run: on grey images, where nobody is, and on a few rendered people."""
+"""KEC and PCKh in a run: on grey images without a person, and on a few rendered people."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ GREY = """
 from fhpt_bench.model import Generator, ModelCard
 
 class Grey(Generator):
-    card = ModelCard("grey", "nobody")
+    card = ModelCard("grey", "an empty image")
 
     def generate(self, batch):
         return batch.source * 0
@@ -27,7 +27,7 @@ STUDIO = load_benchmark("studio")
 
 @pytest.fixture
 def few(tmp_path: Path) -> Path:
-    """The settings of four pairs of two rendered people who show a hand from the front, front and additional views."""
+    """The file of a benchmark: four pairs of two rendered people with a visible hand, front and additional views."""
     hands = STUDIO.truth.keypoints["hand_left"]
     people = sorted({p.person for p in STUDIO.pairs if "front" in p.target and hands[p.target][:, 2].sum() > 15})[:2]
     chosen = [

@@ -1,4 +1,4 @@
-"""`--keypoints DIR`: scores from OpenPose's files in place of MediaPipe's readings."""
+"""`--keypoints DIR`: scores from OpenPose files in place of MediaPipe's keypoints."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CHOSEN = "kec,kec:found-only,pckh"
 
 
 def settings(folder: Path, truth: bool) -> str:
-    """Two pairs of one rendered person, of whose face and hands the benchmark may know the truth."""
+    """Two pairs of one rendered person, with or without true keypoints of face and hands."""
     (folder / "pairs.csv").write_text("from,to\n" + "".join(f"{p.source},{p.target}\n" for p in PAIRS))
     file = folder / f"two-{truth}.toml"
     file.write_text(
@@ -44,7 +44,7 @@ def settings(folder: Path, truth: bool) -> str:
 
 
 def as_openpose(reading: NDArray[np.float32]) -> dict[str, object]:
-    """A reading as OpenPose would have written it."""
+    """Keypoints in the format that OpenPose writes."""
 
     def points(part: str) -> list[float]:
         return [float(number) for number in np.nan_to_num(reading[SLICES[part]]).ravel()]
@@ -56,7 +56,7 @@ def as_openpose(reading: NDArray[np.float32]) -> dict[str, object]:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
-    """Images of the warp, a folder of what MediaPipe reads on them, and one with its readings of the targets too."""
+    """Images of `warp`, a folder with MediaPipe's keypoints of them, and one that also has those of the targets."""
     root = tmp_path_factory.mktemp("made")
     fb.run("warp", settings(root, truth=True), "psnr", out=root / "run")
     images, given, both = root / "run" / "images", root / "given", root / "both"
@@ -81,7 +81,7 @@ def test_mediapipes_own_readings_give_its_numbers_but_other_fingerprints(
     images, given, both = made
     benchmark = settings(tmp_path, truth)
     ours = fb.evaluate(images, "warp", benchmark, CHOSEN, out=tmp_path / "ours")
-    monkeypatch.setattr(MediaPipeHolistic, "extract", None)  # from here on nobody may look
+    monkeypatch.setattr(MediaPipeHolistic, "extract", None)  # from here on it must not be called
     theirs = fb.evaluate(images, "warp", benchmark, CHOSEN, out=tmp_path / "a", keypoints=given if truth else both)
     assert not theirs.failed
     assert theirs["kec:canonical:body"].value is not None
@@ -145,7 +145,7 @@ def test_what_is_wrong_with_a_folder_is_said_before_anything_is_computed(
     monkeypatch.setattr(MediaPipeHolistic, "extract", None)
     refused(tmp_path / "nowhere", "There is no folder of keypoints .*nowhere")
     refused(images, rf"keypoints of 2 of 2 pairs are missing, first {PAIRS[0].id}_keypoints\.json")
-    refused(given, "no chosen protocol looks at keypoints", "psnr")
+    refused(given, "no chosen protocol uses keypoints", "psnr")
     first = next(file for file in both.iterdir() if file.name.startswith(PAIRS[0].id))
 
     def spoilt(name: str, content: str | None, file: str = first.name) -> Path:

@@ -1,4 +1,4 @@
-"""Training images as a reference set: embedded only if asked for, once, and part of nobody else's fingerprint."""
+"""Training images as a reference set: embedded once, only if needed, and only in such protocols' fingerprints."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`compare`: the right two records, the right winner, and a reason where nothing can be said."""
+"""`compare`: the right two records, the right verdict, and a reason if there is none."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def two(
     people: list[str],
     ability: NDArray[np.float64],
 ) -> Path:
-    """`drn` is a little better than `warp` at both scores, on all pairs but the first ten."""
+    """`drn` is a little better than `warp` at both scores, on all pairs except the first ten."""
     gain = np.where(np.arange(60) < 10, -0.01, 0.03)
     scores = {"drn": (ability + gain, 0.5 - gain), "warp": (ability, np.full(60, 0.5))}
     for name, (ssim, lpips) in scores.items():
@@ -119,7 +119,7 @@ def test_unusable_names(two: Path, tmp_path: Path) -> None:
         (lambda r: r["benchmark"].update(pairs_sha256="e" * 64), "pair list"),
         (lambda r: r["benchmark"].update(data_sha256="e" * 64), "images or poses (dddddd / eeeeee)"),
         (lambda r: r["protocols"][0].update(version=2), "protocol's version (1 / 2)"),
-        (lambda r: None, "do not tell"),
+        (lambda r: None, "do not show"),
     ],
 )
 def test_other_fingerprints_are_not_compared_and_the_difference_is_named(
@@ -146,7 +146,7 @@ def test_scores_of_one_side_only(
     make_record(tmp_path / "a", [given(SSIM, ability), given(FID, status="skipped")], people, name="a")
     make_record(tmp_path / "b", [given(FID, 9.0), given(LPIPS, ability)], people, name="b")
     text = shown("a", "b", "--records", tmp_path).stdout
-    assert "No score of one can be compared" in text
+    assert "No scores of the two are comparable." in text
     assert "B has none" in line_of(SSIM, text)
     assert "skipped for A: the weights are missing" in line_of(FID, text)
     assert "A has none" in line_of(LPIPS, text)
@@ -194,7 +194,7 @@ def test_too_few_people_give_no_verdict(
 def test_a_changed_table_of_pairs_is_refused(two: Path) -> None:
     file = two / "drn" / "pairs.csv"
     file.write_text(file.read_text().replace("0.5", "0.9"))
-    with pytest.raises(UserError, match="not the table that its record was made with"):
+    with pytest.raises(UserError, match="has changed since its record was written"):
         shown("drn", "warp", "--records", two)
     assert read_values(read_record(two / "warp"))
 

@@ -1,4 +1,4 @@
-"""`validate`: a true record passes, and each kind of tampering is found by the check that is meant for it."""
+"""`validate`: a correct record passes, and each kind of change is found by the intended check."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def edit(folder: Path, change: Callable[..., Any]) -> None:
 
 
 def edit_pairs(folder: Path, change: Callable[..., Any], *, also_digest: bool = True) -> None:
-    """Change pairs.csv, and as a careful forger would, its digest."""
+    """Change pairs.csv and, as a careful forger would, its digest in the record."""
     file = folder / "pairs.csv"
     lines = change(file.read_text().splitlines())
     content = ("\n".join(lines) + "\n").encode()
@@ -97,9 +97,9 @@ TAMPERING = {
     "weighted value nudged": (score(1, value=0.5000001), "values"),
     "interval narrowed": (score(0, interval=[0.49, 0.51, METHOD]), "intervals"),
     "interval dropped": (score(0, interval=None), "intervals"),
-    "interval of another method beside its value": (score(0, interval=[0.0, 0.1, "guess"]), "intervals"),
+    "interval of another method without its value": (score(0, interval=[0.0, 0.1, "guess"]), "intervals"),
     "interval upside down": (score(2, interval=[13.0, 11.0, "jackknife"]), "other intervals"),
-    "interval beside its value": (score(2, interval=[13.0, 14.0, "jackknife"]), "other intervals"),
+    "interval without its value": (score(2, interval=[13.0, 14.0, "jackknife"]), "other intervals"),
     "n raised": (score(0, n=61), "counts"),
     "skipped hidden": (score(1, skipped={}), "counts"),
     "fingerprint too short": (score(0, fingerprint="abc"), "fingerprints"),

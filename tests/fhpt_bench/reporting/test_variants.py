@@ -1,4 +1,4 @@
-"""`--variants literature`: one pass for every variant that papers have printed, and a table of who printed which."""
+"""`--variants literature`: every variant that papers have used, in one pass, and a table of which papers used which."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_literature_stands_beside_what_was_chosen() -> None:
     assert keys("ssim") == [f"ssim:{variant}" for variant in SSIM]
     assert keys("ssim:gfla,psnr") == [*(f"ssim:{variant}" for variant in SSIM), "psnr:canonical"]
     assert keys("is") == ["is:canonical", "is:drn"]
-    # What no paper has printed stays out unless it is asked for.
+    # A variant that no paper uses is left out unless it is chosen.
     assert keys("kec") == ["kec:canonical"]
     assert keys("kec:in-frame") == ["kec:canonical", "kec:in-frame"]
     assert keys("ssim,ssim:canonical", None) == ["ssim:canonical"]
@@ -54,7 +54,7 @@ def test_what_papers_used_is_a_variant() -> None:
 
 
 def test_unknown_variants_are_refused(tiny: Path, tmp_path: Path) -> None:
-    with pytest.raises(fb.UserError, match="no variants 'all': give literature"):
+    with pytest.raises(fb.UserError, match="Unknown variants 'all': give literature"):
         fb.run("copy-source", str(tiny), "ssim", out=tmp_path / "run", variants="all")
 
 
@@ -73,13 +73,13 @@ def test_the_table_says_why_an_ssim_differs(tmp_path: Path) -> None:
         assert [float(end) for end in interval.split(" - ")] == pytest.approx(score.interval[:2], abs=5e-5)
         assert n == str(score.n) == "12"
         assert used == (protocols.load("ssim").used_by.get(name) or "recommended here")
-    assert len({row[1] for row in table.rows}) == len(SSIM)  # or nothing would be told apart
+    assert len({row[1] for row in table.rows}) == len(SSIM)  # otherwise the test could not distinguish them
     text = (tmp_path / "run" / "variants.md").read_text()
     for shown in ("Why your SSIM differs", "docs/footguns.md", *(row[1] for row in table.rows)):
         assert shown in done.output
         assert shown in text
     assert "variants.md" in done.output
-    # Without the variants there is nothing to compare, and no older table stays.
+    # Without the variants there is nothing to compare, and an older table is removed.
     record = fb.run("copy-source", protocols="ssim", limit=12, out=tmp_path / "run")
     assert variant_tables(record) == []
     assert not (tmp_path / "run" / "variants.md").exists()
