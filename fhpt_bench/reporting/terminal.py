@@ -83,7 +83,7 @@ def _notes(record: Record, full: bool) -> list[str]:
         if score.status != "ok":
             reason = f"{score.status}: {score.reason}"
         elif full and score.skipped:
-            reason = "without " + ", ".join(f"{count} pairs ({why})" for why, count in score.skipped.items())
+            reason = "leaves out pairs: " + ", ".join(f"{count} {why}" for why, count in score.skipped.items())
         else:
             continue
         metrics.setdefault((f"{score.protocol}:{score.variant}", reason), []).append(score.metric)

@@ -91,7 +91,7 @@ def test_without_training_images_it_is_skipped_and_the_others_go_on(
         (tiny.parent / "train").rename(tiny.parent / "elsewhere")
     record = fb.run("warp", str(tiny), protocols_of(far), out=tmp_path / "run")
     assert record["far"].status == "skipped"
-    assert "names no training images, or their folder is not here" in str(record["far"].reason)
+    assert "names no training images, or their folder is missing" in str(record["far"].reason)
     assert record["colour-here"].status == "ok"
 
 

@@ -54,7 +54,7 @@ def test_headlines_in_groups(record: Record, capsys: pytest.CaptureFixture[str])
 def test_full_shows_every_score(record: Record, capsys: pytest.CaptureFixture[str]) -> None:
     lines = shown(capsys, record, full=True)
     assert sum(any(label in line for label in ("RECALL@5", "RECALL@10", "SSIM", "PSNR", "FID")) for line in lines) == 5
-    assert "psnr:canonical (psnr) without 1 pairs (identical)" in lines
+    assert "psnr:canonical (psnr) leaves out pairs: 1 identical" in lines
     assert not any("--full" in line for line in lines)
 
 
