@@ -62,7 +62,7 @@ def progress_bar(what: str, total: int, shown: bool, begun: int = 0) -> Iterator
         yield advance
 
 
-def tell(text: str, shown: bool) -> None:
+def print_note(text: str, shown: bool) -> None:
     """Print a line on standard error.
 
     Args:

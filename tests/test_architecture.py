@@ -51,7 +51,7 @@ SOURCES = read_sources()
 
 
 def imports(module: str, sources: Sources) -> Iterator[tuple[str, str | None]]:
-    """(module of the repository, name imported from it or None), wherever in the module the import stands."""
+    """(module of the repository, name imported from it or None), anywhere in the module."""
     for node in ast.walk(sources[module]):
         if isinstance(node, ast.Import):
             yield from ((alias.name, None) for alias in node.names if alias.name.partition(".")[0] in MAY_IMPORT)

@@ -42,7 +42,7 @@ def lists(benchmark_file: Path) -> Benchmark:
     return load_benchmark(str(benchmark_file), LISTS)
 
 
-def said(name: str) -> ImageName:
+def require_name(name: str) -> ImageName:
     parsed = parse_name(name)
     assert parsed is not None
     return parsed
@@ -51,19 +51,19 @@ def said(name: str) -> ImageName:
 def test_pairs_people_and_items(lists: Benchmark) -> None:
     assert len(lists.pairs) == 8570
     assert len(lists.images) == 3144
-    groups = Counter(said(name).person for name in lists.images)
+    groups = Counter(require_name(name).person for name in lists.images)
     assert len(groups) == 876
     assert Counter(groups.values()) == {4: 502, 3: 265, 2: 68, 5: 41}
     # Complete groups: every ordered pair of a person's images.
     assert sum(size * (size - 1) for size in groups.values()) == 8570
-    assert all(said(pair.source).person == said(pair.target).person for pair in lists.pairs)
-    assert len({pair.person for pair in lists.pairs}) == len({said(name).item for name in lists.images}) == 811
+    assert all(require_name(pair.source).person == require_name(pair.target).person for pair in lists.pairs)
+    assert len({pair.person for pair in lists.pairs}) == len({require_name(name).item for name in lists.images}) == 811
     assert not lists.people_known
 
 
 def test_splits() -> None:
     train, test = (read_image_list(LISTS / f"{split}.lst") for split in ("train", "test"))
-    assert Counter(said(name).gender for name in train) == {"WOMEN": 41426, "MEN": 7248}
+    assert Counter(require_name(name).gender for name in train) == {"WOMEN": 41426, "MEN": 7248}
     assert len(test) == 4038
     assert not set(train) & set(test)
 
@@ -119,7 +119,7 @@ def test_a_preparation_recognises_the_published_lists_and_reports_missing_images
 
 
 def test_retrieval_ceilings(lists: Benchmark) -> None:
-    items = [said(pair.source).item for pair in lists.pairs]
+    items = [require_name(pair.source).item for pair in lists.pairs]
     # The ceiling depends only on the items, so any features can be used.
     features = np.random.default_rng(0).normal(size=(len(items), 4))
     found = search_gallery(features, features, items, items, depth=10)
@@ -128,7 +128,7 @@ def test_retrieval_ceilings(lists: Benchmark) -> None:
 
 
 def test_error_of_always_answering_women(lists: Benchmark) -> None:
-    true = [said(pair.source).gender for pair in lists.pairs]
+    true = [require_name(pair.source).gender for pair in lists.pairs]
     assert round(100 * gender_error(["WOMEN"] * len(true), true).majority, 1) == 12.0
 
 

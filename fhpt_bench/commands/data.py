@@ -40,8 +40,8 @@ def prepare(benchmark: str, roots: tuple[Path, ...], out: Path | None) -> None:
     found = survey(folders, place)
     for word, text in found.lines:
         click.echo(f"{word:<16}{text}")
-    if found.lacking:
-        raise UserError(f"Missing below {', '.join(map(str, roots))}: {'; and '.join(found.lacking)}.")
+    if found.missing:
+        raise UserError(f"Missing below {', '.join(map(str, roots))}: {'; and '.join(found.missing)}.")
     write_prepared(found, place, progress=True)
     counts = " and ".join(f"{len(images)} {split}" for split, images in found.images.items())
     click.echo(f"{'prepared':<16}{counts} images; give --benchmark {benchmark} --data-root {place}")

@@ -39,7 +39,7 @@ def fetch_weights(names: tuple[str, ...]) -> None:
         except store.WeightsMissing as error:
             missing.append(str(error))
             continue
-        for reason in found.passed_over:
+        for reason in found.rejected:
             click.echo(f"{name}: skipped {reason}", err=True)
         click.echo(f"{name:<24}{found.digest[:16]}  {found.path}")
     if missing:

@@ -80,7 +80,7 @@ def panel_size(
     return panel if upright or panel in _accepted(size) else None
 
 
-def told_by_size(path: Path, layouts: Sequence[str], size: tuple[int, int], resize: str | None) -> str:
+def layout_by_size(path: Path, layouts: Sequence[str], size: tuple[int, int], resize: str | None) -> str:
     """Choose between layouts with equal file names by the size of a panel image.
 
     Args:

@@ -58,10 +58,10 @@ def items(names: Iterable[str]) -> frozenset[str]:
     Raises:
         UserError: if a name has none.
     """
-    return frozenset(said(name).item for name in names)
+    return frozenset(require_name(name).item for name in names)
 
 
-def said(name: str) -> ImageName:
+def require_name(name: str) -> ImageName:
     """The parsed file name.
 
     Raises:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fhpt_bench.data.leakage import items, said
+from fhpt_bench.data.leakage import items, require_name
 from fhpt_bench.data.names import VIEWS
 from fhpt_bench.errors import UserError, did_you_mean
 
@@ -49,9 +49,9 @@ def choose_subset(subset: str, pairs: Sequence[tuple[str, str]], train: Sequence
         known = items(train)
         chosen = [known.isdisjoint(items(pair)) for pair in pairs]
     elif subset in ("men", "women"):
-        chosen = [said(source).gender == subset.upper() for source, _ in pairs]
+        chosen = [require_name(source).gender == subset.upper() for source, _ in pairs]
     else:
-        chosen = [f"view={said(target).view}" == subset for _, target in pairs]
+        chosen = [f"view={require_name(target).view}" == subset for _, target in pairs]
     if not any(chosen):
         raise UserError(f"The subset {subset} contains none of the {len(pairs)} pairs: choose another one.")
     return tuple(place for place, is_in in enumerate(chosen) if is_in)

@@ -19,7 +19,7 @@ from fhpt_bench.feature import SuppliedFeature, supplied_features
 from fhpt_bench.files import explained, file_name, write_bytes
 from fhpt_bench.model import Generator
 from fhpt_bench.processes import Processes, best_count, join, set_finished, start
-from fhpt_bench.progress import tell
+from fhpt_bench.progress import print_note
 from fhpt_bench.protocol import Protocol
 from fhpt_bench.records.fingerprint import describe
 from fhpt_bench.records.schema import BenchmarkPart, Record, read_record
@@ -146,7 +146,7 @@ def evaluate(
     digests = {image: digests[image] for image in loaded.images}
     generated = FolderImages(matched, name or path.resolve().name, loaded, progress)
     for line in folder_notes(generated.card):
-        tell(line, progress)
+        print_note(line, progress)
     return _evaluate(options, loaded, selection, digests, lambda _: generated)
 
 
@@ -157,7 +157,7 @@ def _load(options: RunOptions) -> tuple[Benchmark, Selection, dict[str, str]]:
     root = Path(options.data_root) if options.data_root is not None else None
     benchmark = load_benchmark(options.benchmark, root, options.limit, options.subset)
     if options.subset is not None and benchmark.subset is None:
-        tell(f"--subset {options.subset} contains all pairs of {benchmark.id}.", options.progress)
+        print_note(f"--subset {options.subset} contains all pairs of {benchmark.id}.", options.progress)
     return benchmark, select_protocols(options.protocols, benchmark), benchmark.image_digests(options.progress)
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fhpt_bench.benchmark import Benchmark, Pair
 from fhpt_bench.data.images import LONG, SUFFIXES, folder_images, in_threads, pixels_sha256, read_image
-from fhpt_bench.data.layouts import FILTERS, LAYOUTS, cut, fit, panel_size, told_by_size, wide_by_high, wrong_size
+from fhpt_bench.data.layouts import FILTERS, LAYOUTS, cut, fit, layout_by_size, panel_size, wide_by_high, wrong_size
 from fhpt_bench.data.names import stem
 from fhpt_bench.errors import UserError, count_and_name, did_you_mean, name_some, plain
 from fhpt_bench.files import explained
@@ -191,7 +191,7 @@ def match_folder(
         raise UserError(f"The folder {folder} {' and '.join([lacks] * bool(missing) + [holds] * bool(extra))}: {way}.")
     fitting = [name for name in chosen if LAYOUTS[name].names == names]
     if len(fitting) > 1:
-        fitting = [told_by_size(next(iter(files.values())), fitting, benchmark.image_size, resize)]
+        fitting = [layout_by_size(next(iter(files.values())), fitting, benchmark.image_size, resize)]
     return GeneratedFolder(
         folder, fitting[0], files, benchmark.image_size, resize, tuple(pair.id for pair in missing), extra
     )

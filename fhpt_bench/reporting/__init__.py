@@ -1,1 +1,1 @@
-"""What people look at: tables, plots and contact sheets."""
+"""Reports for people: tables, plots and contact sheets."""

@@ -38,7 +38,7 @@ class Weights:
         digest: digest of the tensors, independent of the file format; digest of the file if there are no arrays.
         path: the file on this machine that holds the weights.
         origin: description of the source.
-        passed_over: the places that were tried before, each with the reason why it was not used.
+        rejected: the places that were tried before, each with the reason why it was not used.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Weights:
     digest: str
     path: Path
     origin: str
-    passed_over: tuple[str, ...] = ()
+    rejected: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Check:
 
     Args:
         name: name of the weights.
-        state: "ok", "changed" or "absent".
+        state: "ok", "changed" or "missing".
         path: the file, or None if there is none.
         reason: the error, or the digest if the file is correct.
     """
@@ -109,29 +109,29 @@ def obtain(name: str, download: bool = True) -> Weights:
         WeightsMissing: if no place has them.
         UserError: if the name is unknown or the cache cannot be written.
     """
-    spec, passed_over = _find(name), []
+    spec, rejected = _find(name), []
     for path, source in _files_here(spec):
         try:
             arrays, found = _read(path, source, name)
         except Unusable as error:
-            passed_over.append(f"{path}: {error}")
+            rejected.append(f"{path}: {error}")
             if path == _cached(name):
                 with contextlib.suppress(OSError):  # in a read-only cache it stays, and is skipped
                     path.replace(path.with_suffix(".damaged"))
             continue
         origin = source.origin if source else read_header(path, name)["origin"]
-        return Weights(name, arrays, found, path, origin, tuple(passed_over))
+        return Weights(name, arrays, found, path, origin, tuple(rejected))
     for source in spec.sources if download else ():
         try:
             _bring(source, name)
             arrays, found = _read(_cached(name), None, name)
         except Unusable as error:
-            passed_over.append(
+            rejected.append(
                 f"{source.file} ({source.size:,} bytes, sha256 {source.sha256}) from {source.origin}: {error}"
             )
             continue
-        return Weights(name, arrays, found, _cached(name), source.origin, tuple(passed_over))
-    raise WeightsMissing(_missing(spec, passed_over, download))
+        return Weights(name, arrays, found, _cached(name), source.origin, tuple(rejected))
+    raise WeightsMissing(_missing(spec, rejected, download))
 
 
 def fetch(name: str) -> str:
@@ -195,7 +195,7 @@ def verify(name: str) -> tuple[Check, ...]:
             checks.append(Check(name, "ok", place, _read(place, source, name)[1]))
         except Unusable as error:
             checks.append(Check(name, "changed", place, str(error)))
-    return tuple(checks) or (Check(name, "absent", None, "not on this machine"),)
+    return tuple(checks) or (Check(name, "missing", None, "not on this machine"),)
 
 
 def _find(name: str) -> WeightSpec:

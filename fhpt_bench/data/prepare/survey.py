@@ -47,12 +47,12 @@ class Survey:
     Args:
         archive: the archive that the images come from.
         images: split -> stem -> file; the training images only if all of them were found.
-        pairs: split -> (source, target); always with the test split if nothing is lacking.
+        pairs: split -> (source, target); always with the test split if nothing is missing.
         poses: split -> stem -> (18, 2) pixels in the frame of their file; always with the test split if nothing is
-            lacking.
+            missing.
         train_list: names of the training images, found or not.
         lines: report of what was found: (label, text) each.
-        lacking: required files that are missing, each with its source.
+        missing: required files that are missing, each with its source.
     """
 
     archive: Archive = "side-padded"
@@ -61,7 +61,7 @@ class Survey:
     poses: dict[str, Poses] = field(default_factory=dict)
     train_list: list[str] = field(default_factory=list)
     lines: list[tuple[str, str]] = field(default_factory=list)
-    lacking: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
 
     def say(self, label: str, text: str) -> None:
         """Add a line to the report."""
@@ -76,7 +76,7 @@ def survey(roots: Sequence[Path], out: Path) -> Survey:
         out: the output folder of the preparation, which is not searched.
 
     Returns:
-        The files found; `lacking` is empty if they are sufficient.
+        The files found; `missing` is empty if they are sufficient.
 
     Raises:
         UserError: if a folder or list cannot be read, or two lists contradict each other.
@@ -111,7 +111,7 @@ def _lists(result: Survey, found: Findings) -> None:
             if split == "test" and split not in held:
                 result.say(f"{split} {kind}", "missing")
                 name = "pairs" if kind == "pair list" else "annotation"
-                result.lacking.append(f"the test {kind} (fasion-resize-{name}-test.csv); {LISTS_FROM}")
+                result.missing.append(f"the test {kind} (fasion-resize-{name}-test.csv); {LISTS_FROM}")
     if images := _agreed(found, "images-train", read_any_images, lambda a, b: a == b):
         result.train_list, file = images
         said = _against(published.TRAIN_IMAGES, len(images[0]), published.digest(images[0]))
@@ -149,7 +149,7 @@ def _images(result: Survey, found: Findings) -> None:
     """Choose the folder that contains every image of the test pairs."""
     needed = sorted({name for pair in result.pairs.get("test", []) for name in pair})
     if "test" in result.poses and (lost := [name for name in needed if name not in result.poses["test"]]):
-        result.lacking.append(
+        result.missing.append(
             f"the keypoints of {len(lost)} of {len(needed)} test images, first {lost[0]}; {LISTS_FROM}"
         )
     if not needed:
@@ -170,7 +170,7 @@ def _images(result: Survey, found: Findings) -> None:
         most = max(found.folders, key=lambda folder: sum(name in folder.files for name in needed), default=None)
         lost = [name for name in needed if most is None or name not in most.files]
         missing = f"{len(lost)} of {len(needed)} test images, first {lost[0]}" if lost else "photographs of them"
-        result.lacking.append(f"{missing}; {IMAGES_FROM}")
+        result.missing.append(f"{missing}; {IMAGES_FROM}")
         return
     result.archive = next(archive for archive in ARCHIVES if archive in whole)
     chosen, *others = whole[result.archive]

@@ -25,7 +25,7 @@ def write_prepared(survey: Survey, out: Path, progress: bool = False) -> None:
     """Write the prepared folder. If it was interrupted, it resumes, and the result is the same.
 
     Args:
-        survey: the input, with nothing lacking.
+        survey: the input, with nothing missing.
         out: the output folder, created if needed; nothing is written outside it.
         progress: show a progress bar.
 

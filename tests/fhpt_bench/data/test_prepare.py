@@ -165,7 +165,7 @@ def test_keypoints_of_either_frame_give_the_same_poses(people: StandIn, root: Pa
             np.testing.assert_allclose(pose, made["narrow"][name], atol=1e-4)
     # Both frames together are consistent.
     people.write_keypoints(root / "fasion-resize-annotation-test.csv", "test", wide=False)
-    assert not survey([root], tmp_path / "out").lacking
+    assert not survey([root], tmp_path / "out").missing
 
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, OSError(28, "No space left on device")])

@@ -187,7 +187,7 @@ class Curious(Model):
         return batch.source * 3
 
 class Told(Model):
-    card = ModelCard("told", "", conditioning=("pose", "face-landmarks"))
+    card = ModelCard("given", "", conditioning=("pose", "face-landmarks"))
 
 class Random(Model):
     def generate(self, batch): return torch.rand_like(batch.source)
@@ -219,7 +219,7 @@ def test_failing_protocols_leave_the_others_alone(tiny: Path, tmp_path: Path, pl
         ("Wrong", r"returned \(16, 3, 32, 48\), not a tensor of shape \(16, 3, 64, 48\)"),
         ("NotFinite", "NaN or infinite"),
         ("Raises", r"IndexError: deep inside \(.*plugins.py:\d+\)"),
-        ("Told", "must be told face-landmarks, which benchmark tiny lacks"),
+        ("Told", "needs the target's face-landmarks, which tiny lacks"),
     ],
 )
 def test_a_models_mistake_is_one_sentence(tiny: Path, tmp_path: Path, plugins: Path, name: str, message: str) -> None:
@@ -227,7 +227,7 @@ def test_a_models_mistake_is_one_sentence(tiny: Path, tmp_path: Path, plugins: P
         fb.run(f"{plugins}:{name}", str(tiny), "ssim", out=tmp_path / "run")
 
 
-def test_a_model_is_told_no_more_than_its_card_says(tiny: Path, tmp_path: Path, plugins: Path) -> None:
+def test_a_model_is_given_only_what_its_card_names(tiny: Path, tmp_path: Path, plugins: Path) -> None:
     record = fb.run(f"{plugins}:Curious", str(tiny), "ssim", out=tmp_path / "run")
     assert record["ssim"].status == "ok"
 

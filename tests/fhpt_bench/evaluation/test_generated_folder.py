@@ -107,7 +107,7 @@ def test_each_layout_scores_as_plain_does(layout: str, studio: Benchmark, plain:
     assert read_record(tmp_path / "run").model.folder == record.model.folder
 
 
-def test_plain_scores_what_was_painted(studio: Benchmark, plain: Record) -> None:
+def test_plain_measures_the_generated_images(studio: Benchmark, plain: Record) -> None:
     from protocols.perceptual import ssim
 
     stacks = [np.stack([make(pair) for pair in studio.pairs]) for make in (

