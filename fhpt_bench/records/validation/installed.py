@@ -80,7 +80,7 @@ def _weights(record: Record) -> list[Check]:
     ]
     checks = [Check("cannot", "weights", f"not here: {', '.join(absent)}")] if absent else []
     if problems or len(absent) < len(named):
-        checks += judge("weights", problems, f"{len(named) - len(absent)} as they are here")
+        checks += judge("weights", problems, f"{len(named) - len(absent)} are equal to the installed ones")
     return checks
 
 
