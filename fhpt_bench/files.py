@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import hashlib
+import hmac
 import json
 import os
 import secrets
@@ -75,6 +77,57 @@ def write_bytes(path: Path, content: bytes) -> None:
 def write_text(path: Path, content: str) -> None:
     """Write a UTF-8 text file atomically; see `write_bytes`."""
     write_bytes(path, content.encode())
+
+
+def append_line(path: Path, content: bytes) -> None:
+    """Append a line to a file, on disk before this returns; a crash can cut short only this line.
+
+    Args:
+        path: path of the file; its folder is created if needed.
+        content: the line.
+
+    Raises:
+        UserError: if the operating system refuses.
+    """
+    with explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab") as stream:
+            # The newline in front separates this line from one that a kill cut short.
+            stream.write(b"\n" + content + b"\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+
+
+def local_signature(content: bytes) -> bytes:
+    """A signature that only this user's cache folder can give: work that it does not fit was not done here.
+
+    Args:
+        content: what is signed.
+
+    Returns:
+        64 hexadecimal digits.
+
+    Raises:
+        UserError: if the key cannot be read or created.
+    """
+    return hmac.new(_local_key(cache_folder() / "key"), content, hashlib.sha256).hexdigest().encode()
+
+
+@functools.cache
+def _local_key(path: Path) -> bytes:
+    with explained(path):
+        if not path.is_file():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+            try:
+                with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+                    file.write(secrets.token_bytes(32))
+                # Of several processes the first one wins, and all read the same key.
+                with contextlib.suppress(FileExistsError):
+                    os.link(part, path)
+            finally:
+                part.unlink(missing_ok=True)
+        return path.read_bytes()
 
 
 def file_name(text: str) -> str:

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from fhpt_bench.errors import UserError
+from fhpt_bench.evaluation.finished import Work
 from fhpt_bench.evaluation.plan import Step
-from fhpt_bench.evaluation.run_folder import Work
 
 log = logging.getLogger(__name__)
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from fhpt_bench import weights
 from fhpt_bench.evaluation.accounting import Accounting
 from fhpt_bench.evaluation.feature_cache import FeatureCache
+from fhpt_bench.evaluation.finished import Work
 from fhpt_bench.evaluation.plan import Step
-from fhpt_bench.evaluation.run_folder import Work
 from fhpt_bench.evaluation.worker_pool import WorkerPool
 from fhpt_bench.feature import Feature, MapFeature, MapSummary, VectorFeature
 from fhpt_bench.progress import progress_bar

@@ -13,11 +13,12 @@ from fhpt_bench.evaluation.generated_images import FolderImages, GeneratedImages
 from fhpt_bench.evaluation.measurement import Measurement
 from fhpt_bench.evaluation.options import BATCH_SIZE, RunOptions
 from fhpt_bench.evaluation.plan import Selection, Step, load_protocols, make_plan, select_protocols
-from fhpt_bench.evaluation.run_folder import RunFolder
+from fhpt_bench.evaluation.run_folder import RUN_FILE, RunFolder
 from fhpt_bench.evaluation.scoring import write_results
 from fhpt_bench.feature import SuppliedFeature, supplied_features
 from fhpt_bench.files import explained, file_name, write_bytes
 from fhpt_bench.model import Generator
+from fhpt_bench.output_folder import check_output
 from fhpt_bench.processes import Processes, best_count, join, set_finished, start
 from fhpt_bench.progress import print_note
 from fhpt_bench.protocol import Protocol
@@ -137,7 +138,7 @@ def evaluate(
     """
     options = RunOptions(
         benchmark, protocols, data_root, subset, limit, out, batch_size, device, overwrite, keypoints, progress,
-        processes, variants,
+        processes, variants, images,
     )  # fmt: skip
     loaded, selection, digests = _load(options)
     path = Path(images).expanduser()
@@ -169,6 +170,8 @@ def _evaluate(
     make_generated: Callable[[RealImages], GeneratedImages],
 ) -> Record:
     """Plan, measure in all processes, and write the record in the main one."""
+    if options.out is not None:
+        check_output(options.out, RUN_FILE, _inputs(options, benchmark))
     _check_writable(Path(options.out or RUNS))
     supplied = _supplied(options, benchmark)
     real = RealImages(benchmark.folder, benchmark.image_size, digests)
@@ -179,8 +182,8 @@ def _evaluate(
     device = _device(options.device)
     processes = _processes(options.processes, device, benchmark)  # before anything moves to a GPU: one per process
     generated.to(device)
-    folder = _folder(options, part, generated, processes)
-    generated.keep_in(folder.images)
+    folder = _folder(options, part, generated, processes, _inputs(options, benchmark))
+    generated.keep_in(folder)
     measurement = Measurement(benchmark, plan, generated, real, train, folder, device, processes, options.batch_size)
     measurement.gather(options.progress and processes.main)
     processes.wait()
@@ -238,7 +241,15 @@ def _device(device: str | None) -> str:
     return device
 
 
-def _folder(options: RunOptions, part: BenchmarkPart, generated: GeneratedImages, processes: Processes) -> RunFolder:
+def _inputs(options: RunOptions, benchmark: Benchmark) -> list[Path]:
+    """The folders that the run reads."""
+    given = [Path(folder).expanduser() for folder in (options.images, options.keypoints) if folder is not None]
+    return [benchmark.folder, *([benchmark.train_folder] if benchmark.train_images else []), *given]
+
+
+def _folder(
+    options: RunOptions, part: BenchmarkPart, generated: GeneratedImages, processes: Processes, inputs: Sequence[Path]
+) -> RunFolder:
     out = options.out
     if out is None:
         # Scores of fewer pairs are not comparable with those of all: they must not replace them.
@@ -248,7 +259,7 @@ def _folder(options: RunOptions, part: BenchmarkPart, generated: GeneratedImages
         out = Path(RUNS) / part.id / f"{file_name(generated.card.name) or 'model'}{file_name(suffix)}"
     identity = {"model": generated.identity, "benchmark": part.identity}
     if processes.main:
-        folder = RunFolder(Path(out), identity, options.overwrite)
+        folder = RunFolder(Path(out), identity, options.overwrite, inputs)
     processes.wait()
     # The others must not delete what the main process has begun to write.
     return folder if processes.main else RunFolder(Path(out), identity)

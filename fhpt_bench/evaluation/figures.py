@@ -13,7 +13,7 @@ import numpy as np
 from fhpt_bench.data.images import encode_png
 from fhpt_bench.errors import plain
 from fhpt_bench.evaluation.measurement import Measurement
-from fhpt_bench.files import file_name, write_bytes
+from fhpt_bench.files import file_name
 from fhpt_bench.progress import progress_bar
 from fhpt_bench.protocol import Exhibits, Interval, Score
 from fhpt_bench.records.schema import RECORD_FILE, Record, ScoreEntry, read_record
@@ -44,12 +44,11 @@ def write_figures(
         tables: score key -> values by pair.
         progress: show a progress bar.
     """
-    folder = measurement.folder.path / FIGURES
+    folder = measurement.folder
     with _without_failing("Earlier figures are kept"):
-        for old in folder.glob("*.png"):
-            old.unlink()
+        folder.remove(f"{FIGURES}/*.png")
     with _without_failing(f"{CONTACT_SHEET} is left out"):
-        write_bytes(measurement.folder.path / CONTACT_SHEET, _overview(measurement))
+        folder.write(CONTACT_SHEET, _overview(measurement))
     others = _neighbouring_records(measurement.folder.path)
     with progress_bar("figures", len(measurement.plan), progress) as done:
         for step in measurement.plan:
@@ -59,12 +58,12 @@ def write_figures(
                 if own:
                     drawn = step.protocol.draw(measurement.evidence(step), _exhibits(measurement, step, own, others))
                     for name, png in drawn.items():
-                        write_bytes(folder / file_name(f"{key}_{name}.png"), png)
+                        folder.write(f"{FIGURES}/{file_name(f'{key}_{name}.png')}", png)
             headline = next((entry for entry in own.values() if entry.key in tables), None)
             if headline is not None:
                 with _without_failing(f"Best and worst pairs of {headline.key} are left out"):
                     sheet = _extremes(measurement, headline, tables[headline.key])
-                    write_bytes(folder / file_name(f"{headline.key}_best-worst.png"), sheet)
+                    folder.write(f"{FIGURES}/{file_name(f'{headline.key}_best-worst.png')}", sheet)
             done(1)
 
 

@@ -7,7 +7,7 @@ import inspect
 import secrets
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fhpt_bench.benchmark import Benchmark, Pair
-from fhpt_bench.data.images import encode_png, read_image
+from fhpt_bench.data.images import encode_png, pixels_sha256, read_image
 from fhpt_bench.data.real_images import RealImages, quantise, to_tensor
 from fhpt_bench.errors import UserError
 from fhpt_bench.evaluation.generated_folder import GeneratedFolder
 from fhpt_bench.evaluation.pair_batch import pair_batch
+from fhpt_bench.evaluation.run_folder import RunFolder
 from fhpt_bench.files import sha256_json, write_bytes
 from fhpt_bench.model import Generator, Oracle, TrainedGenerator, models
 from fhpt_bench.processes import launched
@@ -42,8 +43,15 @@ class GeneratedImages(abc.ABC):
             UserError: if the model fails.
         """
 
-    def keep_in(self, folder: Path) -> None:  # noqa: B027 - images in a folder are kept already
-        """Set the folder in which new images are kept."""
+    def keep_in(self, folder: RunFolder) -> None:  # noqa: B027 - images in a folder are kept already
+        """Set the run's folder, in which new images are kept."""
+
+    def set_known(self, digests: Mapping[str, str]) -> None:  # noqa: B027 - images in a folder were all checked
+        """Set the images that the run has finished: only these are reused.
+
+        Args:
+            digests: pair id -> digest of the generated image's pixels.
+        """
 
     @abc.abstractmethod
     def has(self, pair: Pair) -> bool:
@@ -143,7 +151,8 @@ class ModelImages(GeneratedImages):
                     "put its class into a file, and give path/to/file.py:Class."
                 )
             self.identity["only_this_call"] = secrets.token_hex(8)
-        self._folder: Path | None = None
+        self._folder: RunFolder | None = None
+        self._known: dict[str, str] = {}
 
     def to(self, device: str) -> None:
         self._device = device
@@ -152,25 +161,43 @@ class ModelImages(GeneratedImages):
         except Exception as error:  # a plugin may fail in any way
             raise UserError(f"The model {self.card.name} cannot be moved to {device}: {_locate(error)}") from error
 
-    def keep_in(self, folder: Path) -> None:
+    def keep_in(self, folder: RunFolder) -> None:
         self._folder = folder
+
+    def set_known(self, digests: Mapping[str, str]) -> None:
+        self._known |= digests
 
     def _path(self, pair: Pair) -> Path:
         if self._folder is None:
             raise RuntimeError("call keep_in first")
-        return self._folder / f"{pair.id}.png"
+        return self._folder.images / f"{pair.id}.png"
 
     def has(self, pair: Pair) -> bool:
-        return self._path(pair).is_file()
+        return pair.id in self._known and self._path(pair).is_file()
 
     def images(self, number: int, pairs: Sequence[Pair]) -> NDArray[np.uint8]:
-        if all(self.has(pair) for pair in pairs):
-            return np.stack([read_image(self._path(pair), self._benchmark.image_size) for pair in pairs])
+        kept = [self._read(pair) for pair in pairs]
+        if all(image is not None for image in kept):
+            return np.stack(kept)  # type: ignore[arg-type]
         # The whole batch is generated again, so that a resumed run equals an uninterrupted one bit for bit.
         images = self._generate(number, pairs)
+        if self._folder is None:
+            raise RuntimeError("call keep_in first")
+        self._folder.add_files([f"images/{pair.id}.png" for pair in pairs])
         for pair, image in zip(pairs, images, strict=True):
             write_bytes(self._path(pair), encode_png(image))
+            self._known[pair.id] = pixels_sha256(image)
         return images
+
+    def _read(self, pair: Pair) -> NDArray[np.uint8] | None:
+        """The kept image of a pair; None if it is missing, damaged, or not the one that the run has generated."""
+        if not self.has(pair):
+            return None
+        try:
+            image = read_image(self._path(pair), self._benchmark.image_size)
+        except UserError:
+            return None
+        return image if pixels_sha256(image) == self._known[pair.id] else None
 
     def _generate(self, number: int, pairs: Sequence[Pair]) -> NDArray[np.uint8]:
         import torch

@@ -15,9 +15,10 @@ from fhpt_bench.data.images import pixels_sha256
 from fhpt_bench.data.real_images import RealImages
 from fhpt_bench.evaluation.accounting import Accounting
 from fhpt_bench.evaluation.embedder import Embedder
+from fhpt_bench.evaluation.finished import Batch, PairResult, Work
 from fhpt_bench.evaluation.generated_images import GeneratedImages
 from fhpt_bench.evaluation.plan import Step
-from fhpt_bench.evaluation.run_folder import Batch, PairResult, RunFolder, Work
+from fhpt_bench.evaluation.run_folder import RunFolder
 from fhpt_bench.feature import MapFeature
 from fhpt_bench.processes import Processes
 from fhpt_bench.progress import progress_bar
@@ -84,6 +85,7 @@ class Measurement:
         self.accounting = Accounting(plan, processes.main)
         self._embedder = Embedder(plan, device, self.accounting, processes.count)
         self._finished = folder.finished()
+        generated.set_known(self._finished.images)
 
     def gather(self, progress: bool) -> None:
         """Generate, embed and compare everything that is not finished.
@@ -192,6 +194,7 @@ class Measurement:
     def collect(self) -> dict[str, Work]:
         """Read the finished work of all processes and return the cost of each stage."""
         self._finished = self.folder.finished()
+        self.generated.set_known(self._finished.images)
         return self._finished.stages
 
     def _vectors(self, feature: str, role: str) -> NDArray[np.float32]:

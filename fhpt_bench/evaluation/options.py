@@ -26,3 +26,4 @@ class RunOptions:
     progress: bool = False
     processes: int | None = 1
     variants: str | None = None
+    images: str | Path | None = None  # of `evaluate`

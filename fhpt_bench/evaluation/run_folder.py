@@ -1,141 +1,136 @@
-"""The folder of a run: finished work is kept, even if the run is killed."""
+"""The folder of a run: finished work is kept, even if the run is killed, and only the run's own files are replaced."""
 
 from __future__ import annotations
 
 import json
-import math
-import os
-import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from fhpt_bench.errors import UserError
-from fhpt_bench.files import explained, sha256_json, write_text
-from fhpt_bench.protocol import PairValues
-from fhpt_bench.records.pair_table import PAIRS_FILE
-from fhpt_bench.records.schema import RECORD_FILE
+from fhpt_bench.evaluation.finished import Batch, Finished, decode, encode
+from fhpt_bench.files import append_line, explained, local_signature, sha256_json, write_bytes, write_text
+from fhpt_bench.output_folder import check_output
 
-# What a run writes, and therefore everything that --overwrite may remove.
-_OWN = ("run.json", RECORD_FILE, PAIRS_FILE, "variants.md", "images", "figures", "progress")
-
-
-@dataclass
-class Work:
-    """The cost of a stage: wall seconds, images, and network forwards (one per image)."""
-
-    seconds: float = 0.0
-    images: int = 0
-    forwards: int = 0
-
-    def add(self, other: Work) -> None:
-        """Add another cost to this one."""
-        self.seconds += other.seconds
-        self.images += other.images
-        self.forwards += other.forwards
-
-
-# Metric -> (value or NaN, weight, reason for skipping the pair or "").
-PairResult = Mapping[str, tuple[float, float, str]]
-
-
-@dataclass
-class Batch:
-    """The results of one batch of pairs.
-
-    Args:
-        images: pair id -> digest of its generated image.
-        values: protocol fingerprint -> pair id -> result for that image.
-        stages: name -> cost.
-    """
-
-    images: dict[str, str] = field(default_factory=dict)
-    values: dict[str, dict[str, PairResult]] = field(default_factory=dict)
-    stages: dict[str, Work] = field(default_factory=dict)
-
-
-@dataclass
-class Finished:
-    """The results of all finished batches.
-
-    Args:
-        images: pair id -> digest of its generated image.
-        values: (fingerprint, pair id, image digest) -> result.
-        stages: name -> cost.
-    """
-
-    images: dict[str, str] = field(default_factory=dict)
-    values: dict[tuple[str, str, str], PairResult] = field(default_factory=dict)
-    stages: dict[str, Work] = field(default_factory=dict)
-
-    def add(self, batch: Batch) -> None:
-        """Add the results of one batch."""
-        self.images.update(batch.images)
-        for fingerprint, pairs in batch.values.items():
-            for pair, result in pairs.items():
-                self.values[fingerprint, pair, batch.images[pair]] = result
-        for name, work in batch.stages.items():
-            self.stages.setdefault(name, Work()).add(work)
-
-    def has(self, fingerprint: str, images: Mapping[str, str]) -> bool:
-        """Whether a protocol has results for these pairs (id -> image digest) with exactly these images."""
-        return all((fingerprint, pair, image) in self.values for pair, image in images.items())
-
-    def gather(self, fingerprint: str, pairs: Sequence[str]) -> dict[str, PairValues]:
-        """Each metric's values in the order of the pairs."""
-        rows = [self.values[fingerprint, pair, self.images[pair]] for pair in pairs]
-        found = {}
-        for metric in rows[0]:
-            value, weight, skipped = zip(*(row[metric] for row in rows), strict=True)
-            found[metric] = PairValues(np.array(value, float), np.array(weight, float), tuple(skipped))
-        return found
+RUN_FILE = "run.json"
+_FILES = "files.jsonl"  # every file that the run has written, one JSON string per line
 
 
 class RunFolder:
     """The folder of one run.
 
+    It must be new, empty, or the folder of an earlier run. Every file is added to `files.jsonl` before it is written, and
+    only files of that list are ever removed. Finished batches are signed with a key of this user's cache folder: what
+    another machine or another person wrote is computed again, never believed.
+
     Args:
         path: the folder.
         identity: what identifies the run (model, code, benchmark, data); JSON values.
-        overwrite: delete the run that it holds, and start again.
+        overwrite: delete the files of the run that it holds, and start again.
+        inputs: folders that the run reads.
 
     Raises:
-        UserError: if it cannot be written, or holds another run.
+        UserError: if it cannot be written, holds other files or another run, overlaps with an input, or contains links.
     """
 
-    def __init__(self, path: Path, identity: Mapping[str, Any], overwrite: bool = False) -> None:
+    def __init__(
+        self, path: Path, identity: Mapping[str, Any], overwrite: bool = False, inputs: Iterable[Path] = ()
+    ) -> None:
         self.path = path
         self.run_id = sha256_json(identity)
-        file = path / "run.json"
-        if overwrite:
+        check_output(path, RUN_FILE, inputs)
+        held = self._held() if (path / RUN_FILE).is_file() else None
+        if held is not None and overwrite:
             self._clear()
-        if file.is_file():
-            self._check_same(file)
-        write_text(file, json.dumps({"run_id": self.run_id, **identity}, indent=1) + "\n")
+        elif held not in (None, self.run_id):
+            raise UserError(
+                f"{path} holds a run of another model, code or data: "
+                "give --overwrite to replace it, or --out with another folder."
+            )
+        write_text(path / RUN_FILE, json.dumps({"run_id": self.run_id, **identity}, indent=1) + "\n")
 
-    def _clear(self) -> None:
-        for name in _OWN:
-            target = self.path / name
-            with explained(target, "remove"):
-                if target.is_dir() and not target.is_symlink():
-                    shutil.rmtree(target)
-                else:
-                    target.unlink(missing_ok=True)
-
-    def _check_same(self, file: Path) -> None:
+    def _held(self) -> str:
+        """The id of the run that the folder holds."""
+        file = self.path / RUN_FILE
         with explained(file, "read"):
             try:
                 held = json.loads(file.read_text(encoding="utf-8"))["run_id"]
-            except (ValueError, KeyError, TypeError):
+            except (ValueError, KeyError, TypeError, RecursionError):
                 held = None
-        if held != self.run_id:
+        if not isinstance(held, str):
+            raise UserError(f"The file {file} was not written by a run: give --out a new folder.")
+        return held
+
+    def _listed(self) -> list[Path]:
+        """The files that the run has written; entries that lead out of the folder are ignored."""
+        file = self.path / _FILES
+        if not file.is_file():
+            return []
+        with explained(file, "read"):
+            lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+        names = [Path(name) for line in lines if isinstance(name := _parse(line), str) and name]
+        return [self.path / name for name in names if not name.is_absolute() and ".." not in name.parts]
+
+    def _clear(self) -> None:
+        if not (self.path / _FILES).is_file():
             raise UserError(
-                f"{self.path} holds a run of another model, code or data: "
-                "give --overwrite to replace it, or --out with another folder."
+                f"{self.path} holds a run without a list of its files ({_FILES}), which earlier versions did not write: "
+                "remove the folder yourself, or give --out with another folder."
             )
+        for file in self._listed():
+            self._remove(file)
+        for folder in ("images", "figures", "progress"):
+            if (self.path / folder).is_dir() and not any((self.path / folder).iterdir()):
+                (self.path / folder).rmdir()
+        self._remove(self.path / _FILES)
+
+    def _remove(self, file: Path) -> None:
+        with explained(file, "remove"):
+            if not file.is_dir():
+                file.unlink(missing_ok=True)
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write a file of the run atomically, and list it.
+
+        Args:
+            name: its path below the folder.
+            content: the complete content.
+
+        Raises:
+            UserError: if the file exists and the run did not write it, or it cannot be written.
+        """
+        self.add_files([name])
+        write_bytes(self.path / name, content)
+
+    def add_files(self, names: Iterable[str]) -> None:
+        """List files before they are written.
+
+        Args:
+            names: their paths below the folder.
+
+        Raises:
+            UserError: if a file exists and the run did not write it, or the list cannot be written.
+        """
+        listed = set(self._listed())
+        new = [name for name in names if self.path / name not in listed]
+        for name in new:
+            if (self.path / name).exists():
+                raise UserError(f"{self.path / name} exists, and this run did not write it: move it away.")
+        if new:
+            append_line(self.path / _FILES, "\n".join(map(json.dumps, new)).encode())
+
+    def remove(self, pattern: str) -> None:
+        """Remove files of the run.
+
+        Args:
+            pattern: glob pattern below the folder, such as `figures/*.png`; files that the run did not write are kept.
+
+        Raises:
+            UserError: if a file cannot be removed.
+        """
+        for file in self._listed():
+            if file.relative_to(self.path).match(pattern):
+                self._remove(file)
 
     @property
     def images(self) -> Path:
@@ -143,17 +138,15 @@ class RunFolder:
         return self.path / "images"
 
     def finished(self) -> Finished:
-        """Read the finished batches of all processes, of this and earlier attempts; incomplete lines are ignored."""
+        """The finished batches of all processes, of this and earlier attempts; lines without our signature are ignored."""
         found = Finished()
         for file in sorted((self.path / "progress").glob("*.jsonl")):
             with explained(file, "read"):
                 lines = file.read_bytes().splitlines()
             for line in lines:
-                try:
-                    content = json.loads(line)
-                except ValueError:
-                    continue
-                found.add(_decode(content))
+                signature, _, content = line.partition(b" ")
+                if signature == local_signature(self.run_id.encode() + content):
+                    found.add(decode(json.loads(content)))
         return found
 
     def append(self, rank: int, batch: Batch) -> None:
@@ -166,39 +159,16 @@ class RunFolder:
         Raises:
             UserError: if it cannot be written.
         """
-        file = self.path / "progress" / f"rank-{rank}.jsonl"
-        with explained(file):
-            file.parent.mkdir(parents=True, exist_ok=True)
-            with file.open("ab") as stream:
-                # The newline in front separates this line from one that a kill cut short.
-                stream.write(b"\n" + json.dumps(_encode(batch), allow_nan=False).encode() + b"\n")
-                stream.flush()
-                os.fsync(stream.fileno())
+        name = f"progress/rank-{rank}.jsonl"
+        if not (self.path / name).exists():
+            self.add_files([name])
+        content = json.dumps(encode(batch), allow_nan=False).encode()
+        append_line(self.path / name, local_signature(self.run_id.encode() + content) + b" " + content)
 
 
-def _encode(batch: Batch) -> dict[str, Any]:
-    def row(value: float, weight: float, reason: str) -> list[Any]:
-        return [None if math.isnan(value) else value, weight, reason]
-
-    return {
-        "images": batch.images,
-        "values": {
-            fingerprint: {pair: {name: row(*r) for name, r in result.items()} for pair, result in pairs.items()}
-            for fingerprint, pairs in batch.values.items()
-        },
-        "stages": {name: [work.seconds, work.images, work.forwards] for name, work in batch.stages.items()},
-    }
-
-
-def _decode(content: dict[str, Any]) -> Batch:
-    def row(value: float | None, weight: float, reason: str) -> tuple[float, float, str]:
-        return (math.nan if value is None else value, weight, reason)
-
-    return Batch(
-        content["images"],
-        {
-            fingerprint: {pair: {name: row(*r) for name, r in result.items()} for pair, result in pairs.items()}
-            for fingerprint, pairs in content["values"].items()
-        },
-        {name: Work(*cost) for name, cost in content["stages"].items()},
-    )
+def _parse(line: str) -> object:
+    """A line of the list; None if a kill cut it short."""
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        return None

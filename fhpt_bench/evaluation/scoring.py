@@ -8,14 +8,15 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from fhpt_bench.evaluation.figures import write_figures
+from fhpt_bench.evaluation.finished import Work
 from fhpt_bench.evaluation.measurement import Measurement
 from fhpt_bench.evaluation.provenance import provenance
-from fhpt_bench.evaluation.run_folder import RunFolder, Work
-from fhpt_bench.files import sha256_bytes, write_bytes, write_text
+from fhpt_bench.evaluation.run_folder import RunFolder
+from fhpt_bench.files import sha256_bytes
 from fhpt_bench.protocol import MetricCard, ProtocolCard, Score
 from fhpt_bench.records.pair_table import PAIRS_FILE, pair_table
 from fhpt_bench.records.schema import RECORD_FILE, SCHEMA_VERSION, BenchmarkPart, PairsPart, Record, ScoreEntry, Stage
-from fhpt_bench.reporting.variants import write_variants
+from fhpt_bench.reporting.variants import VARIANTS_FILE, variants_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,7 +52,7 @@ def write_results(measurement: Measurement, part: BenchmarkPart, progress: bool)
     start = time.perf_counter()
     table = pair_table([p.id for p in benchmark.pairs], [p.person for p in benchmark.pairs], tables)
     content = table.to_csv(lineterminator="\n").encode()
-    write_bytes(folder.path / PAIRS_FILE, content)
+    folder.write(PAIRS_FILE, content)
     stages["write"] = Work(time.perf_counter() - start)
     record = Record(
         schema_version=SCHEMA_VERSION,
@@ -68,7 +69,9 @@ def write_results(measurement: Measurement, part: BenchmarkPart, progress: bool)
         scores=tuple(entries),
     )  # fmt: skip
     _write(record, folder)
-    write_variants(record, folder.path)
+    folder.remove(VARIANTS_FILE)
+    if text := variants_text(record):
+        folder.write(VARIANTS_FILE, text.encode())
     # The record is written before the figures are drawn, and again with the time that they took.
     start = time.perf_counter()
     write_figures(measurement, entries, tables, progress)
@@ -79,7 +82,7 @@ def write_results(measurement: Measurement, part: BenchmarkPart, progress: bool)
 
 
 def _write(record: Record, folder: RunFolder) -> None:
-    write_text(folder.path / RECORD_FILE, record.model_dump_json(indent=1) + "\n")
+    folder.write(RECORD_FILE, f"{record.model_dump_json(indent=1)}\n".encode())
 
 
 def _score(measurement: Measurement, step: Step) -> list[tuple[ScoreEntry, pd.DataFrame | None]]:

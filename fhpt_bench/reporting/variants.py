@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from fhpt_bench.errors import plain
-from fhpt_bench.files import explained, write_text
 from fhpt_bench.records.schema import Record, ScoreEntry
 from fhpt_bench.reporting.formatting import model_label, number_format
 
@@ -47,18 +45,14 @@ def variant_tables(record: Record) -> list[VariantTable]:
     return list(_tables(record))
 
 
-def write_variants(record: Record, folder: Path) -> None:
-    """Write the tables as Markdown into a run's folder, or remove an earlier file if there are no tables.
+def variants_text(record: Record) -> str:
+    """The tables as Markdown; "" if there are none.
 
-    Raises:
-        UserError: if the file cannot be written or removed.
+    Args:
+        record: any record.
     """
-    file, tables = folder / VARIANTS_FILE, variant_tables(record)
-    if tables:
-        write_text(file, "\n".join([*map(_markdown, tables), _escaped(FOOTER), ""]))
-        return
-    with explained(file, "remove"):
-        file.unlink(missing_ok=True)
+    tables = variant_tables(record)
+    return "\n".join([*map(_markdown, tables), _escaped(FOOTER), ""]) if tables else ""
 
 
 def _tables(record: Record) -> Iterator[VariantTable]:

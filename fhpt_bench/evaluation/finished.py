@@ -1,0 +1,115 @@
+"""Finished batches: what was measured on which generated image, and at what cost."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from fhpt_bench.protocol import PairValues
+
+
+@dataclass
+class Work:
+    """The cost of a stage: wall seconds, images, and network forwards (one per image)."""
+
+    seconds: float = 0.0
+    images: int = 0
+    forwards: int = 0
+
+    def add(self, other: Work) -> None:
+        """Add another cost to this one."""
+        self.seconds += other.seconds
+        self.images += other.images
+        self.forwards += other.forwards
+
+
+# Metric -> (value or NaN, weight, reason for skipping the pair or "").
+PairResult = Mapping[str, tuple[float, float, str]]
+
+
+@dataclass
+class Batch:
+    """The results of one batch of pairs.
+
+    Args:
+        images: pair id -> digest of its generated image.
+        values: protocol fingerprint -> pair id -> result for that image.
+        stages: name -> cost.
+    """
+
+    images: dict[str, str] = field(default_factory=dict)
+    values: dict[str, dict[str, PairResult]] = field(default_factory=dict)
+    stages: dict[str, Work] = field(default_factory=dict)
+
+
+@dataclass
+class Finished:
+    """The results of all finished batches.
+
+    Args:
+        images: pair id -> digest of its generated image.
+        values: (fingerprint, pair id, image digest) -> result.
+        stages: name -> cost.
+    """
+
+    images: dict[str, str] = field(default_factory=dict)
+    values: dict[tuple[str, str, str], PairResult] = field(default_factory=dict)
+    stages: dict[str, Work] = field(default_factory=dict)
+
+    def add(self, batch: Batch) -> None:
+        """Add the results of one batch."""
+        self.images.update(batch.images)
+        for fingerprint, pairs in batch.values.items():
+            for pair, result in pairs.items():
+                self.values[fingerprint, pair, batch.images[pair]] = result
+        for name, work in batch.stages.items():
+            self.stages.setdefault(name, Work()).add(work)
+
+    def has(self, fingerprint: str, images: Mapping[str, str]) -> bool:
+        """Whether a protocol has results for these pairs (id -> image digest) with exactly these images."""
+        return all((fingerprint, pair, image) in self.values for pair, image in images.items())
+
+    def gather(self, fingerprint: str, pairs: Sequence[str]) -> dict[str, PairValues]:
+        """Each metric's values in the order of the pairs."""
+        rows = [self.values[fingerprint, pair, self.images[pair]] for pair in pairs]
+        found = {}
+        for metric in rows[0]:
+            value, weight, skipped = zip(*(row[metric] for row in rows), strict=True)
+            found[metric] = PairValues(np.array(value, float), np.array(weight, float), tuple(skipped))
+        return found
+
+
+def encode(batch: Batch) -> dict[str, Any]:
+    """A batch as JSON values."""
+
+    def row(value: float, weight: float, reason: str) -> list[Any]:
+        return [None if math.isnan(value) else value, weight, reason]
+
+    return {
+        "images": batch.images,
+        "values": {
+            fingerprint: {pair: {name: row(*r) for name, r in result.items()} for pair, result in pairs.items()}
+            for fingerprint, pairs in batch.values.items()
+        },
+        "stages": {name: [work.seconds, work.images, work.forwards] for name, work in batch.stages.items()},
+    }
+
+
+def decode(content: dict[str, Any]) -> Batch:
+    """The batch that `encode` has turned into JSON values."""
+
+    def row(value: float | None, weight: float, reason: str) -> tuple[float, float, str]:
+        return (math.nan if value is None else value, weight, reason)
+
+    return Batch(
+        content["images"],
+        {
+            fingerprint: {pair: {name: row(*r) for name, r in result.items()} for pair, result in pairs.items()}
+            for fingerprint, pairs in content["values"].items()
+        },
+        {name: Work(*cost) for name, cost in content["stages"].items()},
+    )

@@ -1,0 +1,69 @@
+"""Output folders: a command writes only where it cannot damage files that it did not write."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from fhpt_bench.errors import UserError, plain
+from fhpt_bench.files import explained
+
+
+def check_output(path: str | Path, marker: str, inputs: Iterable[Path] = ()) -> None:
+    """Refuse an output folder in which writing could damage the user's files.
+
+    Args:
+        path: the folder; it may be missing.
+        marker: the file by which the command recognises a folder of its own.
+        inputs: folders that the command reads.
+
+    Raises:
+        UserError: if the path is empty, the root or the home folder, or is not a folder; if it overlaps with an input;
+            if it holds files without the marker; or if it contains a link.
+    """
+    if not str(path):
+        raise UserError("The output folder is empty: give --out a new folder.")
+    folder = Path(path)
+    with explained(folder, "read"):
+        here = folder.resolve()
+        if here in (Path(here.anchor), Path.home().resolve()):
+            raise UserError(f"The output folder {plain(str(path))} is the root or the home folder: give a new folder.")
+        if folder.exists() and not folder.is_dir():
+            raise UserError(f"The output {plain(str(path))} is a file: give a new folder.")
+        for given in inputs:
+            check_apart(folder, given)
+        if not folder.is_dir():
+            return
+        if not (folder / marker).is_file() and any(folder.iterdir()):
+            raise UserError(
+                f"The folder {plain(str(path))} holds files that this command did not write: give --out a new folder."
+            )
+        if link := find_link(folder):
+            raise UserError(f"The output folder contains a link, {plain(str(link))}: remove it, or give a new folder.")
+
+
+def check_apart(output: Path, given: Path) -> None:
+    """Refuse an output folder that is, contains, or lies in a folder that is read.
+
+    Raises:
+        UserError: if they overlap.
+    """
+    out, read = output.resolve(), given.resolve()
+    if out == read or out in read.parents or read in out.parents:
+        raise UserError(
+            f"The output folder {plain(str(output))} and the input {plain(str(given))} overlap: give --out a new folder."
+        )
+
+
+def find_link(folder: Path) -> Path | None:
+    """The first symbolic link in a folder or its subfolders, or None.
+
+    Args:
+        folder: the folder; it may be a link itself.
+    """
+    for here, folders, names in os.walk(folder):
+        for name in sorted([*folders, *names]):
+            if os.path.islink(os.path.join(here, name)):
+                return Path(here) / name
+    return None
