@@ -35,7 +35,7 @@ def visualize(
     from fhpt_bench.benchmark import load_benchmark
     from fhpt_bench.data.images import digest_images, encode_png
     from fhpt_bench.data.real_images import RealImages
-    from fhpt_bench.errors import UserError, did_you_mean
+    from fhpt_bench.errors import UserError
     from fhpt_bench.files import write_bytes
     from fhpt_bench.model import models
 
@@ -45,8 +45,10 @@ def visualize(
     if chosen:
         known = {pair.id: pair for pair in pairs}
         if unknown := [name for name in chosen if name not in known]:
-            hint = did_you_mean(unknown[0], known)
-            raise UserError(f"There is no pair {unknown[0]!r} in {loaded.id}: {hint}")
+            raise UserError(
+                f"There is no pair {unknown[0]!r} in {loaded.id}: give <source stem>___<target stem>, such as "
+                f"{next(iter(known))}."
+            )
         pairs = tuple(known[name] for name in chosen)
     names = sorted({name for pair in pairs for name in (pair.source, pair.target)})
     digests = digest_images([loaded.folder / name for name in names], loaded.image_size)

@@ -61,7 +61,9 @@ def leakage(benchmark: str, data_root: Path | None) -> None:
 
     loaded = load_benchmark(benchmark, data_root)
     if not loaded.train_list:
-        raise UserError(f"The training list of {loaded.id} is missing: it is needed to tell which pairs leak.")
+        raise UserError(
+            f"The training list of {loaded.id} is missing, so leaking pairs are unknown: add the list to the data."
+        )
     # The keypoint file names every image of the split, those of no pair too.
     found = find_leakage([(pair.source, pair.target) for pair in loaded.pairs], loaded.poses, loaded.train_list)
     leaking, total = sum(found.leaking), len(found.leaking)

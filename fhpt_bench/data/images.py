@@ -159,7 +159,7 @@ def folder_images(folder: Path) -> dict[str, Path]:
         UserError: if it is not a folder, or two files have the same stem.
     """
     if not folder.is_dir():
-        raise UserError(f"There is no folder {folder}.")
+        raise UserError(f"There is no folder {folder}: give the folder of the images.")
     found: dict[str, Path] = {}
     with explained(folder, "read"):
         files = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))

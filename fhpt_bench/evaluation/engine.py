@@ -169,7 +169,7 @@ def _evaluate(
     make_generated: Callable[[RealImages], GeneratedImages],
 ) -> Record:
     """Plan, measure in all processes, and write the record in the main one."""
-    _check_writable(Path(options.out or RUNS))
+    _check_writable(Path(options.out or RUNS).expanduser())
     supplied = _supplied(options, benchmark)
     real = RealImages(benchmark.folder, benchmark.image_size, digests)
     chosen = load_protocols(selection, options.variants)
@@ -239,7 +239,7 @@ def _device(device: str | None) -> str:
 
 
 def _folder(options: RunOptions, part: BenchmarkPart, generated: GeneratedImages, processes: Processes) -> RunFolder:
-    out = options.out
+    out = Path(options.out).expanduser() if options.out is not None else None
     if out is None:
         # Scores of fewer pairs are not comparable with those of all: they must not replace them.
         suffix = f"-{part.subset}" if part.subset else ""
