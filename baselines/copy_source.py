@@ -10,7 +10,7 @@ from fhpt_bench.model import Generator, ModelCard, PairBatch
 class CopySource(Generator):
     """A model that returns the source image."""
 
-    card = ModelCard("copy-source", "the source image unchanged: the floor", conditioning=())
+    card = ModelCard("copy-source", "the source image, unchanged", conditioning=())
 
     def generate(self, batch: PairBatch) -> Tensor:
         """Return the source images, (B, 3, H, W) in [-1, 1]."""

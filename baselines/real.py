@@ -10,7 +10,7 @@ from fhpt_bench.model import ModelCard, Oracle, PairBatch
 class Real(Oracle):
     """An oracle that returns the target image, which models are not given."""
 
-    card = ModelCard("real", "the target image itself: the ceiling, an oracle", conditioning=())
+    card = ModelCard("real", "the target image itself (oracle)", conditioning=())
 
     def reveal(self, batch: PairBatch, target: Tensor) -> Tensor:
         """Return the target images, (B, 3, H, W) in [-1, 1]."""

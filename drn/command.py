@@ -33,20 +33,27 @@ def visualize(
     result. The pairs are spread over the people.
     """
     from fhpt_bench.benchmark import load_benchmark
-    from fhpt_bench.data.images import digest_images, encode_png
+    from fhpt_bench.data.images import digest_images, encode_figure_png, is_own_png
     from fhpt_bench.data.real_images import RealImages
-    from fhpt_bench.errors import UserError, did_you_mean
+    from fhpt_bench.errors import UserError
     from fhpt_bench.files import write_bytes
     from fhpt_bench.model import models
 
     models.find(model)
+    path = out or Path(f"{what}.png")
+    if path.suffix.lower() != ".png":
+        raise UserError(f"--out {path} is not a PNG file: give a name that ends in .png.")
+    if path.is_symlink() or (path.exists() and not is_own_png(path)):
+        raise UserError(f"{path} exists, and fhpt-bench did not draw it: give --out another file.")
     loaded = load_benchmark(benchmark, data_root, None if chosen else count)
     pairs = loaded.pairs
     if chosen:
         known = {pair.id: pair for pair in pairs}
         if unknown := [name for name in chosen if name not in known]:
-            hint = did_you_mean(unknown[0], known)
-            raise UserError(f"There is no pair {unknown[0]!r} in {loaded.id}: {hint}")
+            raise UserError(
+                f"There is no pair {unknown[0]!r} in {loaded.id}: give <source stem>___<target stem>, such as "
+                f"{next(iter(known))}."
+            )
         pairs = tuple(known[name] for name in chosen)
     names = sorted({name for pair in pairs for name in (pair.source, pair.target)})
     digests = digest_images([loaded.folder / name for name in names], loaded.image_size)
@@ -61,6 +68,5 @@ def visualize(
 
     real = RealImages(loaded.folder, loaded.image_size, {path.name: digest for path, digest in digests.items()})
     draw = drawing.guidance_sheet if what == "guidance" else drawing.stages_sheet
-    path = out or Path(f"{what}.png")
-    write_bytes(path, encode_png(draw(generator, loaded, real, pairs)))
+    write_bytes(path, encode_figure_png(draw(generator, loaded, real, pairs)))
     click.echo(f"{what:<11}{path}")

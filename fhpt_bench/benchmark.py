@@ -162,7 +162,9 @@ class Benchmark:
         if subset is None:
             return self
         if subset == "leak-free" and not self.train_list:
-            raise UserError(f"The training list of {self.id} is missing: it is needed to tell which pairs leak.")
+            raise UserError(
+                f"The training list of {self.id} is missing, so leaking pairs are unknown: add the list to the data."
+            )
         chosen = choose_subset(subset, [(pair.source, pair.target) for pair in self.pairs], self.train_list)
         if len(chosen) == len(self.pairs):
             return self
@@ -203,7 +205,7 @@ def find_benchmark(name: str) -> Entry:
     if name.endswith(".toml"):
         path = Path(name).expanduser()
         if not path.is_file():
-            raise UserError(f"There is no benchmark file {path}.")
+            raise UserError(f"There is no benchmark file {path}: give the path of a TOML file, or a registered name.")
         return Entry(name, str(path.resolve()), str(path))
     return benchmarks.find(name)
 

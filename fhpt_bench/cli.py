@@ -64,7 +64,7 @@ def _added() -> dict[str, str]:
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(VERSION, prog_name="fhpt-bench")
 def cli() -> None:
-    """Measure human pose transfer: which model is better, at what, and by how much?
+    """Evaluate human pose transfer models.
 
     \b
     fhpt-bench run --model warp --protocols all

@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 
+_LISTED = 40  # names that a message lists at most
+
 
 class UserError(Exception):
     """The user's input cannot be used; the message names it and says what to do."""
@@ -24,13 +26,13 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
         >>> did_you_mean("simm", ["ssim", "psnr"])
         'did you mean ssim?'
         >>> did_you_mean("fid", ["ssim", "psnr"])
-        'known: psnr, ssim.'
+        'choose one of psnr, ssim.'
     """
     names = sorted(known)
-    near = difflib.get_close_matches(word, names, n=3)
+    near = [name for name in names if word and name.startswith(word)][:3] or difflib.get_close_matches(word, names, n=3)
     if near:
         return f"did you mean {' or '.join(near)}?"
-    return f"known: {', '.join(names)}." if names else "none is installed."
+    return f"choose one of {name_some(names, _LISTED)}." if names else "there is none."
 
 
 def plain(text: str) -> str:

@@ -41,13 +41,16 @@ def explained(path: Path, doing: str = "write") -> Iterator[None]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise UserError(
-                f"Cannot {doing} {path}: no space is left on its disk. "
-                "Free some and run the same command again; finished work is kept."
+                f"Cannot {doing} {path}: no space is left on its disk; finished work is kept: free some space and "
+                "run the same command again."
             ) from error
         reason = error.strerror or type(error).__name__
-        raise UserError(f"Cannot {doing} {path}: {reason.lower()}. Choose another path or fix its permissions.") from (
-            error
+        way = (
+            "give an existing path"
+            if isinstance(error, FileNotFoundError)
+            else "choose another path or change its permissions"
         )
+        raise UserError(f"Cannot {doing} {path} ({reason.lower()}): {way}.") from error
 
 
 def write_bytes(path: Path, content: bytes) -> None:

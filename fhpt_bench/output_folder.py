@@ -24,7 +24,7 @@ def check_output(path: str | Path, marker: str, inputs: Iterable[Path] = ()) -> 
     """
     if not str(path):
         raise UserError("The output folder is empty: give --out a new folder.")
-    folder = Path(path)
+    folder = Path(path).expanduser()
     with explained(folder, "read"):
         here = folder.resolve()
         if here in (Path(here.anchor), Path.home().resolve()):
@@ -52,7 +52,7 @@ def check_apart(output: Path, given: Path) -> None:
     out, read = output.resolve(), given.resolve()
     if out == read or out in read.parents or read in out.parents:
         raise UserError(
-            f"The output folder {plain(str(output))} and the input {plain(str(given))} overlap: give --out a new folder."
+            f"The output folder {plain(str(output))} and the input {plain(str(given))} overlap: give --out another."
         )
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     help="Folder to search for records by model name.  [default: runs]",
 )  # fmt: skip
 def compare(a: str, b: str, folders: tuple[Path, ...]) -> None:
-    """Compare two models on the pairs that both have.
+    """Compare two models, pair by pair.
 
     A and B are names of models that were run, or paths of records. A is better at a score if the 95 % interval of the
     difference, resampling people, excludes 0.

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from fhpt_bench.commands.options import OutputFolder
+
 SHOWN = 10  # files that differ are named up to here, then counted
 
 
@@ -24,7 +26,7 @@ def data() -> None:
     required=True,
     help="Folder with your images and lists, at any depth; may be repeated.",
 )
-@click.option("--out", type=click.Path(path_type=Path), help="The prepared folder.  [default: ROOT/fhpt-bench]")
+@click.option("--out", type=OutputFolder(), help="The prepared folder.  [default: ROOT/fhpt-bench]")
 def prepare(benchmark: str, roots: tuple[Path, ...], out: Path | None) -> None:
     """Prepare your copy of a benchmark's data.
 
@@ -61,7 +63,9 @@ def leakage(benchmark: str, data_root: Path | None) -> None:
 
     loaded = load_benchmark(benchmark, data_root)
     if not loaded.train_list:
-        raise UserError(f"The training list of {loaded.id} is missing: it is needed to tell which pairs leak.")
+        raise UserError(
+            f"The training list of {loaded.id} is missing, so leaking pairs are unknown: add the list to the data."
+        )
     # The keypoint file names every image of the split, those of no pair too.
     found = find_leakage([(pair.source, pair.target) for pair in loaded.pairs], loaded.poses, loaded.train_list)
     leaking, total = sum(found.leaking), len(found.leaking)

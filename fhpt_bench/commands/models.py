@@ -16,11 +16,14 @@ def models(name: str | None) -> None:
         entry, plugin = model.models.find(name), model.models.load(name)
         card = plugin.card
         oracle = "yes: it sees the target image" if issubclass(plugin, model.Oracle) else "no"
+        given = ", ".join(card.conditioning) or "nothing of the target"
+        if oracle != "no":
+            given = "the target image"
         print_card(
             card.name,
             {
                 "title": card.title, "paper": card.paper or "-", "year": str(card.year or "-"),
-                "licence": card.licence, "is given": ", ".join(card.conditioning) or "nothing of the target",
+                "licence": card.licence, "is given": given,
                 "oracle": oracle, "trainable": "yes" if card.trainable else "no", "from": entry.origin,
             },
         )  # fmt: skip

@@ -8,6 +8,24 @@ from typing import Any, TypeVar
 
 import click
 
+
+class OutputFolder(click.Path):
+    """A folder to write into; an empty string is refused, because it would mean the current folder."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path.
+
+        Raises:
+            BadParameter: if it is empty.
+        """
+        if value == "":
+            self.fail("the path is empty: give a new folder.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -21,7 +39,7 @@ def measuring_options(command: Command) -> Command:
             click.option("--data-root", type=click.Path(path_type=Path), help="Folder of the benchmark's data."),
             click.option("--subset", help="Only these pairs: leak-free, men, women, or view=front (side, back, …)."),
             click.option("--limit", type=int, help="Only this many pairs, spread over the people."),
-            click.option("--out", "-o", type=click.Path(path_type=Path),
+            click.option("--out", "-o", type=OutputFolder(),
                          help="The run's folder.  [default: runs/BENCHMARK/MODEL]"),
             click.option("--batch-size", type=int, default=16, show_default=True, help="Pairs per batch."),
             click.option("--device", type=click.Choice(["cpu", "cuda"]), help="[default: cuda if available]"),

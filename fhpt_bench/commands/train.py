@@ -8,6 +8,8 @@ from typing import Literal
 
 import click
 
+from fhpt_bench.commands.options import OutputFolder
+
 _SECONDS = {"h": 3600, "m": 60, "s": 1, "": 1}
 
 
@@ -28,7 +30,7 @@ def _seconds(ctx: click.Context, param: click.Parameter, value: str | None) -> f
 @click.option("--data-root", type=click.Path(path_type=Path), help="Folder of the benchmark's data.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of all random numbers.")
 @click.option(
-    "--out", "-o", type=click.Path(path_type=Path),
+    "--out", "-o", type=OutputFolder(),
     help="The folder to write.  [default: trained/BENCHMARK/NAME, with -PRESET if it has several]",
 )  # fmt: skip
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), help="[default: cuda if available]")

@@ -25,7 +25,7 @@ def list_weights() -> None:
 @weights.command("fetch")
 @click.argument("names", nargs=-1)
 def fetch_weights(names: tuple[str, ...]) -> None:
-    """Download weights (default: all) and verify them."""
+    """Download weights (default: all, more than 1 GB)."""
     from fhpt_bench import weights as store
     from fhpt_bench.errors import UserError, did_you_mean
 

@@ -86,7 +86,7 @@ def parse_keypoints(path: Path) -> dict[str, NDArray[np.float32]]:
     if lines and "[" not in lines[0]:
         columns, first = tuple(word.strip() for word in lines[0].split(":")), 1
         if sorted(columns) != sorted(_COLUMNS):
-            raise UserError(f"The header of the keypoint file {path} is not `{':'.join(_COLUMNS)}`: fix it.")
+            raise UserError(f"The header of the keypoint file {path} is not `{':'.join(_COLUMNS)}`: write this header.")
     name_at, y_at, x_at = (columns.index(column) for column in _COLUMNS)
     poses: dict[str, NDArray[np.float32]] = {}
     for number, line in enumerate(lines[first:], start=first + 1):

@@ -172,7 +172,7 @@ def _evaluate(
     """Plan, measure in all processes, and write the record in the main one."""
     if options.out is not None:
         check_output(options.out, RUN_FILE, _inputs(options, benchmark))
-    _check_writable(Path(options.out or RUNS))
+    _check_writable(Path(options.out or RUNS).expanduser())
     supplied = _supplied(options, benchmark)
     real = RealImages(benchmark.folder, benchmark.image_size, digests)
     chosen = load_protocols(selection, options.variants)
@@ -250,7 +250,7 @@ def _inputs(options: RunOptions, benchmark: Benchmark) -> list[Path]:
 def _folder(
     options: RunOptions, part: BenchmarkPart, generated: GeneratedImages, processes: Processes, inputs: Sequence[Path]
 ) -> RunFolder:
-    out = options.out
+    out = Path(options.out).expanduser() if options.out is not None else None
     if out is None:
         # Scores of fewer pairs are not comparable with those of all: they must not replace them.
         suffix = f"-{part.subset}" if part.subset else ""

@@ -187,7 +187,7 @@ def match_folder(
         absent = [f"{names[0].format(s=stem(pair.source), t=stem(pair.target))}.png" for pair in missing]
         lacks = f"lacks {len(missing)} of {len(benchmark.pairs)} pairs, first {name_some(absent)}"
         holds = f"holds {count_and_name(extra, 'image')} without a pair"
-        way = "fix that, or give --allow-missing to measure only the pairs with an image" if files else "add the images"
+        way = "add or remove these files, or give --allow-missing to ignore them" if files else "add the images"
         raise UserError(f"The folder {folder} {' and '.join([lacks] * bool(missing) + [holds] * bool(extra))}: {way}.")
     fitting = [name for name in chosen if LAYOUTS[name].names == names]
     if len(fitting) > 1:
@@ -227,7 +227,8 @@ def _match(
     if not found:
         raise UserError(
             f"The folder {folder} holds {count_and_name(extra, 'image')}, but no name fits a pair of {benchmark.id} in "
-            f"layout {' or '.join(chosen)}: rename them to <pair id>.png, as {benchmark.pairs[0].id}.png."
+            f"layout {' or '.join(chosen)}: choose another --benchmark, or rename them to <pair id>.png, such as "
+            f"{benchmark.pairs[0].id}.png."
         )
     if len(found) > 1:
         rare, frequent = sorted(found, key=lambda names: len(found[names]))[-2:]

@@ -131,7 +131,9 @@ class ModelImages(GeneratedImages):
         self._conditioning = card.conditioning
         for what, table in (("face-landmarks", benchmark.truth.face), ("parsing", benchmark.truth.parsing)):
             if what in self._conditioning and not table:
-                raise UserError(f"The model {card.name} needs the target's {what}, which {benchmark.id} lacks.")
+                raise UserError(
+                    f"The model {card.name} needs the target's {what}, which {benchmark.id} lacks: choose another."
+                )
         has_file = bool(getattr(sys.modules.get(kind.__module__), "__file__", None))
         code = code_digest(kind) if has_file else None
         trained = dict(self._model.trained) if isinstance(self._model, TrainedGenerator) else {}
@@ -222,7 +224,9 @@ class ModelImages(GeneratedImages):
             got = tuple(generated.shape) if isinstance(generated, torch.Tensor) else type(generated).__name__
             raise UserError(f"The model {self.card.name} returned {got}, not a tensor of shape {expected}.")
         if not torch.isfinite(generated).all():
-            raise UserError(f"The model {self.card.name} returned NaN or infinite pixels for {pairs[0].id}.")
+            raise UserError(
+                f"The model {self.card.name} returned NaN or infinite pixels for {pairs[0].id}: return finite values."
+            )
         return quantise(generated)
 
 
@@ -246,7 +250,7 @@ def find_model(model: str | Generator | type[Generator]) -> Entry:
             f"The model {model!r} is neither a name nor a Generator: derive its class from fhpt_bench.model.Generator."
         )
     if abstract := sorted(getattr(kind, "__abstractmethods__", ())):
-        raise UserError(f"The model class {kind.__name__} does not define {', '.join(abstract)}.")
+        raise UserError(f"The model class {kind.__name__} does not define {', '.join(abstract)}: define it.")
     if not hasattr(kind, "card"):
         raise UserError(f'The model class {kind.__name__} has no card: add card = ModelCard("NAME", "TITLE").')
     try:

@@ -182,7 +182,7 @@ class Measurement:
         ids = [pair.id for pair in self.benchmark.pairs]
         images = {pair: self._finished.images[pair] for pair in ids}
         if _compares(step.protocol) and not self._finished.has(step.fingerprint, images):
-            raise RuntimeError("it failed in another process, which has logged the reason")
+            raise RuntimeError("it failed in another process: see the messages above")
         compared = self._finished.gather(step.fingerprint, ids) if _compares(step.protocol) else {}
 
         def vectors(feature: str, role: str) -> NDArray[np.float32]:

@@ -19,9 +19,9 @@ _FILES = "files.jsonl"  # every file that the run has written, one JSON string p
 class RunFolder:
     """The folder of one run.
 
-    It must be new, empty, or the folder of an earlier run. Every file is added to `files.jsonl` before it is written, and
-    only files of that list are ever removed. Finished batches are signed with a key of this user's cache folder: what
-    another machine or another person wrote is computed again, never believed.
+    It must be new, empty, or the folder of an earlier run. Every file is added to `files.jsonl` before it is written,
+    and only files of that list are ever removed. Finished batches are signed with a key in this user's cache folder:
+    what another machine or another person wrote is computed again, never believed.
 
     Args:
         path: the folder.
@@ -74,7 +74,7 @@ class RunFolder:
     def _clear(self) -> None:
         if not (self.path / _FILES).is_file():
             raise UserError(
-                f"{self.path} holds a run without a list of its files ({_FILES}), which earlier versions did not write: "
+                f"{self.path} holds a run of an earlier version, without a list of its files ({_FILES}): "
                 "remove the folder yourself, or give --out with another folder."
             )
         for file in self._listed():
@@ -138,7 +138,7 @@ class RunFolder:
         return self.path / "images"
 
     def finished(self) -> Finished:
-        """The finished batches of all processes, of this and earlier attempts; lines without our signature are ignored."""
+        """The finished batches of all processes and attempts; lines without the right signature are ignored."""
         found = Finished()
         for file in sorted((self.path / "progress").glob("*.jsonl")):
             with explained(file, "read"):

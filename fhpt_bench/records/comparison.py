@@ -153,8 +153,8 @@ def records_called(name: str, records: Iterable[Record]) -> list[Record]:
     records = list(records)
     found = [record for record in records if record.model.name == name]
     if not found:
-        hint = did_you_mean(name, {record.model.name for record in records})
-        raise UserError(f"No record of a model {name!r} was found ({hint}) Give the path of a record, or {MAKE_ONE}.")
+        hint = did_you_mean(name, {record.model.name for record in records}) if records else f"{MAKE_ONE}."
+        raise UserError(f"No record of a model {name!r} was found: {hint}")
     return found
 
 

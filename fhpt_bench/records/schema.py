@@ -139,7 +139,7 @@ class ScoreEntry(_Part):
         """
         table = self._tables.values.get(self.key) if self._tables else None
         if table is None:
-            raise UserError(f"The score {self.key} has no values by pair.")
+            raise UserError(f"The score {self.key} is one number of the whole set, without values by pair.")
         return table["value"]
 
     @model_validator(mode="after")
@@ -276,7 +276,7 @@ def read_record(path: str | Path) -> Record:
         content = json.loads(text)
         version = content["schema_version"]
     except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{file} is not a record of fhpt-bench.") from error
+        raise UserError(f"{file} is not a record of fhpt-bench: give a record.json or its folder.") from error
     if isinstance(version, int) and version > SCHEMA_VERSION:
         raise UserError(
             f"The record {file} has schema version {version}, but this fhpt-bench reads up to {SCHEMA_VERSION}: "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from fhpt_bench.data.images import encode_png
 from fhpt_bench.errors import UserError
 from fhpt_bench.files import explained, sha256_json, write_bytes, write_text
+from fhpt_bench.output_folder import check_output
 from fhpt_bench.processes import launched
 
 _IDENTITY, _LOG, _CHECKPOINT, _SPENT = "training.json", "log.csv", "checkpoint.pt", "spent.json"
@@ -29,20 +30,20 @@ class TrainingFolder:
         path: path of the folder; it is created if it is missing.
         identity: what identifies the training (recipe, seed, data); any JSON object.
         dry: whether nothing may be written.
+        inputs: folders that the training reads.
 
     Raises:
         UserError: if the folder cannot be written, or holds anything else.
     """
 
-    def __init__(self, path: Path, identity: Mapping[str, Any], dry: bool = False) -> None:
+    def __init__(self, path: Path, identity: Mapping[str, Any], dry: bool = False, inputs: Iterable[Path] = ()) -> None:
         self.path = path
         self._id = sha256_json(identity)
         self._writes = launched()[1] == 0 and not dry
         if launched()[1] > 0:
             return  # the main process may be writing the files now
-        with explained(path, "read"):
-            taken = path.exists() and (not path.is_dir() or any(path.iterdir()))
-        if taken and self._held() != self._id:
+        check_output(path, _IDENTITY, inputs)
+        if (path / _IDENTITY).is_file() and self._held() != self._id:
             raise UserError(
                 f"{path} exists and holds something other than this training: choose another folder with --out."
             )

@@ -246,8 +246,8 @@ class _Training:
         for name, values in merged.items():
             if not all(map(math.isfinite, values)):
                 raise UserError(
-                    f"The loss {name} is no longer finite by {self.learner.unit} {self._number}; the last checkpoint "
-                    f"in {self.task.folder.path} is kept: try another precision, or another learning rate."
+                    f"The loss {name} is no longer finite by {self.learner.unit} {self._number}: try --mixed-precision "
+                    f"no or a lower learning rate (the last checkpoint in {self.task.folder.path} is kept)."
                 )
         return merged
 

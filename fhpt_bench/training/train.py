@@ -72,7 +72,9 @@ def train(
     digests = loaded.train_image_digests()
     identity = _identity(plugin, chosen, loaded, digests, seed)
     default = Path(TRAINED) / loaded.id / "-".join(filter(None, (plugin.card.name, chosen)))
-    folder = TrainingFolder(Path(out or default), identity, dry_run)
+    if out is not None and not str(out):
+        raise UserError("--out is empty: give a new folder.")
+    folder = TrainingFolder(Path(out or default).expanduser(), identity, dry_run, [loaded.train_folder])
     images = RealImages(loaded.train_folder, loaded.image_size, digests)
     chosen_device = _device(device)
     precision = _precision(mixed_precision, plugin.presets[chosen], chosen_device)

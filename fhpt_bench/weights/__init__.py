@@ -150,12 +150,12 @@ def read_file(name: str, path: Path) -> Weights:
         UserError: if there is no such file, or it is damaged or holds something else.
     """
     if not path.is_file():
-        raise UserError(f"There is no checkpoint {path}.")
+        raise UserError(f"There is no checkpoint {path}: give another file, or leave it out.")
     try:
         header = read_header(path, name)
         arrays, found = read_own(path, name)
     except Unusable as error:
-        raise UserError(f"The checkpoint {path} cannot be used: {error}. Give the one that holds {name}.") from error
+        raise UserError(f"The checkpoint {path} cannot be used ({error}): give a checkpoint of {name}.") from error
     return Weights(name, arrays, found, path, header["origin"])
 
 
@@ -218,7 +218,7 @@ def _files_here(spec: WeightSpec) -> Iterator[tuple[Path, Source | None]]:
         folder = Path(os.environ[FOLDER_VARIABLE]).expanduser()
         if not folder.is_dir():
             raise UserError(
-                f"{FOLDER_VARIABLE} is not a folder: {folder}. Create it and put the files into it, or unset it."
+                f"{FOLDER_VARIABLE}={folder} is not a folder: create it with the files, or unset the variable."
             )
         places += [(folder / f"{spec.name}.safetensors", None), *((folder / s.file, s) for s in spec.sources)]
     places += [(_cached(spec.name), None), *((s.installed(), s) for s in spec.sources)]

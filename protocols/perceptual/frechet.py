@@ -165,7 +165,7 @@ def _full_batches(features: NDArray[np.float32], batch: int) -> NDArray[np.float
 class FrechetProtocol(Protocol):
     """A Fréchet distance between generated and real images, on the features of the variant's network."""
 
-    settings: ClassVar[Mapping[str, _Variant]]
+    choices: ClassVar[Mapping[str, _Variant]]
     moved_by = (
         "the number of images in each set: fewer images give a larger value",
         "the reference set: unique targets, targets with repeats, or training images",
@@ -177,16 +177,16 @@ class FrechetProtocol(Protocol):
     @property
     def features(self) -> tuple[str, ...]:
         """The feature of this variant."""
-        return (self.settings[self.variant].embedding.feature,)
+        return (self.choices[self.variant].embedding.feature,)
 
     @property
     def training_images(self) -> bool:
         """Whether the reference is the training set."""
-        return self.settings[self.variant].reference == "train"
+        return self.choices[self.variant].reference == "train"
 
     def score(self, evidence: Evidence) -> tuple[Score, ...]:
         """The distance, its interval over people, and the number of images in each set."""
-        chosen = self.settings[self.variant]
+        chosen = self.choices[self.variant]
         generated = chosen.embedding.features(evidence, "generated")
         real = chosen.embedding.features(evidence, "train" if chosen.reference == "train" else "target")
         by_id = np.argsort([pair.id for pair in evidence.pairs])
@@ -218,7 +218,7 @@ class FID(FrechetProtocol):
     title = "Fréchet Inception distance"
     group = "perceptual"
     citation = "Heusel et al., GANs Trained by a Two Time-Scale Update Rule Converge to a Local Nash Equilibrium, 2017"
-    settings = _VARIANTS
+    choices = _VARIANTS
     variants: ClassVar[Mapping[str, str]] = {name: variant.definition for name, variant in _VARIANTS.items()}
     used_by: ClassVar[Mapping[str, str]] = {
         "drn": "DRN",
@@ -236,12 +236,12 @@ class FDEffNetLite0(FrechetProtocol):
     title = "Fréchet distance on EfficientNet-lite0 features"
     group = "perceptual"
     citation = "Heusel et al., NeurIPS 2017, for the distance; Tan and Le, EfficientNet, ICML 2019, for the network"
-    settings: ClassVar[Mapping[str, _Variant]] = {
+    choices: ClassVar[Mapping[str, _Variant]] = {
         "canonical": _Variant(
             "the last pooling (1280) of ImageNet's EfficientNet-lite0, bicubic to 224x224 with antialias in float; all "
             "generated images against the target images without repeats",
             EFFICIENTNET,
         )
     }
-    variants: ClassVar[Mapping[str, str]] = {name: variant.definition for name, variant in settings.items()}
+    variants: ClassVar[Mapping[str, str]] = {name: variant.definition for name, variant in choices.items()}
     metrics = (MetricCard("fd-effnet-lite0", "FD(EffNet-lite0)", higher_is_better=False, range=(0.0, np.inf)),)

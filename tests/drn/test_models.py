@@ -54,7 +54,7 @@ def test_untrained_ablations_raise_an_error(name: str, tmp_path: Path) -> None:
 
 
 def test_unusable_checkpoints_raise_an_error_with_the_reason(checkpoints: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"drn-pb-only\.safetensors cannot be used: it was not written .* as drn\."):
+    with pytest.raises(UserError, match=r"drn-pb-only\.safetensors cannot be used \(it was not written .* as drn"):
         DRNWithoutFace(checkpoints / "drn-pb-only.safetensors")
     with pytest.raises(UserError, match="There is no checkpoint"):
         DRNWithoutFace(tmp_path / "none.safetensors")

@@ -151,7 +151,7 @@ def test_published_rows_are_shown_without_any_record(tmp_path: Path, monkeypatch
     assert alone == shown("--published", "--benchmark", "deepfashion").stdout
     assert max(map(len, alone.splitlines())) <= 80
     assert "…" not in alone
-    with pytest.raises(UserError, match="known: deepfashion"):
+    with pytest.raises(UserError, match="choose one of deepfashion"):
         shown("--published", "--benchmark", "studio")
     with pytest.raises(UserError, match="There is no folder"):
         shown("--published", "--records", tmp_path / "absent")

@@ -161,7 +161,9 @@ def _needs(made: list[Protocol]) -> str:
             "reports which.",
         ]
     for missing, variants in asked.items():
-        lines.append(f"On an empty benchmark `{BARE.id}`, {_of(variants, made)} would be skipped: “{missing}”")
+        lines.append(
+            f"On a benchmark without these data (here `{BARE.id}`), {_of(variants, made)} would be skipped: “{missing}”"
+        )
     return BREAK.join(lines) or "Only the installed package."
 
 

@@ -36,7 +36,7 @@ def read_any_pairs(path: Path) -> list[tuple[str, str]]:
     for number, fields in rows[start:]:
         if len(fields) != width:
             raise UserError(
-                f"Line {number} of the pair list {path} has {len(fields)} fields in place of {width}: fix it."
+                f"Line {number} of the pair list {path} has {len(fields)} fields: write {width}, separated by commas."
             )
         pair = (_name(fields[source_at], number, path), _name(fields[target_at], number, path))
         if pair in pairs:
@@ -92,7 +92,7 @@ def read_any_keypoints(path: Path) -> dict[str, NDArray[np.float32]]:
         name = plain_name(text)
         if name is None:
             raise UserError(
-                f"The keypoint file {path} has a line for {text!r}, which is not an image of DeepFashion: fix it."
+                f"The keypoint file {path} has a line for {text!r}, not an image of DeepFashion: remove it."
             )
         if not np.array_equal(poses.setdefault(name, pose), pose, equal_nan=True):
             raise UserError(
@@ -147,7 +147,7 @@ def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
 def _name(text: str, number: int, path: Path) -> str:
     name = plain_name(text)
     if name is None:
-        raise UserError(f"Line {number} of {path} names {text!r}, which is not an image of DeepFashion: fix it.")
+        raise UserError(f"Line {number} of {path} names {text!r}, not an image of DeepFashion: remove it.")
     return name
 
 

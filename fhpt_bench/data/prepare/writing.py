@@ -15,6 +15,7 @@ from fhpt_bench.data.prepare.search import HEIGHT, PADDED, WIDTH, Archive
 from fhpt_bench.data.prepare.survey import Poses, Survey
 from fhpt_bench.errors import UserError
 from fhpt_bench.files import explained, sha256_bytes, sha256_json, write_bytes
+from fhpt_bench.output_folder import check_output
 from fhpt_bench.progress import progress_bar
 
 SOURCE = "prepared.json"  # describes the input of the preparation
@@ -138,11 +139,9 @@ def _source(survey: Survey, lists: dict[str, bytes]) -> bytes:
 def _claim(out: Path, source: bytes) -> None:
     """Start a preparation, or resume the same one."""
     file = out / SOURCE
+    check_output(out, SOURCE)
     with explained(out, "read"):
         held = file.read_bytes() if file.is_file() else None
-        full = out.is_dir() and any(not path.name.startswith(".") for path in out.iterdir())
-    if held is None and full:
-        raise UserError(f"{out} contains files that are not from a preparation: give --out with a new folder.")
     if held not in (None, source):
         raise UserError(
             f"{out} contains a preparation of other images or lists (see its {SOURCE}): give --out with a new folder, "

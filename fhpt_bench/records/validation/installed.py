@@ -42,7 +42,7 @@ def _benchmark(record: Record, people: pd.Series[str] | None) -> list[Check]:
         benchmark = benchmark.restricted(part.subset).limited(part.limit)
         if part.missing:
             if people is None:
-                return [Check("cannot", "benchmark", f"{PAIRS_FILE} is not here, which says what pairs were judged")]
+                return [Check("cannot", "benchmark", f"{PAIRS_FILE}, which lists the measured pairs, is missing")]
             benchmark = benchmark.only(people.index)
         problems = list(_setting(record, benchmark, people))
     except UserError as error:

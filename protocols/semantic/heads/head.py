@@ -111,7 +111,8 @@ def unusable(name: str, backbone: Backbone, benchmark: Benchmark, outputs: int |
     if (card["id"], card["version"]) != (benchmark.id, benchmark.version):
         return (
             f"The available head {name} was trained on {card['id']} {card['version']}, not on {benchmark.id} "
-            f"{benchmark.version}: train one with `fhpt-bench train {name} --benchmark {benchmark.id} --out DIR` and "
+            f"{benchmark.version}: train one with `fhpt-bench train {name} --benchmark {benchmark.id} --out DIR` (and "
+            "--data-root, as for this run) and "
             f"set {weights.FOLDER_VARIABLE} to DIR."
         )
     return None

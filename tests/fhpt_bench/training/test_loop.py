@@ -129,7 +129,7 @@ def test_a_loss_that_is_not_finite_stops_the_training_before_a_checkpoint(
     learner = make(given)
     step = learner.advance
     monkeypatch.setattr(learner, "advance", lambda n: {**step(n), "l1": torch.tensor(float("nan") if n == 5 else 1.0)})
-    with pytest.raises(UserError, match=r"The loss l1 is no longer finite by iteration 6; the last .*diverged is kept"):
+    with pytest.raises(UserError, match=r"The loss l1 is no longer finite by iteration 6: .*diverged is kept"):
         fit(learner, SCHEDULE, given)
     kept = given.folder.checkpoint()
     assert kept is not None

@@ -215,7 +215,7 @@ def test_the_users_folder_comes_first(store, monkeypatch, tmp_path):
 
 def test_a_missing_folder_is_an_error(store, monkeypatch, tmp_path):
     monkeypatch.setenv("FHPT_WEIGHTS_DIR", str(tmp_path / "typo"))
-    with pytest.raises(UserError, match=r"FHPT_WEIGHTS_DIR is not a folder: .*typo"):
+    with pytest.raises(UserError, match=r"FHPT_WEIGHTS_DIR=.*typo is not a folder"):
         weights.available("small")
 
 
