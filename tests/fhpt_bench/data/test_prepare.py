@@ -317,8 +317,8 @@ def test_contradictions_and_broken_images_are_named(
         ("", "has no pair"),
         ("from,to\n", "has no pair"),
         ("a,b\nfashionMENPantsid0000000101_1front.jpg,fashionMENPantsid0000000101_2side.jpg\n", "neither a header"),
-        ("from,to\nfashionMENPantsid0000000101_1front.jpg\n", "Line 2 .* has 1 fields in place of 2"),
-        ("from,to\nphoto.jpg,fashionMENPantsid0000000101_2side.jpg\n", "Line 2 .* names 'photo.jpg', which is not an"),
+        ("from,to\nfashionMENPantsid0000000101_1front.jpg\n", "Line 2 .* has 1 fields: write 2"),
+        ("from,to\nphoto.jpg,fashionMENPantsid0000000101_2side.jpg\n", "Line 2 .* names 'photo.jpg', not an image"),
         ("fashionMENPantsid0000000101_1front.jpg,fashionMENPantsid0000000101_2side.jpg\n", "has no header"),
         ("from,to\n../../MEN/Pants/id_00000001/01_1_front.jpg,fashionMENPantsid0000000101_2side.jpg\n", "not an image"),
         ("from,to\nfashionMEN../xid0000000101_1front.jpg,fashionMENPantsid0000000101_2side.jpg\n", "not an image"),
@@ -367,7 +367,7 @@ def test_the_output_folder_must_be_new_or_hold_the_same_preparation(
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "thesis.tex").touch()
     done = prepare("--root", root, "--out", tmp_path / "out")
-    assert "contains files that are not from a preparation" in str(done.exception)
+    assert "holds files that this command did not write" in str(done.exception)
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["thesis.tex"]
     assert prepare("--root", root).exit_code == 0
     first = contents(root / "fhpt-bench")

@@ -86,10 +86,10 @@ def test_networks_see_each_image_once(tiny: Path, tmp_path: Path) -> None:
 
 
 def test_a_second_protocol_reuses_the_images(tiny: Path, tmp_path: Path) -> None:
-    fb.run("warp", str(tiny), "ssim", out=tmp_path)
-    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "images").iterdir()}
-    record = fb.run("warp", str(tiny), "ssim,psnr", out=tmp_path)
-    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "images").iterdir()} == before
+    fb.run("warp", str(tiny), "ssim", out=tmp_path / "run")
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "run" / "images").iterdir()}
+    record = fb.run("warp", str(tiny), "ssim,psnr", out=tmp_path / "run")
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "run" / "images").iterdir()} == before
     assert len(record.scores) == 2
 
 
@@ -119,21 +119,21 @@ def test_killed_run_goes_on_to_the_same_record(tiny: Path, tmp_path: Path, image
 
 
 def test_torn_progress_line_is_measured_again(tiny: Path, tmp_path: Path) -> None:
-    first = fb.run("warp", str(tiny), "ssim", out=tmp_path, batch_size=4)
-    [progress] = (tmp_path / "progress").iterdir()
+    first = fb.run("warp", str(tiny), "ssim", out=tmp_path / "run", batch_size=4)
+    [progress] = (tmp_path / "run" / "progress").iterdir()
     progress.write_bytes(progress.read_bytes()[:-40])
-    assert values(fb.run("warp", str(tiny), "ssim", out=tmp_path, batch_size=4)) == values(first)
+    assert values(fb.run("warp", str(tiny), "ssim", out=tmp_path / "run", batch_size=4)) == values(first)
 
 
 def test_folder_of_another_run_is_not_touched(tiny: Path, tmp_path: Path) -> None:
-    fb.run("warp", str(tiny), "ssim", out=tmp_path)
-    before = (tmp_path / "record.json").read_text()
+    fb.run("warp", str(tiny), "ssim", out=tmp_path / "run")
+    before = (tmp_path / "run" / "record.json").read_text()
     with pytest.raises(fb.UserError, match="--overwrite"):
-        fb.run("copy-source", str(tiny), "ssim", out=tmp_path)
-    assert (tmp_path / "record.json").read_text() == before
-    (tmp_path / "notes.txt").write_text("mine")
-    assert fb.run("copy-source", str(tiny), "ssim", out=tmp_path, overwrite=True).model.name == "copy-source"
-    assert (tmp_path / "notes.txt").read_text() == "mine"
+        fb.run("copy-source", str(tiny), "ssim", out=tmp_path / "run")
+    assert (tmp_path / "run" / "record.json").read_text() == before
+    (tmp_path / "run" / "notes.txt").write_text("mine")
+    assert fb.run("copy-source", str(tiny), "ssim", out=tmp_path / "run", overwrite=True).model.name == "copy-source"
+    assert (tmp_path / "run" / "notes.txt").read_text() == "mine"
 
 
 PLUGINS = '''
