@@ -184,7 +184,8 @@ def test_gradients_are_clipped_only_if_a_limit_is_given() -> None:
         gradients = [p.grad.flatten() for p in learner.state["network"].parameters() if p.grad is not None]
         norms.append(float(torch.cat(gradients).norm()))
     assert norms[0] > 0.1
-    assert norms[1] == pytest.approx(1e-3, rel=1e-3)
+    # torch divides by the norm plus 1e-6: a relative error of at most 1e-5.
+    assert norms[1] == pytest.approx(1e-3, rel=1e-4)
 
 
 def test_the_learning_rate_is_fixed_and_then_falls_to_zero() -> None:

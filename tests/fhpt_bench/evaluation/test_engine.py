@@ -280,7 +280,7 @@ def test_two_processes_give_the_scores_of_one(tiny: Path, tmp_path: Path) -> Non
     # With two processes each has one thread, which changes the last bits of convolutions of such small images.
     assert [score.key for score in two.scores] == [score.key for score in one.scores]
     for score in one.scores:
-        assert two[score.key].value == pytest.approx(score.value, rel=1e-7)
+        assert two[score.key].value == pytest.approx(score.value, rel=1e-5)
         assert two[score.key].fingerprint == score.fingerprint
     again = subprocess.run([*launch, *words, "--overwrite"], capture_output=True, text=True, check=False)
     assert again.returncode == 0, again.stderr

@@ -143,7 +143,8 @@ def test_gflas_network_is_torchvisions_with_input_in_unit_range() -> None:
         expected = network(x).numpy()
     rows = ImageNetInception("cpu").extract(images)
     assert rows.shape == (2, 2048)
-    np.testing.assert_allclose(rows, expected, rtol=0, atol=1e-4)
+    # The two sides scale their input in another order; about 50 layers follow: relative to the largest value.
+    np.testing.assert_allclose(rows, expected, rtol=0, atol=1e-4 * np.abs(expected).max())
 
 
 def test_the_heads_of_torchvisions_file_are_not_needed() -> None:

@@ -173,8 +173,8 @@ with runpy.run_path({COMMAND!r})["Float64"]():
 def test_two_processes_equal_one_with_the_whole_batch(paired: Path, tmp_path: Path) -> None:
     """They stop at the first row of the log and resume; only the main process prints and writes.
 
-    In float64, since an adaptive optimiser enlarges rounding errors. The test fails if a process uses only its own
-    gradients or the sum in place of the mean, starts from its own random weights, or logs only its own losses.
+    In float64, see `tests/float64.py`. The test fails if a process uses only its own gradients or the sum in place of
+    the mean, starts from its own random weights, or logs only its own losses.
     """
     (tmp_path / "stop_and_resume.py").write_text(STOP_AND_RESUME)
     done = subprocess.run(

@@ -102,10 +102,10 @@ def test_channels_pairs_and_batches(pairs):
     generated, target = pairs(5, 48, 40)
     values = lpips(generated, target)
     assert (values.shape, values.dtype) == ((5,), np.float64)
-    np.testing.assert_allclose(lpips(target, generated), values, rtol=0, atol=1e-9)
-    np.testing.assert_allclose(lpips(generated[::-1], target[::-1])[::-1], values, rtol=0, atol=1e-7)
+    np.testing.assert_allclose(lpips(target, generated), values, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(lpips(generated[::-1], target[::-1])[::-1], values, rtol=0, atol=1e-6)
     for batch_size in (1, 2, 5):
-        np.testing.assert_allclose(lpips(generated, target, batch_size=batch_size), values, rtol=0, atol=1e-7)
+        np.testing.assert_allclose(lpips(generated, target, batch_size=batch_size), values, rtol=0, atol=1e-6)
     swapped = lpips(generated[..., ::-1], target[..., ::-1])
     assert (np.abs(swapped - values) > 1e-4).all(), "BGR instead of RGB must change the value"
     assert lpips(generated[:0], target[:0]).shape == (0,)
