@@ -10,11 +10,14 @@ import hmac
 import json
 import os
 import secrets
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from fhpt_bench.errors import UserError
+
+_KEY_BYTES, _KEY_TRIALS = 32, 100
 
 
 def cache_folder() -> Path:
@@ -116,21 +119,22 @@ def local_signature(content: bytes) -> bytes:
     return hmac.new(_local_key(cache_folder() / "key"), content, hashlib.sha256).hexdigest().encode()
 
 
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
 @functools.cache
 def _local_key(path: Path) -> bytes:
     with explained(path):
-        if not path.is_file():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-            try:
-                with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-                    file.write(secrets.token_bytes(32))
-                # Of several processes the first one wins, and all read the same key.
-                with contextlib.suppress(FileExistsError):
-                    os.link(part, path)
-            finally:
-                part.unlink(missing_ok=True)
-        return path.read_bytes()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for _ in range(_KEY_TRIALS):
+            # Of several processes one creates the file, and the others wait until it has been written.
+            with contextlib.suppress(FileExistsError), open(path, "xb", opener=_private) as file:
+                file.write(secrets.token_bytes(_KEY_BYTES))
+            if len(key := path.read_bytes()) == _KEY_BYTES:
+                return key
+            time.sleep(0.02)
+    raise UserError(f"The file {path} is damaged: remove it, and earlier work of runs is computed again.")
 
 
 def file_name(text: str) -> str:

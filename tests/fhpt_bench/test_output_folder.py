@@ -210,6 +210,20 @@ def test_what_a_run_resumes_is_its_own_work(tiny: Path, tmp_path: Path, change: 
     assert contents(tmp_path / "run" / "images") == before
 
 
+def test_a_damaged_key_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from fhpt_bench import files
+
+    monkeypatch.setenv("FHPT_CACHE_DIR", str(tmp_path / "cache"))
+    assert files.local_signature(b"x") == files.local_signature(b"x") != files.local_signature(b"y")
+    assert (tmp_path / "cache" / "key").stat().st_mode & 0o777 == 0o600
+    monkeypatch.setenv("FHPT_CACHE_DIR", str(tmp_path / "other"))
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "key").touch()
+    monkeypatch.setattr(files, "_KEY_TRIALS", 2)
+    with pytest.raises(fb.UserError, match="other/key is damaged"):
+        files.local_signature(b"x")
+
+
 def test_finished_work_is_not_repeated(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from baselines.copy_source import CopySource
 
