@@ -191,7 +191,7 @@ def test_a_recipe_by_path(tiny: Path, tmp_path: Path, mean: str) -> None:
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.tex").touch()
     for taken in (tmp_path / "full", tmp_path / "mean.py"):
-        with pytest.raises(UserError, match="holds files that this command did not write|is a file"):
+        with pytest.raises(UserError, match=r"holds files that this command did not write|is a file"):
             train(mean, str(tiny), out=taken)
 
 

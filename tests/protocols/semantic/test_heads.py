@@ -93,7 +93,8 @@ def test_a_head_is_used_only_on_its_training_benchmark(small_benchmark, tmp_path
         assert record[key].status == "skipped"
         assert record[key].reason == (
             f"The available head {head} was trained on studio 1.0, not on small 1: train one with "
-            f"`fhpt-bench train {head} --benchmark small --out DIR` (and --data-root, as for this run) and set FHPT_WEIGHTS_DIR to DIR."
+            f"`fhpt-bench train {head} --benchmark small --out DIR` (and --data-root, as for this run) and set "
+            "FHPT_WEIGHTS_DIR to DIR."
         )
     assert unusable("retrieval-vgg16", VGG16, load_benchmark("studio")) is None
 
@@ -101,7 +102,7 @@ def test_a_head_is_used_only_on_its_training_benchmark(small_benchmark, tmp_path
 def test_a_missing_head_is_reported(small_benchmark, tmp_path):
     record = fb.run("copy-source", str(small_benchmark), ["retrieval:unique-resnet50"], out=tmp_path / "run")
     assert record["retrieval"].reason.endswith(
-        "train them with `fhpt-bench train retrieval-resnet50 --out DIR` (and --data-root, as for this run) and set FHPT_WEIGHTS_DIR to DIR."
+        "train them with `fhpt-bench train retrieval-resnet50 --out DIR` and set FHPT_WEIGHTS_DIR to DIR."
     )
 
 
