@@ -40,6 +40,11 @@ class RunFolder:
         self.run_id = sha256_json(identity)
         check_output(path, RUN_FILE, inputs)
         held = self._held() if (path / RUN_FILE).is_file() else None
+        if held and not (path / _FILES).is_file() and any(entry.name != RUN_FILE for entry in path.iterdir()):
+            raise UserError(
+                f"{path} holds a run of an earlier version, without a list of its files ({_FILES}): "
+                "remove the folder yourself, or give --out with another folder."
+            )
         if held is not None and overwrite:
             self._clear()
         elif held not in (None, self.run_id):
@@ -72,11 +77,6 @@ class RunFolder:
         return [self.path / name for name in names if not name.is_absolute() and ".." not in name.parts]
 
     def _clear(self) -> None:
-        if not (self.path / _FILES).is_file():
-            raise UserError(
-                f"{self.path} holds a run of an earlier version, without a list of its files ({_FILES}): "
-                "remove the folder yourself, or give --out with another folder."
-            )
         for file in self._listed():
             self._remove(file)
         for folder in ("images", "figures", "progress"):

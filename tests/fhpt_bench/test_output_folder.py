@@ -138,9 +138,19 @@ def test_a_run_of_an_earlier_version_is_not_cleared(tiny: Path, tmp_path: Path) 
     fb.run("copy-source", str(tiny), "psnr", out=out)
     (out / "files.jsonl").unlink()
     before = contents(out)
-    with pytest.raises(fb.UserError, match="remove the folder yourself"):
-        fb.run("warp", str(tiny), "psnr", out=out, overwrite=True)
-    assert contents(out) == before
+    for model, overwrite in (("warp", True), ("copy-source", False)):
+        with pytest.raises(fb.UserError, match="remove the folder yourself"):
+            fb.run(model, str(tiny), "psnr", out=out, overwrite=overwrite)
+        assert contents(out) == before
+
+
+def test_a_run_that_was_killed_at_once_resumes(tiny: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    fb.run("copy-source", str(tiny), "psnr", out=out)
+    for entry in out.iterdir():
+        if entry.name != "run.json":
+            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+    assert fb.run("copy-source", str(tiny), "psnr", out=out)["psnr"].n == 24
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1]", '{"run_id": 5}', "[" * 100_000, '{"model": 1}'])
