@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from fhpt_bench.errors import UserError
 from fhpt_bench.files import explained
 
+_PROTOCOL = re.compile(r"[\w@+-]+(:[\w.@+-]+)?")  # no dot in the id, so that it cannot be a file
 _Pixels = Annotated[int, Field(gt=0)]
 
 
@@ -46,6 +48,15 @@ class BenchmarkSchema(BaseModel):
     cluster: Literal["person", "item"] = "person"
     protocols: tuple[str, ...]
     anchors: Anchors | None = None
+
+    @field_validator("protocols")
+    @classmethod
+    def _registered_names(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        # Data must not run code: a file of protocols is named on the command line only.
+        for name in names:
+            if not _PROTOCOL.fullmatch(name):
+                raise ValueError(f"{name!r} is not the name of a protocol: name files with --protocols instead")
+        return names
 
     @model_validator(mode="after")
     def _list_and_folder(self) -> BenchmarkSchema:
