@@ -113,7 +113,7 @@ def test_a_preparation_recognises_the_published_lists_and_reports_missing_images
         "test keypoints: 4038 in /fasion-annotation-test.csv, frame 256 wide: as published with PATN",
         "training list: 48674 in /train.lst: as published with PATN",
     ]
-    (missing,) = found.lacking
+    (missing,) = found.missing
     assert missing.startswith("3144 of 3144 test images, first fashionMEN")
     assert found.pairs["test"] == sorted((stem(s), stem(t)) for s, t in read_pairs(LISTS / "fashion-pairs-test.csv"))
 
