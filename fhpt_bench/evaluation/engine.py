@@ -19,7 +19,7 @@ from fhpt_bench.feature import SuppliedFeature, supplied_features
 from fhpt_bench.files import explained, file_name, write_bytes
 from fhpt_bench.model import Generator
 from fhpt_bench.output_folder import check_output
-from fhpt_bench.processes import Processes, best_count, join, set_finished, start
+from fhpt_bench.processes import Processes, best_count, join, launched, set_finished, start
 from fhpt_bench.progress import print_note
 from fhpt_bench.protocol import Protocol
 from fhpt_bench.records.fingerprint import describe
@@ -170,9 +170,10 @@ def _evaluate(
     make_generated: Callable[[RealImages], GeneratedImages],
 ) -> Record:
     """Plan, measure in all processes, and write the record in the main one."""
-    if options.out is not None:
-        check_output(options.out, RUN_FILE, _inputs(options, benchmark))
-    _check_writable(Path(options.out or RUNS).expanduser())
+    if launched()[1] == 0:  # only the main process, whose own probe file the others would take for the user's
+        if options.out is not None:
+            check_output(options.out, RUN_FILE, _inputs(options, benchmark))
+        _check_writable(Path(options.out or RUNS).expanduser())
     supplied = _supplied(options, benchmark)
     real = RealImages(benchmark.folder, benchmark.image_size, digests)
     chosen = load_protocols(selection, options.variants)
