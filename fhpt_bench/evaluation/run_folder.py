@@ -53,6 +53,8 @@ class RunFolder:
                 "give --overwrite to replace it, or --out with another folder."
             )
         write_text(path / RUN_FILE, json.dumps({"run_id": self.run_id, **identity}, indent=1) + "\n")
+        if not (path / _FILES).is_file():
+            append_line(path / _FILES, b"")  # before other processes look at the folder
 
     def _held(self) -> str:
         """The id of the run that the folder holds."""
