@@ -170,7 +170,7 @@ def _evaluate(
     make_generated: Callable[[RealImages], GeneratedImages],
 ) -> Record:
     """Plan, measure in all processes, and write the record in the main one."""
-    if launched()[1] == 0:  # only the main process, whose own probe file the others would take for the user's
+    if launched()[1] == 0:  # the others would take the main process's probe file for a file of the user
         if options.out is not None:
             check_output(options.out, RUN_FILE, _inputs(options, benchmark))
         _check_writable(Path(options.out or RUNS).expanduser())

@@ -161,7 +161,9 @@ class ModelImages(GeneratedImages):
         try:
             self._model.to(device)
         except Exception as error:  # a plugin may fail in any way
-            raise UserError(f"The model {self.card.name} cannot be moved to {device}: {_locate(error)}") from error
+            raise UserError(
+                f"The model {self.card.name} cannot be moved to {device}: {_with_location(error)}"
+            ) from error
 
     def keep_in(self, folder: RunFolder) -> None:
         self._folder = folder
@@ -217,7 +219,7 @@ class ModelImages(GeneratedImages):
             raise
         except Exception as error:  # a plugin may fail in any way
             raise UserError(
-                f"The model {self.card.name} failed on the batch that starts with {pairs[0].id}: {_locate(error)}"
+                f"The model {self.card.name} failed on the batch that starts with {pairs[0].id}: {_with_location(error)}"
             ) from error
         expected = (len(pairs), 3, *self._benchmark.image_size)
         if not isinstance(generated, torch.Tensor) or tuple(generated.shape) != expected:
@@ -273,10 +275,10 @@ def _make(model: str | Generator | type[Generator], checkpoint: Path | None) -> 
     except UserError:
         raise
     except Exception as error:  # a plugin may fail in any way
-        raise UserError(f"The model {name!r} cannot be made: {_locate(error)}") from error
+        raise UserError(f"The model {name!r} cannot be made: {_with_location(error)}") from error
 
 
-def _locate(error: Exception) -> str:
+def _with_location(error: Exception) -> str:
     """An exception with the file and line that raised it, for a plugin's author."""
     frames = traceback.extract_tb(error.__traceback__)
     place = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
