@@ -30,10 +30,9 @@ class LazyGroup(click.Group):
         Raises:
             UsageError: if there is no such command.
         """
-        added = _added()
-        if cmd_name in BUILT_IN:
+        if cmd_name in BUILT_IN:  # without reading the entry points, which is slow
             target = f"fhpt_bench.commands.{cmd_name}:{cmd_name}"
-        elif cmd_name in added:
+        elif cmd_name in (added := _added()):
             target = added[cmd_name]
         else:
             hint = did_you_mean(cmd_name, self.list_commands(ctx))

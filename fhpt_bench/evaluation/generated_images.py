@@ -219,7 +219,7 @@ class ModelImages(GeneratedImages):
             raise
         except Exception as error:  # a plugin may fail in any way
             raise UserError(
-                f"The model {self.card.name} failed on the batch that starts with {pairs[0].id}: {_with_location(error)}"
+                f"The model {self.card.name} failed on the batch from {pairs[0].id} on: {_with_location(error)}"
             ) from error
         expected = (len(pairs), 3, *self._benchmark.image_size)
         if not isinstance(generated, torch.Tensor) or tuple(generated.shape) != expected:
