@@ -204,7 +204,7 @@ def test_disk_that_fills_during_a_run_loses_nothing(
     def fill(descriptor: int) -> None:
         nonlocal synced
         synced += 1
-        if synced > 20:
+        if synced > 26:
             raise OSError(errno.ENOSPC, "No space left on device")
         real_fsync(descriptor)
 
