@@ -38,6 +38,7 @@ def visualize(
     from fhpt_bench.errors import UserError
     from fhpt_bench.files import write_bytes
     from fhpt_bench.model import models
+    from fhpt_bench.reporting.listing import echo
 
     models.find(model)
     path = out or Path(f"{what}.png")
@@ -69,4 +70,4 @@ def visualize(
     real = RealImages(loaded.folder, loaded.image_size, {path.name: digest for path, digest in digests.items()})
     draw = drawing.guidance_sheet if what == "guidance" else drawing.stages_sheet
     write_bytes(path, encode_figure_png(draw(generator, loaded, real, pairs)))
-    click.echo(f"{what:<11}{path}")
+    echo(f"{what:<11}{path}")

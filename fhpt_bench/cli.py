@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
 import sys
 
 import click
 
-from fhpt_bench.errors import UserError, did_you_mean
+from fhpt_bench.errors import UserError, did_you_mean, plain
+from fhpt_bench.registry import Entry, entry_points
 from fhpt_bench.version import VERSION
 
 # In the order of use; other packages add commands through the entry-point group `fhpt_bench.commands`.
@@ -33,7 +33,7 @@ class LazyGroup(click.Group):
         if cmd_name in BUILT_IN:  # without reading the entry points, which is slow
             target = f"fhpt_bench.commands.{cmd_name}:{cmd_name}"
         elif cmd_name in (added := _added()):
-            target = added[cmd_name]
+            target = added[cmd_name].target
         else:
             hint = did_you_mean(cmd_name, self.list_commands(ctx))
             raise click.UsageError(f"there is no command {cmd_name!r}: {hint}", ctx)
@@ -46,6 +46,16 @@ class LazyGroup(click.Group):
             return _broken(cmd_name, f"{target} is broken: {type(error).__name__}: {error}")
         return command
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Describe the commands; those of other packages are named only, since describing them would run their code."""
+        added, rows = _added(), []
+        for name in self.list_commands(ctx):
+            foreign = name not in BUILT_IN and not added[name].own
+            command = None if foreign else self.get_command(ctx, name)
+            rows.append((name, command.get_short_help_str(80) if command else f"From {added[name].origin}."))
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
 
 def _broken(name: str, reason: str) -> click.Command:
     def complain() -> None:
@@ -56,8 +66,8 @@ def _broken(name: str, reason: str) -> click.Command:
     )
 
 
-def _added() -> dict[str, str]:
-    return {point.name: point.value for point in importlib.metadata.entry_points(group="fhpt_bench.commands")}
+def _added() -> dict[str, Entry]:
+    return {entry.name: entry for entry in entry_points("fhpt_bench.commands")}
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -87,7 +97,7 @@ def main(arguments: list[str] | None = None) -> None:
         click.echo(error.format_message())
         code = 0
     except click.ClickException as error:
-        click.echo(f"error: {error.format_message()}", err=True)
+        click.echo(f"error: {plain(error.format_message())}", err=True)
         code = error.exit_code
     except click.Abort:
         click.echo("stopped; run the same command again to resume", err=True)

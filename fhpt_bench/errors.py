@@ -9,7 +9,18 @@ _LISTED = 40  # names that a message lists at most
 
 
 class UserError(Exception):
-    """The user's input cannot be used; the message names it and says what to do."""
+    """The user's input cannot be used; the message names it and says what to do.
+
+    Args:
+        lines: one sentence, and further lines if there are details. File names and texts of others can be part of
+            it: control characters are replaced.
+    """
+
+    def __init__(self, *lines: str) -> None:
+        super().__init__(*lines)
+
+    def __str__(self) -> str:
+        return "\n".join(map(plain, self.args))
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -36,16 +47,27 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def plain(text: str) -> str:
-    """Replace control characters, line breaks and direction marks, so that a text cannot control a terminal.
+    """Replace control characters and direction marks, so that a text cannot control a terminal; it becomes one line.
 
     Args:
-        text: from a record, a file name or any other source that is not trusted.
+        text: from a record, a file name or any other source that is not trusted. A byte of a file name that is not
+            UTF-8 becomes its number.
 
     Examples:
-        >>> plain("a\\x1b[31mb")
-        'a�[31mb'
+        >>> plain("a\\x1b[31mb"), plain("caf\\udce9")
+        ('a�[31mb', 'caf\\\\xe9')
     """
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+    if text.isprintable():
+        return text
+    return "".join(character if character.isprintable() else _replaced(character) for character in text)
+
+
+def _replaced(character: str) -> str:
+    if character in "\n\r\t":
+        return " "
+    if "\udc80" <= character <= "\udcff":  # Python's form of a byte that is not UTF-8
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    return "\N{REPLACEMENT CHARACTER}"
 
 
 def name_some(names: Sequence[str], most: int = 3) -> str:

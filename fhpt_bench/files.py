@@ -56,6 +56,19 @@ def explained(path: Path, doing: str = "write") -> Iterator[None]:
         raise UserError(f"Cannot {doing} {path} ({reason.lower()}): {way}.") from error
 
 
+def others_can_write(folder: Path) -> bool:
+    """Whether another user may change the files of a folder; False if it does not exist.
+
+    Raises:
+        UserError: if the operating system refuses to tell.
+    """
+    if not folder.exists():
+        return False
+    with explained(folder, "read"):
+        found = folder.stat()
+    return bool(found.st_mode & 0o022) or (hasattr(os, "getuid") and found.st_uid != os.getuid())
+
+
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file atomically: a reader sees all of it or none of it, even after a crash.
 
@@ -157,16 +170,6 @@ def sha256_bytes(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def sha256_file(path: Path) -> str:
-    """The sha256 of a file's bytes as 64 hexadecimal digits.
-
-    Raises:
-        UserError: if the file cannot be read.
-    """
-    with explained(path, "read"), path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def sha256_json(value: Any) -> str:
     """The sha256 of a JSON value in a fixed serialisation (sorted keys, no spaces).
 
@@ -174,4 +177,6 @@ def sha256_json(value: Any) -> str:
         >>> sha256_json({"b": 1, "a": 2}) == sha256_json({"a": 2, "b": 1})
         True
     """
-    return sha256_bytes(json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode())
+    return sha256_bytes(
+        json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode(errors="backslashreplace")
+    )

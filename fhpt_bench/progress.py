@@ -11,6 +11,8 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from fhpt_bench.errors import plain
+
 _RATE_PERIOD = 600  # seconds over which the rate is averaged: one training iteration may take long
 
 
@@ -49,14 +51,20 @@ def progress_bar(what: str, total: int, shown: bool, begun: int = 0) -> Iterator
         A function that advances the bar by some steps.
     """
     shown = shown and _is_first()
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _Rate(),
+        TimeRemainingColumn(),
+    )
     console = Console(stderr=True)
     with _Noted(*columns, console=console, disable=not shown, speed_estimate_period=_RATE_PERIOD) as progress:
-        task = progress.add_task(what, total=total, completed=begun, note="")
+        task = progress.add_task(plain(what), total=total, completed=begun, note="")
 
         def advance(steps: int, note: str | None = None) -> None:
             if note is not None:
-                progress.update(task, note=note)
+                progress.update(task, note=plain(note))
             progress.advance(task, steps)
 
         yield advance
@@ -70,7 +78,7 @@ def print_note(text: str, shown: bool) -> None:
         shown: False for the Python interface; of several processes only the first one prints it.
     """
     if shown and _is_first():
-        Console(stderr=True).print(text, markup=False, highlight=False, soft_wrap=True)
+        Console(stderr=True).print(plain(text), markup=False, highlight=False, soft_wrap=True)
 
 
 def _is_first() -> bool:

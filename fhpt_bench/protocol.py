@@ -34,6 +34,8 @@ class MetricCard:
         unit: "" for a number without a unit.
         range: lowest and highest possible value, inclusive; infinite if unbounded.
         real: the value of real images, if it follows from the definition, else None.
+        per_pair: whether the number is a weighted mean of values by pair, with the interval of `cluster_bootstrap`;
+            False for one number of the whole set, such as a Fréchet distance.
     """
 
     name: str
@@ -42,6 +44,7 @@ class MetricCard:
     unit: str = ""
     range: tuple[float, float] = (-np.inf, np.inf)
     real: float | None = None
+    per_pair: bool = True
 
 
 @dataclass(frozen=True)

@@ -14,25 +14,55 @@ from types import ModuleType
 from typing import Any, Generic, TypeVar, cast
 
 from fhpt_bench.errors import UserError, did_you_mean
-from fhpt_bench.files import sha256_file, sha256_json
+from fhpt_bench.files import sha256_json
+from fhpt_bench.reading import sha256_file
 
 T = TypeVar("T")
+_OWN = "fhpt-bench"
 
 
 @dataclass(frozen=True)
 class Entry:
-    """The origin of a plugin: its name, its target `module:attribute`, and what registered it."""
+    """The origin of a plugin.
+
+    Args:
+        name: the name under which it is registered.
+        target: `module:attribute`.
+        origin: the distribution that registered it, with its version; for a plugin in a file, the file and line.
+        own: whether it is part of fhpt-bench.
+    """
 
     name: str
     target: str
     origin: str
+    own: bool = False
+
+
+@dataclass(frozen=True)
+class Listed(Generic[T]):
+    """A plugin in a list: only those of fhpt-bench are loaded, since loading runs code.
+
+    Args:
+        entry: its origin.
+        plugin: the plugin, if it is part of fhpt-bench and can be loaded.
+        broken: why it cannot be loaded, or None.
+    """
+
+    entry: Entry
+    plugin: T | None
+    broken: str | None
 
 
 @functools.cache
-def _entry_points(group: str) -> tuple[tuple[str, str, str], ...]:
-    """(name, target, distribution) of each entry point of a group; metadata is read once per process."""
+def entry_points(group: str) -> tuple[Entry, ...]:
+    """Each entry point of a group; nothing is imported, and metadata is read once per process."""
     return tuple(
-        (point.name, point.value, f"{point.dist.name} {point.dist.version}" if point.dist else "unknown")
+        Entry(
+            point.name,
+            point.value,
+            f"{point.dist.name} {point.dist.version}" if point.dist else "unknown",
+            point.dist is not None and point.dist.name == _OWN,
+        )
         for point in importlib.metadata.entry_points(group=group)
     )
 
@@ -58,13 +88,25 @@ class Registry(Generic[T]):
             UserError: if two distributions register the same name.
         """
         found: dict[str, Entry] = {}
-        for name, target, origin in sorted(_entry_points(self.group)):
-            if name in found and (found[name].target, found[name].origin) != (target, origin):
+        for entry in sorted(entry_points(self.group), key=lambda entry: (entry.name, entry.target, entry.origin)):
+            if found.setdefault(entry.name, entry) != entry:
                 raise UserError(
-                    f"The {self.kind} name {name} is registered twice, by {found[name].origin} and by {origin}: "
-                    "uninstall one of them."
+                    f"The {self.kind} name {entry.name} is registered twice, by {found[entry.name].origin} and by "
+                    f"{entry.origin}: uninstall one of them."
                 )
-            found[name] = Entry(name, target, origin)
+        return found
+
+    def listed(self) -> list[Listed[T]]:
+        """All plugins by name, without importing those of other packages.
+
+        Raises:
+            UserError: if two distributions register the same name.
+        """
+        found = []
+        for entry in self.entries().values():
+            reason = self.broken(entry.name) if entry.own else None
+            plugin = self.load(entry.name) if entry.own and reason is None else None
+            found.append(Listed(entry, plugin, reason))
         return found
 
     def find(self, name: str) -> Entry:

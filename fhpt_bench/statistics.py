@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ SEED = 20200526
 FEWEST_CLUSTERS = 10
 METHOD = f"bootstrap over people, {RESAMPLES} resamples, 95 % percentile"
 BLOCKS = 20
+_KEPT = 1 << 24  # drawn clusters in memory at a time
 PAIRED_METHOD = f"{METHOD}, the same people drawn for both"
 
 
@@ -152,11 +153,21 @@ def _resampled_means(
     names, position = np.unique(cluster, return_inverse=True)
     if len(names) < FEWEST_CLUSTERS:
         return None
-    drawn = _drawn_clusters(len(names))
-    total = np.stack([np.bincount(position, row)[drawn].sum(1) for row in weight * value])
-    mass = np.stack([np.bincount(position, row)[drawn].sum(1) for row in weight])
+    rows = [np.bincount(position, row) for row in (*(weight * value), *weight)]
+    sums = np.concatenate([np.stack([row[drawn].sum(1) for row in rows]) for drawn in _draws(len(names))], axis=1)
+    total, mass = sums[: len(value)], sums[len(value) :]
     usable = (mass > 0).all(0)
     return total[:, usable] / mass[:, usable] if usable.any() else None
+
+
+def _draws(n: int) -> Iterator[NDArray[np.int64]]:
+    """The rows of `_drawn_clusters(n)`, a few at a time if all of them would need much memory."""
+    if n * RESAMPLES <= _KEPT:
+        yield _drawn_clusters(n)
+        return
+    random, step = np.random.default_rng(SEED), max(1, _KEPT // 8 // n)
+    for start in range(0, RESAMPLES, step):
+        yield random.integers(n, size=(min(step, RESAMPLES - start), n))
 
 
 @functools.lru_cache(maxsize=4)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fhpt_bench.errors import UserError, did_you_mean, plain
-from fhpt_bench.records.schema import Record, ScoreEntry
+from fhpt_bench.records.installed_cards import standing
+from fhpt_bench.records.schema import Record
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class Column:
         unit: the metric's unit, "" for a pure number.
         higher_is_better: the direction of the metric.
         tag: the fingerprint's first digits if the table has several columns of this key, else "".
+        installed: whether the protocol is installed here in the records' version; otherwise models are not ranked.
     """
 
     key: str
@@ -28,6 +30,7 @@ class Column:
     unit: str
     higher_is_better: bool
     tag: str
+    installed: bool = True
 
     @property
     def name(self) -> str:
@@ -38,24 +41,30 @@ class Column:
 def find_columns(records: Iterable[Record]) -> list[Column]:
     """One column per key and fingerprint, in the order of the record that has the most scores.
 
+    Label, unit and direction are those of the installed protocol. A score of a protocol or version that is not
+    installed gets a column of its own, whatever its fingerprint, with what its record says.
+
     Args:
         records: the records of one table.
     """
-    valued: dict[str, dict[str, ScoreEntry]] = {}
+    valued: dict[tuple[str, bool], dict[str, Column]] = {}
     for record in sorted(records, key=lambda record: -len(record.scores)):
         for score in record.scores:
-            prints = valued.setdefault(score.key, {})
+            metric = standing(record, score).metric
+            prints = valued.setdefault((score.key, metric is not None), {})
+            card = metric or score
+            label, unit, better = card.label, card.unit, card.higher_is_better
             if score.value is not None:
-                prints.setdefault(score.fingerprint, score)
-            elif not prints:
-                prints[""] = score  # keeps the key's place until a value is found
+                column = Column(score.key, score.fingerprint, label, unit, better, "", metric is not None)
+                prints.setdefault(score.fingerprint, column)
+            elif not prints:  # keeps the key's place until a value is found
+                prints[""] = Column(score.key, "", label, unit, better, "", metric is not None)
     columns = []
-    for key, prints in valued.items():
+    for prints in valued.values():
         if len(prints) > 1:
             prints.pop("", None)
-        for fingerprint, score in prints.items():
-            tag = plain(fingerprint[:6]) if len(prints) > 1 else ""
-            columns.append(Column(key, fingerprint, score.label, score.unit, score.higher_is_better, tag))
+        tagged = len(prints) > 1
+        columns += [replace(c, tag=plain(c.fingerprint[:6]) if tagged else "") for c in prints.values()]
     return columns
 
 

@@ -53,6 +53,7 @@ def leaderboard(
     from rich.console import Console
 
     from fhpt_bench.errors import UserError, did_you_mean
+    from fhpt_bench.reporting.listing import echo
     from leaderboards.columns import check_wanted
     from leaderboards.literature import load_published, select
     from leaderboards.literature_tables import published_tables
@@ -77,7 +78,7 @@ def leaderboard(
     rows = select(rows, benchmark, wanted)
     tables = build_tables(measured, sort, wanted, full or format_ == "csv")
     if format_ == "csv":
-        click.echo(comma_separated(tables, rows), nl=False)
+        echo(comma_separated(tables, rows), end="")
         return
     width = Console().width if format_ == "table" else None
     _show([as_text_table(table, width) for table in tables], "" if wanted else _hint(tables, len(keys)),
@@ -91,8 +92,9 @@ def _read_records(folders: Sequence[str], optional: bool) -> list[Measured]:
         folders: where to search; default: `runs`.
         optional: whether it is no error if no record is found in the default folder.
     """
-    from fhpt_bench.errors import UserError, plain
+    from fhpt_bench.errors import UserError
     from fhpt_bench.records.comparison import MAKE_ONE, find_records, read_values
+    from fhpt_bench.reporting.listing import echo
 
     chosen = [Path(folder).expanduser() for folder in folders or ("runs",)]
     if optional and not folders and not chosen[0].is_dir():
@@ -105,7 +107,7 @@ def _read_records(folders: Sequence[str], optional: bool) -> list[Measured]:
         except UserError as error:
             problems.append(str(error))
     for problem in problems:
-        click.echo(f"ignored: {plain(problem)}", err=True)
+        echo(f"ignored: {problem}", err=True)
     if not measured and not optional:
         raise UserError(f"No readable record was found in {', '.join(map(str, chosen))}: {MAKE_ONE}.")
     return measured
@@ -123,6 +125,7 @@ def _show(measured: Sequence[TextTable], hint: str, published: Sequence[TextTabl
     """Print the measured tables, the hint below them, and the published tables."""
     from rich.console import Console
 
+    from fhpt_bench.reporting.listing import echo
     from leaderboards.latex import PREAMBLE, latex
     from leaderboards.text_table import markdown, terminal
 
@@ -136,7 +139,7 @@ def _show(measured: Sequence[TextTable], hint: str, published: Sequence[TextTabl
             console.print(*terminal(table, console.width), sep="\n")
     elif format_ == "markdown":
         parts = [*map(markdown, measured), *([f"{hint}\n"] if hint else []), *map(markdown, published)]
-        click.echo("\n".join(parts), nl=False)
+        echo("\n".join(parts), end="")
     else:
         parts = [*map(latex, measured), *([f"% {hint}\n"] if hint else []), *map(latex, published)]
-        click.echo("\n".join([PREAMBLE, *parts]), nl=False)
+        echo("\n".join([PREAMBLE, *parts]), end="")

@@ -8,6 +8,7 @@ from itertools import groupby
 
 from fhpt_bench.errors import plain
 from fhpt_bench.records.schema import Record
+from fhpt_bench.weights import overridden
 from leaderboards.columns import Column
 from leaderboards.ranking import Ranking
 
@@ -23,7 +24,12 @@ def footnotes(
         records: one per row.
         labels: one per row.
     """
-    return [*_about_ranks(columns, rankings), *_about_fingerprints(columns), *_about_cells(rankings, records, labels)]
+    return [
+        *_about_ranks(columns, rankings),
+        *_about_fingerprints(columns),
+        *_about_weights(records, labels),
+        *_about_cells(rankings, records, labels),
+    ]
 
 
 def _about_ranks(columns: Sequence[Column], rankings: Sequence[Ranking]) -> Iterator[str]:
@@ -56,6 +62,13 @@ def _about_fingerprints(columns: Sequence[Column]) -> Iterator[str]:
             f"{', '.join(split)}: measured with several fingerprints (another version, data or weights). Their values "
             "cannot be compared, so each fingerprint has its own column."
         )
+
+
+def _about_weights(records: Sequence[Record], labels: Sequence[str]) -> Iterator[str]:
+    for record, label in zip(records, labels, strict=True):
+        digests = {**record.provenance.weights, **record.model.trained}
+        if names := sorted({*record.provenance.overrides, *overridden(digests)}):
+            yield plain(f"{label}: uses other weights than the pinned ones of {', '.join(names)}.")
 
 
 def _about_cells(rankings: Sequence[Ranking], records: Sequence[Record], labels: Sequence[str]) -> Iterator[str]:

@@ -9,6 +9,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from fhpt_bench.records.comparison import compare_scores
+from fhpt_bench.records.installed_cards import standing
 from fhpt_bench.records.schema import Record, ScoreEntry
 from leaderboards.columns import Column
 
@@ -62,10 +63,14 @@ def rank_models(column: Column, measured: Sequence[Measured]) -> Ranking:
         for i, ((record, _), score) in enumerate(zip(measured, scores, strict=True))
         if score is not None and score.interval is not None and score.value is not None and not record.model.oracle
     ]
+    if not column.installed:
+        rivals = []
     ranks = {i: 1 for i, _ in rivals}
     paired, reason = True, ""
     for (i, a), (j, b) in combinations(rivals, 2):
-        comparison = compare_scores(a, b, measured[i][1].get(column.key), measured[j][1].get(column.key))
+        comparison = compare_scores(
+            a, b, measured[i][1].get(column.key), measured[j][1].get(column.key), column.higher_is_better
+        )
         paired &= comparison.paired is not None
         reason = reason or comparison.reason
         if comparison.verdict != "tie":
@@ -83,6 +88,7 @@ def rank_models(column: Column, measured: Sequence[Measured]) -> Ranking:
 def _find(column: Column, record: Record) -> ScoreEntry | None:
     """The record's score for a column; a score without a value appears in every column of its key."""
     for score in record.scores:
-        if score.key == column.key and (score.value is None or score.fingerprint == column.fingerprint):
+        fits = score.key == column.key and (score.value is None or score.fingerprint == column.fingerprint)
+        if fits and (standing(record, score).metric is not None) == column.installed:
             return score
     return None

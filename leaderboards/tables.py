@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
 from fhpt_bench.errors import UserError, did_you_mean, plain
-from fhpt_bench.records.schema import BenchmarkPart, Record
+from fhpt_bench.records.installed_cards import standing
+from fhpt_bench.records.schema import BenchmarkPart, CardPart, Record
 from fhpt_bench.reporting.formatting import describe_pairs, model_label
 from leaderboards.columns import Column, choose_columns, find_columns, fits
 from leaderboards.footnotes import footnotes
 from leaderboards.ranking import Cell, Measured, rank_models
+
+_APART = (
+    "These protocols, or their versions in the records, are not installed here: labels, directions and values are what "
+    "the records say, and no model is ranked."
+)
 
 
 @dataclass(frozen=True)
@@ -41,6 +47,7 @@ class Table:
         rows: the models, sorted.
         notes: the footnotes.
         tag: the pair list's first digits if another table has the same heading without it, else "".
+        apart: whether its protocols or their versions are not installed here.
     """
 
     benchmark: BenchmarkPart
@@ -48,11 +55,13 @@ class Table:
     rows: tuple[Row, ...]
     notes: tuple[str, ...]
     tag: str = ""
+    apart: bool = False
 
     @property
     def heading(self) -> str:
         """Benchmark, version and number of pairs, and what restricts the pairs."""
-        return describe_pairs(self.benchmark) + (f", pair list {plain(self.tag)}" if self.tag else "")
+        tag = f", pair list {plain(self.tag)}" if self.tag else ""
+        return describe_pairs(self.benchmark) + tag + (" (not installed here: not ranked)" if self.apart else "")
 
 
 def build_tables(
@@ -78,8 +87,11 @@ def build_tables(
     if sort is not None and not any(fits(key, sort) for key in kept):
         raise UserError(f"There is no score {sort!r} to sort by: {did_you_mean(sort, kept)}")
     groups = [list(group) for _, group in groupby(sorted(measured, key=_conditions), key=_conditions)]
-    tables = [_build_table(group, sort, wanted, full) for group in groups]
-    return _with_tags([table for table in tables if table.columns or not wanted])
+    tables = []
+    for group in groups:
+        both = [_build_table(group, sort, wanted, full, apart) for apart in (False, True)]
+        tables += [table for table in both if table.columns] or ([] if wanted else both[:1])
+    return _with_tags(tables)
 
 
 def _conditions(item: Measured) -> tuple[str, str, str, str, int]:
@@ -96,10 +108,14 @@ def _with_tags(tables: Sequence[Table]) -> list[Table]:
     ]
 
 
-def _build_table(measured: Sequence[Measured], sort: str | None, wanted: Sequence[str], full: bool) -> Table:
+def _build_table(
+    measured: Sequence[Measured], sort: str | None, wanted: Sequence[str], full: bool, apart: bool
+) -> Table:
+    """The table of the installed protocols, or of the others."""
     records = [record for record, _ in measured]
-    headlines = {score.key for record in records for score in record.headlines}
-    columns = choose_columns(find_columns(records), wanted, None if full else headlines, sort)
+    headlines = {key for record in records for key in _headlines(record)}
+    found = [column for column in find_columns(records) if column.installed != apart]
+    columns = choose_columns(found, wanted, None if full else headlines, sort)
     rankings = [rank_models(column, measured) for column in columns]
     labels = _labels(records)
     rows = [
@@ -109,7 +125,19 @@ def _build_table(measured: Sequence[Measured], sort: str | None, wanted: Sequenc
     at = next((i for i, column in enumerate(columns) if sort and fits(column.key, sort)), 0)
     rows.sort(key=lambda row: _order(row, columns[at].higher_is_better, at) if columns else (row.label,))
     notes = footnotes(columns, rankings, records, labels)
-    return Table(records[0].benchmark, tuple(columns), tuple(rows), tuple(notes))
+    if apart:
+        rows = [row for row in rows if any(row.cells)]
+        notes = [_APART, *notes]
+    return Table(records[0].benchmark, tuple(columns), tuple(rows), tuple(notes), apart=apart)
+
+
+def _headlines(record: Record) -> Iterator[str]:
+    """Keys of the scores that short tables show, by the installed card if there is one."""
+    for score in record.scores:
+        card = standing(record, score).card or record.card(score)
+        shown = () if card is None else card.shown if isinstance(card, CardPart) else card.headlines
+        if score.metric in shown:
+            yield score.key
 
 
 def _labels(records: Sequence[Record]) -> list[str]:

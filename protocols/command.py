@@ -20,6 +20,7 @@ def anchors(images: Path, benchmark: str, data_root: Path | None) -> None:
     `fhpt-bench run --model warp --protocols ssim`, then pass runs/BENCHMARK/warp/images.
     """
     from fhpt_bench.benchmark import load_benchmark
+    from fhpt_bench.reporting.listing import echo
     from protocols.structural.anchor_table import anchor_table
 
-    click.echo(anchor_table(images.expanduser(), load_benchmark(benchmark, data_root)), nl=False)
+    echo(anchor_table(images.expanduser(), load_benchmark(benchmark, data_root)), end="")

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fhpt_bench.protocol import PairValues
+from fhpt_bench.protocol import PairValues, protocols
 from fhpt_bench.records.pair_table import PAIRS_FILE, pair_table
 from fhpt_bench.records.schema import RECORD_FILE
 from fhpt_bench.statistics import cluster_bootstrap, weighted_mean
@@ -59,9 +59,10 @@ def write_record(
     tables, entries, cards = {}, [], {}
     for given in scores:
         protocol, variant, metric = given.key.split(":")
+        card = _metric(given)
         entry = {
-            "protocol": protocol, "variant": variant, "metric": metric, "label": metric.upper(),
-            "status": given.status, "value": None, "unit": given.unit, "higher_is_better": given.higher_is_better,
+            "protocol": protocol, "variant": variant, "metric": metric, "label": card["label"],
+            "status": given.status, "value": None, "unit": card["unit"], "higher_is_better": card["higher_is_better"],
             "interval": None, "n": 0, "skipped": {}, "details": {},
             "fingerprint": hashlib.sha256(f"{protocol}:{variant} {given.mark}".encode()).hexdigest(),
             "reason": None if given.status == "ok" else "the weights are missing",
@@ -72,10 +73,7 @@ def write_record(
         elif given.status == "ok":
             entry, tables[given.key] = entry | _measured(given, people), _table(given, ids)
         entries.append(entry)
-        cards.setdefault((protocol, variant), []).append(
-            {"name": metric, "label": metric.upper(), "unit": given.unit,
-             "higher_is_better": given.higher_is_better, "range": [None, None], "real": None}
-        )  # fmt: skip
+        cards.setdefault((protocol, variant), []).append(card)
     folder.mkdir(parents=True)
     content = pair_table(ids, list(people), tables).to_csv(lineterminator="\n").encode()
     (folder / PAIRS_FILE).write_bytes(content)
@@ -93,12 +91,30 @@ def write_record(
         "provenance": {"created": "2026-01-01T00:00:00+00:00", "fhpt_bench": "0.1.0", "git_commit": None,
                        "python": "3.11", "platform": "p", "packages": {}, "device": "cpu", "dtype": "float32",
                        "threads": 1, "processes": 1, "seeds": {}, "weights": {}},
-        "protocols": [{"id": p, "variant": v, "version": 1, "metrics": m} for (p, v), m in cards.items()],
+        "protocols": [{"id": p, "variant": v, "version": _version(p), "metrics": m} for (p, v), m in cards.items()],
         "stages": [], "scores": entries,
         "pairs": {"file": PAIRS_FILE, "sha256": hashlib.sha256(content).hexdigest(), "rows": len(ids)},
     }  # fmt: skip
     (folder / RECORD_FILE).write_text(json.dumps(record))
     return folder
+
+
+def _metric(given: Given) -> dict[str, Any]:
+    """The metric's card: that of the installed protocol, as in a true record, or else what the test gives."""
+    protocol, variant, name = given.key.split(":")
+    if protocol in protocols.entries() and variant in (kind := protocols.load(protocol)).variants:
+        for metric in kind(variant).card.metrics:
+            if metric.name == name:
+                ends = [end if np.isfinite(end) else None for end in metric.range]
+                return {**dataclasses.asdict(metric), "range": ends}
+    return {
+        "name": name, "label": name.upper(), "unit": given.unit, "higher_is_better": given.higher_is_better,
+        "range": [None, None], "real": None,
+    }  # fmt: skip
+
+
+def _version(protocol: str) -> int:
+    return protocols.load(protocol).version if protocol in protocols.entries() else 1
 
 
 def _values(given: Given) -> PairValues:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from fhpt_bench.errors import UserError
-from fhpt_bench.files import explained
+from fhpt_bench.reading import NAME, SIDE, read_toml
 
 _PROTOCOL = re.compile(r"[\w@+-]+(:[\w.@+-]+)?")  # no dot in the id, so that it cannot be a file
-_Pixels = Annotated[int, Field(gt=0)]
+_Pixels = Annotated[int, Field(gt=0, le=SIDE)]
+_Name = Annotated[str, Field(max_length=NAME)]
 
 
 class Anchors(BaseModel):
@@ -29,9 +29,9 @@ class BenchmarkSchema(BaseModel):
     """A benchmark's TOML file; paths are relative to the root of its data. Example: benchmarks/studio.toml."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
-    version: str
-    title: str
+    id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=NAME)]
+    version: _Name
+    title: _Name
     root: str | None = None
     get: str = "get it"
     image_size: tuple[_Pixels, _Pixels]
@@ -74,12 +74,9 @@ def read_schema(path: Path) -> BenchmarkSchema:
     Raises:
         UserError: if the file cannot be read, or a key is missing, unknown or wrong; the message names the key.
     """
-    with explained(path, "read"):
-        try:
-            return BenchmarkSchema.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-        except tomllib.TOMLDecodeError as error:
-            raise UserError(f"The benchmark file {path} is not valid TOML: {error}.") from error
-        except ValidationError as error:
-            first = error.errors()[0]
-            key = ".".join(map(str, first["loc"]))
-            raise UserError(f"The benchmark file {path} is wrong at {key!r}: {first['msg'].lower()}.") from error
+    try:
+        return BenchmarkSchema.model_validate(read_toml(path))
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        raise UserError(f"The benchmark file {path} is wrong at {key!r}: {first['msg'].lower()}.") from error

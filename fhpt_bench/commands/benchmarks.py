@@ -14,7 +14,7 @@ def benchmarks(name: str | None, data_root: Path | None) -> None:
     """List the benchmarks, or show one."""
     from fhpt_bench import benchmark
     from fhpt_bench.errors import UserError
-    from fhpt_bench.reporting.listing import print_card, print_table
+    from fhpt_bench.reporting.listing import not_loaded, print_card, print_table
 
     if name is not None:
         entry, loaded = benchmark.find_benchmark(name), benchmark.load_benchmark(name, data_root)
@@ -34,6 +34,9 @@ def benchmarks(name: str | None, data_root: Path | None) -> None:
         return
     rows = []
     for entry in benchmark.benchmarks.entries().values():
+        if not entry.own:
+            rows.append((entry.name, not_loaded(entry, "benchmarks"), "", entry.origin))
+            continue
         try:
             loaded = benchmark.load_benchmark(entry.name)
             rows.append((f"{loaded.id} {loaded.version}", loaded.title, str(len(loaded.pairs)), entry.origin))

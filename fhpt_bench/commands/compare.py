@@ -31,13 +31,13 @@ def compare(a: str, b: str, folders: tuple[Path, ...]) -> None:
     from fhpt_bench.errors import plain
     from fhpt_bench.records.comparison import choose_two, find_records, is_record_path, read_values, records_called
     from fhpt_bench.reporting.formatting import model_label
-    from fhpt_bench.reporting.listing import print_card
+    from fhpt_bench.reporting.listing import echo, print_card
 
     records: list[Record] = []
     if not (is_record_path(a) and is_record_path(b)):
         records, problems = find_records(folders or (Path("runs"),))
         for problem in problems:
-            click.echo(f"ignored: {plain(problem)}", err=True)
+            echo(f"ignored: {problem}", err=True)
     first, second = choose_two(records_called(a, records), records_called(b, records))
     tables = read_values(first), read_values(second)
     titles = {side: f"{model_label(r.model)} in {r.folder}" for side, r in (("A", first), ("B", second))}
@@ -47,8 +47,11 @@ def compare(a: str, b: str, folders: tuple[Path, ...]) -> None:
 
 
 def _print_comparable(a: Record, b: Record, tables: Sequence[dict[str, pd.DataFrame]]) -> None:
+    from dataclasses import replace
+
     from fhpt_bench.records.comparison import compare_scores
-    from fhpt_bench.reporting.listing import print_table
+    from fhpt_bench.records.installed_cards import standing
+    from fhpt_bench.reporting.listing import echo, print_table
 
     others = {score.key: score for score in b.scores}
     rows = []
@@ -56,14 +59,20 @@ def _print_comparable(a: Record, b: Record, tables: Sequence[dict[str, pd.DataFr
         other = others.get(score.key)
         if other and score.value is not None and other.value is not None and other.fingerprint == score.fingerprint:
             table_a, table_b = (table.get(score.key) for table in tables)
-            rows.append(_row(score, compare_scores(score, other, table_a, table_b)))
+            metric = standing(a, score).metric
+            # The direction of a protocol that is not installed is only what the record says.
+            better = metric.higher_is_better if metric else score.higher_is_better
+            found = compare_scores(score, other, table_a, table_b, better)
+            if metric is None:
+                found = replace(found, verdict=None, reason="its protocol or this version is not installed")
+            rows.append(_row(score, found, better))
     if rows:
         print_table(("score", "A", "B", "A - B", "95 % interval", "pairs A/B/equal", "A is"), rows)
     else:
-        click.echo("No scores of the two are comparable.")
+        echo("No scores of the two are comparable.")
 
 
-def _row(score: ScoreEntry, found: Comparison) -> tuple[str, ...]:
+def _row(score: ScoreEntry, found: Comparison, higher_is_better: bool) -> tuple[str, ...]:
     from fhpt_bench.errors import plain
     from fhpt_bench.reporting.formatting import number_format
 
@@ -71,11 +80,11 @@ def _row(score: ScoreEntry, found: Comparison) -> tuple[str, ...]:
     interval, wins = "", ""
     if found.paired is not None:
         higher, lower = found.paired.a_higher, found.paired.b_higher
-        a_wins, b_wins = (higher, lower) if score.higher_is_better else (lower, higher)
+        a_wins, b_wins = (higher, lower) if higher_is_better else (lower, higher)
         wins = f"{a_wins}/{b_wins}/{found.paired.equal}"
         if found.paired.interval is not None:
             interval = f"{found.paired.interval.low:{spec}} to {found.paired.interval.high:{spec}}"
-    name = f"{score.key} {'↑' if score.higher_is_better else '↓'}"
+    name = f"{score.key} {'↑' if higher_is_better else '↓'}"
     difference = format(found.value_a - found.value_b, spec)
     verdict = found.verdict or f"unknown: {found.reason}"
     return plain(name), format(found.value_a, spec), format(found.value_b, spec), difference, interval, wins, verdict
@@ -85,7 +94,7 @@ def _print_rest(a: Record, b: Record) -> None:
     """Scores that are not comparable, and why."""
     from fhpt_bench.errors import plain
     from fhpt_bench.records.comparison import what_differs
-    from fhpt_bench.reporting.listing import print_table
+    from fhpt_bench.reporting.listing import echo, print_table
 
     scores_a, scores_b = ({score.key: score for score in record.scores} for record in (a, b))
     rows = []
@@ -102,5 +111,5 @@ def _print_rest(a: Record, b: Record) -> None:
         if why:
             rows.append((plain(key), plain("; ".join(why))))
     if rows:
-        click.echo()
+        echo()
         print_table(("not comparable", "why"), rows)

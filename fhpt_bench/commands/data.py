@@ -36,17 +36,18 @@ def prepare(benchmark: str, roots: tuple[Path, ...], out: Path | None) -> None:
     from fhpt_bench.data.prepare.survey import survey
     from fhpt_bench.data.prepare.writing import write_prepared
     from fhpt_bench.errors import UserError
+    from fhpt_bench.reporting.listing import echo
 
     folders = [root.expanduser() for root in roots]
     place = out.expanduser() if out is not None else folders[0] / "fhpt-bench"
     found = survey(folders, place)
     for word, text in found.lines:
-        click.echo(f"{word:<16}{text}")
+        echo(f"{word:<16}{text}")
     if found.missing:
         raise UserError(f"Missing below {', '.join(map(str, roots))}: {'; and '.join(found.missing)}.")
     write_prepared(found, place, progress=True)
     counts = " and ".join(f"{len(images)} {split}" for split, images in found.images.items())
-    click.echo(f"{'prepared':<16}{counts} images; give --benchmark {benchmark} --data-root {place}")
+    echo(f"{'prepared':<16}{counts} images; give --benchmark {benchmark} --data-root {place}")
 
 
 @data.command()
@@ -60,6 +61,7 @@ def leakage(benchmark: str, data_root: Path | None) -> None:
     from fhpt_bench.benchmark import load_benchmark
     from fhpt_bench.data.leakage import find_leakage
     from fhpt_bench.errors import UserError
+    from fhpt_bench.reporting.listing import echo
 
     loaded = load_benchmark(benchmark, data_root)
     if not loaded.train_list:
@@ -69,7 +71,7 @@ def leakage(benchmark: str, data_root: Path | None) -> None:
     # The keypoint file names every image of the split, those of no pair too.
     found = find_leakage([(pair.source, pair.target) for pair in loaded.pairs], loaded.poses, loaded.train_list)
     leaking, total = sum(found.leaking), len(found.leaking)
-    click.echo(
+    echo(
         f"test       {len(loaded.poses)} images of {len(found.test)} items\n"
         f"training   {len(loaded.train_list)} images of {len(found.train)} items, "
         f"{len(found.train & found.test)} of which are in the test images too\n"
@@ -93,29 +95,30 @@ def check_data(context: click.Context, benchmark: str, data_root: Path | None) -
     from fhpt_bench.benchmark import data_folder, load_benchmark
     from fhpt_bench.data.manifest import MANIFEST, compare_with_manifest, read_manifest
     from fhpt_bench.progress import progress_bar
+    from fhpt_bench.reporting.listing import echo
 
     folder = data_folder(benchmark, data_root)
     manifest = read_manifest(folder)
     if manifest is None:
-        click.echo(f"files      no {MANIFEST} in {folder}: their digests cannot be checked")
+        echo(f"files      no {MANIFEST} in {folder}: their digests cannot be checked")
     else:
         with progress_bar("digests", len(manifest.files), shown=True) as advance:
             differences = compare_with_manifest(folder, manifest, lambda: advance(1))
         for difference in differences[:SHOWN]:
-            click.echo(f"{difference.state:<11}{folder / difference.path}")
+            echo(f"{difference.state:<11}{folder / difference.path}")
         if differences:
             more = f" ({len(differences) - SHOWN} more than shown)" if len(differences) > SHOWN else ""
-            click.echo(
+            echo(
                 f"files      {len(differences)} of {len(manifest.files)} are not as {MANIFEST} says{more}: "
                 "get the benchmark's files again"
             )
             context.exit(1)
         size = sum(file.bytes for file in manifest.files.values())
-        click.echo(f"files      {len(manifest.files)} as {MANIFEST} says, {size / 2**20:.1f} MiB")
+        echo(f"files      {len(manifest.files)} as {MANIFEST} says, {size / 2**20:.1f} MiB")
     loaded = load_benchmark(benchmark, data_root)
     loaded.image_digests(progress=True)
     height, width = loaded.image_size
-    click.echo(
+    echo(
         f"pairs      {len(loaded.pairs)} of {len({pair.person for pair in loaded.pairs})} people; "
         f"{len(loaded.images)} images, each {width} wide and {height} high, with body keypoints"
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 # Import name of each package that needs more than its wheel (system libraries, binaries).
@@ -47,11 +49,14 @@ def diagnose() -> dict[str, dict[str, str]]:
         if versions.get(package, "missing") != "missing":
             versions[package] += _import_error(module)
     registries = (models, protocols, features, supplied_features, benchmarks, recipes, weights.added)
-    broken = {
-        f"{registry.kind} {name}": reason
-        for registry in registries
-        for name in registry.entries()
-        if (reason := registry.broken(name))
+    own = [(registry.kind, found) for registry in registries for found in registry.listed()]
+    plugins = {f"{kind} {found.entry.name}": found.broken for kind, found in own if found.broken}
+    loaded = sum(found.plugin is not None for _, found in own)
+    plugins["of fhpt-bench"] = f"{loaded} load"
+    plugins |= {
+        f"{kind} {found.entry.name}": f"not loaded, from {found.entry.origin}"
+        for kind, found in own
+        if not found.entry.own
     }
     return {
         "fhpt-bench": {
@@ -60,7 +65,7 @@ def diagnose() -> dict[str, dict[str, str]]:
             "python": platform.python_version() + ("" if platform.python_version_tuple()[1] == "11" else " (untested)"),
             "device": torch.cuda.get_device_name() if cuda else "cpu: torch finds no GPU",
             "threads": f"{torch.get_num_threads()} of {os.cpu_count()} cores",
-            "cache folder": str(cache_folder()),
+            "cache folder": _describe_cache(cache_folder()),
             "FHPT_WEIGHTS_DIR": os.environ.get("FHPT_WEIGHTS_DIR", "not set"),
         },
         "packages": versions,
@@ -70,8 +75,17 @@ def diagnose() -> dict[str, dict[str, str]]:
             else f"missing: `fhpt-bench {'weights fetch' if spec.sources else 'train'} {name}`"
             for name, spec in weights.specs().items()
         },
-        "plugins": broken or {"all": f"{sum(len(r.entries()) for r in registries)} load"},
+        "plugins": plugins,
     }
+
+
+def _describe_cache(folder: Path) -> str:
+    from fhpt_bench.files import others_can_write
+
+    for place in (folder, folder / "vectors", folder / "weights", folder / "key"):
+        if others_can_write(place):
+            return f"{folder}: WARNING: others can change {place}, and with it your scores: run `chmod go-w {place}`"
+    return str(folder)
 
 
 def _import_error(module: str) -> str:

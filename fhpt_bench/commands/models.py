@@ -10,7 +10,7 @@ import click
 def models(name: str | None) -> None:
     """List the models, or show the card of one."""
     from fhpt_bench import model
-    from fhpt_bench.reporting.listing import print_card, print_table
+    from fhpt_bench.reporting.listing import not_loaded, print_card, print_table
 
     if name is not None:
         entry, plugin = model.models.find(name), model.models.load(name)
@@ -29,9 +29,9 @@ def models(name: str | None) -> None:
         )  # fmt: skip
         return
     rows = []
-    for entry in model.models.entries().values():
-        broken = model.models.broken(entry.name)
-        rows.append(
-            (entry.name, f"BROKEN {broken}" if broken else model.models.load(entry.name).card.title, entry.origin)
-        )
+    for found in model.models.listed():
+        title = f"BROKEN {found.broken}" if found.broken else not_loaded(found.entry, "models")
+        if found.plugin is not None:
+            title = found.plugin.card.title
+        rows.append((found.entry.name, title, found.entry.origin))
     print_table(("model", "description", "from"), rows)

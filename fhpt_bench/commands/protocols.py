@@ -19,26 +19,26 @@ def protocols(name: str | None) -> None:
     NAME is ID (the default variant and a list of all variants) or ID:VARIANT.
     """
     from fhpt_bench.protocol import protocols as registry
-    from fhpt_bench.reporting.listing import print_table
+    from fhpt_bench.reporting.listing import echo, not_loaded, print_table
 
     if name is not None:
         plugin, _, variant = name.partition(":")
-        kind = registry.load(plugin)
-        _print_card(kind, kind(variant or None), registry.find(plugin).origin)
+        chosen = registry.load(plugin)
+        _print_card(chosen, chosen(variant or None), registry.find(plugin).origin)
         if not variant:
-            click.echo()
-            print_table(("variant", "definition"), list(kind.variants.items()))
+            echo()
+            print_table(("variant", "definition"), list(chosen.variants.items()))
         return
     rows = []
-    for entry in registry.entries().values():
-        broken = registry.broken(entry.name)
-        if broken:
-            rows.append((entry.name, "", f"BROKEN {broken}", ""))
-        else:
-            kind = registry.load(entry.name)
+    for found in registry.listed():
+        entry, kind = found.entry, found.plugin
+        if kind is not None:
             rows.append((entry.name, kind.group, kind.title, str(len(kind.variants))))
+        else:
+            why = f"BROKEN {found.broken}" if found.broken else not_loaded(entry, "protocols")
+            rows.append((entry.name, "", f"{why} ({entry.origin})", ""))
     print_table(("protocol", "group", "description", "variants"), rows)
-    click.echo("\nfhpt-bench protocols ID shows the card and the variants of one.")
+    echo("\nfhpt-bench protocols ID shows the card and the variants of one.")
 
 
 def _print_card(kind: type[Protocol], protocol: Protocol, origin: str) -> None:

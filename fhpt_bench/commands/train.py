@@ -66,6 +66,7 @@ def train(
         _list()
         return
     from fhpt_bench.processes import launched
+    from fhpt_bench.reporting.listing import echo
     from fhpt_bench.training.train import train as run_training
 
     facts = run_training(
@@ -74,18 +75,19 @@ def train(
     )  # fmt: skip
     if launched()[1] == 0:
         for fact, value in facts.items():
-            click.echo(f"{fact}: {value}")
+            echo(f"{fact}: {value}")
 
 
 def _list() -> None:
+    from fhpt_bench.reporting.listing import echo
     from fhpt_bench.training.recipe import recipes
 
-    for entry in recipes.entries().values():
-        if broken := recipes.broken(entry.name):
-            click.echo(f"{entry.name:<24}BROKEN {broken}")
+    for found in recipes.listed():
+        entry, plugin = found.entry, found.plugin
+        if plugin is None:
+            echo(f"{entry.name:<24}{f'BROKEN {found.broken}' if found.broken else f'not loaded ({entry.origin})'}")
             continue
-        plugin = recipes.load(entry.name)
-        click.echo(f"{entry.name:<24}{plugin.card.title} ({entry.origin})")
-        click.echo(f"{'':<24}{plugin.card.trains}; from {plugin.card.needs}")
+        echo(f"{entry.name:<24}{plugin.card.title} ({entry.origin})")
+        echo(f"{'':<24}{plugin.card.trains}; from {plugin.card.needs}")
         if names := ", ".join(filter(None, plugin.presets)):
-            click.echo(f"{'':<24}--preset {names}")
+            echo(f"{'':<24}--preset {names}")

@@ -16,12 +16,15 @@ from PIL.PngImagePlugin import PngInfo
 from fhpt_bench.errors import UserError
 from fhpt_bench.files import explained, sha256_bytes
 from fhpt_bench.progress import progress_bar
+from fhpt_bench.reading import IMAGE_BYTES, IMAGE_PIXELS, open_file, read_file
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 _EXACT_MODES = ("RGB", "L", "P", "1", "RGBA", "LA", "PA")
 _PNG_BIT_DEPTH = 24  # byte offset of the bit depth in a PNG file
 _EXIF_ORIENTATION = 0x0112
 _AHEAD = 256
+_FORMATS = ("PNG", "JPEG")
+_DAMAGED = (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning)
 _OWN = ("Software", "fhpt-bench")
 LONG = 1000  # images, which take about two seconds: fewer need no progress bar
 
@@ -29,7 +32,9 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def read_image(path: Path, size: tuple[int, int] | None = None) -> NDArray[np.uint8]:
+def read_image(
+    path: Path, size: tuple[int, int] | None = None, check: Callable[[tuple[int, int]], None] | None = None
+) -> NDArray[np.uint8]:
     """Decode a file into RGB if there is only one way to do so.
 
     Grey, palette and bilevel images and fully opaque alpha channels convert to RGB without loss. Files that libraries
@@ -39,30 +44,62 @@ def read_image(path: Path, size: tuple[int, int] | None = None) -> NDArray[np.ui
     Args:
         path: a PNG or JPEG file, recognised by its content; other formats are never tried.
         size: the required (height, width), or None for any.
+        check: called with the (height, width) of the header, before anything is decoded; may raise.
 
     Returns:
         (H, W, 3) uint8.
 
     Raises:
-        UserError: if the file is missing, truncated, of another size, or refused as above.
+        UserError: if the file is missing, truncated, too large, of another size, or refused as above.
     """
     try:
-        content = path.read_bytes()
-        with Image.open(io.BytesIO(content), formats=("PNG", "JPEG")) as image:
-            if size is not None and image.size != size[::-1]:
-                width, height = image.size  # from the header: an image of absurd size is never decoded
-                raise UserError(
-                    f"The image {path} is {width} wide and {height} high, but the benchmark's are {size[1]} wide and "
-                    f"{size[0]} high: crop or generate it at that size."
-                )
+        content = read_file(path, IMAGE_BYTES)
+        with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
+            _check_size(image, path, size)
+            if check is not None:
+                check((image.height, image.width))
             return _as_rgb(image, path, sixteen_bit=image.format == "PNG" and content[_PNG_BIT_DEPTH] == 16)
-    except FileNotFoundError as error:
-        raise UserError(f"The image {path} does not exist.") from error
-    except UnidentifiedImageError as error:
-        what = "neither PNG nor JPEG" if content else "empty"
-        raise UserError(f"The image {path} cannot be decoded (it is {what}): create it again.") from error
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise UserError(f"The image {path} cannot be decoded ({error}): it is damaged, create it again.") from error
+    except _DAMAGED as error:
+        raise _not_decoded(path, error) from error
+
+
+def read_header(path: Path) -> tuple[tuple[int, int], str]:
+    """The size and the mode of an image, without decoding it.
+
+    Args:
+        path: a PNG or JPEG file.
+
+    Returns:
+        (height, width), and Pillow's name of the mode, such as "RGB".
+
+    Raises:
+        UserError: if the file is missing, is neither, or is too large.
+    """
+    try:
+        with open_file(path, IMAGE_BYTES) as file, Image.open(file, formats=_FORMATS) as image:
+            _check_size(image, path, None)
+            return (image.height, image.width), image.mode
+    except _DAMAGED as error:
+        raise _not_decoded(path, error) from error
+
+
+def _check_size(image: Image.Image, path: Path, size: tuple[int, int] | None) -> None:
+    """From the header: an image of absurd size is never decoded."""
+    width, height = image.size
+    if size is not None and (height, width) != size:
+        raise UserError(
+            f"The image {path} is {width} wide and {height} high, but the benchmark's are {size[1]} wide and "
+            f"{size[0]} high: crop or generate it at that size."
+        )
+    if width * height > IMAGE_PIXELS:
+        raise UserError(f"The image {path} is {width} wide and {height} high: that is too large to be decoded.")
+
+
+def _not_decoded(path: Path, error: Exception | Warning) -> UserError:
+    if isinstance(error, UnidentifiedImageError):
+        what = "neither PNG nor JPEG" if path.stat().st_size else "empty"
+        return UserError(f"The image {path} cannot be decoded (it is {what}): create it again.")
+    return UserError(f"The image {path} cannot be decoded ({error}): it is damaged, create it again.")
 
 
 def _as_rgb(image: Image.Image, path: Path, sixteen_bit: bool) -> NDArray[np.uint8]:
@@ -156,9 +193,9 @@ def encode_figure_png(pixels: NDArray[np.uint8]) -> bytes:
 def is_own_png(path: Path) -> bool:
     """Whether a file is a PNG that `encode_figure_png` made."""
     try:
-        with Image.open(path, formats=("PNG",)) as image:
+        with open_file(path, IMAGE_BYTES) as file, Image.open(file, formats=("PNG",)) as image:
             return bool(image.info.get(_OWN[0]) == _OWN[1])
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    except (UserError, *_DAMAGED):
         return False
 
 

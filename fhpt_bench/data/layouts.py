@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from fhpt_bench.data.images import read_image
+from fhpt_bench.data.images import read_header
 from fhpt_bench.errors import UserError
 
 FILTERS = {
@@ -92,7 +92,7 @@ def layout_by_size(path: Path, layouts: Sequence[str], size: tuple[int, int], re
     Raises:
         UserError: if no layout fits, or several do.
     """
-    shape = read_image(path).shape
+    shape, _ = read_header(path)
     fitting: list[str] = []
     for filter_ in (None, resize):
         fitting = [name for name in layouts if panel_size(shape, LAYOUTS[name], size, filter_)]

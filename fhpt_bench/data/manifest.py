@@ -11,7 +11,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from fhpt_bench.errors import UserError
-from fhpt_bench.files import explained, sha256_bytes, sha256_file, write_text
+from fhpt_bench.files import sha256_bytes, write_text
+from fhpt_bench.reading import read_json, sha256_file
 
 MANIFEST = "manifest.json"
 
@@ -74,11 +75,10 @@ def read_manifest(folder: Path) -> Manifest | None:
     path = folder / MANIFEST
     if not path.exists():
         return None
-    with explained(path, "read"):
-        try:
-            manifest = Manifest.model_validate(json.loads(path.read_bytes()))
-        except (ValueError, ValidationError) as error:
-            raise UserError(f"The manifest {path} cannot be read: get the benchmark's files again.") from error
+    try:
+        manifest = Manifest.model_validate(read_json(path))
+    except ValidationError as error:
+        raise UserError(f"The manifest {path} cannot be read: get the benchmark's files again.") from error
     for name in manifest.files:
         if Path(name).is_absolute() or ".." in Path(name).parts:
             raise UserError(f"The manifest {path} names {name!r}, which is outside its folder: do not use it.")

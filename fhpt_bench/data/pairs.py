@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import csv
-import io
 from pathlib import Path
 
 from fhpt_bench.data.names import stem
-from fhpt_bench.errors import UserError
-from fhpt_bench.files import explained
+from fhpt_bench.errors import UserError, plain
+from fhpt_bench.reading import NAME, read_lines
 
 
 def read_pairs(path: Path) -> list[tuple[str, str]]:
@@ -24,7 +23,14 @@ def read_pairs(path: Path) -> list[tuple[str, str]]:
         UserError: if a column is missing, a row is incomplete, a name points outside the image folder,
             two images differ only in their suffix, a pair is repeated, or there is no pair.
     """
-    reader = csv.DictReader(io.StringIO(read_list_text(path)))
+    lines = read_lines(path)
+    try:
+        return _pairs(path, csv.DictReader(lines, strict=True))
+    except csv.Error as error:
+        raise UserError(f"The pair list {path} is not a CSV file ({error}): write one pair per line.") from error
+
+
+def _pairs(path: Path, reader: csv.DictReader[str]) -> list[tuple[str, str]]:
     missing = [column for column in ("from", "to") if column not in (reader.fieldnames or ())]
     if missing:
         raise UserError(
@@ -68,7 +74,7 @@ def read_image_list(path: Path) -> tuple[str, ...]:
         UserError: if a name points outside the image folder, or there is no name.
     """
     names: dict[str, None] = {}
-    for number, line in enumerate(read_list_text(path).splitlines(), start=1):
+    for number, line in enumerate(read_lines(path), start=1):
         if name := line.strip():
             _check_name(name, f"Line {number} of the image list {path}")
             names[name] = None
@@ -77,22 +83,8 @@ def read_image_list(path: Path) -> tuple[str, ...]:
     return tuple(names)
 
 
-def read_list_text(path: Path) -> str:
-    """The text of a list, without a byte-order mark.
-
-    Raises:
-        UserError: if it cannot be read as UTF-8 text.
-    """
-    with explained(path, "read"):
-        try:
-            text = path.read_text(encoding="utf-8-sig")
-        except UnicodeDecodeError as error:
-            raise UserError(f"The list {path} is not UTF-8 text: save it as UTF-8.") from error
-    if "\0" in text:
-        raise UserError(f"The list {path} contains zero bytes: it is damaged, or not text; get it again.")
-    return text
-
-
 def _check_name(name: str, line: str) -> None:
     if "/" in name or "\\" in name or name.startswith("."):
         raise UserError(f"{line} names {name!r}: no folders are allowed.")
+    if len(name) > NAME or name != plain(name):
+        raise UserError(f"{line} names {name[:NAME]!r}: give a name of up to {NAME} printable characters.")

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fhpt_bench.data.pairs import read_list_text
 from fhpt_bench.errors import UserError
+from fhpt_bench.reading import read_lines
 
 # OpenPose's COCO order; many repositories swap left and right in the labels of 14-17.
 JOINTS = (
@@ -80,7 +80,7 @@ def parse_keypoints(path: Path) -> dict[str, NDArray[np.float32]]:
     Raises:
         UserError: if a line cannot be read, a name has two poses, or there is no line.
     """
-    lines = read_list_text(path).splitlines()
+    lines = read_lines(path)
     columns: tuple[str, ...] = _COLUMNS
     first = 0
     if lines and "[" not in lines[0]:

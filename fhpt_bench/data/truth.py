@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fhpt_bench.data.keypoints import PARTS
 from fhpt_bench.errors import UserError
-from fhpt_bench.files import explained
+from fhpt_bench.reading import read_archive
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def read_truth(keypoints: Path | None, parsing: Path | None) -> Truth:
     """
     points: dict[str, dict[str, NDArray[np.float32]]] = {}
     if keypoints:
-        arrays = _arrays(keypoints)
+        arrays = read_archive(keypoints)
         for part in (part for part in PARTS if part in arrays):
             rows = _named(keypoints, arrays, part)
             points[part] = {name: row.astype(np.float32) for name, row in rows.items()}
@@ -64,17 +64,8 @@ def read_truth(keypoints: Path | None, parsing: Path | None) -> Truth:
             raise UserError(f"The table {keypoints} has none of {', '.join(PARTS)}: get the benchmark's files again.")
     maps: dict[str, NDArray[np.uint8]] = {}
     if parsing:
-        maps = {name: row.astype(np.uint8) for name, row in _named(parsing, _arrays(parsing), "labels").items()}
+        maps = {name: row.astype(np.uint8) for name, row in _named(parsing, read_archive(parsing), "labels").items()}
     return Truth(points, maps)
-
-
-def _arrays(path: Path) -> dict[str, NDArray[np.generic]]:
-    with explained(path, "read"):
-        try:
-            with np.load(path, allow_pickle=False) as archive:
-                return {key: archive[key] for key in archive.files}
-        except (ValueError, EOFError) as error:
-            raise UserError(f"The table {path} cannot be read ({error}): get the benchmark's files again.") from error
 
 
 def _named(path: Path, arrays: dict[str, NDArray[np.generic]], key: str) -> dict[str, NDArray[np.generic]]:

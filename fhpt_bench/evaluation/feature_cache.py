@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import hmac
 import io
 import logging
 from pathlib import Path
@@ -11,14 +11,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fhpt_bench.files import cache_folder, sha256_json, write_bytes
+from fhpt_bench.files import cache_folder, local_signature, sha256_json, write_bytes
+from fhpt_bench.reading import ARCHIVE_BYTES, parse_array, read_file
 
-_DIGEST_SIZE = hashlib.sha256().digest_size
+_SIGNATURE = 64  # bytes
 log = logging.getLogger(__name__)
 
 
 class FeatureCache:
-    """The values of one feature on disk, one file per image, each verified when it is read.
+    """The values of one feature on disk, one file per image.
+
+    Each file is signed with a key in the user's cache folder, together with what it is the value of: a value that this
+    user's runs did not compute for this image and feature is not used.
 
     Args:
         identity: `FeatureSpec.identity` of the feature: id, version, weights, preprocessing, back end and dtype.
@@ -35,7 +39,7 @@ class FeatureCache:
 
     def __init__(self, identity: dict[str, Any], folder: Path | None = None) -> None:
         self._identity = identity
-        self._folder = (folder or cache_folder() / "features") / str(identity["id"])
+        self._folder = (folder or cache_folder() / "vectors") / str(identity["id"])
 
     def _path(self, image_sha256: str) -> Path:
         key = sha256_json([image_sha256, self._identity])
@@ -48,24 +52,34 @@ class FeatureCache:
             image_sha256: the digest of the image's pixels (`pixels_sha256`).
         """
         path = self._path(image_sha256)
-        try:
-            content = path.read_bytes()
-        except FileNotFoundError:
+        if not path.exists():
             return None
-        digest, array = content[:_DIGEST_SIZE], content[_DIGEST_SIZE:]
-        if hashlib.sha256(array).digest() != digest:
-            log.warning("The cache entry %s is damaged; it is computed again.", path)
-            return None
-        value: NDArray[np.float32] = np.load(io.BytesIO(array), allow_pickle=False)
-        return value
+        content = read_file(path, ARCHIVE_BYTES)
+        signature, array = content[:_SIGNATURE], content[_SIGNATURE:]
+        if hmac.compare_digest(signature, self._signature(path, array)):
+            value: NDArray[np.float32] = parse_array(array)
+            if value.dtype == np.float32:
+                return value
+        log.warning("The cache entry %s is damaged, or was not written here; it is computed again.", path)
+        return None
 
     def put(self, image_sha256: str, value: NDArray[np.float32]) -> None:
         """Store a value.
 
+        Args:
+            image_sha256: the digest of the image's pixels.
+            value: of any shape.
+
         Raises:
+            ValueError: if it is not float32.
             UserError: if it cannot be written (full disk, no permission).
         """
-        buffer = io.BytesIO()
+        if value.dtype != np.float32:
+            raise ValueError(f"a feature's value must be float32, not {value.dtype}")
+        path, buffer = self._path(image_sha256), io.BytesIO()
         np.save(buffer, value, allow_pickle=False)
         array = buffer.getvalue()
-        write_bytes(self._path(image_sha256), hashlib.sha256(array).digest() + array)
+        write_bytes(path, self._signature(path, array) + array)
+
+    def _signature(self, path: Path, array: bytes) -> bytes:
+        return local_signature(path.name.encode() + array)

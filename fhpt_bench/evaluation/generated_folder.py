@@ -102,10 +102,12 @@ class GeneratedFolder:
 
     def _panel_image(self, pair: Pair) -> NDArray[np.uint8]:
         path = self.files[pair.id]
-        sheet = read_image(path)
-        if panel_size(sheet.shape, LAYOUTS[self.layout], self.size, self.resize) is None:
-            raise wrong_size(path, sheet.shape, [self.layout], self.size, self.resize)
-        return sheet
+
+        def check(shape: tuple[int, int]) -> None:
+            if panel_size(shape, LAYOUTS[self.layout], self.size, self.resize) is None:
+                raise wrong_size(path, shape, [self.layout], self.size, self.resize)
+
+        return read_image(path, check=check)
 
     def _panel(self, sheet: NDArray[np.uint8]) -> NDArray[np.uint8]:
         return cut(sheet, LAYOUTS[self.layout], LAYOUTS[self.layout].generated)

@@ -94,7 +94,7 @@ class FolderImages(GeneratedImages):
                 extra=folder.extra, remarks=check.remarks,
             ),
         )  # fmt: skip
-        self.identity = {"name": name, "images": sha256_json(check.digests)}
+        self.identity = {"name": self.card.name, "images": sha256_json(check.digests)}
 
     def has(self, pair: Pair) -> bool:
         return True

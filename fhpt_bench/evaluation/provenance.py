@@ -31,7 +31,7 @@ def provenance(plan: Sequence[Step], device: str, processes: int) -> Provenance:
 
     names = {w for step in plan for w in step.protocol.weights}
     names |= {w for step in plan for feature in step.features.values() for w in feature.spec.weights}
-    known = {name: weights.digest(name) for name in sorted(names)}
+    found = {name: weights.obtain(name, download=False) for name in sorted(names) if weights.digest(name)}
     return Provenance(
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         fhpt_bench=VERSION,
@@ -44,7 +44,8 @@ def provenance(plan: Sequence[Step], device: str, processes: int) -> Provenance:
         threads=torch.get_num_threads(),
         processes=processes,
         seeds={"generate": SEED, "bootstrap": BOOTSTRAP_SEED, "limit": LIMIT_SEED},
-        weights={name: digest for name, digest in known.items() if digest},
+        weights={name: used.digest for name, used in found.items()},
+        overrides=tuple(name for name, used in found.items() if used.override),
     )
 
 

@@ -11,6 +11,7 @@ from fhpt_bench.errors import UserError
 from fhpt_bench.evaluation.finished import Batch, Finished, decode, encode
 from fhpt_bench.files import append_line, explained, local_signature, sha256_json, write_bytes, write_text
 from fhpt_bench.output_folder import check_output
+from fhpt_bench.reading import LIST_BYTES, read_file, read_json
 
 RUN_FILE = "run.json"
 _FILES = "files.jsonl"  # every file that the run has written, one JSON string per line
@@ -59,11 +60,10 @@ class RunFolder:
     def _held(self) -> str:
         """The id of the run that the folder holds."""
         file = self.path / RUN_FILE
-        with explained(file, "read"):
-            try:
-                held = json.loads(file.read_text(encoding="utf-8"))["run_id"]
-            except (ValueError, KeyError, TypeError, RecursionError):
-                held = None
+        try:
+            held = read_json(file)["run_id"]
+        except (UserError, KeyError, TypeError):
+            held = None
         if not isinstance(held, str):
             raise UserError(f"The file {file} was not written by a run: give --out a new folder.")
         return held
@@ -73,8 +73,7 @@ class RunFolder:
         file = self.path / _FILES
         if not file.is_file():
             return []
-        with explained(file, "read"):
-            lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = read_file(file, LIST_BYTES).decode(errors="replace").splitlines()
         names = [Path(name) for line in lines if isinstance(name := _parse(line), str) and name]
         return [self.path / name for name in names if not name.is_absolute() and ".." not in name.parts]
 
@@ -143,9 +142,7 @@ class RunFolder:
         """The finished batches of all processes and attempts; lines without the right signature are ignored."""
         found = Finished()
         for file in sorted((self.path / "progress").glob("*.jsonl")):
-            with explained(file, "read"):
-                lines = file.read_bytes().splitlines()
-            for line in lines:
+            for line in read_file(file, LIST_BYTES).splitlines():
                 signature, _, content = line.partition(b" ")
                 if signature == local_signature(self.run_id.encode() + content):
                     found.add(decode(json.loads(content)))

@@ -15,7 +15,16 @@ from fhpt_bench.evaluation.run_folder import RunFolder
 from fhpt_bench.files import sha256_bytes
 from fhpt_bench.protocol import MetricCard, ProtocolCard, Score
 from fhpt_bench.records.pair_table import PAIRS_FILE, pair_table
-from fhpt_bench.records.schema import RECORD_FILE, SCHEMA_VERSION, BenchmarkPart, PairsPart, Record, ScoreEntry, Stage
+from fhpt_bench.records.schema import (
+    RECORD_FILE,
+    SCHEMA_VERSION,
+    BenchmarkPart,
+    CardPart,
+    PairsPart,
+    Record,
+    ScoreEntry,
+    Stage,
+)
 from fhpt_bench.reporting.variants import VARIANTS_FILE, variants_text
 
 if TYPE_CHECKING:
@@ -60,7 +69,7 @@ def write_results(measurement: Measurement, part: BenchmarkPart, progress: bool)
         benchmark=part,
         model=measurement.generated.card,
         provenance=provenance(measurement.plan, measurement.device, measurement.processes.count),
-        protocols=tuple(_plain(step.card) for step in measurement.plan),
+        protocols=tuple(_card(step.card) for step in measurement.plan),
         stages=tuple(
             Stage(name=name, seconds=round(work.seconds, 3), images=work.images, forwards=work.forwards)
             for name, work in stages.items()
@@ -108,6 +117,10 @@ def _checked(
         return _entry(card, metric, step, "skipped", f"nothing to average: {why}", score), score.per_pair
     if not math.isfinite(score.value):
         return _entry(card, metric, step, "failed", f"the value is {score.value}"), None
+    if (score.per_pair is not None) != metric.per_pair:
+        came = "without" if metric.per_pair else "with"
+        reason = f"its card says per_pair={metric.per_pair}, but it came {came} values by pair"
+        return _entry(card, metric, step, "failed", reason), None
     return _entry(card, metric, step, "ok", None, score), score.per_pair
 
 
@@ -124,9 +137,9 @@ def _entry(
     )  # fmt: skip
 
 
-def _plain(card: ProtocolCard) -> dict[str, Any]:
-    """A card as JSON values; an infinite end of a range becomes null."""
+def _card(card: ProtocolCard) -> CardPart:
+    """A card as the record keeps it; an infinite end of a range becomes None."""
     plain = dataclasses.asdict(card)
     for metric in plain["metrics"]:
         metric["range"] = [end if math.isfinite(end) else None for end in metric["range"]]
-    return plain
+    return CardPart.model_validate(plain)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Container, Sequence
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from fhpt_bench.errors import UserError
 from fhpt_bench.feature import FeatureSpec, SuppliedFeature
 from fhpt_bench.files import explained, sha256_bytes, sha256_json
 from fhpt_bench.progress import progress_bar
+from fhpt_bench.reading import read_json
 
 _FIELDS = {
     "body": "pose_keypoints_2d",
@@ -136,12 +136,11 @@ def read_openpose(path: Path) -> NDArray[np.float32]:
     Raises:
         UserError: if it cannot be read or has another number of points.
     """
-    with explained(path, "read"):
-        try:
-            people = json.loads(path.read_text(encoding="utf-8"))["people"]
-            found = [_person(person) for person in people]
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise UserError(f"The file {path} is not OpenPose's JSON ({error}): write it with --write_json.") from error
+    content = read_json(path)
+    try:
+        found = [_person(person) for person in content["people"]]
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+        raise UserError(f"The file {path} is not OpenPose's JSON ({error}): write it with --write_json.") from error
     if not found:
         return _none_found()
     return max(found, key=lambda person: person[1])[0]

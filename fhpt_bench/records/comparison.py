@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
+
 from fhpt_bench.errors import UserError, did_you_mean
-from fhpt_bench.files import sha256_file
+from fhpt_bench.reading import sha256_file
+from fhpt_bench.records.installed_cards import contradiction, standing
 from fhpt_bench.records.pair_table import PAIRS_FILE, read_pair_values
 from fhpt_bench.records.schema import RECORD_FILE, Record, ScoreEntry, read_record
-from fhpt_bench.statistics import PairedDifference, paired_difference
+from fhpt_bench.statistics import PairedDifference, paired_difference, weighted_mean
 
 if TYPE_CHECKING:
     import pandas as pd
 
+_ROUNDING = 1e-9  # of sums, as a fraction of the mean absolute value
 MAKE_ONE = "make a record with `fhpt-bench run --model warp`"
 
 
@@ -61,18 +65,38 @@ def read_values(record: Record) -> dict[str, pd.DataFrame]:
         Score key -> table, index = pair id, columns person, value, weight, skipped.
 
     Raises:
-        UserError: if `pairs.csv` is missing, was changed, or is not a table of pairs.
+        UserError: if `pairs.csv` is missing, was changed, is not a table of pairs, or the record contradicts it or
+            the installed protocols.
     """
     file = (record.folder or Path()) / PAIRS_FILE
     if sha256_file(file) != record.pairs.sha256:
         raise UserError(f"{file} has changed since its record was written: `fhpt-bench validate` shows details.")
-    try:
-        values = read_pair_values(file.parent)
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{file} is not a table of pairs: {error}.") from error
+    values = read_pair_values(file.parent, record.pairs.rows)
     if any(not table.index.is_unique for table in values.values()):
         raise UserError(f"{file} is not a table of pairs: a pair occurs twice.")
+    if problem := _contradiction(record, values):
+        raise UserError(f"In {file.parent}, {problem}: `fhpt-bench validate` shows details.")
     return values
+
+
+def _contradiction(record: Record, values: Mapping[str, pd.DataFrame]) -> str | None:
+    """What a record says against the installed protocols or its own values by pair, without slow checks."""
+    if record.pairs.rows != record.benchmark.n_pairs:
+        return f"{PAIRS_FILE} has {record.pairs.rows} pairs, the benchmark of the record {record.benchmark.n_pairs}"
+    for score in record.scores:
+        metric = standing(record, score).metric
+        if metric is not None and (problem := contradiction(score, metric)):
+            return problem
+        if metric is not None and score.value is not None and metric.per_pair != (score.key in values):
+            return f"{score.key} has {'no values' if metric.per_pair else 'values'} by pair, unlike its protocol"
+        if score.key in values and score.value is not None:
+            counted = values[score.key][values[score.key]["skipped"] == ""]
+            value, weight = counted["value"].to_numpy(), counted["weight"].to_numpy()
+            mean = weighted_mean(value, weight)
+            slack = _ROUNDING * (weighted_mean(np.abs(value), weight) or 0.0)
+            if mean is None or not abs(mean - score.value) <= slack:
+                return f"{score.key} is {score.value!r}, but its values by pair give {mean!r}"
+    return None
 
 
 @dataclass(frozen=True)
@@ -95,7 +119,11 @@ class Comparison:
 
 
 def compare_scores(
-    score_a: ScoreEntry, score_b: ScoreEntry, table_a: pd.DataFrame | None, table_b: pd.DataFrame | None
+    score_a: ScoreEntry,
+    score_b: ScoreEntry,
+    table_a: pd.DataFrame | None,
+    table_b: pd.DataFrame | None,
+    higher_is_better: bool,
 ) -> Comparison:
     """Compare two models in one score.
 
@@ -107,13 +135,14 @@ def compare_scores(
         score_b: b's score, with status ok and the same fingerprint.
         table_a: a's values by pair, or None for a score of the whole set.
         table_b: b's.
+        higher_is_better: the direction by the installed card of the metric.
 
     Raises:
         ValueError: if the fingerprints differ or a score has no value.
     """
     if score_a.fingerprint != score_b.fingerprint or score_a.value is None or score_b.value is None:
         raise ValueError("only two values of one fingerprint can be compared")
-    sign = 1 if score_a.higher_is_better else -1
+    sign = 1 if higher_is_better else -1
     if table_a is None or table_b is None:
         if score_a.interval is None or score_b.interval is None:
             reason = "a score of the whole set without an interval"
@@ -207,12 +236,10 @@ def what_differs(a: Record, b: Record, score: ScoreEntry) -> list[str]:
             ("images or poses", "data_sha256"), ("image size", "image_size"),
         )
     ]  # fmt: skip
-    card_a, card_b = (
-        next((c for c in r.protocols if (c.get("id"), c.get("variant")) == (score.protocol, score.variant)), {})
-        for r in (a, b)
-    )
+    cards = a.card(score), b.card(score)
     facts += [
-        (f"protocol's {field}", card_a.get(field), card_b.get(field)) for field in ("version", "features", "numerics")
+        (f"protocol's {field}", getattr(cards[0], field, None), getattr(cards[1], field, None))
+        for field in ("version", "features", "numerics")
     ]
     weights_a, weights_b = a.provenance.weights, b.provenance.weights
     facts += [(f"weights {name}", weights_a[name], weights_b[name]) for name in sorted({*weights_a} & {*weights_b})]

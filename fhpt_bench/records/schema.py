@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
-from fhpt_bench.errors import UserError, did_you_mean
-from fhpt_bench.files import explained
+from fhpt_bench.errors import UserError, did_you_mean, plain
+from fhpt_bench.reading import COUNT, LINES, NAME, NUMBER, SIDE, read_json
 from fhpt_bench.records.pair_table import PairTables
 
 if TYPE_CHECKING:
@@ -19,27 +18,48 @@ SCHEMA_VERSION: Literal[1] = 1
 RECORD_FILE = "record.json"
 
 
+# What a stranger's record may hold at most; the limits of texts and numbers in general are those of `read_json`.
+_Name = Annotated[str, Field(max_length=NAME)]
+_Number = Annotated[float, Field(ge=-NUMBER, le=NUMBER)]
+_Count = Annotated[int, Field(ge=0, le=COUNT)]
+_Side = Annotated[int, Field(ge=1, le=SIDE)]
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _plain_texts(cls, content: Any) -> Any:
+        """Names of files, and texts of strangers, are printed later: control characters are replaced."""
+        return _cleaned(content)
+
+
+def _cleaned(content: Any) -> Any:
+    if isinstance(content, str):
+        return plain(content)
+    if isinstance(content, dict):
+        return {_cleaned(key): _cleaned(value) for key, value in content.items()}
+    return [*map(_cleaned, content)] if isinstance(content, list | tuple) else content
 
 
 class BenchmarkPart(_Part):
     """The benchmark that was used."""
 
-    id: str
-    version: str
-    title: str
-    image_size: tuple[int, int]
-    n_pairs: int
-    limit: int | None
+    id: _Name
+    version: _Name
+    title: _Name
+    image_size: tuple[_Side, _Side]
+    n_pairs: _Count
+    limit: _Count | None
     pairs_sha256: str
     data_sha256: str
     # The chosen part of the pair list; the digest of the pair list covers its pairs only.
-    subset: str | None = None
+    subset: _Name | None = None
     # Digest of the training images' pixels, if a protocol uses them: part of such protocols' fingerprints only.
     train_sha256: str | None = None
     # Number of pairs without a generated image: `n_pairs` and `pairs_sha256` do not include them.
-    missing: int = 0
+    missing: _Count = 0
 
     @property
     def identity(self) -> list[Any]:
@@ -65,10 +85,10 @@ class FolderPart(_Part):
 class ModelPart(_Part):
     """The model that was measured."""
 
-    name: str
+    name: _Name
     title: str
     paper: str
-    year: int | None
+    year: _Count | None
     licence: str
     conditioning: tuple[str, ...]
     oracle: bool
@@ -91,36 +111,74 @@ class Provenance(_Part):
     packages: dict[str, str]
     device: str
     dtype: str
-    threads: int
-    processes: int
+    threads: _Count
+    processes: _Count
     seeds: dict[str, int]
     weights: dict[str, str]
+    # Names of weights that a file of the user's replaces.
+    overrides: tuple[_Name, ...] = ()
 
 
 class Stage(_Part):
     """One stage of the run: its wall time over all attempts of the run."""
 
-    name: str
-    seconds: float
-    images: int
-    forwards: int
+    name: _Name
+    seconds: _Number
+    images: _Count
+    forwards: _Count
+
+
+class MetricPart(_Part):
+    """A metric on a protocol's card; an infinite end of its range is None."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
+    name: _Name
+    label: _Name
+    higher_is_better: bool
+    unit: _Name
+    range: tuple[_Number | None, _Number | None]
+
+
+class CardPart(_Part):
+    """The card of a protocol's variant, as `ProtocolCard` describes it; fields of newer versions are ignored."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
+    id: _Name
+    variant: _Name
+    version: _Count
+    title: str = ""
+    definition: str = ""
+    citation: str = ""
+    metrics: Annotated[tuple[MetricPart, ...], Field(min_length=1)]
+    features: tuple[_Name, ...] = ()
+    weights: tuple[_Name, ...] = ()
+    numerics: str = ""
+    training_images: bool = False
+    used_by: str = ""
+    group: _Name = "other"
+    headlines: tuple[_Name, ...] = ()
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """The metrics that short tables show; cards of older records name none."""
+        return self.headlines or (self.metrics[0].name,)
 
 
 class ScoreEntry(_Part):
     """One number, or the reason why there is none; `per_pair` gives its values by pair."""
 
-    protocol: str
-    variant: str
-    metric: str
-    label: str
+    protocol: _Name
+    variant: _Name
+    metric: _Name
+    label: _Name
     status: Literal["ok", "failed", "skipped"]
-    value: float | None
-    unit: str
+    value: _Number | None
+    unit: _Name
     higher_is_better: bool
-    interval: tuple[float, float, str] | None
-    n: int
-    skipped: dict[str, int]
-    fingerprint: str
+    interval: tuple[_Number, _Number, _Name] | None
+    n: _Count
+    skipped: dict[str, _Count]
+    fingerprint: _Name
     details: dict[str, Any]
     reason: str | None
     _tables: PairTables | None = PrivateAttr(None)
@@ -154,9 +212,9 @@ class ScoreEntry(_Part):
 class PairsPart(_Part):
     """The table of values by pair, in the folder of the record."""
 
-    file: str
-    sha256: str
-    rows: int
+    file: _Name
+    sha256: _Name
+    rows: Annotated[int, Field(ge=0, le=LINES)]
 
 
 class Record(_Part):
@@ -171,7 +229,7 @@ class Record(_Part):
     benchmark: BenchmarkPart
     model: ModelPart
     provenance: Provenance
-    protocols: tuple[dict[str, Any], ...]
+    protocols: tuple[CardPart, ...]
     stages: tuple[Stage, ...]
     pairs: PairsPart
     scores: tuple[ScoreEntry, ...]
@@ -182,6 +240,9 @@ class Record(_Part):
         keys = [score.key for score in self.scores]
         if len(set(keys)) < len(keys):
             raise ValueError("a score occurs twice")
+        cards = [(card.id, card.variant) for card in self.protocols]
+        if len(set(cards)) < len(cards):
+            raise ValueError("a protocol's card occurs twice")
         return self
 
     @property
@@ -208,13 +269,17 @@ class Record(_Part):
     @property
     def headlines(self) -> tuple[ScoreEntry, ...]:
         """The scores that short tables show: the headline metrics of each protocol and variant."""
-        names = {(card["id"], card["variant"]): _headline_names(card) for card in self.protocols}
+        names = {(card.id, card.variant): card.shown for card in self.protocols}
         return tuple(s for s in self.scores if s.metric in names.get((s.protocol, s.variant), ()))
 
     def group(self, score: ScoreEntry) -> str:
         """ "perceptual", "structural", "semantic" or "other", as the card of the score's protocol says."""
-        cards = (card for card in self.protocols if card["id"] == score.protocol)
-        return str(next(cards, {}).get("group", "other"))
+        return next((card.group for card in self.protocols if card.id == score.protocol), "other")
+
+    def card(self, score: ScoreEntry) -> CardPart | None:
+        """The card of a score's protocol and variant, as the record gives it."""
+        cards = (card for card in self.protocols if (card.id, card.variant) == (score.protocol, score.variant))
+        return next(cards, None)
 
     def to_frame(self) -> pd.DataFrame:
         """All scores as a table.
@@ -241,7 +306,7 @@ class Record(_Part):
     def placed(self, folder: Path) -> Record:
         """Set the folder in which the record's files are, and return the record."""
         self._folder = folder
-        tables = PairTables(folder)
+        tables = PairTables(folder, self.pairs.rows)
         for score in self.scores:
             score._tables = tables
         return self
@@ -252,11 +317,6 @@ class Record(_Part):
         return f"<Record {self.model.name} on {benchmark}: n = {part.n_pairs}, {len(self.scores)} scores>"
 
     __str__ = __repr__
-
-
-def _headline_names(card: dict[str, Any]) -> tuple[str, ...]:
-    """The metrics of a card that short tables show; cards of older records name none."""
-    return tuple(card.get("headlines") or (card["metrics"][0]["name"],))
 
 
 def read_record(path: str | Path) -> Record:
@@ -270,12 +330,10 @@ def read_record(path: str | Path) -> Record:
     """
     file = Path(path).expanduser()
     file = file / RECORD_FILE if file.is_dir() else file
-    with explained(file, "read"):
-        text = file.read_text(encoding="utf-8")
+    content = read_json(file)
     try:
-        content = json.loads(text)
         version = content["schema_version"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (KeyError, TypeError) as error:
         raise UserError(f"{file} is not a record of fhpt-bench: give a record.json or its folder.") from error
     if isinstance(version, int) and version > SCHEMA_VERSION:
         raise UserError(

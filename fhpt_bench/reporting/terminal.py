@@ -38,8 +38,10 @@ def report(record: Record, seconds: float, full: bool = False, variants: bool = 
     shown = record.scores if full else record.headlines
     console.print(_score_table(record, shown))
     notes = _notes(record, full)
+    if overrides := record.provenance.overrides:
+        notes.append(f"your own files in place of the pinned weights: {', '.join(overrides)}")
     for note in notes:
-        console.print(escape(note), soft_wrap=True)
+        console.print(_text(note), soft_wrap=True)
     if variants:
         _print_variants(record, console)
     lines = {}
@@ -51,7 +53,7 @@ def report(record: Record, seconds: float, full: bool = False, variants: bool = 
     lines["time"] = _duration(seconds)
     for name, text in lines.items():
         # Not wrapped: a path that is cut in two cannot be copied.
-        console.print(f"{name:<8}{escape(text)}", soft_wrap=True)
+        console.print(f"{name:<8}{_text(text)}", soft_wrap=True)
     if record.failed:
         sys.exit(1)
 
@@ -59,7 +61,7 @@ def report(record: Record, seconds: float, full: bool = False, variants: bool = 
 def _score_table(record: Record, scores: tuple[ScoreEntry, ...]) -> Table:
     """One row per score, in groups."""
     title = f"{model_label(record.model)} on {describe_pairs(record.benchmark)}"
-    table = Table(title=escape(plain(title)), title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table = Table(title=_text(title), title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("")
     for column in ("value", "95 % interval", "n"):
         table.add_column(column, justify="right")
@@ -70,7 +72,7 @@ def _score_table(record: Record, scores: tuple[ScoreEntry, ...]) -> Table:
             arrow = "↑" if score.higher_is_better else "↓"
             variant = "" if score.variant == "canonical" else f" ({score.variant})"
             table.add_row(
-                escape(plain(f"  {score.label} {arrow}{variant}")), escape(_value(score)), _interval(score),
+                _text(f"  {score.label} {arrow}{variant}"), _text(_value(score)), _interval(score),
                 str(score.n) if score.status == "ok" else "",
             )  # fmt: skip
     return table
@@ -90,23 +92,28 @@ def _notes(record: Record, full: bool) -> list[str]:
     lines = []
     for (key, reason), names in metrics.items():
         which = f" ({', '.join(names)})" if full else ""
-        lines.append(plain(f"{key}{which} {reason}"))
+        lines.append(f"{key}{which} {reason}")
     return lines
 
 
 def _print_variants(record: Record, console: Console) -> None:
     tables = variant_tables(record)
     for compared in tables:
-        table = Table(title=escape(compared.title), title_justify="left")
+        table = Table(title=_text(compared.title), title_justify="left")
         for i, column in enumerate(COLUMNS):
             table.add_column(column, justify="right" if 0 < i < len(COLUMNS) - 1 else "left")
         for row in compared.rows:
-            table.add_row(*map(escape, row))
+            table.add_row(*map(_text, row))
         console.print(table)
     if tables:
         console.print(FOOTER, soft_wrap=True)
         if record.folder is not None:
-            console.print(f"variants {escape(str(record.folder / VARIANTS_FILE))}", soft_wrap=True)
+            console.print(f"variants {_text(str(record.folder / VARIANTS_FILE))}", soft_wrap=True)
+
+
+def _text(text: str) -> str:
+    """Text without control characters and markup."""
+    return escape(plain(text))
 
 
 def _value(score: ScoreEntry) -> str:

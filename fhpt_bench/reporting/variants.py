@@ -56,8 +56,8 @@ def variants_text(record: Record) -> str:
 
 
 def _tables(record: Record) -> Iterator[VariantTable]:
-    used = {(card["id"], card["variant"]): card.get("used_by", "") for card in record.protocols}
-    headlines = {card["id"]: card["metrics"][0]["name"] for card in reversed(record.protocols)}
+    used = {(card.id, card.variant): card.used_by for card in record.protocols}
+    headlines = {card.id: card.metrics[0].name for card in reversed(record.protocols)}
     for protocol, metric in reversed(headlines.items()):
         scores = [score for score in record.scores if (score.protocol, score.metric) == (protocol, metric)]
         if len(scores) > 1 and any(used[protocol, score.variant] for score in scores):

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from fhpt_bench.data.images import encode_png
 from fhpt_bench.errors import UserError
-from fhpt_bench.files import explained, sha256_json, write_bytes, write_text
+from fhpt_bench.files import sha256_json, write_bytes, write_text
 from fhpt_bench.output_folder import check_output
 from fhpt_bench.processes import launched
+from fhpt_bench.reading import read_json
 
 _IDENTITY, _LOG, _CHECKPOINT, _SPENT = "training.json", "log.csv", "checkpoint.pt", "spent.json"
 
@@ -52,8 +53,8 @@ class TrainingFolder:
 
     def _held(self) -> str | None:
         try:
-            found: str = json.loads((self.path / _IDENTITY).read_text(encoding="utf-8"))["id"]
-        except (OSError, ValueError, KeyError, TypeError):
+            found: str = read_json(self.path / _IDENTITY)["id"]
+        except (UserError, KeyError, TypeError):
             return None
         return found
 
@@ -137,9 +138,7 @@ class TrainingFolder:
         file = self.path / _SPENT
         if not file.is_file():
             return {}
-        with explained(file, "read"):
-            try:
-                found: dict[str, float] = json.loads(file.read_text(encoding="utf-8"))
-            except ValueError as error:
-                raise UserError(f"The file {file} is damaged: remove it.") from error
+        found = read_json(file)
+        if not isinstance(found, dict) or not all(isinstance(value, int | float) for value in found.values()):
+            raise UserError(f"The file {file} is damaged: remove it.")
         return found

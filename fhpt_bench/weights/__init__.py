@@ -39,6 +39,7 @@ class Weights:
         path: the file on this machine that holds the weights.
         origin: description of the source.
         rejected: the places that were tried before, each with the reason why it was not used.
+        override: whether they are a file of the user's in place of a pinned network.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Weights:
     path: Path
     origin: str
     rejected: tuple[str, ...] = ()
+    override: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,9 +72,14 @@ added: Registry[WeightSpec] = Registry("weights", "fhpt_bench.weights", "fhpt_be
 
 
 def specs() -> Mapping[str, WeightSpec]:
-    """All known weights by name: those of this table, then those of other packages that can be loaded."""
-    others = {name: added.load(name) for name in added.entries() if not added.broken(name)}
-    return {spec.name: spec for spec in TABLE} | others
+    """The weights of fhpt-bench by name; those of other packages are in `names`, and `find_spec` loads one of them."""
+    registered = {found.entry.name: found.plugin for found in added.listed() if found.plugin is not None}
+    return {spec.name: spec for spec in TABLE} | registered
+
+
+def names() -> list[str]:
+    """The names of all weights; those of other packages are not imported."""
+    return list(dict.fromkeys([*(spec.name for spec in TABLE), *added.entries()]))
 
 
 def available(name: str) -> bool:
@@ -81,7 +88,7 @@ def available(name: str) -> bool:
     Raises:
         UserError: if the name is unknown.
     """
-    return any(source is None or path.stat().st_size == source.size for path, source in _files_here(_find(name)))
+    return any(source is None or path.stat().st_size == source.size for path, source in _files_here(find_spec(name)))
 
 
 def digest(name: str) -> str | None:
@@ -90,10 +97,29 @@ def digest(name: str) -> str | None:
     Raises:
         UserError: if the name is unknown.
     """
-    for path, source in _files_here(_find(name)):
+    for path, source in _files_here(find_spec(name)):
         with contextlib.suppress(Unusable):
-            return read_header(path, name)["digest"] if source is None else _read(path, source, name)[1]
+            return _read(path, source, name)[1]
     return None
+
+
+def pinned(name: str) -> set[str]:
+    """The recorded digests of the weights; empty if none is recorded, or a user trains them.
+
+    Raises:
+        UserError: if the name is unknown.
+    """
+    return {source.pinned for source in find_spec(name).sources if source.pinned}
+
+
+def overridden(digests: Mapping[str, str]) -> list[str]:
+    """The names whose weights are not the pinned ones, as far as their digests are recorded in fhpt-bench.
+
+    Args:
+        digests: name -> digest of the weights that were used; unknown names are left out.
+    """
+    known = specs()
+    return [name for name, used in digests.items() if name in known and pinned(name) and used not in pinned(name)]
 
 
 def obtain(name: str, download: bool = True) -> Weights:
@@ -109,7 +135,7 @@ def obtain(name: str, download: bool = True) -> Weights:
         WeightsMissing: if no place has them.
         UserError: if the name is unknown or the cache cannot be written.
     """
-    spec, rejected = _find(name), []
+    spec, rejected = find_spec(name), []
     for path, source in _files_here(spec):
         try:
             arrays, found = _read(path, source, name)
@@ -120,7 +146,8 @@ def obtain(name: str, download: bool = True) -> Weights:
                     path.replace(path.with_suffix(".damaged"))
             continue
         origin = source.origin if source else read_header(path, name)["origin"]
-        return Weights(name, arrays, found, path, origin, tuple(rejected))
+        override = source is None and path != _cached(name) and bool(spec.sources) and found not in pinned(name)
+        return Weights(name, arrays, found, path, origin, tuple(rejected), override)
     for source in spec.sources if download else ():
         try:
             _bring(source, name)
@@ -131,7 +158,7 @@ def obtain(name: str, download: bool = True) -> Weights:
             )
             continue
         return Weights(name, arrays, found, _cached(name), source.origin, tuple(rejected))
-    raise WeightsMissing(_missing(spec, rejected, download))
+    raise WeightsMissing(*_missing(spec, rejected, download))
 
 
 def fetch(name: str) -> str:
@@ -190,7 +217,7 @@ def verify(name: str) -> tuple[Check, ...]:
         UserError: if the name is unknown.
     """
     checks = []
-    for place, source in _files_here(_find(name)):
+    for place, source in _files_here(find_spec(name)):
         try:
             checks.append(Check(name, "ok", place, _read(place, source, name)[1]))
         except Unusable as error:
@@ -198,12 +225,17 @@ def verify(name: str) -> tuple[Check, ...]:
     return tuple(checks) or (Check(name, "missing", None, "not on this machine"),)
 
 
-def _find(name: str) -> WeightSpec:
-    own = {spec.name: spec for spec in TABLE}
+def find_spec(name: str) -> WeightSpec:
+    """What is known of some weights.
+
+    Raises:
+        UserError: if the name is unknown, or the package that registers it is broken.
+    """
+    own = {one.name: one for one in TABLE}
     if name in own:
         return own[name]
     if name not in added.entries():
-        raise UserError(f"Unknown weights {name!r}: {did_you_mean(name, specs())}")
+        raise UserError(f"Unknown weights {name!r}: {did_you_mean(name, names())}")
     return added.load(name)
 
 
@@ -228,7 +260,12 @@ def _files_here(spec: WeightSpec) -> Iterator[tuple[Path, Source | None]]:
 def _read(path: Path, source: Source | None, name: str) -> tuple[Arrays, str]:
     """Arrays and digest of a file, after all its known properties were checked."""
     if source is None:
-        return read_own(path, name)
+        arrays, found = read_own(path, name)
+        # A source without a recorded digest may have filled the cache.
+        recorded = all(source.pinned for source in find_spec(name).sources)
+        if path == _cached(name) and recorded and pinned(name) and found not in pinned(name):
+            raise Unusable(f"its tensors have the digest {found}, which is not a recorded one of {name}")
+        return arrays, found
     arrays, found = source.open(path)
     if source.digest not in (None, found):
         raise Unusable(f"its tensors have the digest {found} in place of {source.digest}")
@@ -252,8 +289,8 @@ def _bring(source: Source, name: str) -> None:
                         write_bytes(_cached(spec.name), save(arrays, header))
 
 
-def _missing(spec: WeightSpec, reasons: list[str], download: bool) -> str:
-    """The error message: what is missing, what to do, and why each source failed."""
+def _missing(spec: WeightSpec, reasons: list[str], download: bool) -> list[str]:
+    """The lines of the message: what is missing, what to do, and why each source failed."""
     folder = os.environ.get(FOLDER_VARIABLE)
     files = " or ".join(source.file for source in spec.sources)
     fix = (
@@ -262,13 +299,11 @@ def _missing(spec: WeightSpec, reasons: list[str], download: bool) -> str:
         if spec.sources
         else f"train them with `fhpt-bench train {spec.name} --out DIR` and set {FOLDER_VARIABLE} to DIR"
     )
-    return "\n".join(
-        [
-            f"The weights {spec.name} ({spec.description}) are missing: {fix}.",
-            "Attempts:",
-            f"- {FOLDER_VARIABLE}: {f'nothing usable in {folder}' if folder else 'not set'}",
-            f"- the cache {_cached(spec.name)}: nothing usable",
-            *(f"- {reason}" for reason in reasons),
-            *(() if download else ("- no download was tried",)),
-        ]
-    )
+    return [
+        f"The weights {spec.name} ({spec.description}) are missing: {fix}.",
+        "Attempts:",
+        f"- {FOLDER_VARIABLE}: {f'nothing usable in {folder}' if folder else 'not set'}",
+        f"- the cache {_cached(spec.name)}: nothing usable",
+        *(f"- {reason}" for reason in reasons),
+        *(() if download else ("- no download was tried",)),
+    ]

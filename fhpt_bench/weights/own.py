@@ -64,7 +64,11 @@ def read_own(path: Path, name: str) -> tuple[Arrays, str]:
     from safetensors.numpy import load_file
 
     known = read_header(path, name)["digest"]
-    arrays: Arrays = load_file(path)
+    try:
+        arrays: Arrays = load_file(path)
+    # The library raises errors of several types for dtypes that numpy does not have.
+    except Exception as error:
+        raise Unusable(f"it is damaged ({type(error).__name__}: {error})") from error
     found = tensor_digest(arrays)
     if found != known:
         raise Unusable(f"its tensors have the digest {found} in place of {known}")

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from fhpt_bench.files import sha256_file
+from fhpt_bench.reading import sha256_file
 from fhpt_bench.weights.readers import Arrays, Reader, tensor_digest
 
 if TYPE_CHECKING:
@@ -51,6 +51,11 @@ class Source(abc.ABC):
     @abc.abstractmethod
     def origin(self) -> str:
         """Description of the source."""
+
+    @property
+    def pinned(self) -> str | None:
+        """The digest that `open` returns, or None if it is not recorded."""
+        return self.digest
 
     def installed(self) -> Path | None:
         """The file on this machine, if the source is an installed package that contains it; else None."""
@@ -116,6 +121,10 @@ class KeptFile(PackageFile):
     """A package's file in its library's own format, without arrays; its digest is the sha256 of the file."""
 
     read: Reader = field(default=lambda path: {})
+
+    @property
+    def pinned(self) -> str:
+        return self.sha256
 
     def open(self, path: Path) -> tuple[Arrays, str]:
         arrays, _ = super().open(path)
@@ -191,7 +200,7 @@ def progress(what: str, total: int | None) -> Iterator[Progress]:
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
-    columns = [TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn()]
+    columns = [TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TimeRemainingColumn()]
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         bar.add_task(f"fetching {what}", total=total)
         yield bar

@@ -226,7 +226,7 @@ class FID(FrechetProtocol):
         "train": "reference set of PIDM, NTED and CFLD (as their authors state), which use other image sizes",
         "gfla": "GFLA's script; DPTN uses the script, DiOr its statistics",
     }
-    metrics = (MetricCard("fid", "FID", higher_is_better=False, range=(0.0, np.inf)),)
+    metrics = (MetricCard("fid", "FID", higher_is_better=False, range=(0.0, np.inf), per_pair=False),)
 
 
 class FDEffNetLite0(FrechetProtocol):
@@ -244,4 +244,6 @@ class FDEffNetLite0(FrechetProtocol):
         )
     }
     variants: ClassVar[Mapping[str, str]] = {name: variant.definition for name, variant in choices.items()}
-    metrics = (MetricCard("fd-effnet-lite0", "FD(EffNet-lite0)", higher_is_better=False, range=(0.0, np.inf)),)
+    metrics = (
+        MetricCard("fd-effnet-lite0", "FD(EffNet-lite0)", higher_is_better=False, range=(0.0, np.inf), per_pair=False),
+    )

@@ -111,8 +111,8 @@ class InceptionScore(ScoreOfLogits):
     }
     used_by: ClassVar[Mapping[str, str]] = {"drn": "PATN, DRN"}
     metrics = (
-        MetricCard("is", "IS", higher_is_better=True, range=(1.0, 1008.0)),
-        MetricCard("one-split", "IS in one split", higher_is_better=True, range=(1.0, 1008.0)),
+        MetricCard("is", "IS", higher_is_better=True, range=(1.0, 1008.0), per_pair=False),
+        MetricCard("one-split", "IS in one split", higher_is_better=True, range=(1.0, 1008.0), per_pair=False),
     )
 
 
@@ -129,6 +129,8 @@ class ISEffNetLite0(ScoreOfLogits):
         "float; images sorted by pair id, mean over 10 splits; also the value in one split",
     }
     metrics = (
-        MetricCard("is-effnet-lite0", "IS(EffNet-lite0)", higher_is_better=True, range=(1.0, 1000.0)),
-        MetricCard("one-split", "IS(EffNet-lite0) in one split", higher_is_better=True, range=(1.0, 1000.0)),
+        MetricCard("is-effnet-lite0", "IS(EffNet-lite0)", higher_is_better=True, range=(1.0, 1000.0), per_pair=False),
+        MetricCard(
+            "one-split", "IS(EffNet-lite0) in one split", higher_is_better=True, range=(1.0, 1000.0), per_pair=False
+        ),
     )

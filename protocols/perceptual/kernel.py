@@ -130,7 +130,7 @@ class KID(KernelProtocol):
         "canonical": "pool3 (2048) of the 2015-12-05 Inception on the input of fid canonical; cubic kernel, gamma 1/d, "
         "coefficient 1, unbiased over the full sets, targets without repeats; not multiplied by 1000",
     }
-    metrics = (MetricCard("kid", "KID", higher_is_better=False),)
+    metrics = (MetricCard("kid", "KID", higher_is_better=False, per_pair=False),)
 
 
 class KDEffNetLite0(KernelProtocol):
@@ -145,4 +145,4 @@ class KDEffNetLite0(KernelProtocol):
         "canonical": "the last pooling (1280) of ImageNet's EfficientNet-lite0, bicubic to 224x224 with antialias in "
         "float; cubic kernel, gamma 1/d, coefficient 1, unbiased over the full sets, targets without repeats",
     }
-    metrics = (MetricCard("kd-effnet-lite0", "KD(EffNet-lite0)", higher_is_better=False),)
+    metrics = (MetricCard("kd-effnet-lite0", "KD(EffNet-lite0)", higher_is_better=False, per_pair=False),)

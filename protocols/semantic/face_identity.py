@@ -214,7 +214,7 @@ class FaceIdentity(Protocol):
         MetricCard("acc@eer", "Face < equal error", higher_is_better=True, range=(0.0, 1.0)),
         MetricCard("detected", "Faces found", higher_is_better=True, range=(0.0, 1.0), real=1.0),
         MetricCard("rank-1", "Face rank-1", higher_is_better=True, range=(0.0, 1.0)),
-        MetricCard("auc", "Face AUC", higher_is_better=True, range=(0.0, 1.0)),
+        MetricCard("auc", "Face AUC", higher_is_better=True, range=(0.0, 1.0), per_pair=False),
     )
     numerics = "numpy float64"
     moved_by = (

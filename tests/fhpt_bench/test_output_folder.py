@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 import fhpt_bench as fb
 from fhpt_bench.cli import cli
 from fhpt_bench.data.images import encode_png
-from fhpt_bench.files import sha256_file
+from fhpt_bench.reading import sha256_file
 
 OWN_NAMES = (
     "record.json", "pairs.csv", "variants.md", "files.jsonl", "training.json", "log.csv", "manifest.json", "stages.png",

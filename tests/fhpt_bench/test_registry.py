@@ -11,6 +11,7 @@ from fhpt_bench import registry
 from fhpt_bench.errors import UserError
 from fhpt_bench.model import Generator, models
 from fhpt_bench.protocol import protocols
+from fhpt_bench.registry import Entry
 
 
 def test_built_in_plugins_are_found_with_their_origin() -> None:
@@ -66,8 +67,8 @@ def test_broken_files_say_why(tmp_path: Path, code: str, message: str) -> None:
 
 
 def test_a_name_registered_twice_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    twice = (("warp", "a:A", "one 1"), ("warp", "b:B", "two 2"))
-    monkeypatch.setattr(registry, "_entry_points", lambda group: twice)
+    twice = (Entry("warp", "a:A", "one 1"), Entry("warp", "b:B", "two 2"))
+    monkeypatch.setattr(registry, "entry_points", lambda group: twice)
     with pytest.raises(UserError, match="registered twice, by one 1 and by two 2"):
         models.entries()
 

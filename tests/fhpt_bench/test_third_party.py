@@ -42,8 +42,12 @@ def test_installed_package_is_listed_and_runs(command: list[str], tiny: Path, tm
     models = call("models")
     assert "acme-mirror" in models
     assert "acme-hpt 1.2.3" in models
-    assert "BROKEN" in models  # acme-broken names a class that does not exist
+    assert "not loaded" in models
     assert "acme-colour" in call("protocols")
+    assert "the source image, mirrored" in call("models", "acme-mirror")
+    broken = subprocess.run([*command, "models", "acme-broken"], capture_output=True, text=True, check=False)
+    assert broken.returncode == 2  # it names a class that does not exist
+    assert "acme-broken' (acme-hpt 1.2.3) is broken" in broken.stderr
 
     out = tmp_path / "run"
     call("run", "--model", "acme-mirror", "--protocols", "ssim,acme-colour", "-b", str(tiny), "-o", str(out))

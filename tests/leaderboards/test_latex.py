@@ -104,7 +104,7 @@ def test_names_cannot_break_the_table(
     tables_of: TablesOf,
 ) -> None:
     name = r"[x] \input{/etc/passwd} 5 % & $a_1^2$ #1 {~ } <|> été 模 ł"
-    make_record(tmp_path / "a", [given(SSIM, ability - 5)], people, name=name)
+    make_record(tmp_path / "a", [given(SSIM, ability - 1.3)], people, name=name)
     make_record(tmp_path / "b", [given(SSIM, ability)], people, name="*b")
     (table,) = tables_of(tmp_path)
     (match,) = floats(latex(as_text_table(table)))
@@ -113,5 +113,5 @@ def test_names_cannot_break_the_table(
         r"\textless{}\textbar{}\textgreater{} été ? ?"
     ) in match["body"]
     assert "{*}b &" in match["body"]
-    assert re.search(r"& \$-\$4\.\d+ ", match["body"])
-    assert re.search(r"\{\[\}\$-\$4\.\d+, \$-\$4\.\d+\{\]\}", match["body"])
+    assert re.search(r"& \$-\$0\.\d+ ", match["body"])
+    assert re.search(r"\{\[\}\$-\$0\.\d+, \$-\$0\.\d+\{\]\}", match["body"])

@@ -53,7 +53,7 @@ class FrechetColour(Protocol):
     title = "Fréchet distance of mean colours"
     citation = "none"
     variants: ClassVar[Mapping[str, str]] = {"canonical": "generated images against the unique targets"}
-    metrics = (MetricCard("acme-colour", "FD(colour)", False, range=(0.0, np.inf)),)
+    metrics = (MetricCard("acme-colour", "FD(colour)", False, range=(0.0, np.inf), per_pair=False),)
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -71,7 +71,7 @@ class FrechetColourHere(FrechetColour):
     """The same protocol with its feature given by path, so that no installation is needed."""
 
     id = "colour-here"
-    metrics = (MetricCard("colour-here", "FD(colour)", False, range=(0.0, np.inf)),)
+    metrics = (MetricCard("colour-here", "FD(colour)", False, range=(0.0, np.inf), per_pair=False),)
 
     @property
     def features(self) -> tuple[str, ...]:

@@ -25,9 +25,9 @@ def test_protocol_pages_match_the_code() -> None:
 def test_pages_are_only_of_built_in_protocols(monkeypatch: pytest.MonkeyPatch) -> None:
     from fhpt_bench import registry
 
-    known = registry._entry_points
-    plugin = ("acme", "protocols.perceptual.psnr:PSNR", "acme-hpt 1.0")
-    monkeypatch.setattr(registry, "_entry_points", lambda group: (*known(group), plugin))
+    known = registry.entry_points
+    plugin = registry.Entry("acme", "protocols.perceptual.psnr:PSNR", "acme-hpt 1.0")
+    monkeypatch.setattr(registry, "entry_points", lambda group: (*known(group), plugin))
     assert "acme" in protocol_pages.protocols.entries()
     assert "acme.md" not in protocol_pages.pages()
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fhpt_bench.data.pairs import read_list_text
 from fhpt_bench.data.pose import parse_keypoints
 from fhpt_bench.data.prepare.spelling import plain_name
 from fhpt_bench.errors import UserError
+from fhpt_bench.reading import read_lines
 
 _BETWEEN = re.compile(r"\s*[,;\t]\s*| +")
 _SOURCE, _TARGET = ("from", "source", "src"), ("to", "target", "tgt")
@@ -138,7 +138,7 @@ def _counted(path: Path, width: int) -> list[tuple[int, list[str]]]:
 
 def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Line number and fields of every non-empty line."""
-    for number, line in enumerate(read_list_text(path).splitlines(), start=1):
+    for number, line in enumerate(read_lines(path), start=1):
         if line.strip():
             # An index column has an empty name in the header, so an empty first field is kept.
             yield number, [field.strip('"') for field in _BETWEEN.split(line.strip(" "))]

@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from PIL import Image
-
+from fhpt_bench.data.images import read_header
 from fhpt_bench.data.prepare.spelling import split_path
 from fhpt_bench.errors import UserError
 from fhpt_bench.files import explained
@@ -117,14 +116,8 @@ def archive_of(path: Path) -> Archive | str:
     Raises:
         UserError: if it is not an image.
     """
-    with explained(path, "read"):
-        try:
-            with Image.open(path, formats=("PNG", "JPEG")) as image:
-                width, height = image.size
-                photo = image.mode == "RGB"
-        except (OSError, SyntaxError) as error:
-            raise UserError(f"The image {path} cannot be decoded: it is damaged, get it again.") from error
-    if not photo:
+    (height, width), mode = read_header(path)
+    if mode != "RGB":
         return "no photographs"  # label maps have the images' names too
     if (width, height) == (PADDED, HEIGHT):
         return "side-padded"

@@ -17,6 +17,7 @@ from fhpt_bench.errors import UserError
 from fhpt_bench.files import explained, sha256_bytes, sha256_json, write_bytes
 from fhpt_bench.output_folder import check_output
 from fhpt_bench.progress import progress_bar
+from fhpt_bench.reading import IMAGE_BYTES, JSON_BYTES, read_file
 
 SOURCE = "prepared.json"  # describes the input of the preparation
 _WHITE = 255
@@ -85,8 +86,7 @@ def _image(place: Path, file: Path, archive: Archive) -> bytes:
     if place.is_file():
         try:
             read_image(place, (HEIGHT, WIDTH))
-            with explained(place, "read"):
-                return place.read_bytes()
+            return read_file(place, IMAGE_BYTES)
         except UserError:
             pass  # a power failure can damage a file that was written atomically
     sizes: dict[Archive, tuple[int, int]] = {"side-padded": (HEIGHT, PADDED), "cropped": (HEIGHT, WIDTH)}
@@ -140,8 +140,7 @@ def _claim(out: Path, source: bytes) -> None:
     """Start a preparation, or resume the same one."""
     file = out / SOURCE
     check_output(out, SOURCE)
-    with explained(out, "read"):
-        held = file.read_bytes() if file.is_file() else None
+    held = read_file(file, JSON_BYTES) if file.is_file() else None
     if held not in (None, source):
         raise UserError(
             f"{out} contains a preparation of other images or lists (see its {SOURCE}): give --out with a new folder, "

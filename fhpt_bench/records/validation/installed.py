@@ -3,42 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fhpt_bench import weights
 from fhpt_bench.benchmark import Benchmark, benchmarks, load_benchmark
+from fhpt_bench.data.subsets import SUBSETS
 from fhpt_bench.errors import UserError
-from fhpt_bench.feature import features, supplied_features
-from fhpt_bench.protocol import protocols
+from fhpt_bench.feature import FeatureSpec, features, supplied_features
+from fhpt_bench.protocol import Protocol, protocols
 from fhpt_bench.records.fingerprint import describe, fingerprint
 from fhpt_bench.records.pair_table import PAIRS_FILE
-from fhpt_bench.records.schema import Record
+from fhpt_bench.records.schema import CardPart, Record, ScoreEntry
 from fhpt_bench.records.validation.checks import Check, judge
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def installed_checks(record: Record, people: pd.Series[str] | None) -> list[Check]:
+def installed_checks(record: Record, people: pd.Series[str] | None, data_root: Path | None = None) -> list[Check]:
     """Check what can be checked only if the same benchmark, protocols and weights are installed.
 
     Args:
         record: from `read_record`.
         people: the person of each pair by pair id, from its `pairs.csv`; None if that cannot be read.
+        data_root: the folder of the benchmark's data, if it does not ship with the package.
     """
-    return [*_benchmark(record, people), *_weights(record), *_recomputed_fingerprints(record)]
+    return [*_benchmark(record, people, data_root), *_weights(record), *_recomputed_fingerprints(record)]
 
 
-def _benchmark(record: Record, people: pd.Series[str] | None) -> list[Check]:
+def _benchmark(record: Record, people: pd.Series[str] | None, data_root: Path | None) -> list[Check]:
     """Check against the installed benchmark; only registered names are looked up, because a path could run code."""
     part = record.benchmark
     if part.id not in benchmarks.entries():
         return [Check("cannot", "benchmark", f"{part.id} is not installed here")]
     try:
-        benchmark = load_benchmark(part.id)
+        benchmark = load_benchmark(part.id, data_root)
         if benchmark.version != part.version:
             detail = f"version {part.version} is not installed here (found {benchmark.version})"
             return [Check("cannot", "benchmark", detail)]
+        if part.subset not in (None, *SUBSETS):
+            return [Check("WRONG", "benchmark", f"{part.id} has no subset {part.subset!r}")]
         benchmark = benchmark.restricted(part.subset).limited(part.limit)
         if part.missing:
             if people is None:
@@ -54,6 +60,10 @@ def _setting(record: Record, benchmark: Benchmark, people: pd.Series[str] | None
     part = record.benchmark
     train = benchmark.train_image_digests() if part.train_sha256 else {}
     here = describe(benchmark, benchmark.image_digests(), train)
+    if part.title != here.title:
+        yield f"its title is {part.title!r}, that of the installed one {here.title!r}"
+    if part.n_pairs != here.n_pairs:
+        yield f"it has {part.n_pairs} pairs, the installed one {here.n_pairs}"
     if part.pairs_sha256 != here.pairs_sha256:
         yield f"the pair list has the digest {part.pairs_sha256[:12]}, the installed one {here.pairs_sha256[:12]}"
     if part.missing != here.missing:
@@ -71,28 +81,41 @@ def _setting(record: Record, benchmark: Benchmark, people: pd.Series[str] | None
 
 def _weights(record: Record) -> list[Check]:
     named = record.provenance.weights
-    here = {name: weights.digest(name) for name in named if name in weights.specs()}
+    here = {name: weights.digest(name) for name in named if name in weights.names()}
     absent = [name for name in named if not here.get(name)]
+    differing = [name for name, digest in here.items() if digest and digest != named[name]]
     problems = [
-        f"{name} has the digest {named[name][:12]}, the one here {digest[:12]}"
-        for name, digest in here.items()
-        if digest and digest != named[name]
+        f"{name} has the digest {named[name][:12]}, the one here {(here[name] or '')[:12]}"
+        for name in differing
+        if name not in record.provenance.overrides
     ]
+    own = [name for name in differing if name in record.provenance.overrides]
     checks = [Check("cannot", "weights", f"not here: {', '.join(absent)}")] if absent else []
-    if problems or len(absent) < len(named):
-        checks += judge("weights", problems, f"{len(named) - len(absent)} are equal to the installed ones")
+    if own:
+        checks.append(
+            Check("cannot", "weights", f"the author's own files in place of the pinned ones: {', '.join(own)}")
+        )
+    if equal := len(named) - len(absent) - len(differing):
+        checks += judge("weights", problems, f"{equal} are equal to the installed ones")
+    elif problems:
+        checks += judge("weights", problems, "")
     return checks
 
 
 def _recomputed_fingerprints(record: Record) -> list[Check]:
-    """A fingerprint follows from the card, the benchmark, and the digests that the record names."""
+    """A fingerprint follows from the installed protocol, the benchmark, and the digests that the record names."""
     problems, unknown, right = [], [], 0
     for score in record.scores:
         if score.status == "ok":
-            expected = _expected(record, score.protocol, score.variant)
+            said = record.card(score)
+            expected = _expected(record, score)
             if expected is None:
                 unknown.append(score.key)
-            elif expected == score.fingerprint:
+            elif said is None or said.version != expected.version:
+                if expected.fingerprint == score.fingerprint:
+                    problems.append(f"{score.key} has the fingerprint of version {expected.version} of its protocol")
+                unknown.append(score.key)
+            elif expected.fingerprint == score.fingerprint:
                 right += 1
             else:
                 problems.append(f"{score.key} does not follow from its card, benchmark and weights")
@@ -105,24 +128,35 @@ def _recomputed_fingerprints(record: Record) -> list[Check]:
     return checks
 
 
-def _expected(record: Record, name: str, variant: str) -> str | None:
+@dataclass(frozen=True)
+class _Expected:
+    """The version of the installed protocol, and the fingerprint that it gives."""
+
+    version: int
+    fingerprint: str
+
+
+def _expected(record: Record, score: ScoreEntry) -> _Expected | None:
     """The fingerprint that this installation gives, or None where it has not the same protocol."""
-    cards = [card for card in record.protocols if (card.get("id"), card.get("variant")) == (name, variant)]
-    if not cards or name not in protocols.entries():
+    said = record.card(score)
+    if said is None or score.protocol not in protocols.entries():
         return None
     try:
-        protocol = protocols.load(name)(variant)
-        if protocol.card.version != cards[0].get("version"):
-            return None
+        protocol = protocols.load(score.protocol)(score.variant)
         digests = record.provenance.weights
-        named = cards[0].get("features", [])
-        # The user may have supplied files in place of a feature.
-        supplied = {kind.spec.id: kind for kind in map(supplied_features.load, supplied_features.entries())}
-        replaced = [supplied[name].replaces if name in supplied else name for name in named]
-        used = named if replaced == list(protocol.features) else protocol.features
-        specs = [supplied[name].spec if name in supplied else features.load(name).spec for name in used]
-        identities = [spec.identity(digests) for spec in specs]
+        identities = [spec.identity(digests) for spec in _specs(protocol, said)]
         own = {weight: digests[weight] for weight in protocol.weights}
     except (UserError, KeyError):
         return None
-    return fingerprint(protocol.card, record.benchmark, identities, own)
+    return _Expected(protocol.card.version, fingerprint(protocol.card, record.benchmark, identities, own))
+
+
+def _specs(protocol: Protocol, said: CardPart) -> list[FeatureSpec]:
+    """The features that the record says it used, if they can take the place of the protocol's own."""
+    if said.features == protocol.features:
+        return [features.load(name).spec for name in protocol.features]
+    # The user may have supplied files in place of a feature.
+    supplied = {kind.spec.id: kind for kind in map(supplied_features.load, supplied_features.entries())}
+    replaced = tuple(supplied[name].replaces if name in supplied else name for name in said.features)
+    used = said.features if replaced == protocol.features else protocol.features
+    return [supplied[name].spec if name in supplied else features.load(name).spec for name in used]

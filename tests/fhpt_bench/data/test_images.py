@@ -75,7 +75,7 @@ def rotated(orientation: int) -> Image.Exif:
         (lambda path: Image.new("RGB", (4, 4)).save(path, "GIF"), "neither PNG nor JPEG"),
         (lambda path: path.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 4 4\n"), "neither PNG nor JPEG"),
         (lambda path: path.write_bytes(b""), "it is empty"),
-        (lambda path: None, "does not exist"),
+        (lambda path: None, "no such file"),
     ],
 )  # fmt: skip
 def test_ambiguous_or_damaged_files_are_refused(tmp_path: Path, write: Callable[[Path], object], message: str) -> None:

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from fhpt_bench.commands.data import data
 from fhpt_bench.data.manifest import MANIFEST, read_manifest
 from fhpt_bench.errors import UserError
-from fhpt_bench.files import sha256_file
+from fhpt_bench.reading import sha256_file
 
 
 def write_manifest(folder: Path) -> None:
@@ -75,7 +75,7 @@ def test_without_a_manifest_the_rest_is_checked(tiny: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("{", "cannot be read"),
+        ("{", "is not JSON"),
         ('{"format": 2, "files": {}}', "cannot be read"),
         ('{"format": 1, "files": {"a": {"sha256": "0", "bytes": 1}}}', "cannot be read"),
         (json.dumps({"format": 1, "files": {"../a": {"sha256": "0" * 64, "bytes": 1}}}), "outside its folder"),

@@ -170,7 +170,7 @@ def test_whole_set_scores(
     for name, interval in (("a", left), ("b", right)):
         make_record(tmp_path / name, [given(FID, 2.0, False, interval=interval)], people, name=name)
         found.append(read_record(tmp_path / name)[FID])
-    comparison = compare_scores(*found, None, None)
+    comparison = compare_scores(*found, None, None, higher_is_better=False)
     assert comparison.verdict == verdict
     assert comparison.paired is None
     assert bool(comparison.reason) == (verdict is None)
@@ -179,14 +179,14 @@ def test_whole_set_scores(
 def test_only_one_fingerprint_is_compared(two: Path) -> None:
     score = read_record(two / "drn")[SSIM]
     with pytest.raises(ValueError, match="one fingerprint"):
-        compare_scores(score, read_record(two / "warp")[LPIPS], None, None)
+        compare_scores(score, read_record(two / "warp")[LPIPS], None, None, higher_is_better=True)
 
 
 def test_too_few_people_give_no_verdict(
     tmp_path: Path, make_record: Callable[..., Path], given: Callable[..., Any], ability: NDArray[np.float64]
 ) -> None:
     people = [f"p{i % 9}" for i in range(60)]
-    for name, shift in (("a", 1.0), ("b", 0.0)):
+    for name, shift in (("a", 0.2), ("b", 0.0)):
         make_record(tmp_path / name, [given(SSIM, ability + shift)], people, name=name)
     assert "unknown: fewer than 10 people" in line_of(SSIM, shown("a", "b", "--records", tmp_path).stdout)
 
@@ -205,8 +205,9 @@ def test_a_changed_table_of_pairs_is_refused(two: Path) -> None:
 )  # fmt: skip
 def test_a_table_that_is_none_is_refused_even_with_its_digest(two: Path, content: str) -> None:
     (two / "drn" / "pairs.csv").write_text(content)
-    edit(two / "drn", lambda record: record["pairs"].update(sha256=sha256_bytes(content.encode())))
-    with pytest.raises(UserError, match="is not a table of pairs"):
+    rows = max(0, content.count("\n") - 1)
+    edit(two / "drn", lambda record: record["pairs"].update(sha256=sha256_bytes(content.encode()), rows=rows))
+    with pytest.raises(UserError, match=r"is not a table of pairs|has 0 lines"):
         read_values(read_record(two / "drn"))
 
 

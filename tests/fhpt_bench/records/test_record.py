@@ -48,7 +48,7 @@ def test_table_has_every_score(folder: Path) -> None:
 def test_values_by_pair_are_read_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
     read = pair_table.read_pair_values
-    monkeypatch.setattr(pair_table, "read_pair_values", lambda path: calls.append(path) or read(path))
+    monkeypatch.setattr(pair_table, "read_pair_values", lambda path, rows: calls.append(path) or read(path, rows))
     record = read_record(folder)
     assert not calls
     first = record["ssim"].per_pair

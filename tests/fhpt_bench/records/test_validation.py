@@ -51,7 +51,7 @@ def folder(
 def checks(folder: Path, status: str = "WRONG") -> dict[str, list[str]]:
     """Name -> details of the checks of a status."""
     found = {}
-    for check in validate_record(read_record(folder)):
+    for check in validate_record(read_record(folder)).checks:
         if check.status == status:
             found.setdefault(check.name, []).append(check.detail)
     return found
@@ -79,9 +79,19 @@ def test_a_true_record_passes_and_what_cannot_be_checked_is_named(folder: Path) 
     assert set(checks(folder, "ok")) == {
         "schema", "cards", "fingerprints", "pairs.csv", "counts", "values", "intervals", "other intervals", "images",
     }  # fmt: skip
+    assert validate_record(read_record(folder)).summary == (
+        "Nothing that could be checked is wrong. 2 of 3 scores follow from pairs.csv."
+    )
     cannot = checks(folder, "cannot")
     assert FID in cannot["whole-set scores"][0]
-    assert set(cannot) == {"whole-set scores", "values by pair", "provenance", "benchmark", "fingerprint"}
+    assert set(cannot) == {
+        "whole-set scores",
+        "values by pair",
+        "provenance",
+        "benchmark",
+        "fingerprint",
+        "installed protocols",
+    }
 
 
 def score(i: int, **changes: object) -> Callable[..., Any]:
@@ -109,7 +119,6 @@ TAMPERING = {
     "direction turned": (score(0, higher_is_better=False), "cards"),
     "unit changed": (score(0, unit="dB"), "cards"),
     "metric on no card": (metric(0, name="other"), "cards"),
-    "card malformed": (lambda record: record["protocols"][0].update(metrics=3), "cards"),
     "rows changed": (lambda record: record["pairs"].update(rows=61), "pairs.csv"),
     "pairs of the benchmark changed": (lambda record: record["benchmark"].update(n_pairs=61), "pairs.csv"),
     "another file named": (lambda record: record["pairs"].update(file="../elsewhere.csv"), "pairs.csv"),
@@ -121,7 +130,7 @@ TAMPERING = {
 @pytest.mark.parametrize(("change", "name"), TAMPERING.values(), ids=TAMPERING.keys())
 def test_a_tampered_record_is_found_out(folder: Path, change: Callable[..., Any], name: str) -> None:
     edit(folder, change)
-    assert set(checks(folder)) == {name}
+    assert {name} <= set(checks(folder)) <= {name, "installed protocols"}
 
 
 def swap_people(lines: list[str]) -> list[str]:
@@ -135,13 +144,14 @@ def swap_people(lines: list[str]) -> list[str]:
 @pytest.mark.parametrize(
     ("change", "names"),
     [
-        (lambda lines: lines[:-1], {"pairs.csv", "counts", "values", "intervals"}),
-        (lambda lines: [*lines, lines[-1]], {"pairs.csv", "counts", "values", "intervals"}),
+        (lambda lines: lines[:-1], {"pairs.csv"}),
+        (lambda lines: [*lines, lines[-1]], {"pairs.csv"}),
+        (lambda lines: [*lines[:-1], lines[-2]], {"pairs.csv"}),
         (swap_people, {"intervals"}),
         (lambda lines: [line.replace("no body", "") for line in lines], {"counts", "values"}),
         (lambda lines: [line.replace("no body", "out of frame") for line in lines], {"counts"}),
         (lambda lines: [line.replace("pair,", "row,") for line in lines], {"pairs.csv"}),
-        (lambda lines: [*lines[:3], "nonsense"], {"pairs.csv", "images"}),
+        (lambda lines: [*lines[:3], "nonsense"], {"pairs.csv"}),
         (lambda lines: [lines[0], lines[1].replace(",0.", ",zero"), *lines[2:]], {"pairs.csv"}),
     ],
 )
@@ -234,13 +244,18 @@ def test_exit_codes(folder: Path, tmp_path: Path) -> None:
     invoke = CliRunner().invoke
     fine = invoke(validate, [str(folder)])
     assert fine.exit_code == 0
-    assert "Nothing is wrong." in fine.output
-    assert invoke(validate, [str(folder / "record.json")]).output == fine.output
+    assert "Nothing that could be checked is wrong." in fine.output
+    assert invoke(validate, [str(folder / "record.json")]).stdout == fine.stdout
     edit(folder, score(0, n=1))
     wrong = invoke(validate, [str(folder)], env={"COLUMNS": "200"})
     assert wrong.exit_code == 1
     assert f"{SSIM} has n 1, but 60 pairs count" in wrong.output
-    for change in (lambda r: r.pop("model"), score(0, status="failed"), lambda r: r["scores"].append(r["scores"][0])):
+    for change in (
+        lambda r: r.pop("model"),
+        lambda r: r["protocols"][0].update(metrics=3),
+        score(0, status="failed"),
+        lambda r: r["scores"].append(r["scores"][0]),
+    ):
         edit(folder, change)
         assert isinstance(invoke(validate, [str(folder)]).exception, UserError)
     assert isinstance(invoke(validate, [str(tmp_path / "nothing")]).exception, UserError)

