@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import warnings
 
 import click
 
@@ -88,6 +89,8 @@ def main(arguments: list[str] | None = None) -> None:
     Args:
         arguments: in place of the process's own.
     """
+    # Images are checked for their size before they are decoded: the sentence of that check is enough.
+    warnings.filterwarnings("ignore", message="Image size", module="PIL")
     try:
         code = cli.main(args=arguments, prog_name="fhpt-bench", standalone_mode=False)
     except UserError as error:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 LIST_BYTES = 128 << 20  # a list, a table of pairs, a keypoint file
 LINES, LINE = 250_000, 50_000  # lines of a list, and characters of one
 JSON_BYTES = 32 << 20
-TOML_BYTES = 256 << 10
+TOML_BYTES, TOML_LINE = 256 << 10, 2000  # the parser takes very long for a long dotted key
 IMAGE_BYTES = 64 << 20
 IMAGE_PIXELS = 1 << 25
 ARCHIVE_BYTES = 1 << 30  # the arrays of a NumPy archive, uncompressed
@@ -143,6 +143,8 @@ def read_toml(path: Path) -> dict[str, Any]:
         UserError: if it cannot be read, is not TOML, or exceeds a limit.
     """
     content = read_file(path, TOML_BYTES)
+    if any(len(line) > TOML_LINE for line in content.splitlines()):
+        raise UserError(f"{path} has a line of more than {TOML_LINE:,} characters: break it.")
     try:
         found = tomllib.loads(content.decode())
         limited(found)

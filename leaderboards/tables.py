@@ -114,7 +114,8 @@ def _build_table(
     """The table of the installed protocols, or of the others."""
     records = [record for record, _ in measured]
     headlines = {key for record in records for key in _headlines(record)}
-    found = [column for column in find_columns(records) if column.installed != apart]
+    everything = find_columns(records)
+    found = [column for column in everything if column.installed != apart]
     columns = choose_columns(found, wanted, None if full else headlines, sort)
     rankings = [rank_models(column, measured) for column in columns]
     labels = _labels(records)
@@ -125,8 +126,9 @@ def _build_table(
     at = next((i for i, column in enumerate(columns) if sort and fits(column.key, sort)), 0)
     rows.sort(key=lambda row: _order(row, columns[at].higher_is_better, at) if columns else (row.label,))
     notes = footnotes(columns, rankings, records, labels)
+    if len(found) < len(everything) and columns:
+        rows = [row for row in rows if any(row.cells)]  # such a record is in one of the two tables only
     if apart:
-        rows = [row for row in rows if any(row.cells)]
         notes = [_APART, *notes]
     return Table(records[0].benchmark, tuple(columns), tuple(rows), tuple(notes), apart=apart)
 

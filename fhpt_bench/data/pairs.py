@@ -25,7 +25,7 @@ def read_pairs(path: Path) -> list[tuple[str, str]]:
     """
     lines = read_lines(path)
     try:
-        return _pairs(path, csv.DictReader(lines, strict=True))
+        return _pairs(path, csv.DictReader([f"{line}\n" for line in lines], strict=True))
     except csv.Error as error:
         raise UserError(f"The pair list {path} is not a CSV file ({error}): write one pair per line.") from error
 

@@ -73,6 +73,8 @@ def _named(path: Path, arrays: dict[str, NDArray[np.generic]], key: str) -> dict
     for needed in ("names", key):
         if needed not in arrays:
             raise UserError(f"The table {path} has no array {needed!r}: get the benchmark's files again.")
+    if arrays["names"].ndim != 1 or not arrays[key].ndim or arrays[key].dtype.kind not in "fiub":
+        raise UserError(f"The table {path} has an array of another shape or type: get the benchmark's files again.")
     if len(arrays["names"]) != len(arrays[key]):
         raise UserError(
             f"The table {path} has a different number of rows in {key!r} than names: get the benchmark's files again."

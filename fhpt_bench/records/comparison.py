@@ -15,7 +15,7 @@ from fhpt_bench.reading import sha256_file
 from fhpt_bench.records.installed_cards import contradiction, standing
 from fhpt_bench.records.pair_table import PAIRS_FILE, read_pair_values
 from fhpt_bench.records.schema import RECORD_FILE, Record, ScoreEntry, read_record
-from fhpt_bench.statistics import PairedDifference, paired_difference, weighted_mean
+from fhpt_bench.statistics import METHOD, PairedDifference, paired_difference, weighted_mean
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -89,6 +89,12 @@ def _contradiction(record: Record, values: Mapping[str, pd.DataFrame]) -> str | 
             return problem
         if metric is not None and score.value is not None and metric.per_pair != (score.key in values):
             return f"{score.key} has {'no values' if metric.per_pair else 'values'} by pair, unlike its protocol"
+        if score.interval is not None and score.value is not None:
+            low, high, method = score.interval
+            if not low <= score.value <= high:
+                return f"{score.key} is {score.value!r}, outside its interval [{low}, {high}]"
+            if metric is not None and metric.per_pair and method != METHOD:
+                return f"{score.key} has an interval by {method!r}, its protocol resamples people"
         if score.key in values and score.value is not None:
             counted = values[score.key][values[score.key]["skipped"] == ""]
             value, weight = counted["value"].to_numpy(), counted["weight"].to_numpy()

@@ -26,7 +26,8 @@ from leaderboards.tables import Table, build_tables
 HEADLINES = [
     "ssim:canonical:ssim", "psnr:canonical:psnr", "lpips:alex-0.1:lpips", "fd-effnet-lite0:canonical:fd-effnet-lite0",
     "kd-effnet-lite0:canonical:kd-effnet-lite0", "is-effnet-lite0:canonical:is-effnet-lite0",
-    "kec:canonical:body", "kec:canonical:face", "kec:canonical:hands", "pckh:patn:pckh", "face-id:canonical:face-id", "retrieval:unique-vgg16:retrieval",
+    "kec:canonical:body", "kec:canonical:face", "kec:canonical:hands", "pckh:patn:pckh",
+    "face-id:canonical:face-id", "retrieval:unique-vgg16:retrieval",
     "gender-bias:canonical:gender-bias", "fid:canonical:fid", "kid:canonical:kid", "is:canonical:is",
 ]  # fmt: skip
 

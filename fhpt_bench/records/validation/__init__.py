@@ -72,7 +72,7 @@ def validate_record(record: Record, data_root: Path | None = None, progress: boo
     except UserError as error:
         checks.append(Check("WRONG", PAIRS_FILE, f"cannot be read as a table of pairs: {error}"))
     installed = installed_checks(record, people, data_root)
-    checks += card_checks(record, tables)
+    checks += card_checks(record, tables if people is not None else None)
     checks += judge("fingerprints", _fingerprints(record), "64 hexadecimal digits each")
     if people is not None:
         found = pairs_file_check(record, people, tables)

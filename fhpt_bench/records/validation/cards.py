@@ -12,12 +12,12 @@ from fhpt_bench.records.schema import CardPart, MetricPart, Record, ScoreEntry
 from fhpt_bench.records.validation.checks import Check, judge
 
 
-def card_checks(record: Record, columns: Collection[str]) -> list[Check]:
+def card_checks(record: Record, columns: Collection[str] | None) -> list[Check]:
     """Check every score against the card of the record, and against the installed one.
 
     Args:
         record: from `read_record`.
-        columns: keys of the scores that have values by pair.
+        columns: keys of the scores that have values by pair; None if they cannot be read.
     """
     checks = judge("cards", _own(record), f"{len(record.scores)} scores fit their protocol's card and range")
     unknown: dict[str, list[str]] = defaultdict(list)
@@ -30,7 +30,7 @@ def card_checks(record: Record, columns: Collection[str]) -> list[Check]:
         held += 1
         if problem := contradiction(score, found.metric):
             problems.append(problem)
-        elif score.status == "ok" and found.metric.per_pair != (score.key in columns):
+        elif columns is not None and score.status == "ok" and found.metric.per_pair != (score.key in columns):
             lacks = "no values by pair, which its protocol gives" if found.metric.per_pair else "values by pair"
             problems.append(f"{score.key} has {lacks}")
     if problems or held:

@@ -93,10 +93,10 @@ def test_mediapipes_own_readings_give_its_numbers_but_other_fingerprints(
     details = theirs["kec:canonical:face"].details
     assert details["estimator"] == "openpose-json"
     assert details["truth"] == ("the benchmark's own" if truth else "openpose-json on the real target")
-    checks = {check.name: check.status for check in validate_record(fb.read_record(tmp_path / "a"))}
+    checks = {check.name: check.status for check in validate_record(fb.read_record(tmp_path / "a")).checks}
     assert checks["fingerprint"] == "ok"
     card = next(card for card in theirs.protocols if card.id == "kec")
-    assert card["features"] == ("openpose-json",)
+    assert card.features == ("openpose-json",)
     again = fb.evaluate(images, "warp", benchmark, CHOSEN, out=tmp_path / "b", keypoints=str(given if truth else both))
     assert [score.fingerprint for score in again.scores] == [score.fingerprint for score in theirs.scores]
 
