@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -227,7 +228,7 @@ def _check_writable(path: Path) -> None:
     """Find a full disk or a folder without write permission before anything takes time."""
     with explained(path):
         path.mkdir(parents=True, exist_ok=True)
-    probe = path / ".writable"
+    probe = path / f".writable-{secrets.token_hex(8)}"  # a name that no file of the user has
     write_bytes(probe, b"?")
     probe.unlink()
 

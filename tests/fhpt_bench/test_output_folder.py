@@ -46,25 +46,6 @@ def call(*words: object) -> Result:
     return CliRunner().invoke(cli, [str(word) for word in words])
 
 
-@pytest.mark.parametrize("overwrite", [[], ["--overwrite"]], ids=["", "overwrite"])
-def test_a_users_folder_survives_every_command(tiny: Path, tmp_path: Path, overwrite: list[str]) -> None:
-    images, mine = generated(tiny, tmp_path), users_folder(tmp_path / "mine")
-    before = contents(mine)
-    toy = Path(__file__).parent / "training" / "toy.py"
-    for words in (
-        ["run", "-m", "copy-source", "-p", "psnr", "-b", tiny, "--out", mine, *overwrite],
-        ["evaluate", images, "-p", "psnr", "-b", tiny, "--out", mine, *overwrite],
-        ["train", f"{toy}:Toy", "-b", tiny, "--out", mine],
-        ["data", "prepare", "deepfashion", "--root", tmp_path, "--out", mine],
-        ["visualize", "stages", "--out", mine / "stages.png"],
-        ["visualize", "stages", "--out", mine / "notes.txt"],
-    ):
-        done = call(*words)
-        assert done.exit_code != 0, words
-        assert isinstance(done.exception, fb.UserError), (words, done.exception)
-        assert contents(mine) == before, words
-
-
 def test_input_and_output_do_not_overlap(tiny: Path, tmp_path: Path) -> None:
     images = generated(tiny, tmp_path / "x")
     shutil.rmtree(tmp_path / "x" / "made")

@@ -61,9 +61,12 @@ def write_benchmark(root: Path, **settings: str) -> Path:
             poses.append(f"{name}: {[20] * 18}: {[20] * 18}")
     (root / "pairs.csv").write_text("\n".join(pairs) + "\n")
     (root / "keypoints.csv").write_text("\n".join(poses) + "\n")
+    (root / "train.lst").write_text("\n".join(line.partition(":")[0] for line in poses[1:]) + "\n")
     values = {
         "id": '"mine"', "version": '"1"', "title": '"noise"', "root": '"."', "image_size": "[64, 48]",
-        "images": '"test"', "pairs": '"pairs.csv"', "keypoints": '"keypoints.csv"', "protocols": '["ssim", "psnr"]',
+        "images": '"test"', "pairs": '"pairs.csv"', "keypoints": '"keypoints.csv"',
+        "train_images": '"test"', "train_list": '"train.lst"', "train_pairs": '"pairs.csv"',
+        "train_keypoints": '"keypoints.csv"', "protocols": '["ssim", "psnr"]',
     }  # fmt: skip
     file = root / "mine.toml"
     file.write_text("".join(f"{key} = {value}\n" for key, value in (values | settings).items()))
