@@ -15,6 +15,7 @@ from fhpt_bench.version import VERSION
 # In the order of use; other packages add commands through the entry-point group `fhpt_bench.commands`.
 BUILT_IN = (
     "run", "evaluate", "compare", "train", "validate", "models", "protocols", "benchmarks", "data", "weights", "doctor",
+    "check-plugin",
 )  # fmt: skip
 
 
@@ -32,7 +33,8 @@ class LazyGroup(click.Group):
             UsageError: if there is no such command.
         """
         if cmd_name in BUILT_IN:  # without reading the entry points, which is slow
-            target = f"fhpt_bench.commands.{cmd_name}:{cmd_name}"
+            file = cmd_name.replace("-", "_")
+            target = f"fhpt_bench.commands.{file}:{file}"
         elif cmd_name in (added := _added()):
             target = added[cmd_name].target
         else:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import os
+import traceback
 from collections.abc import Iterable, Sequence
 
+_HOST = os.sep + "fhpt_bench" + os.sep
 _LISTED = 40  # names that a message lists at most
 
 
@@ -68,6 +71,21 @@ def _replaced(character: str) -> str:
     if "\udc80" <= character <= "\udcff":  # Python's form of a byte that is not UTF-8
         return f"\\x{ord(character) - 0xDC00:02x}"
     return "\N{REPLACEMENT CHARACTER}"
+
+
+def with_location(error: BaseException) -> str:
+    """An exception with the file and line that raised it, for a plugin's author.
+
+    The line is the last one outside installed packages, if there is one: an error that torch raises is usually caused
+    by the line that called it.
+
+    Args:
+        error: an exception that was raised.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if "site-packages" not in frame.filename and _HOST not in frame.filename]
+    last = next(iter([*own[-1:], *frames[-1:]]), None)
+    return f"{type(error).__name__}: {error}" + (f" ({last.filename}:{last.lineno})" if last else "")
 
 
 def name_some(names: Sequence[str], most: int = 3) -> str:

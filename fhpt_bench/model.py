@@ -140,4 +140,11 @@ class TrainedGenerator(Generator):
         """Recipe -> digest of its trained tensors; part of a run's identity, and kept in its record."""
 
 
-models: Registry[type[Generator]] = Registry("model", "fhpt_bench.models", "fhpt_bench.model:Generator")
+def _contract(kind: type[Generator]) -> str | None:
+    """What a model's class lacks."""
+    if not isinstance(getattr(kind, "card", None), ModelCard):
+        return 'it has no card: add card = ModelCard("NAME", "TITLE") to the class'
+    return None
+
+
+models: Registry[type[Generator]] = Registry("model", "fhpt_bench.models", "fhpt_bench.model:Generator", _contract)

@@ -196,4 +196,29 @@ class PairwiseProtocol(Protocol):
         return tuple(mean_score(metric.name, evidence, evidence.compared[metric.name]) for metric in self.metrics)
 
 
-protocols: Registry[type[Protocol]] = Registry("protocol", "fhpt_bench.protocols", "fhpt_bench.protocol:Protocol")
+def _contract(kind: type[Protocol]) -> str | None:
+    """What a protocol lacks: texts, variants, or cards that fit."""
+    for name in ("id", "title", "citation"):
+        if not isinstance(getattr(kind, name, None), str):
+            return f"it has no text {name!r}: set it on the class"
+    if not isinstance(variants := getattr(kind, "variants", None), Mapping) or not variants:
+        return 'it has no variants: add variants = {"canonical": "what it computes"}'
+    if not isinstance(kind.version, int):
+        return f"its version is {kind.version!r}, not a whole number"
+    for variant in kind.variants:
+        metrics = getattr(kind(variant), "metrics", None)
+        if not isinstance(metrics, tuple) or not metrics or not all(isinstance(m, MetricCard) for m in metrics):
+            return f"the metrics of its variant {variant!r} are not a tuple of MetricCard, with a comma if it is one"
+        names = [metric.name for metric in metrics]
+        if len(set(names)) < len(names):
+            return f"its variant {variant!r} has two metrics with one name"
+        if any(not metric.range[0] < metric.range[1] for metric in metrics):
+            return f"a metric of its variant {variant!r} has an empty range"
+        if unknown := set(kind(variant).card.headlines) - set(names):
+            return f"its headline {min(unknown)!r} is not a metric of its variant {variant!r}"
+    return None
+
+
+protocols: Registry[type[Protocol]] = Registry(
+    "protocol", "fhpt_bench.protocols", "fhpt_bench.protocol:Protocol", _contract
+)

@@ -6,16 +6,14 @@ import ast
 import functools
 import importlib
 import importlib.metadata
-import importlib.util
-import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Generic, TypeVar, cast
 
-from fhpt_bench.errors import UserError, did_you_mean
-from fhpt_bench.files import sha256_json
-from fhpt_bench.reading import sha256_file
+from fhpt_bench.errors import UserError, did_you_mean, with_location
+from fhpt_bench.plugin_code import import_file
 
 T = TypeVar("T")
 _OWN = "fhpt-bench"
@@ -74,12 +72,14 @@ class Registry(Generic[T]):
         kind: the kind in words, for messages ("model").
         group: the entry-point group.
         base: `module:Class` that a plugin must be (or derive from); imported only when a plugin is loaded.
+        contract: what a plugin of the right kind lacks, a clause without a full stop, or None.
     """
 
-    def __init__(self, kind: str, group: str, base: str) -> None:
+    def __init__(self, kind: str, group: str, base: str, contract: Callable[[Any], str | None] | None = None) -> None:
         self.kind = kind
         self.group = group
         self._base = base
+        self._contract = contract
 
     def entries(self) -> dict[str, Entry]:
         """Each registered plugin by name, sorted; nothing is imported.
@@ -142,10 +142,10 @@ class Registry(Generic[T]):
         reason = f"The {self.kind} {name!r} ({entry.origin}) is broken"
         module_name, _, attribute = entry.target.rpartition(":")
         try:
-            module = _import_file(Path(module_name)) if module_name.endswith(".py") else _import(module_name)
+            module = import_file(Path(module_name)) if module_name.endswith(".py") else _import(module_name)
             plugin = functools.reduce(getattr, attribute.split("."), cast(Any, module))
         except Exception as error:  # a plugin may fail in any way; the host must not
-            raise UserError(f"{reason}: {type(error).__name__}: {error}") from error
+            raise UserError(f"{reason}: {with_location(error)}") from error
         base_module, _, base_name = self._base.partition(":")
         base = getattr(_import(base_module), base_name)
         if not (issubclass(plugin, base) if isinstance(plugin, type) else isinstance(plugin, base)):
@@ -153,6 +153,12 @@ class Registry(Generic[T]):
         missing = getattr(plugin, "__abstractmethods__", None)
         if isinstance(plugin, type) and missing:
             raise UserError(f"{reason}: it does not define {', '.join(sorted(missing))}.")
+        try:
+            problem = self._contract(plugin) if self._contract else None
+        except Exception as error:  # properties of a plugin may raise anything
+            problem = with_location(error)
+        if problem:
+            raise UserError(f"{reason}: {problem}.")
         return cast(T, plugin)
 
     def broken(self, name: str) -> str | None:
@@ -162,21 +168,6 @@ class Registry(Generic[T]):
         except UserError as error:
             return str(error)
         return None
-
-
-def code_digest(plugin: type) -> str:
-    """A digest of the code that defines a class. If it changes, images that the class generated are outdated.
-
-    Args:
-        plugin: a class from a package (all Python files of the package's folder are included, since a model may use
-            several) or from a single file (only that file is included).
-    """
-    module = sys.modules[plugin.__module__]
-    if not module.__file__:
-        return ""
-    file = Path(module.__file__)
-    files = sorted(file.parent.rglob("*.py")) if module.__package__ else [file]
-    return sha256_json([[path.relative_to(file.parent).as_posix(), sha256_file(path)] for path in files])
 
 
 def _import(module: str) -> ModuleType:
@@ -198,19 +189,3 @@ def _find_in_file(kind: str, path: Path, attribute: str) -> Entry:
         hint = did_you_mean(attribute, classes) if classes else "it defines no class."
         raise UserError(f"The {kind} file {path} has no class {attribute!r}: {hint}")
     return Entry(f"{path}:{attribute}", f"{path.resolve()}:{attribute}", f"{path}:{classes.get(attribute, 1)}")
-
-
-def _import_file(path: Path) -> ModuleType:
-    name = f"fhpt_bench_plugin_{sha256_file(path)[:16]}"
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, path)
-        if spec is None or spec.loader is None:
-            raise ImportError(f"cannot import {path}")
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        try:
-            spec.loader.exec_module(module)
-        except BaseException:
-            del sys.modules[name]
-            raise
-    return sys.modules[name]

@@ -92,6 +92,9 @@ def _about_cells(rankings: Sequence[Ranking], records: Sequence[Record], labels:
         "[RESIZED]: measured on images that were generated at another size.": any(
             "[RESIZED]" in label for label in labels
         ),
+        "[RANGE]: the values of the model's output do not look like [-1, 1]; what is outside was clipped.": any(
+            record.model.output_range for record in records
+        ),
         "failed, skipped: the reason is in the record and in --format csv.": any(
             score.value is None for score in scores
         ),

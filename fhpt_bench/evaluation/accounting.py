@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from fhpt_bench.errors import UserError
+from fhpt_bench.errors import UserError, with_location
 from fhpt_bench.evaluation.finished import Work
 from fhpt_bench.evaluation.plan import Step
 
@@ -48,7 +48,7 @@ class Accounting:
             raise
         except Exception as error:  # whatever a plugin raises
             for step in steps:
-                self.failed[step.protocol.card.key] = f"{type(error).__name__}: {error}"
+                self.failed[step.protocol.card.key] = with_location(error)
                 if not self._main:  # the main process writes the record and cannot know this reason
                     log.error("%s failed: %s", step.protocol.card.key, self.failed[step.protocol.card.key])
 

@@ -39,11 +39,13 @@ class Batch:
         images: pair id -> digest of its generated image.
         values: protocol fingerprint -> pair id -> result for that image.
         stages: name -> cost.
+        output_range: smallest and largest value of a model's first batch, if they do not fit [-1, 1].
     """
 
     images: dict[str, str] = field(default_factory=dict)
     values: dict[str, dict[str, PairResult]] = field(default_factory=dict)
     stages: dict[str, Work] = field(default_factory=dict)
+    output_range: tuple[float, float] | None = None
 
 
 @dataclass
@@ -54,15 +56,18 @@ class Finished:
         images: pair id -> digest of its generated image.
         values: (fingerprint, pair id, image digest) -> result.
         stages: name -> cost.
+        output_range: as in `Batch`.
     """
 
     images: dict[str, str] = field(default_factory=dict)
     values: dict[tuple[str, str, str], PairResult] = field(default_factory=dict)
     stages: dict[str, Work] = field(default_factory=dict)
+    output_range: tuple[float, float] | None = None
 
     def add(self, batch: Batch) -> None:
         """Add the results of one batch."""
         self.images.update(batch.images)
+        self.output_range = batch.output_range or self.output_range
         for fingerprint, pairs in batch.values.items():
             for pair, result in pairs.items():
                 self.values[fingerprint, pair, batch.images[pair]] = result
@@ -96,6 +101,7 @@ def encode(batch: Batch) -> dict[str, Any]:
             for fingerprint, pairs in batch.values.items()
         },
         "stages": {name: [work.seconds, work.images, work.forwards] for name, work in batch.stages.items()},
+        "output_range": batch.output_range,
     }
 
 
@@ -112,4 +118,5 @@ def decode(content: dict[str, Any]) -> Batch:
             for fingerprint, pairs in content["values"].items()
         },
         {name: Work(*cost) for name, cost in content["stages"].items()},
+        tuple(content["output_range"]) if content.get("output_range") else None,
     )

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import abc
 import inspect
+import logging
 import secrets
 import sys
-import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,17 +17,25 @@ from numpy.typing import NDArray
 from fhpt_bench.benchmark import Benchmark, Pair
 from fhpt_bench.data.images import encode_png, pixels_sha256, read_image
 from fhpt_bench.data.real_images import RealImages, quantise, to_tensor
-from fhpt_bench.errors import UserError
+from fhpt_bench.errors import UserError, plain, with_location
 from fhpt_bench.evaluation.generated_folder import GeneratedFolder
 from fhpt_bench.evaluation.pair_batch import pair_batch
 from fhpt_bench.evaluation.run_folder import RunFolder
 from fhpt_bench.files import sha256_json, write_bytes
 from fhpt_bench.model import Generator, Oracle, TrainedGenerator, models
+from fhpt_bench.plugin_code import code_digest
 from fhpt_bench.processes import launched
 from fhpt_bench.records.schema import FolderPart, ModelPart
-from fhpt_bench.registry import Entry, code_digest
+from fhpt_bench.registry import Entry
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 SEED = 20200526
+# A model's output in [0, 1]: hardly any value below 0 and none far above 1. A photograph has dark pixels.
+_BELOW, _ABOVE, _SHARE = 0.02, 1.05, 0.001
+_BEYOND = 1.5
+log = logging.getLogger(__name__)
 
 
 class GeneratedImages(abc.ABC):
@@ -35,6 +43,8 @@ class GeneratedImages(abc.ABC):
 
     card: ModelPart
     identity: dict[str, Any]
+    # Smallest and largest value of the first batch that a model has generated, if they do not look like [-1, 1].
+    output_range: tuple[float, float] | None = None
 
     def to(self, device: str) -> None:  # noqa: B027 - images in a folder have nothing to move
         """Move the model, if there is one, to a device ("cpu", "cuda").
@@ -162,7 +172,7 @@ class ModelImages(GeneratedImages):
             self._model.to(device)
         except Exception as error:  # a plugin may fail in any way
             raise UserError(
-                f"The model {self.card.name} cannot be moved to {device}: {_with_location(error)}"
+                f"The model {self.card.name} cannot be moved to {device}: {with_location(error)}"
             ) from error
 
     def keep_in(self, folder: RunFolder) -> None:
@@ -219,7 +229,7 @@ class ModelImages(GeneratedImages):
             raise
         except Exception as error:  # a plugin may fail in any way
             raise UserError(
-                f"The model {self.card.name} failed on the batch from {pairs[0].id} on: {_with_location(error)}"
+                f"The model {self.card.name} failed on the batch from {pairs[0].id} on: {with_location(error)}"
             ) from error
         expected = (len(pairs), 3, *self._benchmark.image_size)
         if not isinstance(generated, torch.Tensor) or tuple(generated.shape) != expected:
@@ -229,7 +239,33 @@ class ModelImages(GeneratedImages):
             raise UserError(
                 f"The model {self.card.name} returned NaN or infinite pixels for {pairs[0].id}: return finite values."
             )
+        if number == 0 and (found := doubtful_range(generated)):
+            self.output_range = found
+            log.warning(
+                "The model %s returned values from %.3g to %.3g in its first batch; [-1, 1] is expected, and other "
+                "values are clipped. Its scores get the badge [RANGE].", plain(self.card.name), *found,
+            )  # fmt: skip
         return quantise(generated)
+
+
+def doubtful_range(images: Tensor) -> tuple[float, float] | None:
+    """The smallest and largest value of a model's output if it does not look like [-1, 1]; else None.
+
+    Args:
+        images: (N, 3, H, W) of one batch.
+
+    Returns:
+        (low, high) if hardly any value is below 0 and none is far above 1, as in [0, 1], or if any value is beyond
+        1.5 or -1.5.
+
+    Examples:
+        >>> import torch
+        >>> doubtful_range(torch.rand(2, 3, 8, 8)) is None, doubtful_range(torch.rand(2, 3, 8, 8) * 2 - 1) is None
+        (False, True)
+    """
+    low, high = float(images.min()), float(images.max())
+    looks_like_0_to_1 = high < _ABOVE and float((images < -_BELOW).float().mean()) < _SHARE
+    return (low, high) if looks_like_0_to_1 or max(-low, high) > _BEYOND else None
 
 
 def find_model(model: str | Generator | type[Generator]) -> Entry:
@@ -275,11 +311,4 @@ def _make(model: str | Generator | type[Generator], checkpoint: Path | None) -> 
     except UserError:
         raise
     except Exception as error:  # a plugin may fail in any way
-        raise UserError(f"The model {name!r} cannot be made: {_with_location(error)}") from error
-
-
-def _with_location(error: Exception) -> str:
-    """An exception with the file and line that raised it, for a plugin's author."""
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
-    return f"{type(error).__name__}: {error}{place}"
+        raise UserError(f"The model {name!r} cannot be made: {with_location(error)}") from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,7 @@ from fhpt_bench.evaluation.run_folder import RunFolder
 from fhpt_bench.feature import MapFeature
 from fhpt_bench.processes import Processes
 from fhpt_bench.progress import progress_bar
-from fhpt_bench.protocol import Evidence, ImagePairs, Protocol
+from fhpt_bench.protocol import Evidence, ImagePairs, PairValues, Protocol
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -144,7 +144,7 @@ class Measurement:
         values = self._compare(todo, batch, images, list(digests.values())) if todo else {}
         self._embedder.embed(lambda: images, list(digests.values()), self.accounting.steps())
         if values or any(self._finished.images.get(pair) != digest for pair, digest in digests.items()):
-            self._save(Batch(digests, values))
+            self._save(Batch(digests, values, output_range=self.generated.output_range if number == 0 else None))
 
     def _compare(
         self, todo: list[Step], batch: tuple[Pair, ...], images: NDArray[np.uint8], digests: list[str]
@@ -167,7 +167,7 @@ class Measurement:
             if step.protocol.card.key in self.accounting.failed:  # its network has just failed
                 continue
             with self.accounting.guarded(step), self.accounting.timed(step.protocol.card.key, len(batch)):
-                measured = step.protocol.compare(pairs)
+                measured = _checked(step.protocol.compare(pairs), len(batch))
                 rows = {
                     metric: list(zip(v.value.tolist(), v.weight.tolist(), v.skipped, strict=True))
                     for metric, v in measured.items()
@@ -190,6 +190,11 @@ class Measurement:
             return supplied.vectors(self.benchmark.pairs, role) if supplied else self._vectors(feature, role)
 
         return Evidence(self.benchmark, compared, vectors, step.supplied)
+
+    @property
+    def output_range(self) -> tuple[float, float] | None:
+        """Smallest and largest value of a model's first batch if they do not fit [-1, 1]; after `collect`."""
+        return self._finished.output_range
 
     def collect(self) -> dict[str, Work]:
         """Read the finished work of all processes and return the cost of each stage."""
@@ -215,6 +220,16 @@ class Measurement:
         batch.stages = self.accounting.close()
         if batch.images or batch.stages:
             self.folder.append(self.processes.rank, batch)
+
+
+def _checked(measured: Mapping[str, PairValues], count: int) -> Mapping[str, PairValues]:
+    """What a protocol's `compare` returned, if it is what its card says."""
+    if not isinstance(measured, Mapping) or not all(isinstance(value, PairValues) for value in measured.values()):
+        raise TypeError(f"compare returned {type(measured).__name__}, not a mapping of metric to PairValues")
+    for metric, values in measured.items():
+        if len(values.value) != count:
+            raise ValueError(f"compare returned {len(values.value)} values of {metric} for {count} pairs")
+    return measured
 
 
 def _compares(protocol: Protocol) -> bool:

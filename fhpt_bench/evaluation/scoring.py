@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from fhpt_bench.errors import with_location
 from fhpt_bench.evaluation.figures import write_figures
 from fhpt_bench.evaluation.finished import Work
 from fhpt_bench.evaluation.measurement import Measurement
@@ -14,6 +16,7 @@ from fhpt_bench.evaluation.provenance import provenance
 from fhpt_bench.evaluation.run_folder import RunFolder
 from fhpt_bench.files import sha256_bytes
 from fhpt_bench.protocol import MetricCard, ProtocolCard, Score
+from fhpt_bench.records.installed_cards import slack
 from fhpt_bench.records.pair_table import PAIRS_FILE, pair_table
 from fhpt_bench.records.schema import (
     RECORD_FILE,
@@ -67,7 +70,7 @@ def write_results(measurement: Measurement, part: BenchmarkPart, progress: bool)
         schema_version=SCHEMA_VERSION,
         run_id=folder.run_id,
         benchmark=part,
-        model=measurement.generated.card,
+        model=measurement.generated.card.model_copy(update={"output_range": measurement.output_range}),
         provenance=provenance(measurement.plan, measurement.device, measurement.processes.count),
         protocols=tuple(_card(step.card) for step in measurement.plan),
         stages=tuple(
@@ -102,21 +105,35 @@ def _score(measurement: Measurement, step: Step) -> list[tuple[ScoreEntry, pd.Da
     reason = measurement.accounting.failed.get(card.key)
     if reason is None:
         try:
-            scores = {score.metric: score for score in step.protocol.score(measurement.evidence(step))}
-            return [_checked(card, metric, step, scores[metric.name]) for metric in card.metrics]
+            found = step.protocol.score(measurement.evidence(step))
+            if not isinstance(found, tuple | list) or not all(isinstance(score, Score) for score in found):
+                raise TypeError(f"score returned {type(found).__name__}, not a tuple of Score")
+            scores = {score.metric: score for score in found}
+            return [_checked(card, metric, step, scores) for metric in card.metrics]
         except Exception as error:  # a plugin may raise anything; the others continue
-            reason = f"{type(error).__name__}: {error}"
+            reason = with_location(error)
     return [(_entry(card, metric, step, "failed", reason), None) for metric in card.metrics]
 
 
 def _checked(
-    card: ProtocolCard, metric: MetricCard, step: Step, score: Score
+    card: ProtocolCard, metric: MetricCard, step: Step, scores: Mapping[str, Score]
 ) -> tuple[ScoreEntry, pd.DataFrame | None]:
+    """The entry of a metric; a score that breaks the contract of its card has the status failed."""
+    if metric.name not in scores:
+        return _entry(card, metric, step, "failed", f"score returned no value of {metric.name}"), None
+    score = scores[metric.name]
     if score.value is None:
         why = ", ".join(f"{count} pairs {reason}" for reason, count in score.skipped.items()) or "no pair"
         return _entry(card, metric, step, "skipped", f"nothing to average: {why}", score), score.per_pair
+    if not isinstance(score.value, int | float) or isinstance(score.value, bool):
+        kind = type(score.value).__name__
+        return _entry(card, metric, step, "failed", f"the value is of type {kind}: return a Python float"), None
     if not math.isfinite(score.value):
         return _entry(card, metric, step, "failed", f"the value is {score.value}"), None
+    low, high = metric.range
+    if not low - slack(score.value) <= score.value <= high + slack(score.value):
+        reason = f"the value is {score.value}, outside its range [{low:g}, {high:g}] by the card"
+        return _entry(card, metric, step, "failed", reason), None
     if (score.per_pair is not None) != metric.per_pair:
         came = "without" if metric.per_pair else "with"
         reason = f"its card says per_pair={metric.per_pair}, but it came {came} values by pair"

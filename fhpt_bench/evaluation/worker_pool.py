@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
 import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fhpt_bench.evaluation.feature_cache import FeatureCache
+from fhpt_bench.plugin_code import is_plugin_file
 from fhpt_bench.processes import end_with
 
 if TYPE_CHECKING:
@@ -59,7 +61,7 @@ class WorkerPool:
             self._count = max(1, min(_MOST, cpu_count() // self._share - 1))
             self._pool = ProcessPoolExecutor(self._count, initializer=_begin, initargs=(os.getpid(),))
         self._waiting.append(
-            (plugin.spec.id, len(digests), self._pool.submit(_extract, plugin, identity, images, digests))
+            (plugin.spec.id, len(digests), self._pool.submit(_extract, _portable(plugin), identity, images, digests))
         )
 
     def oldest(self, last: bool) -> tuple[str, int, Future[float]] | None:
@@ -91,13 +93,25 @@ def _begin(main: int) -> None:
     end_with(main)
 
 
+def _portable(plugin: type[VectorFeature]) -> type[VectorFeature] | str:
+    """The class, or `path/to/file.py:Class` for one of a file, whose module another process cannot import by name."""
+    file = sys.modules[plugin.__module__].__file__
+    return f"{file}:{plugin.__qualname__}" if is_plugin_file(plugin.__module__) else plugin
+
+
 @functools.cache
-def _load(plugin: type[VectorFeature]) -> VectorFeature:
-    return plugin("cpu")
+def _load(plugin: type[VectorFeature] | str) -> VectorFeature:
+    from fhpt_bench.feature import VectorFeature, features
+
+    kind = features.load(plugin) if isinstance(plugin, str) else plugin
+    feature = kind("cpu")
+    if not isinstance(feature, VectorFeature):
+        raise TypeError(f"{plugin} gives no vectors")
+    return feature
 
 
 def _extract(
-    plugin: type[VectorFeature], identity: dict[str, Any], images: NDArray[np.uint8], digests: list[str]
+    plugin: type[VectorFeature] | str, identity: dict[str, Any], images: NDArray[np.uint8], digests: list[str]
 ) -> float:
     """In a worker: fill the cache and return the seconds that this took."""
     start = time.perf_counter()

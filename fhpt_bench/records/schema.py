@@ -98,6 +98,8 @@ class ModelPart(_Part):
     # For a trained model: recipe -> digest of its tensors. Older records call it "learnt".
     trained: dict[str, str] = Field(default={}, validation_alias=AliasChoices("trained", "learnt"))
     folder: FolderPart | None = None
+    # Smallest and largest value of the first generated batch, if they do not look like [-1, 1].
+    output_range: tuple[_Number, _Number] | None = None
 
 
 class Provenance(_Part):

@@ -40,13 +40,14 @@ def model_label(model: ModelPart) -> str:
 
     Returns:
         The name; `(oracle)` if it sees the target; what it is given of the target in addition to the pose; the codec of
-        its images if lossy; whether they were resized.
+        its images if lossy; whether the values of its output are doubtful; whether they were resized.
     """
     given = [item for item in model.conditioning if item != "pose"]
     badges = [
         "(oracle)" if model.oracle else "",
         f"(given {', '.join(given)})" if given else "",
         f"[{model.codec.upper()}]" if model.codec != "png" else "",
+        "[RANGE]" if model.output_range else "",
         "[RESIZED]" if model.folder and any("resized" in size for size in model.folder.sizes) else "",
     ]
     return plain(" ".join([model.name, *filter(None, badges)]))

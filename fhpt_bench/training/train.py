@@ -11,9 +11,9 @@ from fhpt_bench.benchmark import Benchmark, load_benchmark
 from fhpt_bench.data.real_images import RealImages
 from fhpt_bench.errors import UserError, did_you_mean
 from fhpt_bench.files import sha256_json
+from fhpt_bench.plugin_code import code_digest
 from fhpt_bench.processes import launched
 from fhpt_bench.reading import sha256_file
-from fhpt_bench.registry import code_digest
 from fhpt_bench.training.distributed import Precision
 from fhpt_bench.training.folder import TrainingFolder
 from fhpt_bench.training.recipe import Recipe, Task, recipes

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fhpt_bench import registry
+from fhpt_bench import plugin_code, registry
 from fhpt_bench.errors import UserError
 from fhpt_bench.model import Generator, models
 from fhpt_bench.protocol import protocols
@@ -31,9 +31,9 @@ def test_path_gives_the_class_and_its_line(tmp_path: Path) -> None:
     assert models.find(f"{file}:Mine").origin == f"{file}:4"
     plugin = models.load(f"{file}:Mine")
     assert plugin.card.name == "mine"
-    before = registry.code_digest(plugin)
+    before = plugin_code.code_digest(plugin)
     file.write_text(file.read_text() + "# changed\n")
-    assert registry.code_digest(models.load(f"{file}:Mine")) != before
+    assert plugin_code.code_digest(models.load(f"{file}:Mine")) != before
 
 
 def test_code_of_a_package_is_all_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,9 +44,9 @@ def test_code_of_a_package_is_all_its_files(tmp_path: Path, monkeypatch: pytest.
     (package / "model.py").write_text("class Spread: pass\n")
     monkeypatch.syspath_prepend(tmp_path)
     plugin = importlib.import_module("spread.model").Spread
-    before = registry.code_digest(plugin)
+    before = plugin_code.code_digest(plugin)
     (package / "layers.py").write_text("WIDTH = 2\n")
-    assert registry.code_digest(plugin) != before
+    assert plugin_code.code_digest(plugin) != before
 
 
 @pytest.mark.parametrize(

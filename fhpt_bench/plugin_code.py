@@ -1,0 +1,216 @@
+"""The Python files that a plugin consists of, found from its source, and their import and digest."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import importlib
+import importlib.metadata
+import importlib.util
+import sys
+import sysconfig
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from types import ModuleType
+
+from fhpt_bench.errors import UserError
+from fhpt_bench.files import sha256_json
+from fhpt_bench.reading import LIST_BYTES, read_file, sha256_file
+
+_HOST = "fhpt_bench"
+_PREFIX = "fhpt_bench_plugin_"
+_LOADED: dict[Path, str] = {}  # module beside a plugin -> digest when it was imported
+
+
+def plugin_files(starts: Iterable[Path], root: Path, home: str = "") -> list[Path]:
+    """The files that a plugin's files import, directly or through others, and the files themselves.
+
+    Read from the source, so that imports inside functions count. Installed packages, the standard library and
+    `fhpt_bench` are left out: a record names them by version. Modules that are only named at run time
+    (`importlib.import_module`) are not found.
+
+    Args:
+        starts: the plugin's own files.
+        root: the folder in which its absolute imports are looked up first.
+        home: the top-level package of a plugin of an installed distribution, whose other packages count too.
+
+    Returns:
+        Absolute paths, sorted.
+
+    Raises:
+        UserError: if a file cannot be read or is not valid Python.
+    """
+    found: dict[Path, None] = {}
+    todo = [start.resolve() for start in starts]
+    while todo:
+        file = todo.pop()
+        if file not in found:
+            found[file] = None
+            for name in _imported(file, root):
+                todo += _resolve(name, root, home)
+    return sorted(found)
+
+
+def digest_files(files: list[Path], root: Path) -> str:
+    """A digest of the content and the relative path of some files.
+
+    Args:
+        files: absolute paths.
+        root: paths are relative to it; a file outside counts with its name only.
+    """
+    names = [path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name for path in files]
+    return sha256_json(sorted([name, sha256_file(path)] for name, path in zip(names, files, strict=True)))
+
+
+def code_digest(plugin: type) -> str:
+    """A digest of the code that defines a class. If it changes, images that the class generated are outdated.
+
+    Args:
+        plugin: a class of a package (all Python files of its module's folder are included) or of a file; in addition
+            every module that they import, see `plugin_files`.
+    """
+    module = sys.modules[plugin.__module__]
+    if not module.__file__:
+        return ""
+    file = Path(module.__file__).resolve()
+    home = module.__package__.partition(".")[0] if module.__package__ else module.__name__
+    root = file.parents[module.__name__.count(".") + (file.name == "__init__.py")]
+    starts = sorted(file.parent.rglob("*.py")) if module.__package__ else [file]
+    return digest_files(plugin_files(starts, root, home), root)
+
+
+def is_plugin_file(module: str) -> bool:
+    """Whether a module's name is one that `import_file` gives."""
+    return module.startswith(_PREFIX)
+
+
+def import_file(path: Path) -> ModuleType:
+    """Import a plugin's file; the modules in its folder can be imported as if it was run as a script.
+
+    Args:
+        path: the file.
+
+    Raises:
+        UserError: if a module in its folder has the name of one that was loaded from elsewhere.
+    """
+    path = path.resolve()
+    root = path.parent
+    files = plugin_files([path], root)
+    # With the path, because two copies of a plugin may read different files next to them.
+    name = f"{_PREFIX}{sha256_json([str(path), digest_files(files, root)])[:16]}"
+    if name in sys.modules:
+        return sys.modules[name]
+    own = {_module_name(file, root): file for file in files if file != path and file.is_relative_to(root)}
+    _check_names(own, path)
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"cannot import {path}")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    # First, as for a script; afterwards last, so that the folder hides nothing from packages.
+    sys.path.insert(0, str(root))
+    try:
+        spec.loader.exec_module(module)
+        for other in own:  # those that functions import later
+            importlib.import_module(other)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    finally:
+        sys.path.remove(str(root))
+        if str(root) not in sys.path:
+            sys.path.append(str(root))
+    return module
+
+
+def _check_names(own: dict[str, Path], path: Path) -> None:
+    """Forget modules of this folder that have changed, and refuse names that mean something else already."""
+    for name, file in own.items():
+        loaded, digest = sys.modules.get(name), sha256_file(file)
+        known = _LOADED.get(file) == digest
+        _LOADED[file] = digest
+        if loaded is None:
+            continue
+        place = getattr(loaded, "__file__", None)
+        if place is None or Path(place).resolve() != file:
+            raise UserError(
+                f"The plugin {path} imports {file.name}, but another module {name!r} ({place}) is loaded already: "
+                "rename one of them."
+            )
+        if not known:
+            del sys.modules[name]
+
+
+def _imported(file: Path, root: Path) -> Iterator[str]:
+    """The absolute names of everything that a file imports; a name may be a module or an attribute of one."""
+    try:
+        tree = ast.parse(read_file(file, LIST_BYTES))
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise UserError(f"The plugin file {file} is not valid Python: {error}.") from error
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                folder = file.parents[node.level - 1]
+                if not folder.is_relative_to(root):
+                    continue
+                base = ".".join([*folder.relative_to(root).parts, *filter(None, [base])])
+            yield from (f"{base}.{alias.name}" if base else alias.name for alias in node.names)
+
+
+def _resolve(name: str, root: Path, home: str) -> list[Path]:
+    """The files that an import of a name runs, if they are not those of an installed package."""
+    top, *rest = name.split(".")
+    if top == _HOST or top in sys.stdlib_module_names:
+        return []
+    for folder in (root, *_search_folders()):
+        if _installed(folder) and not _same_distribution(top, home):
+            continue
+        if (folder / f"{top}.py").is_file():
+            return [(folder / f"{top}.py").resolve()]
+        if (folder / top).is_dir():
+            return list(_inside(folder / top, rest))
+    return []
+
+
+def _inside(folder: Path, rest: list[str]) -> Iterator[Path]:
+    """`__init__.py` of a package, and the modules on the way to the last name."""
+    if (folder / "__init__.py").is_file():
+        yield (folder / "__init__.py").resolve()
+    if rest:
+        if (folder / f"{rest[0]}.py").is_file():
+            yield (folder / f"{rest[0]}.py").resolve()
+        elif (folder / rest[0]).is_dir():
+            yield from _inside(folder / rest[0], rest[1:])
+
+
+def _search_folders() -> list[Path]:
+    return [Path(entry or ".") for entry in sys.path if Path(entry or ".").is_dir()]
+
+
+@functools.cache
+def _installed(folder: Path) -> bool:
+    """Whether a folder belongs to the Python installation."""
+    places = [Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "purelib", "platlib")]
+    here = folder.resolve()
+    return any(here.is_relative_to(place) for place in places) or here.name in ("site-packages", "dist-packages")
+
+
+def _same_distribution(top: str, home: str) -> bool:
+    """Whether two installed top-level packages come with the same distribution."""
+    if not home or top == home:
+        return bool(home)
+    named = _distributions()
+    return bool(set(named.get(top, ())) & set(named.get(home, ())))
+
+
+@functools.cache
+def _distributions() -> Mapping[str, list[str]]:
+    return importlib.metadata.packages_distributions()  # slow: reads the metadata of all packages
+
+
+def _module_name(file: Path, root: Path) -> str:
+    parts = file.relative_to(root).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
