@@ -83,7 +83,8 @@ def with_location(error: BaseException) -> str:
         error: an exception that was raised.
     """
     frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if "site-packages" not in frame.filename and _HOST not in frame.filename]
+    ours = ("site-packages", _HOST, "<string>")
+    own = [frame for frame in frames if not any(mark in frame.filename for mark in ours)]
     last = next(iter([*own[-1:], *frames[-1:]]), None)
     return f"{type(error).__name__}: {error}" + (f" ({last.filename}:{last.lineno})" if last else "")
 

@@ -109,6 +109,8 @@ def import_file(path: Path) -> ModuleType:
     sys.modules[name] = module
     # First, as for a script; afterwards last, so that the folder hides nothing from packages.
     sys.path.insert(0, str(root))
+    # Compiled files are told apart by size and second: an edit within a second would run the old code.
+    writes, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
         spec.loader.exec_module(module)
         for other in own:  # those that functions import later
@@ -117,6 +119,7 @@ def import_file(path: Path) -> ModuleType:
         del sys.modules[name]
         raise
     finally:
+        sys.dont_write_bytecode = writes
         sys.path.remove(str(root))
         if str(root) not in sys.path:
             sys.path.append(str(root))
@@ -124,11 +127,12 @@ def import_file(path: Path) -> ModuleType:
 
 
 def _check_names(own: dict[str, Path], path: Path) -> None:
-    """Forget modules of this folder that have changed, and refuse names that mean something else already."""
+    """Refuse names that mean something else already; if a file has changed, forget the modules of all of them."""
+    digests = {file: sha256_file(file) for file in own.values()}
+    changed = any(_LOADED.get(file) != digest for file, digest in digests.items())
+    _LOADED.update(digests)
     for name, file in own.items():
-        loaded, digest = sys.modules.get(name), sha256_file(file)
-        known = _LOADED.get(file) == digest
-        _LOADED[file] = digest
+        loaded = sys.modules.get(name)
         if loaded is None:
             continue
         place = getattr(loaded, "__file__", None)
@@ -137,7 +141,7 @@ def _check_names(own: dict[str, Path], path: Path) -> None:
                 f"The plugin {path} imports {file.name}, but another module {name!r} ({place}) is loaded already: "
                 "rename one of them."
             )
-        if not known:
+        if changed:
             del sys.modules[name]
 
 

@@ -98,7 +98,7 @@ MODELS = {
     "no card": ('    card = ModelCard("mine", "a model")\n', "", "it has no card"),
     "a card of text": ('ModelCard("mine", "a model")', '"mine"', "it has no card"),
     "an unknown conditioning": (
-        '"a model")', '"a model", conditioning=("depth",))', r"unknown conditioning .*mymodel\.py:5",
+        '"a model")', '"a model", conditioning=("depth",))', r"unknown conditioning .*mymodel\.py:6",
     ),
 }  # fmt: skip
 
