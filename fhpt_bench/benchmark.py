@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -11,14 +11,17 @@ from numpy.typing import NDArray
 
 from fhpt_bench.benchmarks.schema import BenchmarkSchema, read_schema
 from fhpt_bench.data.images import digest_images
-from fhpt_bench.data.names import parse_name, stem
+from fhpt_bench.data.names import stem
 from fhpt_bench.data.pairs import read_image_list, read_pairs
-from fhpt_bench.data.pose import read_keypoints
+from fhpt_bench.data.people import Shown, people_of, read_people
+from fhpt_bench.data.pose import Frame, read_keypoints
 from fhpt_bench.data.subsets import check_subset, choose_subset, spread_over_people
 from fhpt_bench.data.truth import Truth, read_truth
 from fhpt_bench.errors import UserError
 from fhpt_bench.files import sha256_bytes, sha256_json
 from fhpt_bench.registry import Entry, Registry
+
+UNKNOWN = ""  # the person of each pair if the people are not known
 
 benchmarks: Registry[Path] = Registry("benchmark", "fhpt_bench.benchmarks", "pathlib:Path")
 
@@ -75,6 +78,8 @@ class Benchmark:
             the same person).
         listed: the complete pair list, before a subset or limit is applied.
         missing: number of pairs that were removed because their generated image is missing.
+        shown: image name -> person, item, gender and view, as far as a table of people or the name says.
+        frame: the images to which the keypoint files refer, if the benchmark file states them.
     """
 
     id: str
@@ -96,6 +101,34 @@ class Benchmark:
     people_known: bool = False
     listed: tuple[Pair, ...] = ()
     missing: int = 0
+    shown: Mapping[str, Shown] = field(default_factory=dict)
+    frame: Frame | None = None
+
+    @property
+    def clusters_known(self) -> bool:
+        """Whether the person (or item) of every pair is known; otherwise no interval can be computed."""
+        return all(pair.person != UNKNOWN for pair in self.pairs)
+
+    @property
+    def people(self) -> str:
+        """How many people (or items) the pairs show, in words.
+
+        Examples:
+            >>> load_benchmark("studio").people
+            '40 people'
+        """
+        count = len({pair.person for pair in self.pairs})
+        if not self.clusters_known:
+            return "people who are not named"
+        return f"{count} {'people' if self.people_known else 'people or items'}"
+
+    def facts(self, image: str) -> Shown | None:
+        """What an image shows: person, item, gender and view, or None if nothing is known.
+
+        Args:
+            image: the name of an image of the benchmark or of its training split.
+        """
+        return self.shown.get(image) or people_of([image], None).get(image)
 
     @property
     def images(self) -> tuple[str, ...]:
@@ -165,7 +198,8 @@ class Benchmark:
             raise UserError(
                 f"The training list of {self.id} is missing, so leaking pairs are unknown: add the list to the data."
             )
-        chosen = choose_subset(subset, [(pair.source, pair.target) for pair in self.pairs], self.train_list)
+        pairs = [(pair.source, pair.target) for pair in self.pairs]
+        chosen = choose_subset(subset, pairs, self.train_list, self.facts)
         if len(chosen) == len(self.pairs):
             return self
         return replace(self, pairs=tuple(self.pairs[i] for i in chosen), subset=subset)
@@ -248,8 +282,16 @@ def load_benchmark(
     if subset is not None:
         check_subset(subset)
     schema, root = _locate(name, data_root)
-    poses = read_keypoints(root / schema.keypoints, schema.image_size[1])
-    pairs = [Pair(s, t, _cluster(s, schema.cluster)) for s, t in read_pairs(root / schema.pairs)]
+    frame = Frame(schema.keypoint_frame, schema.keypoint_fit) if schema.keypoint_frame else None
+    poses = read_keypoints(root / schema.keypoints, schema.image_size, frame)
+    listed_names = read_pairs(root / schema.pairs)
+    table = read_people(root / schema.people) if schema.people else None
+    shown = people_of(
+        sorted({name for pair in listed_names for name in pair}), table, str(root / (schema.people or ""))
+    )
+    known = all(shown.get(source) and getattr(shown[source], schema.cluster) for source, _ in listed_names)
+    # Without the person of every image nothing can be resampled: one unknown cluster gives no interval.
+    pairs = [Pair(s, t, getattr(shown[s], schema.cluster) if known else UNKNOWN) for s, t in listed_names]
     truth = read_truth(root / schema.truth if schema.truth else None, root / schema.parsing if schema.parsing else None)
     for image in sorted({name for pair in pairs for name in (pair.source, pair.target)}):
         if image not in poses:
@@ -261,8 +303,8 @@ def load_benchmark(
         schema.id, schema.version, schema.title, root / schema.images, schema.image_size,
         listed, poses, truth, schema.protocols,
         schema.anchors.model_dump() if schema.anchors else {},
-        people_known=schema.cluster == "person" and all(parse_name(pair.source) for pair in pairs),
-        listed=listed,
+        people_known=schema.cluster == "person" and known, listed=listed, frame=frame,
+        shown=shown if table is None else table,
     )  # fmt: skip
     if schema.train_images and schema.train_list:
         folder, file = root / schema.train_images, root / schema.train_list
@@ -289,11 +331,3 @@ def _locate(name: str, data_root: Path | None) -> tuple[BenchmarkSchema, Path]:
     if schema.root is None and not (root / schema.pairs).is_file():
         raise UserError(f"The folder {root} has no {schema.pairs} of benchmark {name!r}: {schema.get}.")
     return schema, root
-
-
-def _cluster(name: str, unit: str) -> str:
-    """The cluster of an image: its person or item, or its stem if the name is not one of DeepFashion's."""
-    parsed = parse_name(name)
-    if parsed is None:
-        return stem(name)
-    return parsed.person if unit == "person" else parsed.item

@@ -2,12 +2,55 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from fhpt_bench.errors import UserError, plain
 from fhpt_bench.files import explained
+
+LOCK = ".lock"
+
+
+class FolderLock:
+    """A folder in which only one command writes, as long as this object is not released.
+
+    The operating system holds the lock (flock of the file `.lock`), so that it ends with the process, however that
+    ends. It holds between machines only on network drives that pass such locks on (NFS 4, SMB on Linux); where a drive
+    refuses them, nothing is locked.
+
+    Args:
+        folder: the folder; it is created if needed.
+
+    Raises:
+        UserError: if another command holds the lock, or the file cannot be created.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._file: io.FileIO | None = None
+        try:
+            import fcntl
+        except ImportError:  # not on Windows
+            return
+        with explained(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            self._file = io.FileIO(os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644), "r+")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            self._file.close()
+            raise UserError(
+                f"Another command is writing into {folder}: wait until it ends, or give --out with another folder."
+            ) from error
+        except OSError:  # a network drive without locks
+            self.release()
+
+    def release(self) -> None:
+        """End the lock."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
 
 
 def check_output(path: str | Path, marker: str, inputs: Iterable[Path] = ()) -> None:
@@ -35,7 +78,7 @@ def check_output(path: str | Path, marker: str, inputs: Iterable[Path] = ()) -> 
             check_apart(folder, given)
         if not folder.is_dir():
             return
-        if not (folder / marker).is_file() and any(folder.iterdir()):
+        if not (folder / marker).is_file() and any(entry.name != LOCK for entry in folder.iterdir()):
             raise UserError(
                 f"The folder {plain(str(path))} holds files that this command did not write: give --out a new folder."
             )

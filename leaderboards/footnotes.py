@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
+from fhpt_bench.data.images import is_lossy
 from fhpt_bench.errors import plain
 from fhpt_bench.records.schema import Record
 from fhpt_bench.weights import overridden
@@ -82,12 +83,15 @@ def _about_cells(rankings: Sequence[Ranking], records: Sequence[Record], labels:
         "A value without an interval (fewer than 10 people, or no interval is defined) is not ranked.": any(
             score.value is not None and score.interval is None for score in scores
         ),
+        "No intervals: the benchmark does not name its people (people = FILE in the benchmark file).": any(
+            record.benchmark.people == 0 for record in records
+        ),
         "(oracle): uses the target image; never ranked.": any(record.model.oracle for record in records),
         "(given ...): is given more of the target than its pose.": any(
             set(record.model.conditioning) - {"pose"} for record in records
         ),
-        "[JPEG]: measured on images that were stored with lossy compression.": any(
-            record.model.codec != "png" for record in records
+        "[JPEG], [WEBP]: measured on images that were stored with lossy compression.": any(
+            is_lossy(record.model.codec) for record in records
         ),
         "[RESIZED]: measured on images that were generated at another size.": any(
             "[RESIZED]" in label for label in labels

@@ -118,7 +118,7 @@ def stand_in(test_people: int = 3, train_people: int = 2) -> StandIn:
     folder, made = data_folder("studio"), StandIn()
     for split, people in (("test", test_people), ("train", train_people)):
         names = [stem(line) for line in (folder / f"{split}.lst").read_text().split()][: 5 * people]
-        poses = read_keypoints(folder / f"fasion-resize-annotation-{split}.csv", WIDTH)
+        poses = read_keypoints(folder / f"fasion-resize-annotation-{split}.csv", (HEIGHT, WIDTH))
         spelled = {name: name for name in names}
         if split == "train":
             first = parse_name(f"{next(iter(made.images['test']))}.jpg")

@@ -46,6 +46,9 @@ class BenchmarkSchema(BaseModel):
     truth: str | None = None
     parsing: str | None = None
     cluster: Literal["person", "item"] = "person"
+    people: str | None = None
+    keypoint_frame: tuple[_Pixels, _Pixels] | None = None
+    keypoint_fit: Literal["shift", "scale"] = "scale"
     protocols: tuple[str, ...]
     anchors: Anchors | None = None
 

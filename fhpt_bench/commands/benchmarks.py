@@ -23,8 +23,7 @@ def benchmarks(name: str | None, data_root: Path | None) -> None:
             loaded.id,
             {
                 "title": loaded.title, "version": loaded.version, "images": f"{width} wide, {height} high",
-                "pairs": f"{len(loaded.pairs)} of {len({pair.person for pair in loaded.pairs})} people, "
-                         f"{len(loaded.images)} images",
+                "pairs": f"{len(loaded.pairs)} of {loaded.people}, {len(loaded.images)} images",
                 "training images": str(len(loaded.train_images) or "none available"),
                 "pair list": loaded.pairs_digest, "protocols": ", ".join(loaded.protocols),
                 "anchors": ", ".join(f"{part} {reach} px" for part, reach in loaded.anchors.items()) or "none",

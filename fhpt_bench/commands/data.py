@@ -8,6 +8,7 @@ import click
 
 from fhpt_bench.commands.options import OutputFolder
 
+_FEWEST_JOINTS = 4  # of 18: fewer cannot be the poses of people
 SHOWN = 10  # files that differ are named up to here, then counted
 
 
@@ -69,7 +70,9 @@ def leakage(benchmark: str, data_root: Path | None) -> None:
             f"The training list of {loaded.id} is missing, so leaking pairs are unknown: add the list to the data."
         )
     # The keypoint file names every image of the split, those of no pair too.
-    found = find_leakage([(pair.source, pair.target) for pair in loaded.pairs], loaded.poses, loaded.train_list)
+    found = find_leakage(
+        [(pair.source, pair.target) for pair in loaded.pairs], loaded.poses, loaded.train_list, loaded.facts
+    )
     leaking, total = sum(found.leaking), len(found.leaking)
     echo(
         f"test       {len(loaded.poses)} images of {len(found.test)} items\n"
@@ -92,6 +95,8 @@ def check_data(context: click.Context, benchmark: str, data_root: Path | None) -
     Computes every digest of the manifest again, then reads every pair, image and keypoint. The exit code is 1 if a file
     differs. BENCHMARK is a name or a TOML file; default: studio.
     """
+    import numpy as np
+
     from fhpt_bench.benchmark import data_folder, load_benchmark
     from fhpt_bench.data.manifest import MANIFEST, compare_with_manifest, read_manifest
     from fhpt_bench.progress import progress_bar
@@ -118,7 +123,14 @@ def check_data(context: click.Context, benchmark: str, data_root: Path | None) -
     loaded = load_benchmark(benchmark, data_root)
     loaded.image_digests(progress=True)
     height, width = loaded.image_size
+    joints = np.stack([loaded.poses[name] for name in loaded.images])
+    found = float(np.isfinite(joints).all(2).mean()) * joints.shape[1]
+    if found < _FEWEST_JOINTS:
+        echo(f"keypoints  {found:.1f} of 18 joints of an image on average: estimate the poses again")
+        context.exit(1)
+    if not loaded.clusters_known:
+        echo("people     not named: no score gets an interval; give people = FILE in the benchmark file")
     echo(
-        f"pairs      {len(loaded.pairs)} of {len({pair.person for pair in loaded.pairs})} people; "
-        f"{len(loaded.images)} images, each {width} wide and {height} high, with body keypoints"
+        f"pairs      {len(loaded.pairs)} of {loaded.people}; "
+        f"{len(loaded.images)} images, each {width} wide and {height} high, with {found:.1f} of 18 joints on average"
     )

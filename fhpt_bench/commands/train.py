@@ -36,7 +36,7 @@ def _seconds(ctx: click.Context, param: click.Parameter, value: str | None) -> f
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), help="[default: cuda if available]")
 @click.option(
     "--mixed-precision", type=click.Choice(["no", "bf16"]),
-    help="[default: the preset's value, or else bf16 on a GPU that supports it]",
+    help="[default: bf16 if the preset asks for it and the device has it natively]",
 )  # fmt: skip
 @click.option(
     "--time-budget",

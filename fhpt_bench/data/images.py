@@ -18,12 +18,13 @@ from fhpt_bench.files import explained, sha256_bytes
 from fhpt_bench.progress import progress_bar
 from fhpt_bench.reading import IMAGE_BYTES, IMAGE_PIXELS, open_file, read_file
 
-SUFFIXES = (".png", ".jpg", ".jpeg")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 _EXACT_MODES = ("RGB", "L", "P", "1", "RGBA", "LA", "PA")
 _PNG_BIT_DEPTH = 24  # byte offset of the bit depth in a PNG file
 _EXIF_ORIENTATION = 0x0112
 _AHEAD = 256
-_FORMATS = ("PNG", "JPEG")
+_HEAD = 4096  # bytes with the chunks that tell lossy from lossless WebP
+_FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
 _DAMAGED = (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning)
 _OWN = ("Software", "fhpt-bench")
 LONG = 1000  # images, which take about two seconds: fewer need no progress bar
@@ -42,7 +43,7 @@ def read_image(
     rotation in EXIF.
 
     Args:
-        path: a PNG or JPEG file, recognised by its content; other formats are never tried.
+        path: a PNG, JPEG, WebP or BMP file, recognised by its content; other formats are never tried.
         size: the required (height, width), or None for any.
         check: called with the (height, width) of the header, before anything is decoded; may raise.
 
@@ -67,7 +68,7 @@ def read_header(path: Path) -> tuple[tuple[int, int], str]:
     """The size and the mode of an image, without decoding it.
 
     Args:
-        path: a PNG or JPEG file.
+        path: a PNG, JPEG, WebP or BMP file.
 
     Returns:
         (height, width), and Pillow's name of the mode, such as "RGB".
@@ -97,12 +98,14 @@ def _check_size(image: Image.Image, path: Path, size: tuple[int, int] | None) ->
 
 def _not_decoded(path: Path, error: Exception | Warning) -> UserError:
     if isinstance(error, UnidentifiedImageError):
-        what = "neither PNG nor JPEG" if path.stat().st_size else "empty"
+        what = "neither PNG, JPEG, WebP nor BMP" if path.stat().st_size else "empty"
         return UserError(f"The image {path} cannot be decoded (it is {what}): create it again.")
     return UserError(f"The image {path} cannot be decoded ({error}): it is damaged, create it again.")
 
 
 def _as_rgb(image: Image.Image, path: Path, sixteen_bit: bool) -> NDArray[np.uint8]:
+    if (frames := getattr(image, "n_frames", 1)) > 1:
+        raise UserError(f"The image {path} has {frames} frames: save the one that is meant as a file of its own.")
     # Pillow reduces a 16-bit RGB file to 8 bits without a warning.
     if sixteen_bit or image.mode not in _EXACT_MODES:
         kind = "has 16 bits per channel" if sixteen_bit else f"is of mode {image.mode}"
@@ -197,6 +200,37 @@ def is_own_png(path: Path) -> bool:
             return bool(image.info.get(_OWN[0]) == _OWN[1])
     except (UserError, *_DAMAGED):
         return False
+
+
+def codec_of(path: Path) -> str:
+    """The codec of an image file by its content, not by its name.
+
+    Args:
+        path: a file that `read_image` accepts.
+
+    Returns:
+        "png", "bmp", "webp-lossless", or a lossy one: "jpeg", "webp".
+
+    Raises:
+        UserError: if it cannot be read.
+    """
+    with open_file(path, IMAGE_BYTES) as file:
+        head = file.read(_HEAD)
+    if head.startswith(b"\xff\xd8"):
+        return "jpeg"
+    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
+        return "webp-lossless" if b"VP8L" in head and b"VP8 " not in head else "webp"
+    return "bmp" if head.startswith(b"BM") else "png"
+
+
+def is_lossy(codec: str) -> bool:
+    """Whether a codec, or one of several joined by "+", changes pixels.
+
+    Examples:
+        >>> is_lossy("png+webp"), is_lossy("bmp")
+        (True, False)
+    """
+    return bool({"jpeg", "webp"} & set(codec.split("+")))
 
 
 def encode_png(pixels: NDArray[np.uint8]) -> bytes:

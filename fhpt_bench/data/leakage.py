@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from fhpt_bench.data.names import ImageName, parse_name
+from fhpt_bench.data.people import Shown, people_of
 from fhpt_bench.errors import UserError
+
+Facts = Callable[[str], Shown | None]
+
+
+def named(name: str) -> Shown | None:
+    """What a file name in DeepFashion's form says."""
+    return people_of([name], None).get(name)
 
 
 @dataclass(frozen=True)
@@ -26,7 +33,9 @@ class Leakage:
     leaking: tuple[bool, ...]
 
 
-def find_leakage(pairs: Sequence[tuple[str, str]], test: Iterable[str], train: Iterable[str]) -> Leakage:
+def find_leakage(
+    pairs: Sequence[tuple[str, str]], test: Iterable[str], train: Iterable[str], facts: Facts = named
+) -> Leakage:
     """Compare the items of test pairs and test images with those of the training images.
 
     Items are compared by id: a garment in the training images counts as seen even on another person or in another
@@ -47,30 +56,40 @@ def find_leakage(pairs: Sequence[tuple[str, str]], test: Iterable[str], train: I
         >>> found.leaking, sorted(found.pairs & found.train)
         ((False, True), ['00000002'])
     """
-    known = items(train)
-    shown = [items(pair) for pair in pairs]
-    return Leakage(items(test), known, frozenset().union(*shown), tuple(bool(some & known) for some in shown))
+    known = items(train, facts)
+    shown = [items(pair, facts) for pair in pairs]
+    return Leakage(items(test, facts), known, frozenset().union(*shown), tuple(bool(some & known) for some in shown))
 
 
-def items(names: Iterable[str]) -> frozenset[str]:
-    """The item ids in file names.
+def items(names: Iterable[str], facts: Facts = named) -> frozenset[str]:
+    """The item ids of images.
 
-    Raises:
-        UserError: if a name has none.
-    """
-    return frozenset(require_name(name).item for name in names)
-
-
-def require_name(name: str) -> ImageName:
-    """The parsed file name.
+    Args:
+        names: image names.
+        facts: image name -> what it shows, or None.
 
     Raises:
-        UserError: if it is not a name of DeepFashion's form.
+        UserError: if an image's item is not known.
     """
-    parsed = parse_name(name)
-    if parsed is None:
+    return frozenset(require(name, "item", facts) for name in names)
+
+
+def require(name: str, what: str, facts: Facts = named) -> str:
+    """What an image shows.
+
+    Args:
+        name: the image's name.
+        what: "item", "gender" or "view".
+        facts: image name -> what it shows, or None.
+
+    Raises:
+        UserError: if it is not known.
+    """
+    shown = facts(name)
+    found: str = getattr(shown, what) if shown else ""
+    if not found:
         raise UserError(
-            f"The file name {name} does not contain gender, item and view as DeepFashion's names do, which "
-            "subsets and leakage need: rename the images."
+            f"The {what} of {name} is not known, which subsets and leakage need: add it to the benchmark's table of "
+            "people, or name the images as DeepFashion does."
         )
-    return parsed
+    return found

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fhpt_bench.errors import UserError
+from fhpt_bench.errors import UserError, plain
 from fhpt_bench.reading import read_lines
 
 # OpenPose's COCO order; many repositories swap left and right in the labels of 14-17.
@@ -29,24 +32,88 @@ _COLUMNS = ("name", "keypoints_y", "keypoints_x")
 # A file is in the wide frame if a larger share of its joints is beyond the right edge of the crop: 3.6 % are in
 # DeepFashion's wide test file, 0.02 % after the crop.
 _BEYOND = 0.01
+_CROP = (256, 176)  # (height, width) of the crop
+_OUTSIDE, _ENOUGH = 0.2, 36  # share of joints outside, and joints from which a quarter of the image is suspicious
+log = logging.getLogger(__name__)
 
 
-def read_keypoints(path: Path, width: int) -> dict[str, NDArray[np.float32]]:
+def read_keypoints(path: Path, size: tuple[int, int], frame: Frame | None = None) -> dict[str, NDArray[np.float32]]:
     """Read a keypoint file: `name: [18 y]: [18 x]` per line, -1 in both if a joint is missing.
 
     Args:
         path: the file; its header is optional and may put x first.
-        width: width of the images; keypoints in the 256-wide frame are shifted by half of the removed columns.
+        size: (height, width) of the images.
+        frame: the images to which the file refers; default: the images themselves, or, for images of DeepFashion's
+            size, 256 wide ones if the joints say so (`keypoint_frame`).
 
     Returns:
         Image name -> (18, 2) float32 pixels (x, y), NaN if missing.
 
     Raises:
-        UserError: if a line cannot be read, or there is no line.
+        UserError: if a line cannot be read, there is no line or no joint, or the joints do not fit the images.
     """
     poses = parse_keypoints(path)
-    shift = np.float32((keypoint_frame(poses, width) - width) / 2)
-    return {name: pose - (shift, np.float32(0)) for name, pose in poses.items()} if shift else poses
+    if frame is not None:
+        poses = {name: frame.to_image(pose, size) for name, pose in poses.items()}
+    elif size == _CROP and keypoint_frame(poses, size[1]) == _WIDE:
+        wide = Frame((size[0], _WIDE), "shift")
+        poses = {name: wide.to_image(pose, size) for name, pose in poses.items()}
+    _check_fit(path, poses, size)
+    return poses
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The images to which keypoints refer, and how they became the benchmark's.
+
+    Args:
+        size: their (height, width).
+        fit: "shift" if the same number of rows and columns was cut off (or added) on opposite sides, "scale" if they
+            were resized.
+    """
+
+    size: tuple[int, int]
+    fit: Literal["shift", "scale"] = "scale"
+
+    def to_image(self, pose: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
+        """Joints in pixels of the benchmark's images.
+
+        Args:
+            pose: (18, 2) x and y in pixels of this frame.
+            size: (height, width) of the benchmark's images.
+
+        Examples:
+            >>> Frame((256, 256), "shift").to_image(np.float32([[128, 100]]), (256, 176)).tolist()
+            [[88.0, 100.0]]
+            >>> Frame((512, 352)).to_image(np.float32([[176, 100]]), (256, 176)).tolist()
+            [[88.0, 50.0]]
+        """
+        ours, theirs = np.array(size[::-1], np.float32), np.array(self.size[::-1], np.float32)
+        moved = pose - (theirs - ours) / 2 if self.fit == "shift" else pose * (ours / theirs)
+        return moved.astype(np.float32)
+
+
+def _check_fit(path: Path, poses: Mapping[str, NDArray[np.float32]], size: tuple[int, int]) -> None:
+    """Refuse joints that belong to images of another size: every score that uses them would be wrong."""
+    joints = np.concatenate(list(poses.values()))
+    joints = joints[np.isfinite(joints).all(1)]
+    if not len(joints):
+        raise UserError(f"The keypoint file {path} has no joint at all: estimate the poses again.")
+    height, width = size
+    (low_x, low_y), (high_x, high_y) = joints.min(0), joints.max(0)
+    seen = f"x from {low_x:.0f} to {high_x:.0f}, y from {low_y:.0f} to {high_y:.0f}"
+    outside = float(((joints < -1) | (joints > np.array([width + 1, height + 1], np.float32))).any(1).mean())
+    way = "state the size of the images that they refer to as keypoint_frame = [height, width] in the benchmark file"
+    if outside > _OUTSIDE:
+        raise UserError(
+            f"In the keypoint file {path}, {outside:.0%} of the joints are outside the {width}x{height} images "
+            f"({seen}): {way}."
+        )
+    if len(joints) >= _ENOUGH and high_x < width / 2 and high_y < height / 2:
+        raise UserError(
+            f"In the keypoint file {path}, all joints are in the top left quarter of the {width}x{height} images "
+            f"({seen}): {way}."
+        )
 
 
 def keypoint_frame(poses: Mapping[str, NDArray[np.float32]], width: int) -> int:
@@ -89,6 +156,7 @@ def parse_keypoints(path: Path) -> dict[str, NDArray[np.float32]]:
             raise UserError(f"The header of the keypoint file {path} is not `{':'.join(_COLUMNS)}`: write this header.")
     name_at, y_at, x_at = (columns.index(column) for column in _COLUMNS)
     poses: dict[str, NDArray[np.float32]] = {}
+    origins = 0
     for number, line in enumerate(lines[first:], start=first + 1):
         if not line.strip():
             continue
@@ -104,10 +172,14 @@ def parse_keypoints(path: Path) -> dict[str, NDArray[np.float32]]:
                 f"Line {number} of the keypoint file {path} is not `name: [18 numbers]: [18 numbers]`."
             ) from error
         missing = (x < 0) | (y < 0)
+        origins += int(((x == 0) & (y == 0)).sum())
         pose = np.where(missing[:, None], np.nan, np.stack([x, y], 1)).astype(np.float32)
         name = parts[name_at].strip()
         if not np.array_equal(poses.setdefault(name, pose), pose, equal_nan=True):
             raise UserError(f"Line {number} of the keypoint file {path} gives {name} a second pose: keep one of them.")
     if not poses:
         raise UserError(f"The keypoint file {path} is empty: get it again.")
+    if origins > 1:
+        log.warning("%s has %d joints at exactly (0, 0): they are read as missing.", plain(str(path)), origins)
+        poses = {name: np.where((pose == 0).all(1)[:, None], np.float32(np.nan), pose) for name, pose in poses.items()}
     return poses

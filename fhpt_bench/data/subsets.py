@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fhpt_bench.data.leakage import items, require_name
+from fhpt_bench.data.leakage import Facts, items, named, require
 from fhpt_bench.data.names import VIEWS
 from fhpt_bench.errors import UserError, did_you_mean
 
@@ -24,7 +24,9 @@ def check_subset(subset: str) -> None:
         raise UserError(f"There is no subset {subset!r}: {did_you_mean(subset, SUBSETS)}")
 
 
-def choose_subset(subset: str, pairs: Sequence[tuple[str, str]], train: Sequence[str]) -> tuple[int, ...]:
+def choose_subset(
+    subset: str, pairs: Sequence[tuple[str, str]], train: Sequence[str], facts: Facts = named
+) -> tuple[int, ...]:
     """The pairs of a subset.
 
     Args:
@@ -32,6 +34,7 @@ def choose_subset(subset: str, pairs: Sequence[tuple[str, str]], train: Sequence
             name), or "view=front" and so on (view in the target's name).
         pairs: (source, target) file names.
         train: file names of the training images, for "leak-free".
+        facts: image name -> what it shows, or None.
 
     Returns:
         Their indices in the list.
@@ -46,12 +49,12 @@ def choose_subset(subset: str, pairs: Sequence[tuple[str, str]], train: Sequence
     """
     check_subset(subset)
     if subset == "leak-free":
-        known = items(train)
-        chosen = [known.isdisjoint(items(pair)) for pair in pairs]
+        known = items(train, facts)
+        chosen = [known.isdisjoint(items(pair, facts)) for pair in pairs]
     elif subset in ("men", "women"):
-        chosen = [require_name(source).gender == subset.upper() for source, _ in pairs]
+        chosen = [require(source, "gender", facts) == subset.upper() for source, _ in pairs]
     else:
-        chosen = [f"view={require_name(target).view}" == subset for _, target in pairs]
+        chosen = [f"view={require(target, 'view', facts)}" == subset for _, target in pairs]
     if not any(chosen):
         raise UserError(f"The subset {subset} contains none of the {len(pairs)} pairs: choose another one.")
     return tuple(place for place, is_in in enumerate(chosen) if is_in)

@@ -185,15 +185,20 @@ def _evaluate(
     processes = _processes(options.processes, device, benchmark)  # before anything moves to a GPU: one per process
     generated.to(device)
     folder = _folder(options, part, generated, processes, _inputs(options, benchmark))
-    generated.keep_in(folder)
-    measurement = Measurement(benchmark, plan, generated, real, train, folder, device, processes, options.batch_size)
-    measurement.gather(options.progress and processes.main)
-    processes.wait()
-    if processes.main:
-        record = write_results(measurement, part, options.progress)
-    processes.wait()
-    set_finished()
-    return record if processes.main else read_record(folder.path)
+    try:
+        generated.keep_in(folder)
+        measurement = Measurement(
+            benchmark, plan, generated, real, train, folder, device, processes, options.batch_size
+        )
+        measurement.gather(options.progress and processes.main)
+        processes.wait()
+        if processes.main:
+            record = write_results(measurement, part, options.progress)
+        processes.wait()
+        set_finished()
+        return record if processes.main else read_record(folder.path)
+    finally:
+        folder.release()
 
 
 def _supplied(options: RunOptions, benchmark: Benchmark) -> dict[str, SuppliedFeature]:
@@ -264,4 +269,4 @@ def _folder(
         folder = RunFolder(Path(out), identity, options.overwrite, inputs)
     processes.wait()
     # The others must not delete what the main process has begun to write.
-    return folder if processes.main else RunFolder(Path(out), identity)
+    return folder if processes.main else RunFolder(Path(out), identity, main=False)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fhpt_bench.benchmark import Benchmark, Pair
-from fhpt_bench.data.images import LONG, SUFFIXES, folder_images, in_threads, pixels_sha256, read_image
+from fhpt_bench.data.images import LONG, SUFFIXES, codec_of, folder_images, in_threads, pixels_sha256, read_image
 from fhpt_bench.data.layouts import FILTERS, LAYOUTS, cut, fit, layout_by_size, panel_size, wide_by_high, wrong_size
 from fhpt_bench.data.names import stem
 from fhpt_bench.errors import UserError, count_and_name, did_you_mean, name_some, plain
@@ -34,7 +34,7 @@ class FolderCheck:
 
     Args:
         digests: pair id -> digest of the generated image's pixels.
-        codecs: "png", "jpeg".
+        codecs: as `codec_of` names them.
         sizes: size and what was done with it -> number of images.
         remarks: what makes the images doubtful, one sentence each.
     """
@@ -124,7 +124,7 @@ class GeneratedFolder:
         if at is not None:
             shown = fit(cut(sheet, LAYOUTS[self.layout], at), self.size, self.resize).astype(np.int16)
             another = float(np.abs(shown - read_image(benchmark.folder / pair.target)).mean()) > _ANOTHER_IMAGE
-        codec, loses = _codec(self.files[pair.id]), cropped and _loses(panel, fitted)
+        codec, loses = codec_of(self.files[pair.id]), cropped and _loses(panel, fitted)
         return _Seen(pixels_sha256(fitted), codec, size, another, loses)
 
     def _remarks(self, seen: Mapping[Pair, _Seen], benchmark: Benchmark) -> list[str]:
@@ -146,7 +146,7 @@ class _Seen:
 
     Args:
         digest: digest of the generated image's pixels.
-        codec: "png" or "jpeg".
+        codec: as `codec_of` names it.
         size: its size and what was done with it.
         another_target: whether its target panel is not the benchmark's target image.
         loses: whether the crop removes more than padding.
@@ -184,6 +184,11 @@ def match_folder(
     chosen = list(LAYOUTS) if layout == AUTO else [layout]
     names, found, extra = _match(folder, benchmark, chosen)
     missing = [pair for pair in benchmark.pairs if pair.id not in found]
+    if missing and (unread := _unread(folder, benchmark, chosen)):
+        raise UserError(
+            f"The folder {folder} holds {count_and_name(unread, 'file')} with the name of a pair, but only PNG, JPEG, "
+            "WebP and BMP images are read: convert them."
+        )
     files = {pair.id: found[pair.id] for pair in benchmark.pairs if pair.id in found}
     if (missing or extra) and not (files and allow_missing):
         absent = [f"{names[0].format(s=stem(pair.source), t=stem(pair.target))}.png" for pair in missing]
@@ -221,12 +226,12 @@ def _match(
                 raise UserError(f"{twin} and {path} are two images of one pair: remove one.")
         else:
             extra.append(path.name)
-    if not files:
+    if not files and not _unread(folder, benchmark, chosen):
         with explained(folder, "read"):
             below = sorted({path.parent for suffix in SUFFIXES for path in folder.glob(f"*/*{suffix}")})
         way = f"give {below[0]}, which holds some" if below else "put <pair id>.png files there"
         raise UserError(f"The folder {folder} holds no image: {way}.")
-    if not found:
+    if not found and files:
         raise UserError(
             f"The folder {folder} holds {count_and_name(extra, 'image')}, but no name fits a pair of {benchmark.id} in "
             f"layout {' or '.join(chosen)}: choose another --benchmark, or rename them to <pair id>.png, such as "
@@ -239,8 +244,16 @@ def _match(
             for names in (rare, frequent)
         )
         raise UserError(f"The folder {folder} mixes layouts, {one} and {other}: move the files of all but one away.")
-    ((names, of_pair),) = found.items()
+    ((names, of_pair),) = found.items() or ((LAYOUTS[chosen[0]].names, {}),)
     return names, of_pair, tuple(extra)
+
+
+def _unread(folder: Path, benchmark: Benchmark, chosen: Sequence[str]) -> list[str]:
+    """The names of files of other formats that are named after a pair."""
+    expected = _expected(benchmark, chosen)
+    with explained(folder, "read"):
+        files = sorted(path for path in folder.iterdir() if path.suffix.lower() not in SUFFIXES)
+    return [path.name for path in files if path.is_file() and _spelled(path.stem) in expected]
 
 
 def _expected(benchmark: Benchmark, chosen: Sequence[str]) -> dict[str, set[tuple[tuple[str, ...], str]]]:
@@ -262,12 +275,6 @@ def _expected(benchmark: Benchmark, chosen: Sequence[str]) -> dict[str, set[tupl
 def _spelled(name: str) -> str:
     """Accept the misspelling "fasion" of DeepFashion's folder, which some tools use in image names."""
     return name.replace("fasion", "fashion")
-
-
-def _codec(path: Path) -> str:
-    """The codec of a file by its content, not by its name."""
-    with path.open("rb") as file:
-        return "jpeg" if file.read(2) == b"\xff\xd8" else "png"
 
 
 def _loses(panel: NDArray[np.uint8], kept: NDArray[np.uint8]) -> bool:

@@ -192,6 +192,11 @@ class Measurement:
         return Evidence(self.benchmark, compared, vectors, step.supplied)
 
     @property
+    def image_digests(self) -> dict[str, str]:
+        """Pair id -> digest of the generated image's pixels; after `collect`."""
+        return {pair.id: self._finished.images[pair.id] for pair in self.benchmark.pairs}
+
+    @property
     def output_range(self) -> tuple[float, float] | None:
         """Smallest and largest value of a model's first batch if they do not fit [-1, 1]; after `collect`."""
         return self._finished.output_range

@@ -10,7 +10,7 @@ from typing import Any
 from fhpt_bench.errors import UserError
 from fhpt_bench.evaluation.finished import Batch, Finished, decode, encode
 from fhpt_bench.files import append_line, explained, local_signature, sha256_json, write_bytes, write_text
-from fhpt_bench.output_folder import check_output
+from fhpt_bench.output_folder import LOCK, FolderLock, check_output
 from fhpt_bench.reading import LIST_BYTES, read_file, read_json
 
 RUN_FILE = "run.json"
@@ -29,19 +29,44 @@ class RunFolder:
         identity: what identifies the run (model, code, benchmark, data); JSON values.
         overwrite: delete the files of the run that it holds, and start again.
         inputs: folders that the run reads.
+        main: whether this process may write the identity; it holds the folder's lock until `release`.
 
     Raises:
-        UserError: if it cannot be written, holds other files or another run, overlaps with an input, or contains links.
+        UserError: if another command writes into it; if it cannot be written, holds other files or another run,
+            overlaps with an input, or contains links.
     """
 
     def __init__(
-        self, path: Path, identity: Mapping[str, Any], overwrite: bool = False, inputs: Iterable[Path] = ()
+        self,
+        path: Path,
+        identity: Mapping[str, Any],
+        overwrite: bool = False,
+        inputs: Iterable[Path] = (),
+        main: bool = True,
     ) -> None:
         self.path = path
         self.run_id = sha256_json(identity)
         check_output(path, RUN_FILE, inputs)
+        self._lock = FolderLock(path) if main else None
+        try:
+            self._claim(path, identity, overwrite)
+        except BaseException:
+            self.release()
+            raise
+
+    def release(self) -> None:
+        """Let other commands write into the folder."""
+        if self._lock is not None:
+            self._lock.release()
+
+    def _claim(self, path: Path, identity: Mapping[str, Any], overwrite: bool) -> None:
+        """Write the identity before anything else, or check that the folder holds this run."""
         held = self._held() if (path / RUN_FILE).is_file() else None
-        if held and not (path / _FILES).is_file() and any(entry.name != RUN_FILE for entry in path.iterdir()):
+        if (
+            held
+            and not (path / _FILES).is_file()
+            and any(entry.name not in (RUN_FILE, LOCK) for entry in path.iterdir())
+        ):
             raise UserError(
                 f"{path} holds a run of an earlier version, without a list of its files ({_FILES}): "
                 "remove the folder yourself, or give --out with another folder."
@@ -53,6 +78,8 @@ class RunFolder:
                 f"{path} holds a run of another model, code or data: "
                 "give --overwrite to replace it, or --out with another folder."
             )
+        if self._lock is None:
+            return
         write_text(path / RUN_FILE, json.dumps({"run_id": self.run_id, **identity}, indent=1) + "\n")
         if not (path / _FILES).is_file():
             append_line(path / _FILES, b"")  # before other processes look at the folder

@@ -17,7 +17,7 @@ from fhpt_bench.evaluation.run_folder import RunFolder
 from fhpt_bench.files import sha256_bytes
 from fhpt_bench.protocol import MetricCard, ProtocolCard, Score
 from fhpt_bench.records.installed_cards import slack
-from fhpt_bench.records.pair_table import PAIRS_FILE, pair_table
+from fhpt_bench.records.pair_table import PAIRS_FILE, images_digest, pair_table
 from fhpt_bench.records.schema import (
     RECORD_FILE,
     SCHEMA_VERSION,
@@ -77,7 +77,10 @@ def write_results(measurement: Measurement, part: BenchmarkPart, progress: bool)
             Stage(name=name, seconds=round(work.seconds, 3), images=work.images, forwards=work.forwards)
             for name, work in stages.items()
         ),
-        pairs=PairsPart(file=PAIRS_FILE, sha256=sha256_bytes(content), rows=len(benchmark.pairs)),
+        pairs=PairsPart(
+            file=PAIRS_FILE, sha256=sha256_bytes(content), rows=len(benchmark.pairs),
+            images_sha256=images_digest(measurement.image_digests),
+        ),
         scores=tuple(entries),
     )  # fmt: skip
     _write(record, folder)

@@ -23,6 +23,7 @@ def describe(benchmark: Benchmark, images: dict[str, str], train: dict[str, str]
         n_pairs=len(benchmark.pairs), subset=benchmark.subset, limit=benchmark.limit,
         pairs_sha256=benchmark.pairs_digest, data_sha256=benchmark.data_digest(images),
         train_sha256=sha256_json(list(train.items())) if train else None, missing=benchmark.missing,
+        people=len({pair.person for pair in benchmark.pairs}) if benchmark.clusters_known else 0,
     )  # fmt: skip
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import functools
 import io
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fhpt_bench.errors import UserError
+from fhpt_bench.files import sha256_json
 from fhpt_bench.reading import LIST_BYTES, NUMBER, read_file
 
 if TYPE_CHECKING:
@@ -36,6 +38,15 @@ def pair_table(pair_ids: list[str], people: list[str], values: dict[str, pd.Data
         if (table["skipped"] != "").any():
             columns[f"{key} skipped"] = table["skipped"]
     return pd.DataFrame(columns)
+
+
+def images_digest(digests: Mapping[str, str]) -> str:
+    """One digest of all generated images.
+
+    Args:
+        digests: pair id -> digest of the image's pixels (`pixels_sha256`).
+    """
+    return sha256_json(dict(digests))
 
 
 def read_pair_values(folder: Path, rows: int) -> dict[str, pd.DataFrame]:

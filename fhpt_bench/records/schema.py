@@ -60,6 +60,8 @@ class BenchmarkPart(_Part):
     train_sha256: str | None = None
     # Number of pairs without a generated image: `n_pairs` and `pairs_sha256` do not include them.
     missing: _Count = 0
+    # Number of people (or items) that intervals resample; 0 if the benchmark does not name them.
+    people: _Count | None = None
 
     @property
     def identity(self) -> list[Any]:
@@ -217,6 +219,8 @@ class PairsPart(_Part):
     file: _Name
     sha256: _Name
     rows: Annotated[int, Field(ge=0, le=LINES)]
+    # Digest of the pixels of all generated images, with their pair ids.
+    images_sha256: _Name | None = None
 
 
 class Record(_Part):

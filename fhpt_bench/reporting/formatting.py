@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
+from fhpt_bench.data.images import is_lossy
 from fhpt_bench.errors import count_and_name, plain
 from fhpt_bench.records.schema import BenchmarkPart, ModelPart
 
@@ -46,7 +47,7 @@ def model_label(model: ModelPart) -> str:
     badges = [
         "(oracle)" if model.oracle else "",
         f"(given {', '.join(given)})" if given else "",
-        f"[{model.codec.upper()}]" if model.codec != "png" else "",
+        f"[{model.codec.upper()}]" if is_lossy(model.codec) else "",
         "[RANGE]" if model.output_range else "",
         "[RESIZED]" if model.folder and any("resized" in size for size in model.folder.sizes) else "",
     ]

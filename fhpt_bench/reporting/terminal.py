@@ -38,6 +38,8 @@ def report(record: Record, seconds: float, full: bool = False, variants: bool = 
     shown = record.scores if full else record.headlines
     console.print(_score_table(record, shown))
     notes = _notes(record, full)
+    if record.benchmark.people == 0:
+        notes.append("no intervals: the benchmark does not name its people; give people = FILE in the benchmark file")
     if overrides := record.provenance.overrides:
         notes.append(f"your own files in place of the pinned weights: {', '.join(overrides)}")
     for note in notes:

@@ -16,6 +16,8 @@ from fhpt_bench.training.recipe import Task
 
 _GIB = 2**30
 _TRIALS = 2  # units; the first one warms up
+_SLOW = 5  # seconds of a unit, after which it is not repeated
+_PATIENCE = 30  # seconds, after which the evaluation is not measured
 
 
 def estimate_cost(learner: Learner, schedule: Schedule, task: Task) -> dict[str, str]:
@@ -35,13 +37,18 @@ def estimate_cost(learner: Learner, schedule: Schedule, task: Task) -> dict[str,
     counts = {name: sum(p.numel() for p in part.parameters()) for name, part in parts.items()}
     first_units = [first for first in learner.phases if first <= schedule.units]
     unit_seconds = []
+    start = time.perf_counter()
     with own_random_numbers(task.device):
-        evaluation_seconds = _seconds(learner.judge, task.device)
         for first in first_units:
             for _ in range(_TRIALS):
                 seed_unit(task.seed, first, launched()[1])
                 seconds = _seconds(functools.partial(learner.advance, first), task.device)
+                if seconds > _SLOW:
+                    break
             unit_seconds.append(seconds)
+        judged = time.perf_counter() - start < _PATIENCE
+        # Without the networks' gradients, an evaluation takes about as long as a unit of training.
+        evaluation_seconds = _seconds(learner.judge, task.device) if judged else unit_seconds[-1]
     lengths = [end - first for first, end in itertools.pairwise([*first_units, schedule.units + 1])]
     training_seconds = sum(one * length for one, length in zip(unit_seconds, lengths, strict=True))
     evaluations = 2 + (schedule.units - 1) // schedule.judge_every
@@ -55,7 +62,8 @@ def estimate_cost(learner: Learner, schedule: Schedule, task: Task) -> dict[str,
         "parameters": f"{sum(counts.values()):,} ({', '.join(f'{name} {count:,}' for name, count in counts.items())})",
         "memory": _memory(task.device),
         f"one {learner.unit}": f"{per_unit}{rate}",
-        "one evaluation on held-out people": f"{evaluation_seconds:.3g} s",
+        "one evaluation on held-out people": f"{evaluation_seconds:.3g} s"
+        + ("" if judged else " (not measured: as one unit)"),
         "estimated time": f"{_format_duration(total)} "
         f"({schedule.units:,} {learner.unit}s, {evaluations:,} evaluations; from one of each)",
     }

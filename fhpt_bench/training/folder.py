@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from fhpt_bench.data.images import encode_png
 from fhpt_bench.errors import UserError
 from fhpt_bench.files import sha256_json, write_bytes, write_text
-from fhpt_bench.output_folder import check_output
+from fhpt_bench.output_folder import FolderLock, check_output
 from fhpt_bench.processes import launched
 from fhpt_bench.reading import read_json
 
@@ -34,16 +34,31 @@ class TrainingFolder:
         inputs: folders that the training reads.
 
     Raises:
-        UserError: if the folder cannot be written, or holds anything else.
+        UserError: if another command writes into the folder, it cannot be written, or holds anything else.
     """
 
     def __init__(self, path: Path, identity: Mapping[str, Any], dry: bool = False, inputs: Iterable[Path] = ()) -> None:
         self.path = path
         self._id = sha256_json(identity)
         self._writes = launched()[1] == 0 and not dry
+        self._lock: FolderLock | None = None
         if launched()[1] > 0:
             return  # the main process may be writing the files now
         check_output(path, _IDENTITY, inputs)
+        self._lock = FolderLock(path) if self._writes else None
+        try:
+            self._claim(path, identity)
+        except BaseException:
+            self.release()
+            raise
+
+    def release(self) -> None:
+        """Let other commands write into the folder."""
+        if self._lock is not None:
+            self._lock.release()
+
+    def _claim(self, path: Path, identity: Mapping[str, Any]) -> None:
+        """Write the identity before anything else, or check that the folder holds this training."""
         if (path / _IDENTITY).is_file() and self._held() != self._id:
             raise UserError(
                 f"{path} exists and holds something other than this training: choose another folder with --out."

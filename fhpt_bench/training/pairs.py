@@ -115,7 +115,7 @@ class TrainingPairs:
         self.names = tuple(sorted({name for pair in pairs for name in pair}))
         position = {name: number for number, name in enumerate(self.names)}
         self.source, self.target = np.array([[position[s], position[t]] for s, t in pairs]).T
-        poses = read_keypoints(files["keypoints"], task.benchmark.image_size[1])
+        poses = read_keypoints(files["keypoints"], task.benchmark.image_size, task.benchmark.frame)
         faces = read_truth(files.get("truth"), None).face
         for known, what in ((task.images.digests, "list of training images"), (poses, f"file {files['keypoints']}")):
             if missing := next((name for name in self.names if name not in known), None):

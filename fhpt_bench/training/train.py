@@ -16,6 +16,7 @@ from fhpt_bench.processes import launched
 from fhpt_bench.reading import sha256_file
 from fhpt_bench.training.distributed import Precision
 from fhpt_bench.training.folder import TrainingFolder
+from fhpt_bench.training.precision import choose_precision
 from fhpt_bench.training.recipe import Recipe, Task, recipes
 
 TRAINED = "trained"
@@ -48,7 +49,8 @@ def train(
         seed: seed of all random numbers, 0 or more.
         out: folder to write; default: `trained/<benchmark>/<recipe>`, with `-<preset>` if the recipe has presets.
         device: "cpu" or "cuda"; default: "cuda" if a GPU is available, else "cpu".
-        mixed_precision: "no" or "bf16"; default: the preset's, else bf16 on a GPU that supports it.
+        mixed_precision: "no" or "bf16"; default: bf16 if the preset asks for it (or, on a GPU, sets nothing) and the
+            device computes with it natively.
         time_budget: seconds after which training stops with a checkpoint.
         dry_run: only estimate the cost; nothing is written.
         progress: show bars on standard error.
@@ -78,18 +80,24 @@ def train(
     folder = TrainingFolder(Path(out or default).expanduser(), identity, dry_run, [loaded.train_folder])
     images = RealImages(loaded.train_folder, loaded.image_size, digests)
     chosen_device = _device(device)
-    precision = _precision(mixed_precision, plugin.presets[chosen], chosen_device)
+    wanted = getattr(plugin.presets[chosen], "mixed_precision", None)
+    precision = choose_precision(mixed_precision, wanted, chosen_device)
     count, rank = launched()
-    task = Task(loaded, images, seed, folder, chosen_device, progress and rank == 0, chosen, precision, time_budget)
+    task = Task(
+        loaded, images, seed, folder, chosen_device, progress and rank == 0, chosen, precision.precision, time_budget
+    )
     if dry_run:
         spent = folder.spent()
         done = f" ({spent['done']:g} of {spent['of']:g} done)" if spent else ""
         return {
             "recipe": " ".join(filter(None, (plugin.card.name, chosen))), "folder": f"{folder.path}{done}",
             "benchmark": f"{loaded.id} {loaded.version}, {len(digests)} training images", "device": chosen_device,
-            "mixed precision": precision, "processes": str(count), **instance.estimate(task),
+            "mixed precision": str(precision), "processes": str(count), **instance.estimate(task),
         }  # fmt: skip
-    facts = instance.train(task)
+    try:
+        facts = instance.train(task)
+    finally:
+        folder.release()
     if (spent := folder.spent()) and spent["done"] < spent["of"]:
         stopped = f"after {spent['done']:g} of {spent['of']:g}; the same command resumes from here"
         return {**facts, "stopped": stopped}
@@ -128,14 +136,3 @@ def _device(device: str | None) -> str:
     if device == "cuda" and not torch.cuda.is_available():
         raise UserError("--device cuda: torch finds no GPU; give --device cpu.")
     return device
-
-
-def _precision(given: Precision | None, hparams: Any, device: str) -> Precision:
-    import torch
-
-    chosen: Precision | None = given or getattr(hparams, "mixed_precision", None)
-    if chosen not in (None, "no", "bf16"):
-        raise UserError(f"The mixed precision {chosen!r} is not supported: give no or bf16.")
-    if chosen is not None:
-        return chosen
-    return "bf16" if device == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False) else "no"

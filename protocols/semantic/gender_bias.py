@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from fhpt_bench.data.names import parse_name
 from fhpt_bench.protocol import Evidence, MetricCard, PairValues, Protocol, Score
 from fhpt_bench.score import mean_score
 from protocols.semantic.heads.backbones import GENDER_BACKBONE, GENDER_HEAD
@@ -137,16 +136,16 @@ class GenderBias(Protocol):
     def lacks(self, benchmark: Benchmark) -> str | None:
         """A reason if file names have no gender, or the head was trained on another benchmark or network."""
         for pair in benchmark.pairs:
-            if parse_name(pair.source) is None:
+            if not (shown := benchmark.facts(pair.source)) or not shown.gender:
                 return (
-                    f"The file name {pair.source} of {benchmark.id} does not contain WOMEN or MEN as DeepFashion's "
-                    "names do: rename the images to use this protocol."
+                    f"The gender of {pair.source} of {benchmark.id} is not known: add it to the benchmark's table of "
+                    "people, or name the images as DeepFashion does."
                 )
         return unusable(GENDER_HEAD, GENDER_BACKBONE, benchmark, 1) or super().lacks(benchmark)
 
     def score(self, evidence: Evidence) -> tuple[Score, ...]:
         """Each error, together with the error on the real targets and the error of always answering the majority."""
-        true = np.array([_gender(pair.source) for pair in evidence.pairs])
+        true = np.array([_gender(evidence.benchmark, pair.source) for pair in evidence.pairs])
         head = load_head(GENDER_HEAD, GENDER_BACKBONE, 1)
         roles = {"generated": "generated", "real": "target"}
         output = {
@@ -188,8 +187,8 @@ class GenderBias(Protocol):
         )
 
 
-def _gender(name: str) -> str:
-    parsed = parse_name(name)
-    if parsed is None:  # excluded by `lacks`
-        raise ValueError(f"{name} contains no gender")
-    return parsed.gender
+def _gender(benchmark: Benchmark, name: str) -> str:
+    shown = benchmark.facts(name)
+    if shown is None:  # excluded by `lacks`
+        raise ValueError(f"the gender of {name} is not known")
+    return shown.gender

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from fhpt_bench.data.names import parse_name
 from fhpt_bench.protocol import Evidence, Exhibits, MetricCard, PairValues, Protocol, Score
 from fhpt_bench.score import mean_score
 from protocols.inputs import Features, check_features
@@ -288,7 +287,7 @@ class Retrieval(Protocol):
         if self._way != "paper":
             names, first = np.unique(sources, return_index=True)
             left_out = (sources[:, None] == names) | (targets[:, None] == names)
-        items = np.array([_item(name) for name in sources])
+        items = np.array([_item(evidence.benchmark, name) for name in sources])
         queries, gallery = (self._compared(evidence.vectors(self._backbone.feature, r)) for r in (role, "source"))
         depth = None if self._way == "map" else max(_TOP)
         return search_gallery(queries, gallery[first], items, items[first], depth, names, left_out)
@@ -319,10 +318,10 @@ def _metric(k: int) -> str:
     return "retrieval" if k == max(_TOP) else f"retrieval@{k}"
 
 
-def _item(name: str) -> str:
-    """The item in a file name; an image without such a name counts as a separate item."""
-    parsed = parse_name(name)
-    return parsed.item if parsed else name
+def _item(benchmark: Benchmark, name: str) -> str:
+    """The item of an image; an image whose item is not known counts as a separate item."""
+    shown = benchmark.facts(name)
+    return shown.item if shown and shown.item else name
 
 
 def _score(

@@ -88,7 +88,7 @@ def small_studio(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "train").mkdir()
     names = studio.train_images[: 17 * 5]
     scale = np.array([SIZE[1] / studio.image_size[1], SIZE[0] / studio.image_size[0]])
-    poses = read_keypoints(studio.training_files["keypoints"], studio.image_size[1])
+    poses = read_keypoints(studio.training_files["keypoints"], studio.image_size)
     keypoints = ["name:keypoints_y:keypoints_x"]
     for name in names:
         with Image.open(studio.train_folder / name) as image:

@@ -58,7 +58,7 @@ def write_benchmark(root: Path, **settings: str) -> Path:
         pairs += [f"{names[0]},{names[1]}", f"{names[1]},{names[0]}"]
         for name in names:
             Image.fromarray(random.integers(0, 255, (*SIZE, 3), np.uint8)).save(root / "test" / name)
-            poses.append(f"{name}: {[20] * 18}: {[20] * 18}")
+            poses.append(f"{name}: {[50] * 18}: {[40] * 18}")
     (root / "pairs.csv").write_text("\n".join(pairs) + "\n")
     (root / "keypoints.csv").write_text("\n".join(poses) + "\n")
     (root / "train.lst").write_text("\n".join(line.partition(":")[0] for line in poses[1:]) + "\n")

@@ -72,7 +72,7 @@ PERSON = {"people": [{"pose_keypoints_2d": [1.0] * 54}]}
 READERS: dict[str, tuple[Callable[[Path], object], bytes]] = {
     "pairs": (read_pairs, b"from,to\na.png,b.png\nb.png,a.png\n"),
     "image list": (read_image_list, b"a.png\nb.png\n"),
-    "keypoints": (lambda file: read_keypoints(file, 176), f"a.png: {POSE}: {POSE}\n".encode()),
+    "keypoints": (lambda file: read_keypoints(file, (256, 176)), f"a.png: {POSE}: {POSE}\n".encode()),
     "any pairs": (read_any_pairs, f"from,to\n{NAME},{NAME.replace('1front', '2side')}\n".encode()),
     "any images": (read_any_images, f"{NAME}\n".encode()),
     "any keypoints": (read_any_keypoints, f"{NAME}: {POSE}: {POSE}\n".encode()),

@@ -15,7 +15,7 @@ from fhpt_bench.data.prepare.search import HEIGHT, PADDED, WIDTH, Archive
 from fhpt_bench.data.prepare.survey import Poses, Survey
 from fhpt_bench.errors import UserError
 from fhpt_bench.files import explained, sha256_bytes, sha256_json, write_bytes
-from fhpt_bench.output_folder import check_output
+from fhpt_bench.output_folder import FolderLock, check_output
 from fhpt_bench.progress import progress_bar
 from fhpt_bench.reading import IMAGE_BYTES, JSON_BYTES, read_file
 
@@ -37,6 +37,15 @@ def write_prepared(survey: Survey, out: Path, progress: bool = False) -> None:
     """
     lists = _lists(survey)
     source = _source(survey, lists)
+    check_output(out, SOURCE)
+    lock = FolderLock(out)
+    try:
+        _write(survey, out, lists, source, progress)
+    finally:
+        lock.release()
+
+
+def _write(survey: Survey, out: Path, lists: dict[str, bytes], source: bytes, progress: bool) -> None:
     _claim(out, source)
     jobs = [(split, name, file) for split, files in sorted(survey.images.items()) for name, file in files.items()]
 
@@ -139,7 +148,6 @@ def _source(survey: Survey, lists: dict[str, bytes]) -> bytes:
 def _claim(out: Path, source: bytes) -> None:
     """Start a preparation, or resume the same one."""
     file = out / SOURCE
-    check_output(out, SOURCE)
     held = read_file(file, JSON_BYTES) if file.is_file() else None
     if held not in (None, source):
         raise UserError(

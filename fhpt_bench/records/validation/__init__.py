@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fhpt_bench.data.images import digest_images
 from fhpt_bench.errors import UserError
 from fhpt_bench.files import explained
-from fhpt_bench.records.pair_table import PAIRS_FILE, read_pair_values, read_people
+from fhpt_bench.reading import read_json
+from fhpt_bench.records.pair_table import PAIRS_FILE, images_digest, read_pair_values, read_people
 from fhpt_bench.records.schema import Record, ScoreEntry
 from fhpt_bench.records.validation.cards import card_checks
 from fhpt_bench.records.validation.checks import Check, judge
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _MANY = 20_000  # pairs
+_RUN_FILE = "run.json"
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,7 @@ def validate_record(record: Record, data_root: Path | None = None, progress: boo
     whole = [score for score in valued if score.key not in tables]
     checks += judge("other intervals", inconsistent(whole), "contain their values") if whole else []
     checks += installed
-    checks += _images(record.folder / "images", people)
+    checks += [*_run(record), *_images(record, people, progress)]
     checks += _cannot(whole)
     return Validation(tuple(checks), frozenset(followed & {score.key for score in valued}), len(valued))
 
@@ -97,15 +100,40 @@ def _fingerprints(record: Record) -> Iterator[str]:
             yield f"{score.key} has the fingerprint {score.fingerprint!r}"
 
 
-def _images(folder: Path, people: pd.Series[str] | None) -> list[Check]:
-    """Each pair needs its generated image, if the images were kept."""
+def _run(record: Record) -> list[Check]:
+    """The folder's `run.json` must be that of the record: two runs may have written into one folder."""
+    file = (record.folder or Path()) / _RUN_FILE
+    if not file.is_file():
+        return []
+    try:
+        held = read_json(file)
+    except UserError as error:
+        return [Check("WRONG", _RUN_FILE, str(error))]
+    same = isinstance(held, dict) and held.get("run_id") == record.run_id
+    return judge(_RUN_FILE, [] if same else ["it belongs to another run than the record"], "belongs to the record")
+
+
+def _images(record: Record, people: pd.Series[str] | None, progress: bool) -> list[Check]:
+    """Each pair needs its generated image, with the pixels that were measured, if the images were kept."""
+    folder = (record.folder or Path()) / "images"
     if people is None or not folder.is_dir():
         return [Check("cannot", "images", "the generated images are not in the record's folder")]
     with explained(folder, "read"):
         names = {path.name for path in folder.iterdir()}
     missing = sorted(pair for pair in people.index if f"{pair}.png" not in names)
-    problem = f"{len(missing)} pairs have none, the first is {missing[0]}.png" if missing else ""
-    return judge("images", iter([problem] if problem else []), f"one for each of {len(people)} pairs")
+    if missing:
+        return [Check("WRONG", "images", f"{len(missing)} pairs have none, the first is {missing[0]}.png")]
+    if record.pairs.images_sha256 is None:
+        return [Check("ok", "images", f"one for each of {len(people)} pairs; the record has no digest of their pixels")]
+    try:
+        digests = digest_images(
+            [folder / f"{pair}.png" for pair in people.index], record.benchmark.image_size, progress
+        )
+    except UserError as error:
+        return [Check("WRONG", "images", str(error))]
+    found = images_digest({path.stem: digest for path, digest in digests.items()})
+    problem = "their pixels are not those that were measured" if found != record.pairs.images_sha256 else ""
+    return judge("images", [problem] if problem else [], f"the measured pixels, for each of {len(people)} pairs")
 
 
 def _cannot(whole: Sequence[ScoreEntry]) -> list[Check]:

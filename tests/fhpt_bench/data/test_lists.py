@@ -79,7 +79,7 @@ def keypoints(xs: list[float], ys: list[float], name: str = "a.jpg") -> str:
 def test_keypoints_are_x_then_y_and_missing_is_nan(tmp_path: Path) -> None:
     file = tmp_path / "k.csv"
     file.write_text(keypoints([10.5, -1, *range(16)], [20, -1, *range(16)]))
-    pose = read_keypoints(file, 176)["a.jpg"]
+    pose = read_keypoints(file, (256, 176))["a.jpg"]
     assert pose.shape == (18, 2)
     assert pose[0].tolist() == [10.5, 20]
     assert np.isnan(pose[1]).all()
@@ -89,7 +89,7 @@ def test_keypoints_are_x_then_y_and_missing_is_nan(tmp_path: Path) -> None:
 def test_wide_frame_is_shifted_to_the_crop(tmp_path: Path) -> None:
     file = tmp_path / "k.csv"
     file.write_text(keypoints([200, -1, *range(40, 56)], [1] * 18))
-    pose = read_keypoints(file, 176)["a.jpg"]
+    pose = read_keypoints(file, (256, 176))["a.jpg"]
     assert pose[0, 0] == 160
     assert np.isnan(pose[1]).all()
     assert pose[2, 0] == 0
@@ -99,20 +99,20 @@ def test_a_few_joints_beyond_the_edge_do_not_make_a_frame_wide(tmp_path: Path) -
     file = tmp_path / "k.csv"
     rows = [f"{i}.jpg: {[1] * 18}: {[205 if i == 7 else 88] + [88] * 17}" for i in range(20)]
     file.write_text("name:keypoints_y:keypoints_x\n" + "\n".join(rows))
-    assert read_keypoints(file, 176)["7.jpg"][:2, 0].tolist() == [205, 88]
+    assert read_keypoints(file, (256, 176))["7.jpg"][:2, 0].tolist() == [205, 88]
 
 
 @pytest.mark.parametrize("header", ["name:keypoints_x:keypoints_y\n", " name : keypoints_x : keypoints_y\r\n"])
 def test_header_gives_the_column_order(tmp_path: Path, header: str) -> None:
     file = tmp_path / "k.csv"
     file.write_bytes(f"\ufeff{header}a.jpg: {[1] * 18}: {[2] * 18}\r\n".encode())
-    assert read_keypoints(file, 176)["a.jpg"][0].tolist() == [1, 2]
+    assert read_keypoints(file, (256, 176))["a.jpg"][0].tolist() == [1, 2]
 
 
 def test_keypoints_without_a_header_are_y_first_and_none_is_lost(tmp_path: Path) -> None:
     file = tmp_path / "k.csv"
     file.write_text(f"a.jpg: {[1] * 18}: {[2] * 18}\nb.jpg: {[3] * 18}: {[4] * 18}\n")
-    poses = read_keypoints(file, 176)
+    poses = read_keypoints(file, (256, 176))
     assert (poses["a.jpg"][0].tolist(), poses["b.jpg"][0].tolist()) == ([2, 1], [4, 3])
 
 
@@ -128,7 +128,7 @@ def test_keypoints_without_a_header_are_y_first_and_none_is_lost(tmp_path: Path)
 def test_wrong_keypoint_file_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
     (tmp_path / "k.csv").write_bytes(content)
     with pytest.raises(UserError, match=message):
-        read_keypoints(tmp_path / "k.csv", 176)
+        read_keypoints(tmp_path / "k.csv", (256, 176))
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_wrong_keypoint_line_is_named(tmp_path: Path, line: str) -> None:
     file = tmp_path / "k.csv"
     file.write_text(f"name:keypoints_y:keypoints_x\n\n{line}\n")
     with pytest.raises(UserError, match="Line 3 of the keypoint file"):
-        read_keypoints(file, 176)
+        read_keypoints(file, (256, 176))
 
 
 def test_invisible_face_points_are_nan_and_pickles_are_refused(tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ def test_unparsable_names_are_reported(tiny: Path) -> None:
     for file in ("pairs.csv", "keypoints.csv"):
         path = tiny.parent / file
         path.write_text(path.read_text().replace("fashion", "photo"))
-    with pytest.raises(UserError, match=r"photoMEN.*\.jpg does not contain gender, item and view"):
+    with pytest.raises(UserError, match=r"photoMEN.*\.jpg is not known, which subsets and leakage need"):
         load_benchmark(str(tiny), subset="men")
 
 

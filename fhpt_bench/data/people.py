@@ -1,0 +1,108 @@
+"""Who is shown on an image: a table of the user's, or DeepFashion's file names."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from fhpt_bench.data.names import VIEWS, parse_name
+from fhpt_bench.errors import UserError
+from fhpt_bench.reading import NAME, read_lines
+
+COLUMNS = ("image", "person", "item", "gender", "view")
+_GENDERS = ("MEN", "WOMEN", "")
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What an image shows.
+
+    Args:
+        person: the unit that intervals resample.
+        item: the garment, or "".
+        gender: "MEN", "WOMEN" or "".
+        view: front, side, back, full, additional, flat, or "".
+    """
+
+    person: str
+    item: str = ""
+    gender: str = ""
+    view: str = ""
+
+
+def read_people(path: Path) -> dict[str, Shown]:
+    """Read a table of people: CSV with the columns image and person, and optionally item, gender and view.
+
+    Args:
+        path: the file.
+
+    Returns:
+        Image name -> what it shows, in the order of the file.
+
+    Raises:
+        UserError: if a column is missing or unknown, a row is incomplete, or an image occurs twice.
+    """
+    lines = read_lines(path)
+    reader = csv.DictReader([f"{line}\n" for line in lines if line.strip()], strict=True)
+    people: dict[str, Shown] = {}
+    try:
+        columns = list(reader.fieldnames or ())
+        if "image" not in columns or "person" not in columns or set(columns) - set(COLUMNS):
+            raise UserError(
+                f"The first line of the table of people {path} must be {','.join(COLUMNS)}, or its first two."
+            )
+        for row in reader:
+            line = f"Line {reader.line_num} of the table of people {path}"
+            if None in row or None in row.values() or not row["image"].strip() or not row["person"].strip():
+                raise UserError(f"{line} does not have one value for each of {','.join(columns)}.")
+            shown = _shown({key: value.strip() for key, value in row.items()}, line)
+            if people.setdefault(row["image"].strip(), shown) != shown:
+                raise UserError(f"{line} gives {row['image'].strip()} a second person: keep one line.")
+    except csv.Error as error:
+        raise UserError(f"The table of people {path} is not a CSV file: {error}.") from error
+    if not people:
+        raise UserError(f"The table of people {path} is empty.")
+    return people
+
+
+def _shown(row: Mapping[str, str], line: str) -> Shown:
+    found = Shown(row["person"], row.get("item", ""), row.get("gender", "").upper(), row.get("view", "").lower())
+    if found.gender not in _GENDERS:
+        raise UserError(f"{line} has the gender {row['gender']!r}: write MEN, WOMEN or nothing.")
+    if found.view not in (*VIEWS, ""):
+        raise UserError(f"{line} has the view {row['view']!r}: write {', '.join(VIEWS)} or nothing.")
+    if any(len(text) > NAME for text in row.values()):
+        raise UserError(f"{line} has a text of more than {NAME} characters.")
+    return found
+
+
+def people_of(names: Iterable[str], table: Mapping[str, Shown] | None, where: str = "") -> dict[str, Shown]:
+    """What each image shows, from the table if there is one, else from names in DeepFashion's form.
+
+    Args:
+        names: image names.
+        table: from `read_people`, or None.
+        where: the table's file, for the message.
+
+    Returns:
+        Image name -> what it shows. Without a table, images without such a name are left out.
+
+    Raises:
+        UserError: if the table has no row for an image.
+
+    Examples:
+        >>> found = people_of(["fashionMENDenimid0000008001_1front.jpg", "x.jpg"], None)
+        >>> [(shown.person, shown.view) for shown in found.values()]
+        [('MEN-Denim-00000080-01', 'front')]
+    """
+    found = {}
+    for name in names:
+        if table is not None:
+            if name not in table:
+                raise UserError(f"The table of people {where} has no line for {name}: add one.")
+            found[name] = table[name]
+        elif parsed := parse_name(name):
+            found[name] = Shown(parsed.person, parsed.item, parsed.gender, parsed.view)
+    return found
