@@ -17,7 +17,7 @@ import torch
 from drn.hyperparameters import SMALL
 from drn.learner import AdversarialLearner
 from drn.network import DetailReplenishingNetwork
-from drn.views import WholeImageGenerator
+from drn.views import DRNGenerator
 from fhpt_bench.benchmark import load_benchmark
 from fhpt_bench.data.real_images import RealImages
 from fhpt_bench.training.distributed import make_accelerator
@@ -46,7 +46,7 @@ def main() -> int:
     index = np.linspace(0, len(pairs) - 1, 4).astype(np.int64)
     torch.manual_seed(0)
     learner = AdversarialLearner(
-        WholeImageGenerator(DetailReplenishingNetwork(HPARAMS)), HPARAMS, PairStream(pairs, 4, 0, index=index),
+        DRNGenerator(DetailReplenishingNetwork(HPARAMS)), HPARAMS, PairStream(pairs, 4, 0, index=index),
         pairs.batch(index), make_accelerator(device, "bf16"), 0, alternate=True, adversarial=False,
     )  # fmt: skip
     start, number = time.monotonic(), 0
