@@ -106,7 +106,8 @@ class GeneratorLearner(Learner):
             module.to(accelerator.device)
         same_start(accelerator, [generator.network, critics])
         every = [*self.optimisers.values(), *([critic_optimiser] if critic_optimiser else [])]
-        self._schedulers = [fixed_then_linear(o, hparams.fixed_iterations, hparams.iterations) for o in every]
+        fixed, total = hparams.fixed_iterations, hparams.iterations
+        self._schedulers = [fixed_then_linear(o, fixed, total) for o in every] if fixed < total else []
         self.images_per_unit = hparams.batch_size
         self.phases = (1, hparams.half_size_iterations + 1) if hparams.half_size_iterations else (1,)
 
