@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import subprocess
+import sys
+import time
 import zipfile
 from pathlib import Path
 
@@ -12,7 +15,7 @@ from click.testing import CliRunner, Result
 
 from baselines.pg2.hyperparameters import SMALL
 from fhpt_bench.errors import UserError
-from tools.reference import packing
+from tools.reference import packing, running
 from tools.reference.__main__ import main
 from tools.reference.plan import MOST, make_plan, shortened
 
@@ -96,6 +99,24 @@ def test_a_call_out_of_time_leaves_weights_and_the_next_resumes(options: list[st
         names = set(archive.namelist())
         assert {f"other/{name}" for name in ("log.csv", "facts.json", "training.json", "000006.png")} <= names
         assert json.loads(archive.read("other/facts.json"))["iterations"] == "6 of 6"
+
+
+def test_trainings_run_side_by_side(options: list[str], tmp_path: Path) -> None:
+    result = run(options, "--side-by-side", "--iterations", "2")
+    assert result.exit_code == 0, result.output
+    assert "2 trainings on cpu, side by side" in result.output
+    assert "pg2: 2 of 2 iterations" in result.output
+    assert "other: 2 of 2 iterations" in result.output
+    assert len(list((tmp_path / "out").iterdir())) == 3
+
+
+def test_a_training_that_does_not_stop_is_ended(tmp_path: Path) -> None:
+    (training,) = make_plan(["pg2"], "small", tmp_path, None)
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    lines: list[str] = []
+    assert not running._ended(training, process, time.time() - running.GRACE, lines.append)
+    assert process.poll() is not None
+    assert lines == ["pg2: ended, because it had not stopped in time; its last checkpoint is kept"]
 
 
 def test_files_that_are_too_large_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,17 +29,16 @@ from tools.reference.running import RESERVE, finished, progress, run_all
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), help="[default: cuda if available]")
 @click.option("--mixed-precision", type=click.Choice(["no", "bf16"]),
               help="[default: the preset's on a GPU, no on a CPU]")  # fmt: skip
+@click.option("--side-by-side/--one-by-one", default=None, help="[default: side by side on a GPU]")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--dry-run", is_flag=True, help="Print the plan; train and write nothing.")
 def main(
     only: str, seconds: float | None, out: Path, work: Path, iterations: int | None, preset: str, benchmark: str,
-    device: str | None, mixed_precision: str | None, seed: int, dry_run: bool,
+    device: str | None, mixed_precision: str | None, side_by_side: bool | None, seed: int, dry_run: bool,
 ) -> None:  # fmt: skip
     """Train the reference models within a time limit, and pack weights, logs and contact sheets.
 
-    On a GPU all trainings run at once, each in a process of its own. On a CPU they run one after the other. The same
-    command resumes what has not ended; equal --iterations give every model equally many pairs if their batch sizes are
-    equal.
+    The same command resumes what is not finished. On a CPU a training stops after the iteration in which its time ends.
     """
     start = time.monotonic()
     # The processes of the trainings start in the repository's folder.
@@ -48,12 +47,15 @@ def main(
     chosen = device or _best_device()
     # bfloat16 is slower than float32 on a CPU that has no instructions for it.
     precision = mixed_precision or ("no" if chosen == "cpu" else None)
-    for line in _plan_lines(trainings, chosen, precision, seconds, work, out):
+    together = chosen == "cuda" if side_by_side is None else side_by_side
+    how = "side by side, a process each" if together else "one after the other"
+    click.echo(f"{len(trainings)} trainings on {chosen}, {how}; mixed precision: {precision or 'as in the preset'}")
+    for line in _plan_lines(trainings, seconds, work, out):
         click.echo(line)
     if dry_run:
         return
     options: dict[str, Any] = {"benchmark": benchmark, "device": chosen, "mixed_precision": precision, "seed": seed}
-    failed = run_all(trainings, options, seconds, click.echo)
+    failed = run_all(trainings, options, seconds, together, click.echo)
     files, notes = pack(trainings, out)
     for note in notes:
         click.echo(note)
@@ -70,11 +72,9 @@ def _best_device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def _plan_lines(
-    trainings: Sequence[Training], device: str, precision: str | None, seconds: float | None, work: Path, out: Path
-) -> list[str]:
-    how = "side by side, a process each" if device == "cuda" else "one after the other"
-    lines = [f"{len(trainings)} trainings on {device}, {how}; mixed precision: {precision or 'as in the preset'}"]
+def _plan_lines(trainings: Sequence[Training], seconds: float | None, work: Path, out: Path) -> list[str]:
+    """What is trained, how long, and what it leaves."""
+    lines = []
     for one in trainings:
         h, (done, spent) = one.hparams, progress(one)
         phases = ", ".join(

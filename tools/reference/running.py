@@ -34,25 +34,27 @@ def finished(training: Training) -> bool:
 
 
 def run_all(
-    trainings: Sequence[Training], options: Mapping[str, Any], seconds: float | None, tell: Callable[[str], None]
+    trainings: Sequence[Training],
+    options: Mapping[str, Any],
+    seconds: float | None,
+    side_by_side: bool,
+    tell: Callable[[str], None],
 ) -> list[str]:
-    """Train, and stop in time.
-
-    On a GPU all trainings start at once, all get the whole time, and one that does not stop is ended. On a CPU they run
-    one after the other; each gets an equal part of the time that is left, and stops after its iteration. A training
-    resumes from its last checkpoint; a finished one is only loaded.
+    """Train, and stop in time. A training resumes from its last checkpoint; a finished one is only loaded.
 
     Args:
         trainings: the trainings.
         options: `benchmark`, `device`, `mixed_precision` and `seed` for `fhpt_bench.training.train.train`.
         seconds: time limit of this call; None for none.
+        side_by_side: whether all start at once, get the whole time, and are ended if they do not stop. Otherwise they
+            run one after the other; each gets an equal part of the time that is left, and stops after its iteration.
         tell: prints a line.
 
     Returns:
         The names of the trainings that failed.
     """
     end = None if seconds is None else time.time() + seconds
-    if options["device"] == "cuda":
+    if side_by_side:
         stop = None if end is None else end - RESERVE
         threads = max(1, (os.cpu_count() or 1) // len(trainings))
         started = [(one, _start(one, options, stop, threads)) for one in trainings]
