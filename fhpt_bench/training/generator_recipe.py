@@ -7,7 +7,8 @@ How a trained baseline plugs in. A folder `baselines/<name>/` has
 - `learner.py`: a `GeneratorLearner` that makes optimisers and discriminators and defines `iterate`. How the inputs are
   made from training pairs is a `TrainableGenerator`; `WholeImageGenerator` is enough for a network that takes the
   source image and maps of both poses. `fhpt_bench.training.losses` has the common losses;
-- `recipe.py`: a `GeneratorRecipe` with a card, the presets and `learner`; `usable` leaves pairs out;
+- `recipe.py`: a `GeneratorRecipe` with a card, the presets and `learner`; its `usable` may leave pairs out, whose number
+  `train` and `estimate` report;
 - `models.py`: a `CheckpointModel` with a card, `build` and `generate`;
 - `weights.py`: `to_train(name, ...)`, or `shipped(...)` once it is trained;
 
@@ -97,7 +98,8 @@ class GeneratorRecipe(Recipe):
             )
         return None
 
-    def _prepare(self, task: Task) -> tuple[GeneratorLearner, Schedule]:
+    def _prepare(self, task: Task) -> tuple[GeneratorLearner, Schedule, dict[str, str]]:
+        """The learner, its schedule, and how many pairs `usable` left out."""
         import torch
 
         from fhpt_bench.training.distributed import make_accelerator
@@ -117,16 +119,17 @@ class GeneratorRecipe(Recipe):
             hparams.iterations, max(1, hparams.iterations // _ROWS), judge_every=interval, checkpoint_every=interval,
             sample_every=2 * interval,
         )  # fmt: skip
-        return learner, schedule
+        left_out = len(pairs) - len(training) - len(held)
+        return learner, schedule, {"pairs left out": f"{left_out:,} of {len(pairs):,}"} if left_out else {}
 
     def estimate(self, task: Task) -> Mapping[str, str]:
         """Estimate parameters, memory and time, measured on real iterations."""
-        learner, schedule = self._prepare(task)
-        return estimate_cost(learner, schedule, task)
+        learner, schedule, left_out = self._prepare(task)
+        return {**left_out, **estimate_cost(learner, schedule, task)}
 
     def train(self, task: Task) -> Mapping[str, str]:
         """Train or resume, and write `<recipe>.safetensors` for `run --checkpoint`."""
-        learner, schedule = self._prepare(task)
+        learner, schedule, left_out = self._prepare(task)
         rows = fit(learner, schedule, task)
         name, benchmark = self.card.name, task.benchmark
         judged = [row for row in rows if any(key.startswith("held_out") for key in row)][-1]
@@ -147,4 +150,4 @@ class GeneratorRecipe(Recipe):
         if learner.main:
             write_checkpoint(file, name, learner.network, learner.hparams, card)
         losses = {key: f"{value:.4f}" for key, value in held_out.items()}
-        return {"iterations": f"{done} of {schedule.units}", **losses, "checkpoint": str(file)}
+        return {"iterations": f"{done} of {schedule.units}", **left_out, **losses, "checkpoint": str(file)}
