@@ -7,8 +7,8 @@ How a trained baseline plugs in. A folder `baselines/<name>/` has
 - `learner.py`: a `GeneratorLearner` that makes optimisers and discriminators and defines `iterate`. How the inputs are
   made from training pairs is a `TrainableGenerator`; `WholeImageGenerator` is enough for a network that takes the
   source image and maps of both poses. `fhpt_bench.training.losses` has the common losses;
-- `recipe.py`: a `GeneratorRecipe` with a card, the presets and `learner`; its `usable` may leave pairs out, whose number
-  `train` and `estimate` report;
+- `recipe.py`: a `GeneratorRecipe` with a card, the presets and `learner`; its `usable` may leave pairs out, and the
+  training reports how many;
 - `models.py`: a `CheckpointModel` with a card, `build` and `generate`;
 - `weights.py`: `to_train(name, ...)`, or `shipped(...)` once it is trained;
 
