@@ -23,6 +23,7 @@ from fhpt_bench.model import PairBatch, models
 from fhpt_bench.training.checkpoint import read_checkpoint
 from fhpt_bench.training.recipe import recipes
 from fhpt_bench.training.train import train
+from tests.float64 import TOLERANCE, Float64
 
 NAMES = ("patn", "pg2")
 
@@ -96,3 +97,26 @@ def test_models_recipes_and_weights_have_the_same_names() -> None:
     odd = replace(load_benchmark("studio"), image_size=(256, 178))
     assert "patn needs multiples of 4" in (PATNRecipe().lacks(odd) or "")
     assert PG2Recipe().lacks(odd) is None
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no NVIDIA GPU")
+@pytest.mark.parametrize("name", NAMES)
+def test_a_gpu_that_replays_steps_gives_the_losses_of_the_cpu(
+    name: str, small_people: Path, tiny_recipes: str, tmp_path: Path
+) -> None:
+    """Enough iterations of each kind that steps are recorded and replayed; in float64, which hides rounding."""
+    file = tmp_path / "longer.py"
+    text = (
+        Path(tiny_recipes).read_text().replace("iterations=3,", "iterations=12,").replace("dropout=0.5", "dropout=0.0")
+    )
+    file.write_text(text.replace("coarse_iterations=2", "coarse_iterations=6"))
+    logs = []
+    for device in ("cpu", "cuda"):
+        with Float64():
+            train(
+                f"{file}:{name.title()}", str(small_people), out=tmp_path / device, device=device, mixed_precision="no"
+            )
+        rows = (tmp_path / device / "log.csv").read_text().splitlines()[1:]
+        logs.append([[float(cell or "nan") for cell in row.split(",")] for row in rows])
+    np.testing.assert_allclose(logs[1], logs[0], rtol=TOLERANCE, atol=TOLERANCE)
