@@ -18,7 +18,9 @@ from tools.reference.running import RESERVE, finished, progress, run_all
 
 @click.command()
 @click.option("--only", required=True, metavar="NAMES", help="Recipes, separated by commas; or path/to/file.py:Class.")
-@click.option("--seconds", type=click.FloatRange(min=1), help="Time limit of this call.  [default: none]")
+@click.option(
+    "--seconds", type=click.FloatRange(min=0, min_open=True), help="Time limit of this call.  [default: none]"
+)
 @click.option("--out", type=click.Path(path_type=Path), default=Path("trained/reference-results"), show_default=True,
               help="Folder of the results: at most 8 files of at most 16 MiB.")  # fmt: skip
 @click.option("--work", type=click.Path(path_type=Path), default=Path("trained/reference"), show_default=True,

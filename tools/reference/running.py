@@ -63,8 +63,8 @@ def run_all(
     for number, one in enumerate(trainings):
         stop = None
         if end is not None:
-            reserve = min(RESERVE, 0.1 * (end - time.time()))
-            stop = time.time() + max(1.0, (end - time.time() - reserve) / (len(trainings) - number))
+            left = max(0.0, end - time.time())
+            stop = time.time() + (left - min(RESERVE, 0.1 * left)) / (len(trainings) - number)
         # No end by force: one iteration and one evaluation may take minutes.
         if not _ended(one, _start(one, options, stop, None), None, tell):
             failed.append(one.name)
