@@ -5,11 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from baselines.patn.blocks import ResidualBlock, convolution, encoder
+from baselines.patn.blocks import convolution
+from baselines.patn.discriminators import discriminator_layers
 from drn.layers import activation
-
-STAGES = 2
-BLOCKS = 3
 
 
 class Discriminator(nn.Module):
@@ -31,11 +29,8 @@ class Discriminator(nn.Module):
 
     def __init__(self, condition_channels: int, width: int = 64, dropout: float = 0.5) -> None:
         super().__init__()
-        wide = width * 2**STAGES
         self.layers = nn.Sequential(
-            encoder(3 + condition_channels, width, STAGES, activation),
-            *(ResidualBlock(wide, activation, dropout) for _ in range(BLOCKS)),
-            convolution(wide, 1, 3),
+            *discriminator_layers(3 + condition_channels, width, activation, dropout), convolution(4 * width, 1, 3)
         )
 
     def forward(self, image: Tensor, condition: Tensor) -> Tensor:

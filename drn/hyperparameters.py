@@ -50,8 +50,9 @@ class Hyperparameters:
         perceptual_network: network of the perceptual and the style loss: the paper's VGG-19, a download of 575 MB, or
             VGG-16, whose weights come from a package. Both use the same layers (relu1_2, 2_2, 3_3).
         flip: whether to mirror pairs at random, source and target together.
-        recolour: whether to rotate the hues of pairs at random, source and target together (`drn.views.recolour`). It
-            is not in the paper; `small` uses it because the clothes of 160 rendered people have few colours.
+        recolour: whether to rotate the hues of pairs at random, source and target together, see
+            `fhpt_bench.training.views.recolour`. It is not in the paper; `small` uses it because the clothes of 160
+            rendered people have few colours.
         half_size_iterations: number of first iterations with images of half the height and width.
         gradient_clip: largest norm of the gradients of a step, over all parameters of a network; 0 for no limit.
         mixed_precision: "bf16" or "no".

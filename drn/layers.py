@@ -1,4 +1,4 @@
-"""Shared parts of DRN's networks that PATN does not have: activation, output layers, style initialisation."""
+"""Shared parts of DRN's networks that PATN does not have: activation, style initialisation."""
 
 from __future__ import annotations
 
@@ -6,20 +6,9 @@ from functools import partial
 
 from torch import nn
 
-from baselines.patn.blocks import convolution
-
 STAGES = 3  # down-sampling layers ("Implementation Details")
 SLOPE = 0.2  # negative slope of LeakyReLU ("Implementation Details")
 activation = partial(nn.LeakyReLU, SLOPE, inplace=True)
-
-
-def to_image(width: int) -> nn.Sequential:
-    """Make the output layers: a reflection-padded 7x7 convolution to 3 channels, and tanh.
-
-    Args:
-        width: number of input channels.
-    """
-    return nn.Sequential(convolution(width, 3, 7, reflect=True), nn.Tanh())
 
 
 def initialise_style(module: nn.Module) -> None:

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from drn.checkpoint import Checkpoint, read_checkpoint
-from fhpt_bench.model import ModelCard, PairBatch, TrainedGenerator
+from drn.hyperparameters import Hyperparameters
+from fhpt_bench.data.heat_maps import heat_maps
+from fhpt_bench.model import ModelCard, PairBatch
+from fhpt_bench.training.checkpoint import read_checkpoint
+from fhpt_bench.training.checkpoint_model import CheckpointModel
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from drn.network import Stages
+    from drn.network import DetailReplenishingNetwork, Stages
 
 PAPER = "Yang et al., Towards Fine-grained Human Pose Transfer with Detail Replenishing Network, arXiv:2005.12494"
 FACE = "drn-face"
-_SIGMA = 6.0
 
 
-class DRNWithoutFace(TrainedGenerator):
+class DRNWithoutFace(CheckpointModel):
     """Transfer branch and detail branch, without the face module: I_c + R_t.
 
     Args:
@@ -31,27 +32,17 @@ class DRNWithoutFace(TrainedGenerator):
     """
 
     recipe: ClassVar[str] = "drn"
+    hyperparameters = Hyperparameters
     has_detail: ClassVar[bool] = True
     card = ModelCard(
         "drn-no-face", "Detail Replenishing Network without the face module", PAPER, 2020, trainable=True
     )  # fmt: skip
 
-    def __init__(self, checkpoint: Path | None = None) -> None:
+    def build(self, hparams: Hyperparameters) -> DetailReplenishingNetwork:
+        """Make the untrained network."""
         from drn.network import DetailReplenishingNetwork
 
-        found = read_checkpoint(self.recipe, checkpoint)
-        self._network = DetailReplenishingNetwork(found.hparams, detail=self.has_detail)
-        found.fill(self._network)
-        self._network.eval()
-        self._checkpoints: tuple[Checkpoint, ...] = (found,)
-
-    @property
-    def trained(self) -> Mapping[str, str]:
-        """Recipe -> digest of the trained tensors."""
-        return {checkpoint.name: checkpoint.digest for checkpoint in self._checkpoints}
-
-    def to(self, device: str) -> None:
-        self._network.to(device)
+        return DetailReplenishingNetwork(hparams, detail=self.has_detail)
 
     def stages(self, batch: PairBatch) -> Stages:
         """Compute all intermediate results of the network.
@@ -65,16 +56,10 @@ class DRNWithoutFace(TrainedGenerator):
         import torch
 
         from drn.network import Stages
-        from fhpt_bench.data.heat_maps import heat_maps
 
         size = (batch.source.shape[2], batch.source.shape[3])
-        maps = [heat_maps(pose, size, _SIGMA) for pose in (batch.source_pose, batch.target_pose)]
-        # On a CPU a batch saves no time, and would change the last bits of an image.
-        size_at_once = 1 if batch.source.device.type == "cpu" else len(batch.source)
-        parts = [
-            self._network(*(x[i : i + size_at_once] for x in (batch.source, *maps)))
-            for i in range(0, len(batch.source), size_at_once)
-        ]
+        maps = [heat_maps(pose, size) for pose in (batch.source_pose, batch.target_pose)]
+        parts: list[Stages] = self.outputs(batch.source, *maps)
         residuals = [part.residual for part in parts if part.residual is not None]
         return Stages(
             torch.cat([part.coarse for part in parts]),
@@ -121,11 +106,11 @@ class DRN(DRNWithoutFace):
 
         super().__init__(checkpoint)
         face_file = checkpoint.with_name(f"{FACE}.safetensors") if checkpoint else None
-        found: Checkpoint = read_checkpoint(FACE, face_file if face_file and face_file.is_file() else None)
+        found = read_checkpoint(FACE, Hyperparameters, face_file if face_file and face_file.is_file() else None)
         self._face = FaceModule(found.hparams.width, found.hparams.style, found.hparams.hidden)
         found.fill(self._face)
         self._face.eval()
-        self._checkpoints += (found,)
+        self.checkpoints += (found,)
 
     def to(self, device: str) -> None:
         super().to(device)

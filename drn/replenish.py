@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
-from baselines.patn.blocks import convolution, encoder
-from drn.layers import STAGES, activation, initialise_style, to_image
+from baselines.patn.blocks import convolution, encoder, to_image
+from drn.layers import STAGES, activation, initialise_style
 
 STYLE_BLOCKS = 2
 UP_KERNEL = 5

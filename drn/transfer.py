@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from baselines.patn.blocks import PoseAttentionBlock, convolution, encoder
-from drn.layers import STAGES, activation, to_image
+from baselines.patn.blocks import PoseAttentionBlock, convolution, encoder, to_image
+from drn.layers import STAGES, activation
 
 JOINTS = 18
 

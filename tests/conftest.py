@@ -198,3 +198,44 @@ def ability(people: list[str]) -> np.ndarray:
     """A base value of each of the 60 pairs, which depends mostly on the person."""
     rng = np.random.default_rng(7)
     return np.repeat(rng.normal(0.5, 0.1, 20), 3) + rng.normal(0, 0.01, 60)
+
+
+SMALL_SIZE = (64, 48)
+
+
+@pytest.fixture(scope="session")
+def small_people(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A benchmark of 17 of studio's training people at a quarter of the size; both splits have the same pairs."""
+    from PIL import Image
+
+    from fhpt_bench.benchmark import load_benchmark
+    from fhpt_bench.data.pairs import read_pairs
+    from fhpt_bench.data.pose import read_keypoints
+    from fhpt_bench.data.truth import read_truth
+
+    studio = load_benchmark("studio")
+    folder = tmp_path_factory.mktemp("small")
+    (folder / "train").mkdir()
+    names = studio.train_images[: 17 * 5]
+    scale = np.array([SMALL_SIZE[1] / studio.image_size[1], SMALL_SIZE[0] / studio.image_size[0]])
+    poses = read_keypoints(studio.training_files["keypoints"], studio.image_size)
+    keypoints = ["name:keypoints_y:keypoints_x"]
+    for name in names:
+        with Image.open(studio.train_folder / name) as image:
+            image.resize(SMALL_SIZE[::-1]).save(folder / "train" / name)
+        x, y = np.nan_to_num(poses[name] * scale, nan=-1).round(2).T
+        keypoints.append(f"{name}: {y.tolist()}: {x.tolist()}")
+    faces = read_truth(studio.training_files["truth"], None).keypoints["face"]
+    rows = np.stack([faces[name] * [*scale, 1] for name in names]).astype(np.float32)
+    np.savez(folder / "truth.npz", names=np.array(names), face=rows)
+    pairs = [f"{a},{b}" for a, b in read_pairs(studio.training_files["pairs"]) if {a, b} <= set(names)]
+    for file, lines in (("keypoints.csv", keypoints), ("pairs.csv", ["from,to", *pairs]), ("train.lst", names)):
+        (folder / file).write_text("\n".join(lines) + "\n")
+    benchmark = folder / "small.toml"
+    benchmark.write_text(
+        f'id = "small"\nversion = "1"\ntitle = "small people"\nroot = "."\nimage_size = {list(SMALL_SIZE)}\n'
+        'images = "train"\npairs = "pairs.csv"\nkeypoints = "keypoints.csv"\ntruth = "truth.npz"\n'
+        'train_images = "train"\ntrain_list = "train.lst"\ntrain_pairs = "pairs.csv"\n'
+        'train_keypoints = "keypoints.csv"\ntrain_truth = "truth.npz"\nprotocols = ["psnr"]\n'
+    )
+    return benchmark

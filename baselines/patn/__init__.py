@@ -1,1 +1,1 @@
-"""Building blocks of progressive pose attention transfer (PATN), which other networks use as well."""
+"""Progressive Pose Attention Transfer (PATN, Zhu et al. 2019); other networks use its building blocks as well."""

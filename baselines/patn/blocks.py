@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 INITIAL_DEVIATION = 0.02  # standard deviation of initial weights, as in pix2pix and PATN
 
-Layer = TypeVar("Layer", nn.Conv2d, nn.Linear)
+Layer = TypeVar("Layer", nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
 Activation = Callable[[], nn.Module]
 
 
@@ -85,6 +85,15 @@ def encoder(
             layers.append(convolution(wide // 2, wide, 3, 2, bias=not normalised))
         layers += [nn.InstanceNorm2d(wide), activation()] if normalised else [activation()]
     return nn.Sequential(*layers)
+
+
+def to_image(width: int) -> nn.Sequential:
+    """Make the output layers: a reflection-padded 7x7 convolution to 3 channels, and tanh.
+
+    Args:
+        width: number of input channels.
+    """
+    return nn.Sequential(convolution(width, 3, 7, reflect=True), nn.Tanh())
 
 
 def convolution_pair(

@@ -15,6 +15,26 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+VGG_BLOCKS = {"vgg16": (2, 2, 3, 3, 3), "vgg19": (2, 2, 4, 4, 4)}  # convolutions of each block
+
+
+def vgg_layers(network: str) -> nn.Sequential:
+    """Make the convolutions of VGG16 or VGG19, without the last pooling, with torchvision's numbering.
+
+    Args:
+        network: "vgg16" or "vgg19".
+    """
+    stack: list[nn.Module] = []
+    channels = 3
+    for block, (count, wide) in enumerate(zip(VGG_BLOCKS[network], (64, 128, 256, 512, 512), strict=True)):
+        if block:
+            stack.append(nn.MaxPool2d(2))
+        for _ in range(count):
+            stack += [nn.Conv2d(channels, wide, 3, padding=1), nn.ReLU(inplace=True)]
+            channels = wide
+    return nn.Sequential(*stack)
+
+
 class VGG16Maps(ConvolutionMaps):
     """The maps relu1_2, 2_2, 3_3, 4_3 and 5_3 of torchvision's VGG16, on LPIPS's scaled input (64 to 512 channels)."""
 
@@ -27,15 +47,7 @@ class VGG16Maps(ConvolutionMaps):
     @staticmethod
     def layers() -> nn.Sequential:
         """VGG16's convolutions, without the last pooling."""
-        stack: list[nn.Module] = []
-        channels = 3
-        for block, (count, wide) in enumerate([(2, 64), (2, 128), (3, 256), (3, 512), (3, 512)]):
-            if block:
-                stack.append(nn.MaxPool2d(2))
-            for _ in range(count):
-                stack += [nn.Conv2d(channels, wide, 3, padding=1), nn.ReLU(inplace=True)]
-                channels = wide
-        return nn.Sequential(*stack)
+        return vgg_layers("vgg16")
 
 
 class VGG16Pooled(MapSummary):

@@ -13,19 +13,11 @@ import torch
 from drn.hyperparameters import SMALL, Hyperparameters
 from drn.learner import AdversarialLearner
 from drn.network import DetailReplenishingNetwork
-from drn.views import (
-    CHANCES,
-    FaceGenerator,
-    People,
-    TrainableGenerator,
-    WholeImageGenerator,
-    changed,
-    people_of,
-    recolour,
-)
+from drn.views import DRNGenerator, FaceGenerator
 from fhpt_bench.networks.vgg import VGG16Maps
 from fhpt_bench.training.distributed import make_accelerator
 from fhpt_bench.training.pairs import TrainingBatch
+from fhpt_bench.training.views import TrainableGenerator, people_of
 
 TINY = replace(
     SMALL, width=2, transfer_blocks=1, detail_blocks=1, style=4, hidden=4, discriminator_width=2, batch_size=2,
@@ -64,7 +56,7 @@ def random_vgg(monkeypatch: pytest.MonkeyPatch) -> None:
     """Random weights in VGG16's shapes: which step changes which network does not depend on them."""
     torch.manual_seed(0)
     layers = torch.nn.ModuleDict({"features": VGG16Maps.layers()[:16]}).state_dict()
-    monkeypatch.setattr("drn.losses.store.load", lambda name: layers)
+    monkeypatch.setattr("fhpt_bench.training.losses.store.load", lambda name: layers)
 
 
 @pytest.fixture(autouse=True)
@@ -77,7 +69,7 @@ def make(
     hparams: Hyperparameters = TINY, alternate: bool = True, detail: bool = True, **options: Any
 ) -> AdversarialLearner:
     torch.manual_seed(1)
-    generator = WholeImageGenerator(DetailReplenishingNetwork(hparams, detail))
+    generator = DRNGenerator(DetailReplenishingNetwork(hparams, detail))
     return AdversarialLearner(
         generator, hparams, Stream(hparams.batch_size), batch(0), make_accelerator("cpu"), 0, alternate, **options
     )
@@ -124,7 +116,7 @@ def test_the_coarse_step_has_no_adversarial_loss_and_changes_only_the_transfer_b
 
 def test_the_full_step_reaches_the_transfer_branch_through_the_guidance_map() -> None:
     learner = make()
-    view = learner._next(False)
+    view = learner.next_view(False)
     network = learner.state["network"]
     stages = network(*view.inputs)
     # The loss depends only on R_t, so all gradients of G_P come through F_t.
@@ -157,9 +149,9 @@ def test_discriminator_steps_use_new_batches_and_do_not_change_the_generator(mon
 
 def test_the_perceptual_network_stays_frozen() -> None:
     learner = make()
-    before = {k: v.clone() for k, v in learner._perceptual.state_dict().items()}
+    before = {k: v.clone() for k, v in learner.perceptual.state_dict().items()}
     learner.advance(1)
-    assert all(torch.equal(before[k], v) for k, v in learner._perceptual.state_dict().items())
+    assert all(torch.equal(before[k], v) for k, v in learner.perceptual.state_dict().items())
 
 
 def test_end2end_has_no_coarse_step_and_pb_only_no_detail_branch() -> None:
@@ -192,23 +184,23 @@ def test_the_learning_rate_is_fixed_and_then_falls_to_zero() -> None:
     learner = make(replace(TINY, discriminator_steps=1))
     rates = []
     for number in range(1, TINY.iterations + 1):
-        rates.append(learner._critic_optimiser.param_groups[0]["lr"])
+        rates.append(learner.critic_optimiser.param_groups[0]["lr"])
         learner.advance(number)
     assert rates[: TINY.fixed_iterations] == [TINY.learning_rate] * TINY.fixed_iterations
     falling = rates[TINY.fixed_iterations :]
     steps = np.diff(falling)
     assert (steps < 0).all()
     np.testing.assert_allclose(steps, steps[0])
-    assert learner._critic_optimiser.param_groups[0]["lr"] == 0
+    assert learner.critic_optimiser.param_groups[0]["lr"] == 0
 
 
 def test_the_first_phase_uses_half_the_image_size() -> None:
     learner = make(replace(TINY, half_size_iterations=1))
-    assert learner._next(True).target.shape[2:] == (SIZE[0] // 2, SIZE[1] // 2)
-    full = learner._next(False)
+    assert learner.next_view(True).target.shape[2:] == (SIZE[0] // 2, SIZE[1] // 2)
+    full = learner.next_view(False)
     assert full.target.shape[2:] == SIZE
-    half = learner._generator.view(people_of(batch(3), torch.device("cpu")), True)
-    whole = learner._generator.view(people_of(batch(3), torch.device("cpu")), False)
+    half = learner.generator.view(people_of(batch(3), torch.device("cpu")), True)
+    whole = learner.generator.view(people_of(batch(3), torch.device("cpu")), False)
     # The joints keep their relative position in the image.
     peaks = [maps.flatten(2).argmax(2) for maps in (half.inputs[1], whole.inputs[1])]
     x_half, x_whole = (
@@ -247,30 +239,9 @@ def test_the_face_module_is_trained_with_the_sketch_as_its_shape_condition() -> 
 def test_augmentation_depends_only_on_the_number_of_the_batch() -> None:
     first, second = make(), make()
     torch.manual_seed(5)
-    a = first._next(False)
+    a = first.next_view(False)
     torch.manual_seed(6)
-    b = second._next(False)
+    b = second.next_view(False)
     assert torch.equal(a.target, b.target)
     second.state["stream"].position -= 1  # the same pairs again
-    assert torch.equal(second._next(False).target, b.target)
-
-
-def test_source_and_target_are_mirrored_and_recoloured_together() -> None:
-    given = people_of(batch(1), torch.device("cpu"))
-    given = replace(given, target=given.source, target_pose=given.source_pose, target_face=given.source_face)
-    result = changed(given, torch.rand(2, CHANCES, generator=torch.Generator().manual_seed(0)), TINY)
-    for name in ("", "_pose", "_face"):
-        assert torch.equal(getattr(result, f"source{name}"), getattr(result, f"target{name}"))
-    mirrored = changed(given, torch.zeros(2, CHANCES), replace(TINY, recolour=False))
-    assert torch.equal(mirrored.source, given.source.flip(3))
-    again: People = changed(mirrored, torch.zeros(2, CHANCES), replace(TINY, recolour=False))
-    torch.testing.assert_close(again.source_pose, given.source_pose)
-    torch.testing.assert_close(again.source_face, given.source_face)
-
-
-def test_recolouring_keeps_greys_and_changes_hues() -> None:
-    chance = torch.tensor([[0.0, 0.75, 0.5, 2 / 3]])  # hue turned by 90 degrees, saturation and brightness unchanged
-    grey = torch.linspace(-1, 1, 12).reshape(1, 1, 3, 4).expand(1, 3, 3, 4)
-    torch.testing.assert_close(recolour(grey, chance), grey, atol=2e-3, rtol=0)
-    red = torch.tensor([0.5, -0.5, -0.5]).reshape(1, 3, 1, 1)
-    assert (recolour(red, chance) - red).abs().max() > 0.2
+    assert torch.equal(second.next_view(False).target, b.target)

@@ -13,9 +13,8 @@ from click.testing import CliRunner
 from PIL import Image
 
 import fhpt_bench as fb
-from drn.checkpoint import read_checkpoint
 from drn.face import face_boxes
-from drn.hyperparameters import SMALL
+from drn.hyperparameters import SMALL, Hyperparameters
 from drn.models import DRN, DRNCoarse, DRNWithoutFace
 from drn.visualize import principal_colours
 from fhpt_bench.benchmark import load_benchmark
@@ -24,6 +23,7 @@ from fhpt_bench.data.real_images import RealImages
 from fhpt_bench.errors import UserError
 from fhpt_bench.evaluation.pair_batch import pair_batch
 from fhpt_bench.model import PairBatch, models
+from fhpt_bench.training.checkpoint import read_checkpoint
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def batch() -> PairBatch:
 def test_a_checkpoint_keeps_hyperparameters_and_tensors(make_checkpoint: Callable[..., Path], tmp_path: Path) -> None:
     hparams = replace(SMALL, width=2, transfer_blocks=1, style=6, hidden=3)
     path = make_checkpoint(tmp_path, "drn-tex64", hparams)
-    found = read_checkpoint("drn-tex64", path)
+    found = read_checkpoint("drn-tex64", Hyperparameters, path)
     assert found.hparams == hparams
     assert found.card["benchmark"]["id"] == "studio"
     assert path.read_bytes() == make_checkpoint(tmp_path, "drn-tex64", hparams).read_bytes()
@@ -80,7 +80,7 @@ def test_a_run_records_the_digests_and_does_not_depend_on_the_batch_size(
         for size in (1, 6)
     ]
     assert set(records[0].model.trained) == {"drn", "drn-face"}
-    assert records[0].model.trained["drn"] == read_checkpoint("drn", file).digest
+    assert records[0].model.trained["drn"] == read_checkpoint("drn", Hyperparameters, file).digest
     assert records[0].model.conditioning == ("pose", "face-landmarks")
     assert records[0]["psnr"].value == records[1]["psnr"].value
     for image in (tmp_path / "1" / "images").iterdir():

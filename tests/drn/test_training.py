@@ -15,10 +15,10 @@ import pytest
 import torch
 
 import fhpt_bench as fb
-from drn.checkpoint import read_checkpoint
-from drn.hyperparameters import PAPER, SMALL
+from drn.hyperparameters import PAPER, SMALL, Hyperparameters
 from drn.recipe import DRNRecipe, End2EndRecipe, FaceRecipe, PBOnlyRecipe, Texture64Recipe
 from fhpt_bench.errors import UserError
+from fhpt_bench.training.checkpoint import read_checkpoint
 from fhpt_bench.training.train import train
 from tests.float64 import COMMAND, TOLERANCE, Float64
 
@@ -67,7 +67,7 @@ def test_two_processes_train_as_one(small_studio: Path, tmp_path: Path) -> None:
     one, two = read_state(tmp_path / "one"), read_state(tmp_path / "two")
     assert all(tensor.dtype == torch.float64 for tensor in one["network"].values())
     torch.testing.assert_close(two, one, rtol=TOLERANCE, atol=TOLERANCE)
-    assert read_checkpoint("drn", tmp_path / "two" / "drn.safetensors").card["iterations"] == 3
+    assert read_checkpoint("drn", Hyperparameters, tmp_path / "two" / "drn.safetensors").card["iterations"] == 3
 
 
 def test_two_processes_evaluate_as_one(small_studio: Path, checkpoints: Path, tmp_path: Path, one_thread: None) -> None:
@@ -91,7 +91,7 @@ def test_a_resumed_training_gives_the_same_bytes(small_studio: Path, tmp_path: P
         assert facts["iterations"] == "3 of 3"
         first = train(path, str(small_studio), out=pieces, device="cpu", time_budget=1e-9)
         assert first["iterations"] == "1 of 3"
-        assert read_checkpoint(name, pieces / f"{name}.safetensors").card["iterations"] == 1
+        assert read_checkpoint(name, Hyperparameters, pieces / f"{name}.safetensors").card["iterations"] == 1
         train(path, str(small_studio), out=pieces, device="cpu")
         assert (pieces / f"{name}.safetensors").read_bytes() == (whole / f"{name}.safetensors").read_bytes()
         assert list((whole / "samples").iterdir())
@@ -99,7 +99,9 @@ def test_a_resumed_training_gives_the_same_bytes(small_studio: Path, tmp_path: P
 
 def test_trained_checkpoints_run(small_studio: Path, tmp_path: Path) -> None:
     for recipe in ("Whole", "Face"):
-        train(f"{small_studio.parent / 'recipes.py'}:{recipe}", str(small_studio), out=tmp_path / recipe, device="cpu")
+        path = f"{small_studio.parent / 'recipes.py'}:{recipe}"
+        facts = train(path, str(small_studio), out=tmp_path / recipe, device="cpu")
+        assert ("pairs left out" in facts) == (recipe == "Face")  # only the face module needs frontal faces
     (tmp_path / "Face" / "drn-face.safetensors").rename(tmp_path / "Whole" / "drn-face.safetensors")
     checkpoint = tmp_path / "Whole" / "drn.safetensors"
     record = fb.run("drn", str(small_studio), "psnr", checkpoint=checkpoint, limit=4, out=tmp_path / "run")

@@ -15,10 +15,11 @@ from torch.utils.flop_counter import FlopCounterMode
 from drn.discriminators import Discriminator
 from drn.face import SIZE as FACE
 from drn.face import FaceModule
-from drn.losses import PerceptualNetwork, perceptual_loss, style_loss
+from drn.losses import style_loss
 from drn.replenish import DetailReplenishment
 from drn.transfer import JOINTS, TransferBranch
 from fhpt_bench.networks.vgg import VGG16Maps
+from fhpt_bench.training.losses import PerceptualNetwork, perceptual_loss
 from tools.docs.pages import fill, table
 
 PAGE = Path(__file__).parents[2] / "docs" / "drn-architecture.md"

@@ -1,14 +1,13 @@
-"""Checkpoints: the result of a training, a safetensors file that includes the hyperparameters."""
+"""Checkpoints of trained generators: a safetensors file in half precision that includes the hyperparameters."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_type_hints
 
-from drn.hyperparameters import Hyperparameters, LossWeights
 from fhpt_bench import weights
 from fhpt_bench.errors import UserError
 from fhpt_bench.files import write_bytes
@@ -17,9 +16,11 @@ from fhpt_bench.weights.own import read_header, weights_bytes
 if TYPE_CHECKING:
     from torch import nn
 
+H = TypeVar("H")  # a dataclass of hyperparameters
+
 
 @dataclass(frozen=True)
-class Checkpoint:
+class Checkpoint(Generic[H]):
     """A trained network and how it was trained.
 
     Args:
@@ -33,13 +34,13 @@ class Checkpoint:
 
     name: str
     arrays: Mapping[str, Any]
-    hparams: Hyperparameters
+    hparams: H
     card: Mapping[str, Any]
     digest: str
     path: Path
 
     def fill(self, network: nn.Module) -> None:
-        """Load the tensors into a network, as float32.
+        """Load the tensors into a network: numbers as float32, counters as they are.
 
         Args:
             network: changed in place.
@@ -49,8 +50,9 @@ class Checkpoint:
         """
         import torch
 
+        tensors = {key: torch.from_numpy(array) for key, array in self.arrays.items()}
         try:
-            network.load_state_dict({key: torch.from_numpy(array).float() for key, array in self.arrays.items()})
+            network.load_state_dict({key: t.float() if t.is_floating_point() else t for key, t in tensors.items()})
         except RuntimeError as error:
             raise UserError(
                 f"The checkpoint {self.path} does not fit the network that its hyperparameters describe: it was made "
@@ -58,31 +60,31 @@ class Checkpoint:
             ) from error
 
 
-def write_checkpoint(
-    path: Path, name: str, network: nn.Module, hparams: Hyperparameters, card: Mapping[str, Any]
-) -> None:
+def write_checkpoint(path: Path, name: str, network: nn.Module, hparams: Any, card: Mapping[str, Any]) -> None:
     """Write a network in half precision, which halves the file and changes pixels by no more than rounding.
 
     Args:
         path: path of the file.
         name: name of the recipe.
-        network: the network, on any device.
-        hparams: its hyperparameters, stored in the file.
-        card: JSON, stored in the file.
+        network: the network, on any device. Equal networks give equal bytes.
+        hparams: its hyperparameters, a dataclass of JSON values, tuples and such dataclasses; stored in the file.
+        card: JSON with a `seed` and a `benchmark` that has an `id`; stored in the file.
 
     Raises:
         UserError: if the file cannot be written.
     """
-    arrays = {key: tensor.detach().half().cpu().numpy() for key, tensor in network.state_dict().items()}
+    tensors = {key: tensor.detach() for key, tensor in network.state_dict().items()}
+    arrays = {key: (t.half() if t.is_floating_point() else t).cpu().numpy() for key, t in tensors.items()}
     origin = f"fhpt-bench train {name}, seed {card['seed']}, on {card['benchmark']['id']}"
     write_bytes(path, weights_bytes(name, arrays, origin, {**card, "settings": asdict(hparams)}))
 
 
-def read_checkpoint(name: str, path: Path | None = None) -> Checkpoint:
+def read_checkpoint(name: str, kind: type[H], path: Path | None = None) -> Checkpoint[H]:
     """Read the checkpoint of a recipe.
 
     Args:
         name: name of the recipe.
+        kind: the dataclass of its hyperparameters. A field that the file does not have gets its default.
         path: path of the file; default: the file in `FHPT_WEIGHTS_DIR`, else the one that ships with the package.
 
     Raises:
@@ -92,12 +94,26 @@ def read_checkpoint(name: str, path: Path | None = None) -> Checkpoint:
     found = weights.obtain(name) if path is None else weights.read_file(name, path)
     try:
         card = json.loads(read_header(found.path, name)["card"])
-        stored = dict(card["settings"])
-        hparams = Hyperparameters(**{**stored, "loss": LossWeights(**stored["loss"]), "betas": tuple(stored["betas"])})
+        hparams = _decoded(kind, dict(card["settings"]))
     except (KeyError, TypeError, ValueError) as error:
-        known = ", ".join(field.name for field in fields(Hyperparameters))
+        known = ", ".join(_field_names(kind))
         raise UserError(
             f"{found.path} holds no hyperparameters that this version knows ({error}; it knows {known}): train it "
             f"again with `fhpt-bench train {name}`."
         ) from error
     return Checkpoint(name, found.arrays, hparams, card, found.digest, found.path)
+
+
+def _decoded(kind: type[H], stored: Mapping[str, Any]) -> H:
+    """A dataclass from its JSON, in which tuples are lists."""
+    types = get_type_hints(kind)
+    values = {}
+    for name, value in stored.items():
+        if is_dataclass(part := types.get(name)):
+            value = _decoded(part, dict(value))  # type: ignore[arg-type]  # a field's type is a class
+        values[name] = tuple(value) if isinstance(value, list) else value
+    return kind(**values)
+
+
+def _field_names(kind: Any) -> list[str]:
+    return [field.name for field in fields(kind)]

@@ -1,0 +1,49 @@
+"""PATN as a model for `run`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from baselines.patn.hyperparameters import Hyperparameters
+from fhpt_bench.data.heat_maps import heat_maps
+from fhpt_bench.model import ModelCard, PairBatch
+from fhpt_bench.training.checkpoint_model import CheckpointModel
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from baselines.patn.network import PATNetwork
+
+PAPER = "Zhu et al., Progressive Pose Attention Transfer for Person Image Generation, CVPR 2019, arXiv:1904.03349"
+
+
+class PATN(CheckpointModel):
+    """Progressive pose attention transfer.
+
+    Args:
+        checkpoint: checkpoint of its recipe; default: the one in the weights store.
+
+    Raises:
+        WeightsMissing: if there is no checkpoint.
+        UserError: if the file is not a checkpoint of its recipe.
+    """
+
+    recipe = "patn"
+    hyperparameters = Hyperparameters
+    hparams: Hyperparameters
+    card = ModelCard("patn", "Progressive Pose Attention Transfer (PATN)", PAPER, 2019, trainable=True)
+
+    def build(self, hparams: Hyperparameters) -> PATNetwork:
+        """Make the untrained network."""
+        from baselines.patn.network import PATNetwork
+
+        return PATNetwork(hparams.width, hparams.blocks, hparams.dropout)
+
+    def generate(self, batch: PairBatch) -> Tensor:
+        """Generate the image; tanh keeps it in [-1, 1]."""
+        import torch
+
+        size = (batch.source.shape[2], batch.source.shape[3])
+        poses = (batch.source_pose, batch.target_pose)
+        maps = [heat_maps(pose, size, kind=self.hparams.pose_maps) for pose in poses]
+        return torch.cat(self.outputs(batch.source, *maps))

@@ -1,0 +1,38 @@
+"""The training recipe of PATN."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar
+
+from baselines.patn.hyperparameters import PAPER, SMALL, Hyperparameters
+from fhpt_bench.training.generator_recipe import GeneratorRecipe
+from fhpt_bench.training.recipe import RecipeCard
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+    from baselines.patn.learner import PATNLearner
+    from fhpt_bench.training.pairs import PairStream, TrainingBatch
+
+
+class PATNRecipe(GeneratorRecipe):
+    """PATN, trained against two discriminators."""
+
+    card = RecipeCard(
+        "patn",
+        "Progressive Pose Attention Transfer (PATN)",
+        "the generator, D_PB and D_PP",
+        "training pairs with body keypoints",
+        "Zhu et al., Progressive Pose Attention Transfer for Person Image Generation, CVPR 2019",
+    )
+    presets: ClassVar[Mapping[str, Hyperparameters]] = {"small": SMALL, "paper": PAPER}
+    multiple = 4  # images are halved twice
+
+    def learner(
+        self, hparams: Hyperparameters, stream: PairStream, held_out: TrainingBatch, accelerator: Accelerator, seed: int
+    ) -> PATNLearner:
+        """Make the generator, the discriminators and their learner."""
+        from baselines.patn.learner import PATNLearner
+
+        return PATNLearner(hparams, stream, held_out, accelerator, seed)

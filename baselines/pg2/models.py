@@ -1,0 +1,59 @@
+"""PG2 as a model for `run`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from baselines.pg2.hyperparameters import Hyperparameters
+from fhpt_bench.errors import UserError
+from fhpt_bench.model import ModelCard, PairBatch
+from fhpt_bench.training.checkpoint_model import CheckpointModel
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from baselines.pg2.network import PG2Network
+
+PAPER = "Ma et al., Pose Guided Person Image Generation, NIPS 2017, arXiv:1705.09368"
+
+
+class PG2(CheckpointModel):
+    """Pose guided person generation: a coarse image plus a difference map.
+
+    Args:
+        checkpoint: checkpoint of its recipe; default: the one in the weights store.
+
+    Raises:
+        WeightsMissing: if there is no checkpoint.
+        UserError: if the file is not a checkpoint of its recipe.
+    """
+
+    recipe = "pg2"
+    hyperparameters = Hyperparameters
+    hparams: Hyperparameters
+    card = ModelCard("pg2", "Pose Guided Person Generation (PG2)", PAPER, 2017, trainable=True)
+
+    def build(self, hparams: Hyperparameters) -> PG2Network:
+        """Make the untrained network."""
+        from baselines.pg2.network import PG2Network
+
+        return PG2Network(hparams)
+
+    def generate(self, batch: PairBatch) -> Tensor:
+        """Generate the sum of the coarse image and the difference map; the caller clips it.
+
+        Raises:
+            UserError: if the images do not have the size of those that the network was trained on.
+        """
+        import torch
+
+        from baselines.pg2.masks import joint_discs
+
+        size, trained = (batch.source.shape[2], batch.source.shape[3]), self.hparams.image_size
+        if size != trained:
+            raise UserError(
+                f"The checkpoint {self.checkpoints[0].path} was trained on images {trained[1]} wide and {trained[0]} "
+                f"high, and these are {size[1]} wide and {size[0]} high: train it on this benchmark."
+            )
+        maps = joint_discs(batch.target_pose, size, self.hparams.joint_radius)
+        return torch.cat([stages.image for stages in self.outputs(batch.source, maps)])

@@ -1,0 +1,98 @@
+"""Random weights in place of VGG's, batches of noise, and tiny recipes of the trained baselines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from fhpt_bench.networks.vgg import VGG16Maps
+from fhpt_bench.training.pairs import TrainingBatch
+
+SIZE = (64, 48)
+RECIPES = """
+from dataclasses import replace
+
+from baselines.patn import recipe as patn
+from baselines.patn.hyperparameters import SMALL as PATN
+from baselines.pg2 import recipe as pg2
+from baselines.pg2.hyperparameters import SMALL as PG2
+
+SIZES = dict(width=2, discriminator_width=2, batch_size=4, iterations=3, mixed_precision="no")
+
+
+class Patn(patn.PATNRecipe):
+    presets = {"tiny": replace(
+        PATN, blocks=2, dropout=0.5, discriminator_dropout=0.5, fixed_iterations=2, half_size_iterations=1, **SIZES
+    )}
+    judged = 2
+
+
+class Pg2(pg2.PG2Recipe):
+    presets = {"tiny": replace(PG2, blocks=3, bottleneck=4, coarse_iterations=2, **SIZES)}
+    judged = 2
+"""
+
+
+@pytest.fixture
+def random_vgg(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Random weights in VGG16's shapes: which step changes which network does not depend on them."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        layers = torch.nn.ModuleDict({"features": VGG16Maps.layers()[:4]}).state_dict()
+    monkeypatch.setattr("fhpt_bench.training.losses.store.load", lambda name: layers)
+
+
+@pytest.fixture
+def keep_random_state() -> Iterator[None]:
+    """Torch's random numbers after the test are those before it."""
+    with torch.random.fork_rng():
+        yield
+
+
+class Stream:
+    """Batches of noise, a different one at each call; `position` counts them."""
+
+    def __init__(self, size: int = 2) -> None:
+        self.position, self.size = 0, size
+
+    def next_batch(self) -> TrainingBatch:
+        self.position += 1
+        return noise(self.position, self.size)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"position": self.position}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.position = state["position"]
+
+
+def noise(seed: int, size: int = 2) -> TrainingBatch:
+    """A batch of random pixels, joints and landmarks."""
+    rng = torch.Generator().manual_seed(seed)
+    images = [torch.randint(0, 256, (size, 3, *SIZE), generator=rng, dtype=torch.uint8) for _ in range(2)]
+    points = [torch.rand((size, n, 2), generator=rng) * 40 for n in (18, 18, 68, 68)]
+    return TrainingBatch(*images, *points, index=torch.arange(size))
+
+
+@pytest.fixture
+def stream() -> Stream:
+    """A stream of batches of noise."""
+    return Stream()
+
+
+@pytest.fixture
+def held_out() -> TrainingBatch:
+    """A batch of noise that the stream does not have."""
+    return noise(0)
+
+
+@pytest.fixture(scope="session")
+def tiny_recipes(small_people: Path) -> str:
+    """The path of a file with tiny recipes, `Patn` and `Pg2`."""
+    file = small_people.with_name("baselines.py")
+    file.write_text(RECIPES)
+    return str(file)

@@ -1,0 +1,144 @@
+"""`python -m tools.reference`: the plan, the time limit, resuming, and what it leaves."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from baselines.pg2.hyperparameters import SMALL
+from fhpt_bench.errors import UserError
+from tools.reference import packing, running
+from tools.reference.__main__ import main
+from tools.reference.plan import MOST, make_plan, shortened
+
+RECIPES = """
+from dataclasses import replace
+
+from baselines.pg2.hyperparameters import SMALL
+from baselines.pg2.recipe import PG2Recipe
+from fhpt_bench.training.recipe import RecipeCard
+
+TINY = replace(
+    SMALL, width=2, blocks=3, bottleneck=4, discriminator_width=2, batch_size=2, iterations=6, coarse_iterations=3
+)
+
+
+class One(PG2Recipe):
+    presets = {"small": TINY}
+    judged = 2
+
+
+class Two(One):
+    card = RecipeCard("other", *(getattr(One.card, name) for name in ("title", "trains", "needs", "citation")))
+"""
+
+
+@pytest.fixture
+def options(small_people: Path, tmp_path: Path) -> list[str]:
+    """Two tiny recipes on the benchmark of small people."""
+    file = tmp_path / "tiny.py"
+    file.write_text(RECIPES)
+    return [
+        "--only", f"{file}:One,{file}:Two", "--benchmark", str(small_people), "--device", "cpu",
+        "--work", str(tmp_path / "work"), "--out", str(tmp_path / "out"),
+    ]  # fmt: skip
+
+
+def run(options: list[str], *more: str) -> Result:
+    return CliRunner().invoke(main, [*options, *more], catch_exceptions=False)
+
+
+def test_each_phase_keeps_its_share() -> None:
+    changes = shortened(SMALL, 20)
+    assert changes == {"iterations": 20, "coarse_iterations": 12}
+    assert dataclasses.replace(SMALL, **changes).coarse_iterations == 12
+
+
+def test_the_plan_writes_nothing(options: list[str], tmp_path: Path) -> None:
+    result = run(options, "--dry-run", "--seconds", "520", "--iterations", "2")
+    assert result.exit_code == 0
+    assert "2 trainings on cpu, one after the other" in result.output
+    assert "pg2 (small): 2 iterations of 2 pairs (1 coarse); not begun" in result.output
+    assert "pg2.safetensors, other.safetensors, logs-and-samples.zip" in result.output
+    assert not (tmp_path / "work").exists()
+    assert not (tmp_path / "out").exists()
+
+
+def test_side_by_side_is_planned_on_a_gpu() -> None:
+    result = run(["--only", "patn,drn", "--device", "cuda", "--dry-run"])
+    assert "2 trainings on cuda, side by side, a process each; mixed precision: as in the preset" in result.output
+    assert "drn (small): 10,000 iterations of 8 pairs (5,000 fixed, 4,000 half size)" in result.output
+
+
+def test_a_call_out_of_time_leaves_weights_and_the_next_resumes_side_by_side(
+    options: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "work" / "pg2").mkdir(parents=True)
+    (tmp_path / "work" / "pg2" / "mine.txt").write_text("not of a training")
+    first = run(options, "--seconds", "0.01")  # over before a process has started: one iteration each
+    assert first.exit_code == 1
+    assert "pg2: failed: " in first.output
+    assert "other: 1 of 6 iterations" in first.output  # the failure of one does not stop the others
+    assert (tmp_path / "out" / "other.safetensors").is_file()
+    early = (tmp_path / "out" / "other.safetensors").read_bytes()
+
+    (tmp_path / "work" / "pg2" / "mine.txt").unlink()
+    second = run(options, "--side-by-side")
+    assert second.exit_code == 0, second.output
+    assert "2 trainings on cpu, side by side" in second.output
+    assert "other (small): 6 iterations of 2 pairs (3 coarse); 1 done in" in second.output
+    assert "pg2: 6 of 6 iterations" in second.output
+    assert "other: 6 of 6 iterations" in second.output
+    files = sorted((tmp_path / "out").iterdir())
+    assert [file.name for file in files] == ["logs-and-samples.zip", "other.safetensors", "pg2.safetensors"]
+    assert files[1].read_bytes() != early
+    with zipfile.ZipFile(files[0]) as archive:
+        names = set(archive.namelist())
+        assert {f"other/{name}" for name in ("log.csv", "facts.json", "training.json", "000006.png")} <= names
+        assert json.loads(archive.read("other/facts.json"))["iterations"] == "6 of 6"
+
+
+def test_a_training_that_does_not_stop_is_ended(tmp_path: Path) -> None:
+    (training,) = make_plan(["pg2"], "small", tmp_path, None)
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    lines: list[str] = []
+    assert not running._ended(training, process, time.time() - running.GRACE, lines.append)
+    assert process.poll() is not None
+    assert lines == ["pg2: ended, because it had not stopped in time; its last checkpoint is kept"]
+
+
+def test_files_that_are_too_large_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (training,) = make_plan(["pg2"], "small", tmp_path, None)
+    (training.folder / "samples").mkdir(parents=True)
+    (training.folder / "pg2.safetensors").write_bytes(bytes(300_000))
+    for number in range(3):
+        (training.folder / "samples" / f"{number:06d}.png").write_bytes(bytes([number]) * 60_000)
+    monkeypatch.setattr(packing, "LARGEST", 190_000)
+    files, notes = packing.pack([training], tmp_path / "out")
+    assert [file.name for file in files] == ["logs-and-samples.zip"]
+    assert notes[0].startswith("pg2: its weights are larger than 16 MiB")
+    assert all(file.stat().st_size <= 190_000 for file in files)
+    monkeypatch.setattr(packing, "LARGEST", (64 << 10) + 61_000)
+    files, notes = packing.pack([training], tmp_path / "out")
+    with zipfile.ZipFile(files[-1]) as archive:
+        assert archive.namelist()[0] == "pg2/000002.png"  # the last contact sheet first
+
+
+def test_recipes_that_cannot_be_trained_together_are_refused(tmp_path: Path) -> None:
+    for names, message in (
+        (["pg2", "pg2"], "twice"),
+        (["gender-vgg16"], "no preset 'small'"),
+        (["nothing"], "nothing"),
+        ([], f"give 1 to {MOST}"),
+        (["pg2"] * (MOST + 1), f"give 1 to {MOST}"),
+    ):
+        with pytest.raises(UserError, match=message):
+            make_plan(names, "small", tmp_path, None)

@@ -1,1 +1,0 @@
-"""Checks of the Detail Replenishing Network that take too long for the test suite."""

@@ -1,0 +1,107 @@
+"""The command: `python -m tools.reference --only NAMES --seconds 520`."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fhpt_bench.errors import UserError
+from tools.reference.packing import ARCHIVE, pack
+from tools.reference.plan import Training, make_plan
+from tools.reference.running import RESERVE, finished, progress, run_all
+
+
+@click.command()
+@click.option("--only", required=True, metavar="NAMES", help="Recipes, separated by commas; or path/to/file.py:Class.")
+@click.option(
+    "--seconds", type=click.FloatRange(min=0, min_open=True), help="Time limit of this call.  [default: none]"
+)
+@click.option("--out", type=click.Path(path_type=Path), default=Path("trained/reference-results"), show_default=True,
+              help="Folder of the results: at most 8 files of at most 16 MiB.")  # fmt: skip
+@click.option("--work", type=click.Path(path_type=Path), default=Path("trained/reference"), show_default=True,
+              help="Folder of checkpoints, from which the same command resumes.")  # fmt: skip
+@click.option("--iterations", type=click.IntRange(min=1), help="Length of the trainings.  [default: the preset's]")
+@click.option("--preset", default="small", show_default=True)
+@click.option("--benchmark", "-b", default="studio", show_default=True)
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), help="[default: cuda if available]")
+@click.option("--mixed-precision", type=click.Choice(["no", "bf16"]),
+              help="[default: the preset's on a GPU, no on a CPU]")  # fmt: skip
+@click.option("--side-by-side/--one-by-one", default=None, help="[default: side by side on a GPU]")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--dry-run", is_flag=True, help="Print the plan; train and write nothing.")
+def main(
+    only: str, seconds: float | None, out: Path, work: Path, iterations: int | None, preset: str, benchmark: str,
+    device: str | None, mixed_precision: str | None, side_by_side: bool | None, seed: int, dry_run: bool,
+) -> None:  # fmt: skip
+    """Train the reference models within a time limit, and pack weights, logs and contact sheets.
+
+    The same command resumes what is not finished. On a CPU a training stops after the iteration in which its time ends.
+    """
+    start = time.monotonic()
+    # The processes of the trainings start in the repository's folder.
+    out, work = out.expanduser().resolve(), work.expanduser().resolve()
+    trainings = make_plan([name.strip() for name in only.split(",") if name.strip()], preset, work, iterations)
+    chosen = device or _best_device()
+    # bfloat16 is slower than float32 on a CPU that has no instructions for it.
+    precision = mixed_precision or ("no" if chosen == "cpu" else None)
+    together = chosen == "cuda" if side_by_side is None else side_by_side
+    how = "side by side, a process each" if together else "one after the other"
+    click.echo(f"{len(trainings)} trainings on {chosen}, {how}; mixed precision: {precision or 'as in the preset'}")
+    for line in _plan_lines(trainings, seconds, work, out):
+        click.echo(line)
+    if dry_run:
+        return
+    options: dict[str, Any] = {"benchmark": benchmark, "device": chosen, "mixed_precision": precision, "seed": seed}
+    failed = run_all(trainings, options, seconds, together, click.echo)
+    files, notes = pack(trainings, out)
+    for note in notes:
+        click.echo(note)
+    for file in files:
+        click.echo(f"{file}  {file.stat().st_size:,} bytes")
+    click.echo(f"{time.monotonic() - start:.0f} s in all")
+    if failed:
+        sys.exit(1)
+
+
+def _best_device() -> str:
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _plan_lines(trainings: Sequence[Training], seconds: float | None, work: Path, out: Path) -> list[str]:
+    """What is trained, how long, and what it leaves."""
+    lines = []
+    for one in trainings:
+        h, (done, spent) = one.hparams, progress(one)
+        phases = ", ".join(
+            f"{value:,} {name.removesuffix('_iterations').replace('_', ' ')}"
+            for name, value in vars(h).items()
+            if name.endswith("_iterations") and value
+        )
+        state = "finished" if finished(one) else f"{done:,} done in {spent:.0f} s" if done else "not begun"
+        lines.append(
+            f"  {one.name} ({one.preset}): {h.iterations:,} iterations of {h.batch_size} pairs ({phases}); {state}"
+        )
+    if seconds is not None:
+        lines.append(
+            f"time: {seconds:.0f} s, of which up to {RESERVE:.0f} s to load and to write; what is not finished then "
+            "stops with a checkpoint and its weights"
+        )
+    else:
+        lines.append("time: no limit")
+    weights = ", ".join(f"{one.name}.safetensors" for one in trainings)
+    return [*lines, f"checkpoints: {work}", f"results: {out}: {weights}, {ARCHIVE}"]
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except UserError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(2)
