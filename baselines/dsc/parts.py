@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from baselines.dsc.torso import FACE, LEFT_SHOULDER, RIGHT_SHOULDER, TORSO, face_centre, torso_scale
+from baselines.torso import FACE, LEFT_SHOULDER, RIGHT_SHOULDER, TORSO, face_centre, torso_scale
 from fhpt_bench.data.heat_maps import heat_maps
 
 SHOULDERS = (RIGHT_SHOULDER, LEFT_SHOULDER)

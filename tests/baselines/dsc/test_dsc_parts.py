@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from baselines.dsc.parts import LIMBS, PARTS, part_masks, part_transforms, pose_inputs
-from baselines.dsc.torso import complete_torso, lacks_torso, torso_scale
+from baselines.torso import complete_torso, lacks_torso, torso_scale
 
 SIZE = (256, 176)
 # A person seen from the front, COCO-18; the torso is 60 high, so its scale is 60.

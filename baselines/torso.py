@@ -1,4 +1,4 @@
-"""Hips and shoulders: DSC's scale of a body, the pairs that it leaves out, and an estimate of missing ones."""
+"""Hips and shoulders: the scale of a body in DSC, the pairs that it leaves out, and an estimate of missing ones."""
 
 from __future__ import annotations
 
