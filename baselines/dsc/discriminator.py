@@ -9,7 +9,7 @@ from baselines.dsc.layers import down_block, glorot
 
 
 class Discriminator(nn.Module):
-    """Five 4x4 convolutions with stride 2 (Siarohin et al. 2018, Section 3.1 and supplementary material).
+    """Five 4x4 convolutions with stride 2 (Siarohin et al. 2018).
 
     The first one has no padding, as in the authors' code.
 

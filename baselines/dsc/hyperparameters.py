@@ -1,7 +1,7 @@
 """The hyperparameters of DSC: the presets `paper` and `small` (for studio's images of 256x176).
 
-Source: Siarohin et al., "Deformable GANs for Pose-based Human Image Generation" (CVPR 2018), Section 4, and the
-commands in the authors' README.
+Source: Siarohin et al., "Deformable GANs for Pose-based Human Image Generation" (CVPR 2018), and the commands in the
+authors' README.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Hyperparameters:
         completes_torso: whether missing hips and shoulders are estimated (`baselines.torso.complete_torso`); the
             paper leaves such pairs out, which would be 648 of studio's 800 test pairs.
         adversarial_weight: weight of the adversarial loss.
-        nearest_neighbour_weight: lambda of eq. 5, the weight of the nearest-neighbour loss.
+        nearest_neighbour_weight: the weight of the nearest-neighbour loss.
         window: side of the window of the nearest-neighbour loss, in locations.
         feature_scale: what maps of torchvision's VGG are multiplied by before the nearest-neighbour loss. The paper's
             weight belongs to Keras's VGG-19, whose input is in [0, 255]; torchvision divides its input by 255 and by

@@ -1,7 +1,6 @@
 """The layers of DSC: a norm over height, width and channels, and the blocks of encoder and decoder.
 
-Source: Siarohin et al., "Deformable GANs for Pose-based Human Image Generation" (CVPR 2018), supplementary material,
-and the authors' code.
+Source: Siarohin et al., "Deformable GANs for Pose-based Human Image Generation" (CVPR 2018), and the authors' code.
 """
 
 from __future__ import annotations
@@ -22,8 +21,8 @@ Layer = TypeVar("Layer", nn.Conv2d, nn.ConvTranspose2d)
 class WholeNorm(nn.Module):
     """Instance norm over height, width and channels together, with a scalar gain and a scalar bias.
 
-    "For each instance the mean and the variance are computed over H, W and C": the default of the library that the
-    authors used. The norm keeps the proportions of channels, unlike the usual instance norm.
+    Siarohin et al. 2018; it is the default of the library that the authors used. The norm keeps the proportions of
+    channels, unlike the usual instance norm.
 
     Examples:
         >>> WholeNorm()(torch.tensor([[[[1.0]], [[3.0]]]])).flatten()

@@ -8,13 +8,13 @@ from torch import Tensor
 
 
 def adversarial_generator(fake_scores: Tensor) -> Tensor:
-    """Compute the generator's part of L_cGAN (Siarohin et al. 2018, eq. 4), non-saturating: the mean of -log D(fake).
+    """Compute the generator's part of the adversarial loss (Siarohin et al. 2018), which does not saturate.
 
     Args:
         fake_scores: log-odds of a discriminator for generated images, any shape.
 
     Returns:
-        A scalar, float32.
+        A scalar, float32: the mean of -log D(fake).
 
     Examples:
         >>> adversarial_generator(torch.tensor([0.0]))
@@ -24,7 +24,7 @@ def adversarial_generator(fake_scores: Tensor) -> Tensor:
 
 
 def adversarial_discriminator(real_scores: Tensor, fake_scores: Tensor) -> Tensor:
-    """Compute the discriminator's part of L_cGAN (Siarohin et al. 2018, eq. 4).
+    """Compute the discriminator's part of the adversarial loss (Siarohin et al. 2018).
 
     Args:
         real_scores: its log-odds for real images, any shape.
@@ -41,7 +41,7 @@ def adversarial_discriminator(real_scores: Tensor, fake_scores: Tensor) -> Tenso
 
 
 def nearest_neighbour_loss(generated: Tensor, target: Tensor, window: int = 5) -> Tensor:
-    """Compute L_NN (Siarohin et al. 2018, eq. 6): the distance to the most similar place nearby in the target.
+    """Compute L_NN (Siarohin et al. 2018): the distance to the most similar place nearby in the target.
 
     Args:
         generated: (B, C, H, W) maps of the generated images: conv1_2 of VGG-19 in the paper.

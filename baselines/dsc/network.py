@@ -1,7 +1,7 @@
 """DSC's generator: an encoder of the source, an encoder of the target pose, a decoder with deformable skips.
 
-Source: Siarohin et al., "Deformable GANs for Pose-based Human Image Generation" (CVPR 2018), Section 3, Fig. 2 and the
-supplementary material. Shapes are of `paper` (width 64, seven levels) at 256x176, which is padded to 256x192.
+Source: Siarohin et al., "Deformable GANs for Pose-based Human Image Generation" (CVPR 2018), and the authors' code for
+the list of layers. Shapes are of `paper` (width 64, seven levels) at 256x176, which is padded to 256x192.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The ten body parts of DSC: an affine transform and a mask of each, from the joints of source and target.
 
-Source: Siarohin et al., "Deformable GANs for Pose-based Human Image Generation" (CVPR 2018), Section 3.2. The numbers
-that the paper does not give are those of the authors' code: half the width of a limb, the square of the head, how far a
-limb's mask reaches beyond its joints, and a torso mask that is the whole image.
+Source: Siarohin et al., "Deformable GANs for Pose-based Human Image Generation" (CVPR 2018), deformable skip
+connections. The numbers that the paper does not give are those of the authors' code: half the width of a limb, the
+square of the head, how far a limb's mask reaches beyond its joints, and a torso mask that is the whole image.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class PoseInputs(NamedTuple):
 
 
 def pose_inputs(source_pose: Tensor, target_pose: Tensor, size: tuple[int, int]) -> PoseInputs:
-    """Compute heat maps, part transforms and part masks of pairs (Siarohin et al., Sections 3.1 and 3.2).
+    """Compute heat maps, part transforms and part masks of pairs (Siarohin et al. 2018).
 
     Args:
         source_pose: (B, 18, 2) pixels (x, y), NaN if missing.
@@ -68,7 +68,7 @@ def pose_inputs(source_pose: Tensor, target_pose: Tensor, size: tuple[int, int])
 
 
 def part_transforms(source_pose: Tensor, target_pose: Tensor) -> tuple[Tensor, Tensor]:
-    """Compute the affine transform of each part from the target to the source (Siarohin et al., eq. 1).
+    """Compute the affine transform of each part from the target to the source (Siarohin et al. 2018).
 
     Least squares between corresponding points: the torso's are hips and shoulders; the head's are the shoulders and
     those of nose, eyes and ears that both poses have; a limb's are the corners of a rectangle around its bone. If the
@@ -103,7 +103,7 @@ def part_transforms(source_pose: Tensor, target_pose: Tensor) -> tuple[Tensor, T
 
 
 def part_masks(target_pose: Tensor, size: tuple[int, int]) -> Tensor:
-    """Compute the mask of each part in the target (Siarohin et al., eq. 2).
+    """Compute the mask of each part in the target (Siarohin et al. 2018).
 
     The torso's is the whole image, so that its transform also moves the background. The head's is a square around
     nose, eyes and ears, a limb's a rectangle around its bone.

@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 def warp_parts(features: Tensor, transforms: Tensor, masks: Tensor, stride: int = 1) -> Tensor:
-    """Move the features of ten body parts and combine them by their maximum (Siarohin et al. 2018, eq. 2 and 3).
+    """Move the features of ten body parts and combine them by their maximum (Siarohin et al. 2018).
 
     Args:
         features: (B, C, h, w) of the source image, which is padded to (h * stride, w * stride).

@@ -1,7 +1,7 @@
 """VUNet's normalised appearance: eight body parts, each warped to a square by a perspective transform.
 
-Source: Esser et al., "A Variational U-Net for Conditional Appearance and Shape Generation" (CVPR 2018), Section 3.3.
-The quadrilaterals are those of the authors' code, which also defines what is used if a joint is missing.
+Source: Esser et al., "A Variational U-Net for Conditional Appearance and Shape Generation" (CVPR 2018). The
+quadrilaterals are those of the authors' code, which also defines what is used if a joint is missing.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def part_quadrilaterals(pose: Tensor, height: int) -> Tensor:
 
 
 def part_crops(images: Tensor, pose: Tensor, side: int) -> Tensor:
-    """Warp the eight parts of each image to squares (Esser et al. 2018, Section 3.3).
+    """Warp the eight parts of each image to squares (Esser et al. 2018).
 
     Args:
         images: (B, 3, H, W) in [-1, 1].
@@ -80,7 +80,7 @@ def part_crops(images: Tensor, pose: Tensor, side: int) -> Tensor:
 
 
 def _head(pose: Tensor) -> Tensor:
-    """(B, 18, 2) -> (B, 4, 2) corners of the head's square: upright, and mirrored like the torso, whose left side comes first."""
+    """(B, 18, 2) -> (B, 4, 2) corners of the head's square: upright, mirrored like the torso (left side first)."""
     left, right, nose = (pose[:, joint] for joint in (_LEFT_SHOULDER, _RIGHT_SHOULDER, _NOSE))
     neck = (left + right) / 2
     top = neck + 2 * (nose - neck)
@@ -101,7 +101,7 @@ def _places(corners: Tensor, side: int) -> Tensor:
     """The pixels that a square's pixels are taken from: (B, P, 4, 2) -> (B, P, side, side, 2).
 
     The perspective transform of the unit square to a quadrilateral in closed form (Heckbert, "Fundamentals of Texture
-    Mapping and Image Warping", 1989, Section 2.2.3).
+    Mapping and Image Warping", 1989).
     """
     origin, below, far, beside = corners.unbind(-2)
     bend, first, second = origin - beside + far - below, beside - far, below - far

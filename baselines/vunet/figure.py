@@ -14,7 +14,7 @@ _LINE = 3 / 128  # thickness of a line, as a share of the height
 
 
 def stick_figure(pose: Tensor, size: tuple[int, int]) -> Tensor:
-    """Draw poses as in Esser et al. 2018, Section 3.3 ("the stickman"); the numbers are those of the authors' code.
+    """Draw poses as in Esser et al. 2018; the numbers are those of the authors' code.
 
     Red has the lines of the right side, green those of the left side, blue the quadrilateral of hips and shoulders. The
     neck is grey in red and green. A line or the quadrilateral is left out if one of its joints is missing. Where the

@@ -1,7 +1,7 @@
 """The hyperparameters of VUNet: the presets `paper` and `small` (for studio's images of 256x176).
 
-Source: Esser et al., "A Variational U-Net for Conditional Appearance and Shape Generation" (CVPR 2018), Section 4, and
-the authors' settings for DeepFashion.
+Source: Esser et al., "A Variational U-Net for Conditional Appearance and Shape Generation" (CVPR 2018), and the
+authors' settings for DeepFashion.
 """
 
 from __future__ import annotations

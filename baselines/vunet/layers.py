@@ -1,7 +1,7 @@
 """The layers of VUNet: weight-normalised convolutions that are initialised from data, and residual blocks of ELU.
 
-Source: Esser et al., "A Variational U-Net for Conditional Appearance and Shape Generation" (CVPR 2018), Section 3.4;
-Salimans and Kingma, "Weight Normalization" (NeurIPS 2016), eq. 2 and Section 3; details from the authors' code.
+Source: Esser et al., "A Variational U-Net for Conditional Appearance and Shape Generation" (CVPR 2018); Salimans and
+Kingma, "Weight Normalization" (NeurIPS 2016), eq. 2 and Section 3; details from the authors' code.
 """
 
 from __future__ import annotations

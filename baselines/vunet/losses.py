@@ -15,7 +15,7 @@ def reconstruction_loss(
     features_target: Sequence[Tensor],
     feature_scale: float = 1.0,
 ) -> Tensor:
-    """Compute the negative log-likelihood of eq. 8 of Esser et al. 2018 without its weight: L1 of images and maps.
+    """Compute the perceptual loss of Esser et al. 2018 without its weight: L1 of images and of maps.
 
     Args:
         generated: (B, 3, H, W) in [-1, 1].
@@ -40,7 +40,7 @@ def reconstruction_loss(
 
 
 def divergence(posterior: Sequence[Tensor], prior: Sequence[Tensor]) -> Tensor:
-    """Compute the KL divergence of the posterior from the prior (Esser et al. 2018, eq. 6), both with unit variance.
+    """Compute the KL divergence of the posterior from the prior (Esser et al. 2018), both with unit variance.
 
     Args:
         posterior: means (B, C, h, w) per level.

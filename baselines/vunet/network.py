@@ -1,8 +1,8 @@
 """The variational U-Net: an appearance encoder, a shape encoder, and a decoder with an autoregressive prior.
 
-Source: Esser et al., "A Variational U-Net for Conditional Appearance and Shape Generation" (CVPR 2018), Section 3 and
-supplementary material, and the authors' code, which has the prior of four groups. Shapes are of `paper` (width 32,
-seven levels), whose canvas is 256x256.
+Source: Esser et al., "A Variational U-Net for Conditional Appearance and Shape Generation" (CVPR 2018), and the
+authors' code, which has the prior of four groups. Shapes are of `paper` (width 32, seven levels), whose canvas is
+256x256.
 """
 
 from __future__ import annotations
@@ -220,7 +220,7 @@ class VariationalUNet(nn.Module):
         self.decoder = ShapeDecoder(widths, dropout)
 
     def forward(self, crops: Tensor, figure: Tensor) -> Generated:
-        """Reconstruct an image from its own crops and figure, with latents drawn from the posterior (eq. 6).
+        """Reconstruct an image from its own crops and figure, with latents drawn from the posterior.
 
         Args:
             crops: (B, 24, canvas / 4, canvas / 4) of `baselines.vunet.crops.part_crops`.
