@@ -78,7 +78,7 @@ class Hyperparameters:
 # of the pix2pix code that it extends. Batch size and numbers of iterations are ours.
 PAPER = Hyperparameters()
 
-# The same structure with fewer channels: 3.8 million parameters in H_A, 2.2 million in H_S.
+# The same structure with fewer channels: 3.9 million parameters in H_A, 2.2 million in H_S.
 SMALL = Hyperparameters(
     width=16, semantic_width=12, discriminator_width=16, face_side=64, detector_width=12, detector_blocks=4,
     completes_torso=True, batch_size=8, semantic_iterations=3_000, coarse_iterations=3_000, fade_iterations=1_000,

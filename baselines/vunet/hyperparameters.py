@@ -47,5 +47,5 @@ class Hyperparameters:
 
 PAPER = Hyperparameters()
 
-# The same structure with a third of the channels, 5.4 million parameters.
+# The same structure with a third of the channels, 5.5 million parameters.
 SMALL = Hyperparameters(width=11, completes_torso=True, iterations=10_000, fixed_iterations=100)
