@@ -137,7 +137,7 @@ class Decoder(nn.Module):
         Returns:
             (B, 3 * C, H, W): the last block's output (twice the width) and the finest skip.
         """
-        x = skips[-1][:, :0]
+        x = skips[-1][:, :0]  # no channels: the first block has no predecessor
         for block, skip in zip(self.blocks, reversed(skips), strict=False):
             x = block(torch.cat([x, skip], 1))
         return torch.cat([x, skips[0]], 1)

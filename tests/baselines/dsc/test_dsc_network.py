@@ -9,6 +9,7 @@ from torch import nn
 from baselines.dsc.discriminator import Discriminator
 from baselines.dsc.hyperparameters import PAPER, SMALL
 from baselines.dsc.layers import WholeNorm
+from baselines.dsc.losses import adversarial_generator
 from baselines.dsc.network import DeformableGenerator, DeformableUNet, deformable_skips, level_widths
 from baselines.dsc.warping import warp_parts
 
@@ -110,6 +111,20 @@ def test_every_input_reaches_the_generated_image() -> None:
     generator(*inputs, torch.eye(2, 3).expand(1, 10, 2, 3), masks).square().mean().backward()
     assert all(maps.grad is not None and maps.grad.abs().max() > 0 for maps in inputs)
     assert all(parameter.grad is not None for parameter in generator.parameters())
+
+
+def test_networks_run_in_bfloat16() -> None:
+    generator, critic = DeformableGenerator(width=2, levels=4, dropout=0.0), Discriminator(width=2)
+    source, source_maps, target_maps = pictures(3, 18, 18, size=(64, 44))
+    inputs = (source, source_maps, target_maps, torch.eye(2, 3).expand(1, 10, 2, 3), torch.ones(1, 10, 64, 44))
+    exact = generator(*inputs)
+    with torch.autocast("cpu", torch.bfloat16):
+        image = generator(*inputs)
+        loss = adversarial_generator(critic(source, source_maps, image, target_maps))
+    assert loss.dtype == torch.float32
+    assert (image.float() - exact).abs().mean() < 0.05 * exact.abs().mean()
+    loss.backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in generator.parameters())
 
 
 def test_dropout_is_in_the_first_three_blocks_of_the_decoder() -> None:

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from baselines.dsc.parts import LIMBS, PARTS, part_masks, part_transforms, pose_inputs
-from baselines.torso import complete_torso, lacks_torso, torso_scale
 
 SIZE = (256, 176)
 # A person seen from the front, COCO-18; the torso is 60 high, so its scale is 60.
@@ -158,36 +157,3 @@ def test_pose_inputs_of_bodies_without_a_torso_are_finite_and_show_nothing() -> 
     assert inputs.source_maps.shape == (2, 18, *SIZE)
     assert inputs.masks[1].max() == 0
     assert inputs.target_maps[1, [10, 11]].amax((1, 2)).tolist() == pytest.approx([1, 0], abs=0.01)
-
-
-@pytest.mark.parametrize("joint", [2, 5, 8, 11])
-def test_pairs_without_hips_or_shoulders_in_either_image_are_left_out(joint: int) -> None:
-    bad, poses = without(STANDING, joint), [STANDING, STANDING, without(STANDING, 0, 4, 9)]
-    left_out = lacks_torso(torch.stack([*poses, bad]), torch.stack([STANDING, bad, STANDING, STANDING]))
-    assert left_out.tolist() == [False, True, False, True]
-    assert int(left_out.sum()) == 2
-
-
-def test_the_torso_scale_is_the_root_mean_square_of_both_sides() -> None:
-    pose = torch.zeros(18, 2)
-    pose[8], pose[11] = torch.tensor([3.0, 4.0]), torch.tensor([0.0, 12.0])
-    assert torso_scale(pose).item() == pytest.approx(math.sqrt((25 + 144) / 2))
-    assert torso_scale(without(pose, 11)).isnan()
-
-
-@pytest.mark.parametrize("missing", [(), (8,), (11,), (8, 11), (2,), (5, 1), (2, 8, 1), (8, 11, 0, 14, 15, 16, 17)])
-def test_a_completed_torso_keeps_what_is_visible_and_is_close_to_the_truth(missing: tuple[int, ...]) -> None:
-    completed = complete_torso(without(STANDING, *missing)[None])[0]
-    visible = [joint for joint in range(18) if joint not in missing]
-    assert torch.equal(completed[visible], STANDING[visible])
-    torso = [2, 5, 8, 11]
-    assert completed[torso].isfinite().all()
-    assert (completed[torso] - STANDING[torso]).norm(dim=-1).max() < 25
-    assert completed[2, 0] < completed[5, 0]
-    assert completed[8, 0] < completed[11, 0]
-
-
-def test_a_torso_is_not_invented_from_nothing() -> None:
-    alone = torch.full((1, 18, 2), torch.nan)
-    alone[0, 9] = torch.tensor([50.0, 60.0])
-    assert complete_torso(alone)[0, [2, 5, 8, 11]].isnan().all()

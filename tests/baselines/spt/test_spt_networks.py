@@ -115,6 +115,17 @@ def test_both_stages_together_paint_what_h_s_predicts() -> None:
     assert all(parameter.grad is not None for parameter in both.semantic.parameters())
 
 
+def test_networks_run_in_bfloat16() -> None:
+    both = SemanticParsingTransformation(SemanticGenerator(2, 4, 0.0), AppearanceGenerator(2, 4, 0.0))
+    inputs = (*maps(3, 9), *poses())
+    exact = both(*inputs)
+    with torch.autocast("cpu", torch.bfloat16):
+        painted = both(*inputs)
+    assert (painted.image.float() - exact.image).abs().mean() < 0.1 * exact.image.abs().mean()
+    painted.image.float().square().mean().backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in both.parameters())
+
+
 def test_a_face_crop_is_the_square_around_the_face() -> None:
     pose = torch.full((3, 18, 2), torch.nan)
     pose[:, [2, 5]] = torch.tensor([[40.0, 60], [80, 60]])

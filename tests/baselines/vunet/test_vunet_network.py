@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.distributions import Normal, kl_divergence
 
 from baselines.vunet.hyperparameters import PAPER, SMALL
-from baselines.vunet.layers import split_groups
+from baselines.vunet.layers import initialise_from_data, split_groups
 from baselines.vunet.losses import divergence, divergence_weight, reconstruction_loss
 from baselines.vunet.network import AppearanceEncoder, GroupPrior, VariationalUNet
 
@@ -164,6 +164,19 @@ def test_small_has_a_few_million_parameters() -> None:
     with torch.device("meta"):
         network = VariationalUNet(SMALL.width, SMALL.levels)
     assert 4e6 < parameters(network) < 6e6
+
+
+def test_the_network_runs_in_bfloat16() -> None:
+    network, crops, figure = tiny().eval(), torch.randn(CROPS), torch.randn(FIGURE)
+    initialise_from_data(network, crops, figure)
+    exact = network.transfer(crops, figure)
+    with torch.autocast("cpu", torch.bfloat16):
+        image, result = network.transfer(crops, figure), network(crops, figure)
+        loss = divergence(result.posterior, result.prior)
+    assert loss.dtype == torch.float32
+    assert (image.float() - exact).abs().mean() < 0.05 * exact.abs().mean()
+    loss.backward()
+    assert all(p.grad is None or p.grad.isfinite().all() for p in network.parameters())
 
 
 def test_every_parameter_is_trained() -> None:
