@@ -7,6 +7,7 @@ authors' README.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Hyperparameters:
         adversarial_weight: weight of the adversarial loss.
         nearest_neighbour_weight: the weight of the nearest-neighbour loss.
         window: side of the window of the nearest-neighbour loss, in locations.
+        perceptual_network: network of the maps: the paper's VGG-19, or VGG-16, whose weights come from a package.
         feature_scale: what maps of torchvision's VGG are multiplied by before the nearest-neighbour loss. The paper's
             weight belongs to Keras's VGG-19, whose input is in [0, 255]; torchvision divides its input by 255 and by
             the deviation, about 0.226, and maps of the first layers grow in proportion to the input.
@@ -46,6 +48,7 @@ class Hyperparameters:
     adversarial_weight: float = 1.0
     nearest_neighbour_weight: float = 0.01
     window: int = 5
+    perceptual_network: Literal["vgg16", "vgg19"] = "vgg19"
     feature_scale: float = 255 * 0.226
 
 
@@ -53,4 +56,11 @@ class Hyperparameters:
 PAPER = Hyperparameters()
 
 # The same structure with a quarter of the channels, 5.1 million parameters.
-SMALL = Hyperparameters(width=16, discriminator_width=16, batch_size=8, iterations=10_000, completes_torso=True)
+SMALL = Hyperparameters(
+    width=16,
+    discriminator_width=16,
+    batch_size=8,
+    iterations=10_000,
+    completes_torso=True,
+    perceptual_network="vgg16",
+)

@@ -7,6 +7,7 @@ authors' settings for DeepFashion.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Hyperparameters:
         learning_rate: initial learning rate.
         betas: betas of Adam.
         reconstruction_weight: weight of the reconstruction loss.
+        perceptual_network: network of the maps: the paper's VGG-19, or VGG-16, whose weights come from a package.
         feature_scale: what maps of torchvision's VGG are multiplied by in the reconstruction loss. The weights of the
             losses belong to Keras's VGG-19, whose input is in [0, 255]; torchvision divides its input by 255 and by the
             deviation, about 0.226, and the maps grow in proportion to the input.
@@ -42,10 +44,17 @@ class Hyperparameters:
     learning_rate: float = 1e-3
     betas: tuple[float, float] = (0.5, 0.9)
     reconstruction_weight: float = 5.0
+    perceptual_network: Literal["vgg16", "vgg19"] = "vgg19"
     feature_scale: float = 255 * 0.226
 
 
 PAPER = Hyperparameters()
 
 # The same structure with a third of the channels, 5.5 million parameters.
-SMALL = Hyperparameters(width=11, completes_torso=True, iterations=10_000, fixed_iterations=100)
+SMALL = Hyperparameters(
+    width=11,
+    completes_torso=True,
+    iterations=10_000,
+    fixed_iterations=100,
+    perceptual_network="vgg16",
+)
