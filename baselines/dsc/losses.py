@@ -1,0 +1,78 @@
+"""The losses of DSC: binary cross-entropy and the nearest-neighbour loss."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as functional
+from torch import Tensor
+
+
+def adversarial_generator(fake_scores: Tensor) -> Tensor:
+    """Compute the generator's part of the adversarial loss (Siarohin et al. 2018), which does not saturate.
+
+    Args:
+        fake_scores: log-odds of a discriminator for generated images, any shape.
+
+    Returns:
+        A scalar, float32: the mean of -log D(fake).
+
+    Examples:
+        >>> adversarial_generator(torch.tensor([0.0]))
+        tensor(0.6931)
+    """
+    return functional.softplus(-fake_scores.float()).mean()
+
+
+def adversarial_discriminator(real_scores: Tensor, fake_scores: Tensor) -> Tensor:
+    """Compute the discriminator's part of the adversarial loss (Siarohin et al. 2018).
+
+    Args:
+        real_scores: its log-odds for real images, any shape.
+        fake_scores: its log-odds for generated images, any shape.
+
+    Returns:
+        A scalar, float32: the mean of -log D(real), plus the mean of -log(1 - D(fake)).
+
+    Examples:
+        >>> adversarial_discriminator(torch.tensor([0.0]), torch.tensor([0.0]))
+        tensor(1.3863)
+    """
+    return functional.softplus(-real_scores.float()).mean() + functional.softplus(fake_scores.float()).mean()
+
+
+def nearest_neighbour_loss(generated: Tensor, target: Tensor, window: int = 5) -> Tensor:
+    """Compute L_NN (Siarohin et al. 2018): the distance to the most similar place nearby in the target.
+
+    Args:
+        generated: (B, C, H, W) maps of the generated images: conv1_2 of VGG-19 in the paper.
+        target: the same of their targets; no gradient flows to them.
+        window: side of the square of places around each location, an odd number.
+
+    Returns:
+        A scalar, float32: the minimum over places of the sum of absolute differences over channels, mean over
+        locations. The paper prints a sum over locations; its weight belongs to the mean of the authors' code.
+
+    Raises:
+        ValueError: if the window is even.
+
+    Examples:
+        >>> moved = torch.tensor([[[[0.0, 0, 4, 0]]]])
+        >>> nearest_neighbour_loss(moved, moved.roll(1, 3), 3), nearest_neighbour_loss(moved, moved.roll(1, 3), 1)
+        (tensor(0.), tensor(2.))
+    """
+    if window % 2 == 0:
+        raise ValueError(f"the window has a centre, so its side is odd, not {window}")
+    generated, target = generated.float(), target.detach().float()
+    # The gradient of a minimum is that of the smallest term: find it first, then compare once. This needs far less
+    # memory than to keep the differences of all places.
+    with torch.no_grad():
+        height, width = target.shape[2:]
+        nearest, smallest = target, (generated - target).abs().sum(1, keepdim=True)
+        framed = functional.pad(target, (window // 2,) * 4, value=torch.inf)
+        for top in range(window):
+            for left in range(window):
+                there = framed[..., top : top + height, left : left + width]
+                distance = (generated - there).abs().sum(1, keepdim=True)
+                nearest = torch.where(distance < smallest, there, nearest)
+                smallest = torch.minimum(distance, smallest)
+    return (generated - nearest).abs().sum(1).mean()
