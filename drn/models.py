@@ -107,8 +107,7 @@ class DRN(DRNWithoutFace):
         super().__init__(checkpoint)
         face_file = checkpoint.with_name(f"{FACE}.safetensors") if checkpoint else None
         found = read_checkpoint(FACE, Hyperparameters, face_file if face_file and face_file.is_file() else None)
-        self._face = FaceModule(found.hparams.width, found.hparams.style, found.hparams.hidden)
-        found.fill(self._face)
+        self._face = found.make(lambda hparams: FaceModule(hparams.width, hparams.style, hparams.hidden))
         self._face.eval()
         self.checkpoints += (found,)
 

@@ -15,7 +15,7 @@ from fhpt_bench.errors import UserError, with_location
 from fhpt_bench.evaluation.engine import run
 from fhpt_bench.evaluation.generated_images import doubtful_range
 from fhpt_bench.evaluation.pair_batch import pair_batch
-from fhpt_bench.model import Generator, Oracle, models
+from fhpt_bench.model import Generator, ModelCard, Oracle, PairBatch, models
 from fhpt_bench.protocol import Protocol, protocols
 from fhpt_bench.records.validation.checks import Check, judge
 
@@ -24,6 +24,15 @@ if TYPE_CHECKING:
 
 _PAIRS = 4
 _PEOPLE = 12  # pairs of a protocol's trial, each of another person: enough for an interval
+
+
+class _Source(Generator):
+    """The source image unchanged: what protocols are tried on."""
+
+    card = ModelCard("source-images", "the source image")
+
+    def generate(self, batch: PairBatch) -> Tensor:
+        return batch.source
 
 
 def check_plugin(name: str) -> list[Check]:
@@ -115,11 +124,11 @@ def _generate(model: Generator, benchmark: Benchmark, real: RealImages, part: sl
 
 
 def _try_protocol(name: str, kind: type[Protocol]) -> Iterator[Check]:
-    """Each variant on images of `copy-source`, with two batch sizes."""
+    """Each variant on the source images, with two batch sizes."""
     yield Check("ok", "loads", f"{kind.id}: {kind.title}; {len(kind.variants)} variants with cards that fit")
     with tempfile.TemporaryDirectory() as place:
         records = [
-            run("copy-source", "studio", [f"{name}" if ".py:" in name else f"{name}:{v}" for v in kind.variants],
+            run(_Source, "studio", [f"{name}" if ".py:" in name else f"{name}:{v}" for v in kind.variants],
                 limit=_PEOPLE, out=Path(place) / str(size), batch_size=size)
             for size in (5, 16)
         ]  # fmt: skip

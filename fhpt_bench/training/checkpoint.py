@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, get_type_hints
 
 from fhpt_bench import weights
 from fhpt_bench.errors import UserError
 from fhpt_bench.files import write_bytes
+from fhpt_bench.reading import parse_json
 from fhpt_bench.weights.own import read_header, weights_bytes
 
 if TYPE_CHECKING:
@@ -39,6 +39,41 @@ class Checkpoint(Generic[H]):
     digest: str
     path: Path
 
+    def make(self, build: Callable[[H], nn.Module]) -> nn.Module:
+        """Make the network that the hyperparameters describe, and fill it.
+
+        Its shapes are compared with the file's before any memory is used: a stranger's file may describe anything.
+
+        Args:
+            build: hyperparameters -> untrained network.
+
+        Raises:
+            UserError: if the tensors do not fit the network, or no network can be made.
+        """
+        import torch
+
+        held = {key: tuple(array.shape) for key, array in self.arrays.items()}
+        numbers = {f.name: getattr(self.hparams, f.name) for f in fields(cast(Any, self.hparams))}
+        blocks = [value for name, value in numbers.items() if name.endswith("blocks") and isinstance(value, int)]
+        try:
+            if max(blocks, default=0) > len(held):
+                raise ValueError("more blocks than tensors")
+            with torch.device("meta"):
+                described = {key: tuple(tensor.shape) for key, tensor in build(self.hparams).state_dict().items()}
+        except Exception as error:  # a network made of wrong numbers may fail in any way
+            raise self._misfit() from error
+        if described != held:
+            raise self._misfit()
+        network = build(self.hparams)
+        self.fill(network)
+        return network
+
+    def _misfit(self) -> UserError:
+        return UserError(
+            f"The checkpoint {self.path} does not fit the network that its hyperparameters describe: it was made "
+            f"by another version of fhpt-bench; train it again with `fhpt-bench train {self.name}`."
+        )
+
     def fill(self, network: nn.Module) -> None:
         """Load the tensors into a network: numbers as float32, counters as they are.
 
@@ -54,10 +89,7 @@ class Checkpoint(Generic[H]):
         try:
             network.load_state_dict({key: t.float() if t.is_floating_point() else t for key, t in tensors.items()})
         except RuntimeError as error:
-            raise UserError(
-                f"The checkpoint {self.path} does not fit the network that its hyperparameters describe: it was made "
-                f"by another version of fhpt-bench; train it again with `fhpt-bench train {self.name}`."
-            ) from error
+            raise self._misfit() from error
 
 
 def write_checkpoint(path: Path, name: str, network: nn.Module, hparams: Any, card: Mapping[str, Any]) -> None:
@@ -93,7 +125,7 @@ def read_checkpoint(name: str, kind: type[H], path: Path | None = None) -> Check
     """
     found = weights.obtain(name) if path is None else weights.read_file(name, path)
     try:
-        card = json.loads(read_header(found.path, name)["card"])
+        card = parse_json(read_header(found.path, name)["card"], str(found.path))
         hparams = _decoded(kind, dict(card["settings"]))
     except (KeyError, TypeError, ValueError) as error:
         known = ", ".join(_field_names(kind))

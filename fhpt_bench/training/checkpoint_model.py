@@ -33,8 +33,7 @@ class CheckpointModel(TrainedGenerator):
     def __init__(self, checkpoint: Path | None = None) -> None:
         found: Checkpoint[Any] = read_checkpoint(self.recipe, self.hyperparameters, checkpoint)
         self.hparams = found.hparams
-        self.network = self.build(found.hparams)
-        found.fill(self.network)
+        self.network = found.make(self.build)
         self.network.eval()
         self.checkpoints: tuple[Checkpoint[Any], ...] = (found,)
 

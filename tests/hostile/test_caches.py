@@ -167,3 +167,33 @@ def test_damaged_weights_are_not_used(tmp_path: Path, monkeypatch: pytest.Monkey
     true = weights.obtain("alexnet").digest
     monkeypatch.setenv("FHPT_WEIGHTS_DIR", str(tmp_path))
     assert weights.obtain("alexnet").digest == true
+
+
+CARDS = {
+    "a width that needs 29 GB": lambda settings: settings.update(width=20_000),
+    "text for a number": lambda settings: settings.update(width="\x1b[31m"),
+    "a negative number": lambda settings: settings.update(width=-1),
+    "a billion blocks": lambda settings: settings.update(transfer_blocks=10**9),
+    "a number of 30 digits": lambda settings: settings.update(width=10**30),
+}
+
+
+@pytest.mark.parametrize("change", CARDS.values(), ids=CARDS)
+def test_a_checkpoint_that_describes_another_network(tmp_path: Path, call: Call, change: Callable) -> None:
+    """Refused before any memory is used for the network."""
+    from safetensors.numpy import save_file
+
+    from fhpt_bench.weights.own import read_header
+
+    true = weights.obtain("drn")
+    header = dict(read_header(true.path, "drn"))
+    card = json.loads(header["card"])
+    change(card["settings"])
+    file = tmp_path / "c.safetensors"
+    save_file(true.arrays, file, {**header, "card": json.dumps(card)})
+    done = call("run", "-m", "drn-no-face", "--checkpoint", file, "--limit", "4", "-o", tmp_path / "out")
+    assert done.code == 2
+    assert "c.safetensors" in done.err
+    assert "\x1b" not in done.err
+    save_file(true.arrays, file, {**header, "card": "[" * 100_000})
+    assert call("run", "-m", "drn-no-face", "--checkpoint", file, "--limit", "4", "-o", tmp_path / "out").code == 2
