@@ -47,9 +47,12 @@ class RunFolder:
         self.path = path
         self.run_id = sha256_json(identity)
         check_output(path, RUN_FILE, inputs)
+        self._check(overwrite)  # before the lock, whose file must not be left in a folder that is refused
         self._lock = FolderLock(path) if main else None
         try:
-            self._claim(path, identity, overwrite)
+            held = self._check(overwrite)
+            if main:
+                self._claim(identity, held is not None and overwrite)
         except BaseException:
             self.release()
             raise
@@ -59,30 +62,31 @@ class RunFolder:
         if self._lock is not None:
             self._lock.release()
 
-    def _claim(self, path: Path, identity: Mapping[str, Any], overwrite: bool) -> None:
-        """Write the identity before anything else, or check that the folder holds this run."""
-        held = self._held() if (path / RUN_FILE).is_file() else None
-        if (
-            held
-            and not (path / _FILES).is_file()
-            and any(entry.name not in (RUN_FILE, LOCK) for entry in path.iterdir())
-        ):
+    def _check(self, overwrite: bool) -> str | None:
+        """The id of the run that the folder holds; refused if it is another one, or one without a list of files."""
+        if not (self.path / RUN_FILE).is_file():
+            return None
+        held = self._held()
+        others = [entry.name for entry in self.path.iterdir() if entry.name not in (RUN_FILE, LOCK)]
+        if others and not (self.path / _FILES).is_file():
             raise UserError(
-                f"{path} holds a run of an earlier version, without a list of its files ({_FILES}): "
+                f"{self.path} holds a run of an earlier version, without a list of its files ({_FILES}): "
                 "remove the folder yourself, or give --out with another folder."
             )
-        if held is not None and overwrite:
-            self._clear()
-        elif held not in (None, self.run_id):
+        if held != self.run_id and not overwrite:
             raise UserError(
-                f"{path} holds a run of another model, code or data: "
+                f"{self.path} holds a run of another model, code or data: "
                 "give --overwrite to replace it, or --out with another folder."
             )
-        if self._lock is None:
-            return
-        write_text(path / RUN_FILE, json.dumps({"run_id": self.run_id, **identity}, indent=1) + "\n")
-        if not (path / _FILES).is_file():
-            append_line(path / _FILES, b"")  # before other processes look at the folder
+        return held
+
+    def _claim(self, identity: Mapping[str, Any], clear: bool) -> None:
+        """Write the identity before anything else."""
+        if clear:
+            self._clear()
+        write_text(self.path / RUN_FILE, json.dumps({"run_id": self.run_id, **identity}, indent=1) + "\n")
+        if not (self.path / _FILES).is_file():
+            append_line(self.path / _FILES, b"")  # before other processes look at the folder
 
     def _held(self) -> str:
         """The id of the run that the folder holds."""

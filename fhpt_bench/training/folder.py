@@ -45,9 +45,12 @@ class TrainingFolder:
         if launched()[1] > 0:
             return  # the main process may be writing the files now
         check_output(path, _IDENTITY, inputs)
+        self._check()  # before the lock, whose file must not be left in a folder that is refused
         self._lock = FolderLock(path) if self._writes else None
         try:
-            self._claim(path, identity)
+            self._check()
+            if self._writes:  # before anything else
+                write_text(path / _IDENTITY, json.dumps({"id": self._id, **identity}, indent=1) + "\n")
         except BaseException:
             self.release()
             raise
@@ -57,14 +60,11 @@ class TrainingFolder:
         if self._lock is not None:
             self._lock.release()
 
-    def _claim(self, path: Path, identity: Mapping[str, Any]) -> None:
-        """Write the identity before anything else, or check that the folder holds this training."""
-        if (path / _IDENTITY).is_file() and self._held() != self._id:
+    def _check(self) -> None:
+        if (self.path / _IDENTITY).is_file() and self._held() != self._id:
             raise UserError(
-                f"{path} exists and holds something other than this training: choose another folder with --out."
+                f"{self.path} exists and holds something other than this training: choose another folder with --out."
             )
-        if self._writes:
-            write_text(path / _IDENTITY, json.dumps({"id": self._id, **identity}, indent=1) + "\n")
 
     def _held(self) -> str | None:
         try:

@@ -68,7 +68,7 @@ def contents(folder: Path) -> dict[str, str]:
 def test_foreign_files_are_never_touched(world: dict[str, Path], data: st.DataObject) -> None:
     held = data.draw(st.dictionaries(st.sampled_from(NAMES), st.sampled_from(CONTENTS), min_size=1, max_size=6))
     name = data.draw(st.sampled_from(sorted(commands(world, Path("x")))))
-    if name.startswith("visualize") and not {"stages.png", "notes.txt"} & set(held):
+    if name.startswith("visualize"):  # a new file next to others is what the user asks for
         held["stages.png" if name == "visualize" else "notes.txt"] = b"mine"
     with tempfile.TemporaryDirectory() as place:
         mine = Path(place) / "mine"

@@ -38,15 +38,17 @@ def write_prepared(survey: Survey, out: Path, progress: bool = False) -> None:
     lists = _lists(survey)
     source = _source(survey, lists)
     check_output(out, SOURCE)
+    _check(out, source)  # before the lock, whose file must not be left in a folder that is refused
     lock = FolderLock(out)
     try:
+        _check(out, source)
+        write_bytes(out / SOURCE, source)
         _write(survey, out, lists, source, progress)
     finally:
         lock.release()
 
 
 def _write(survey: Survey, out: Path, lists: dict[str, bytes], source: bytes, progress: bool) -> None:
-    _claim(out, source)
     jobs = [(split, name, file) for split, files in sorted(survey.images.items()) for name, file in files.items()]
 
     def make(job: tuple[str, str, Path]) -> tuple[str, dict[str, str | int]]:
@@ -145,13 +147,11 @@ def _source(survey: Survey, lists: dict[str, bytes]) -> bytes:
     return json.dumps(content, indent=1).encode() + b"\n"
 
 
-def _claim(out: Path, source: bytes) -> None:
-    """Start a preparation, or resume the same one."""
+def _check(out: Path, source: bytes) -> None:
+    """Refuse a folder with another preparation."""
     file = out / SOURCE
-    held = read_file(file, JSON_BYTES) if file.is_file() else None
-    if held not in (None, source):
+    if file.is_file() and read_file(file, JSON_BYTES) != source:
         raise UserError(
             f"{out} contains a preparation of other images or lists (see its {SOURCE}): give --out with a new folder, "
             "or remove it."
         )
-    write_bytes(file, source)

@@ -209,7 +209,7 @@ def test_failing_protocols_leave_the_others_alone(tiny: Path, tmp_path: Path, pl
     }  # fmt: skip
     assert record["bad"].reason.startswith("ZeroDivisionError: on purpose (")
     assert "not finite" in str(record["nan"].reason)
-    assert record["starved"].reason == "MemoryError: too large"
+    assert record["starved"].reason.startswith("MemoryError: too large (")
     assert len(record.failed) == 3
 
 

@@ -160,7 +160,7 @@ def test_what_is_wrong_with_a_folder_is_said_before_anything_is_computed(
     refused(spoilt("one", None), rf"keypoints of 1 of 2 pairs are missing, first {PAIRS[0].id}_keypoints\.json")
     target = f"{stem(PAIRS[0].target)}_keypoints.json"
     refused(spoilt("target", None, target), rf"keypoints of 1 of 2 real targets are missing, first {target}: add")
-    refused(spoilt("broken", "{"), f"{first.name} is not OpenPose's JSON")
+    refused(spoilt("broken", "{"), f"{first.name} is not JSON")
     wide = {"people": [{"pose_keypoints_2d": [250.0, 9.0, 1.0] * 18}]}
     refused(spoilt("wide", json.dumps(wide)), f"{first.name} has a joint outside of the 176x256 images")
     unit = tmp_path / "unit"

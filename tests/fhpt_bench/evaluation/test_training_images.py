@@ -18,7 +18,7 @@ from fhpt_bench.protocol import MetricCard, Protocol, Score
 class Far(Protocol):
     id, title, citation = "far", "distance of mean colours from the training images", ""
     variants = {"train": "", "target": ""}
-    metrics = (MetricCard("far", "FAR", False),)
+    metrics = (MetricCard("far", "FAR", False, per_pair=False),)
     features = ("ACME:MeanColour",)
 
     @property
@@ -98,7 +98,7 @@ def test_without_training_images_it_is_skipped_and_the_others_go_on(
 def test_mistakes_are_named(tiny: Path, tmp_path: Path, far: str) -> None:
     name = (tiny.parent / "train.lst").read_text().split()[1]
     (tiny.parent / "train" / name).unlink()
-    with pytest.raises(fb.UserError, match=f"{name} does not exist"):
+    with pytest.raises(fb.UserError, match=rf"{name} \(no such file"):
         fb.run("warp", str(tiny), far, out=tmp_path / "run")
     (tiny.parent / "train.lst").write_text("../test/a.jpg\n")
     with pytest.raises(fb.UserError, match=r"Line 1 of the image list .*train.lst names '\.\./test/a.jpg'"):
