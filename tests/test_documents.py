@@ -9,6 +9,7 @@ import pytest
 
 import fhpt_bench as fb
 from fhpt_bench.benchmark import load_benchmark
+from fhpt_bench.benchmarks.schema import BenchmarkSchema, read_schema
 from fhpt_bench.cli import cli
 
 ROOT = Path(__file__).parents[1]
@@ -34,6 +35,15 @@ def test_commands_and_links_exist(document: Path) -> None:
         assert command in known, f"{document.name} names `fhpt-bench {command}`"
     for link in re.findall(r"\]\((?!https?:|#)([^)#]+)\)", text):
         assert (document.parent / link).exists(), f"{document.name} points at {link}"
+
+
+def test_the_page_on_benchmarks_names_every_key_and_its_example_is_read(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "benchmark.md").read_text()
+    names = {*BenchmarkSchema.model_fields} - {"schema_version"}
+    assert not {name for name in names if f"`{name}`" not in text}
+    (example,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    (tmp_path / "my.toml").write_text(example)
+    assert read_schema(tmp_path / "my.toml").keypoint_frame == (512, 352)
 
 
 def test_studio_is_whole() -> None:
