@@ -19,8 +19,8 @@ from fhpt_bench.commands.options import measuring_options
     show_default=True, help="Names and arrangement of the files; see docs/evaluate.md.",
 )  # fmt: skip
 @click.option(
-    "--resize", type=click.Choice(["bicubic", "bilinear", "lanczos"]),
-    help="Resize images of another size.  [default: crop squares to the middle, refuse others]",
+    "--resize", type=click.Choice(["crop", "bicubic", "bilinear", "lanczos"]),
+    help="Resize images of another size: the middle (crop), or as a whole.  [default: crop squares, refuse others]",
 )  # fmt: skip
 @click.option("--allow-missing", is_flag=True, help="Measure only the pairs that have an image.")
 @measuring_options

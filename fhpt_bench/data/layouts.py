@@ -23,6 +23,12 @@ FILTERS = {
 }
 
 
+CROP = "crop"
+RESIZES = (CROP, *FILTERS)
+# Mean difference (of 255) of a margin's pixels from its median colour, above which the margin is not padding.
+_PLAIN = 4
+
+
 @dataclass(frozen=True)
 class Layout:
     """The file names and the panel layout of a tool's output.
@@ -124,7 +130,8 @@ def fit(panel: NDArray[np.uint8], size: tuple[int, int], resize: str | None) -> 
     Args:
         panel: (h, w, 3) uint8 of a size that `panel_size` accepts.
         size: the required (height, width).
-        resize: a key of `FILTERS`, with antialias, or None.
+        resize: a key of `FILTERS`, with antialias; `CROP` (the middle with the benchmark's shape, then bicubic); or
+            None.
 
     Returns:
         (height, width, 3) uint8.
@@ -132,10 +139,35 @@ def fit(panel: NDArray[np.uint8], size: tuple[int, int], resize: str | None) -> 
     height, width = size
     if panel.shape[:2] == size:
         return panel
+    if resize == CROP:
+        panel, resize = _middle(panel, width / height), "bicubic"
     if resize is None:
         left = (height - width) // 2
         return panel[:, left : left + width]
     return np.asarray(Image.fromarray(panel).resize((width, height), FILTERS[resize]))
+
+
+def _middle(panel: NDArray[np.uint8], shape: float) -> NDArray[np.uint8]:
+    """The largest middle part with a width that is `shape` times its height."""
+    height, width = panel.shape[:2]
+    columns, rows = min(width, round(height * shape)), min(height, round(width / shape))
+    top, left = (height - rows) // 2, (width - columns) // 2
+    return panel[top : top + rows, left : left + columns]
+
+
+def has_plain_sides(panel: NDArray[np.uint8], size: tuple[int, int]) -> bool:
+    """Whether what a crop to the middle removes on each side is one colour: padding, not a part of the photograph.
+
+    Args:
+        panel: (h, w, 3) uint8.
+        size: (height, width) of the benchmark's images.
+    """
+    kept = _middle(panel, size[1] / size[0])
+    side = (panel.shape[1] - kept.shape[1]) // 2
+    if not side:
+        return False
+    margins = [margin.reshape(-1, 3).astype(np.int16) for margin in (panel[:, :side], panel[:, -side:])]
+    return all(float(np.abs(margin - np.median(margin, axis=0)).mean()) <= _PLAIN for margin in margins)
 
 
 def wide_by_high(shape: Sequence[int]) -> str:
@@ -159,7 +191,7 @@ def wrong_size(
     else:
         should = f"the benchmark's are {size[1]} wide and {size[0]} high"
         way = "crop or generate it at that size"
-    other = "" if resize else ", or give --resize bicubic"
+    other = "" if resize else ", or give --resize crop if it was padded, --resize bicubic if it was squeezed"
     return UserError(f"The image {path} is {shape[1]} wide and {shape[0]} high, but {should}: {way}{other}.")
 
 

@@ -126,7 +126,8 @@ def evaluate(
         name: the model's name; default: the name of the folder.
         benchmark: as in `run`, and so are the other arguments down to `variants`.
         layout: how the files are named and arranged (`fhpt_bench.data.layouts.LAYOUTS`); "auto" recognises it.
-        resize: "bicubic", "bilinear" or "lanczos": resize images whose size is not the benchmark's. Without it, squares
+        resize: "crop" (the middle, for padded images), "bicubic", "bilinear" or "lanczos" (as a whole, for squeezed
+            images): resize images whose size is not the benchmark's. Without it, squares
             as high as the benchmark's images are cropped to the middle, and other sizes are refused.
         allow_missing: measure only the pairs that have an image; the scores are then not comparable with those of all
             pairs. Without it, a pair without a file or a file without a pair is an error.

@@ -12,7 +12,18 @@ from numpy.typing import NDArray
 
 from fhpt_bench.benchmark import Benchmark, Pair
 from fhpt_bench.data.images import LONG, SUFFIXES, codec_of, folder_images, in_threads, pixels_sha256, read_image
-from fhpt_bench.data.layouts import FILTERS, LAYOUTS, cut, fit, layout_by_size, panel_size, wide_by_high, wrong_size
+from fhpt_bench.data.layouts import (
+    FILTERS,
+    LAYOUTS,
+    RESIZES,
+    cut,
+    fit,
+    has_plain_sides,
+    layout_by_size,
+    panel_size,
+    wide_by_high,
+    wrong_size,
+)
 from fhpt_bench.data.names import stem
 from fhpt_bench.errors import UserError, count_and_name, did_you_mean, name_some, plain
 from fhpt_bench.files import explained
@@ -22,8 +33,6 @@ AUTO = "auto"
 # Mean difference (of 255) between a target panel and the benchmark's image. On `studio`, JPEG 30, half the resolution
 # or a shift by two pixels give less than 14; another image, even of the same person, gives 18 or more.
 _ANOTHER_IMAGE = 16
-# Mean difference (of 255) of a margin's pixels from its median colour, above which the margin is not padding.
-_PLAIN = 4
 # Share of cropped images that may lose more than padding before a remark is made.
 _ODD = 0.05
 
@@ -54,7 +63,7 @@ class GeneratedFolder:
         layout: a key of `LAYOUTS`.
         files: pair id -> file.
         size: (height, width) of the benchmark's images.
-        resize: the filter (a key of `FILTERS`) that resizes images of another size, or None.
+        resize: how images of another size are resized (one of `RESIZES`), or None.
         missing: ids of the pairs without a file.
         extra: names of the files without a pair.
     """
@@ -124,11 +133,14 @@ class GeneratedFolder:
         if at is not None:
             shown = fit(cut(sheet, LAYOUTS[self.layout], at), self.size, self.resize).astype(np.int16)
             another = float(np.abs(shown - read_image(benchmark.folder / pair.target)).mean()) > _ANOTHER_IMAGE
-        codec, loses = codec_of(self.files[pair.id]), cropped and _loses(panel, fitted)
-        return _Seen(pixels_sha256(fitted), codec, size, another, loses)
+        codec, plain_sides = codec_of(self.files[pair.id]), has_plain_sides(panel, self.size)
+        loses = cropped and not plain_sides
+        squeezed = fitted.shape != panel.shape and self.resize in FILTERS and plain_sides
+        return _Seen(pixels_sha256(fitted), codec, size, another, loses, squeezed)
 
     def _remarks(self, seen: Mapping[Pair, _Seen], benchmark: Benchmark) -> list[str]:
         another = [self.files[pair.id].name for pair, one in seen.items() if one.another_target]
+        padded = [self.files[pair.id].name for pair, one in seen.items() if one.padded]
         losing = [self.files[pair.id].name for pair, one in seen.items() if one.loses]
         panels, images = count_and_name(another, "panel image"), count_and_name(losing, "image")
         remarks = {
@@ -136,6 +148,8 @@ class GeneratedFolder:
             f"and belong to {benchmark.id} {benchmark.version}.": another,
             f"What was cropped off {images} of {len(seen)} is not plain padding: if the images were squeezed into "
             "squares, give --resize bicubic.": losing if len(losing) > _ODD * len(seen) else [],
+            f"{len(padded)} of {len(seen)} images were resized although their sides are plain padding: give --resize "
+            "crop.": padded if len(padded) > len(seen) / 2 else [],
         }
         return [remark for remark, files in remarks.items() if files]
 
@@ -150,6 +164,7 @@ class _Seen:
         size: its size and what was done with it.
         another_target: whether its target panel is not the benchmark's target image.
         loses: whether the crop removes more than padding.
+        padded: whether the image was resized although its sides are padding.
     """
 
     digest: str
@@ -157,6 +172,7 @@ class _Seen:
     size: str
     another_target: bool
     loses: bool
+    padded: bool
 
 
 def match_folder(
@@ -168,7 +184,8 @@ def match_folder(
         folder: the folder; subfolders are not searched.
         benchmark: the benchmark, with all pairs or some; files of its other pairs are ignored.
         layout: "auto" or a key of `LAYOUTS`.
-        resize: None, or a key of `FILTERS`: images of another size, squares too, are resized.
+        resize: None, or one of `RESIZES`: images of another size, squares too, are resized as a whole, or (crop) their
+            middle is.
         allow_missing: accept pairs without a file and files without a pair.
 
     Returns:
@@ -178,7 +195,7 @@ def match_folder(
         UserError: if the folder is empty, mixes layouts, holds two images of one pair or a name that fits several
             pairs; if a pair has no file or a file has no pair, unless that is allowed.
     """
-    for option, word, known in (("layout", layout, (AUTO, *LAYOUTS)), ("resize", resize or "bicubic", FILTERS)):
+    for option, word, known in (("layout", layout, (AUTO, *LAYOUTS)), ("resize", resize or "bicubic", RESIZES)):
         if word not in known:
             raise UserError(f"Unknown {option} {word!r}: {did_you_mean(word, known)}")
     chosen = list(LAYOUTS) if layout == AUTO else [layout]
@@ -275,10 +292,3 @@ def _expected(benchmark: Benchmark, chosen: Sequence[str]) -> dict[str, set[tupl
 def _spelled(name: str) -> str:
     """Accept the misspelling "fasion" of DeepFashion's folder, which some tools use in image names."""
     return name.replace("fasion", "fashion")
-
-
-def _loses(panel: NDArray[np.uint8], kept: NDArray[np.uint8]) -> bool:
-    """Whether the cropped sides of a square contain more than a plain colour."""
-    side = (panel.shape[1] - kept.shape[1]) // 2
-    margins = [margin.reshape(-1, 3).astype(np.int16) for margin in (panel[:, :side], panel[:, -side:])]
-    return any(float(np.abs(margin - np.median(margin, axis=0)).mean()) > _PLAIN for margin in margins)

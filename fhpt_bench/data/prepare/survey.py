@@ -11,6 +11,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from fhpt_bench.data.images import read_image
+from fhpt_bench.data.layouts import has_plain_sides
 from fhpt_bench.data.names import parse_name
 from fhpt_bench.data.pose import keypoint_frame
 from fhpt_bench.data.prepare import published
@@ -24,6 +26,7 @@ from fhpt_bench.data.prepare.lists import (
 from fhpt_bench.data.prepare.published import IMAGES_FROM, LISTS_FROM, Published
 from fhpt_bench.data.prepare.search import (
     ARCHIVES,
+    HEIGHT,
     ITEMS,
     PARTITION,
     WIDTH,
@@ -37,6 +40,7 @@ from fhpt_bench.errors import UserError
 
 Pairs = list[tuple[str, str]]
 Poses = dict[str, NDArray[np.float32]]
+_SAMPLE = 100  # images whose sides are looked at
 Content = TypeVar("Content")
 
 
@@ -179,12 +183,25 @@ def _images(result: Survey, found: Findings) -> None:
             f"{chosen.folder} and {others[0].folder} both contain all test images: remove one of them from --root."
         )
     result.images["test"] = _take(chosen, needed)
+    if result.archive == "side-padded" and (squeezed := _squeezed(list(result.images["test"].values()))):
+        raise UserError(
+            f"The images in {chosen.folder} are 256x256, but the sides of {squeezed} are no padding: they were "
+            "squeezed into squares, and cropping them would cut people off. Give the padded or the high-resolution images; "
+            f"{IMAGES_FROM}."
+        )
     result.say("chosen", f"{chosen.folder}, {result.archive}")
     lost = [name for name in result.train_list if name not in chosen.files]
     if result.train_list and not lost:
         result.images["train"] = _take(chosen, result.train_list)
     elif result.train_list:
         result.say("training images", f"left out: {len(lost)} of {len(result.train_list)} missing, first {lost[0]}")
+
+
+def _squeezed(files: Sequence[Path]) -> str:
+    """ "N of M" if most of some 256x256 images have no plain sides, else ""."""
+    some = files[:: max(1, len(files) // _SAMPLE)][:_SAMPLE]
+    full = sum(not has_plain_sides(read_image(file), (HEIGHT, WIDTH)) for file in some)
+    return f"{full} of {len(some)}" if full > len(some) / 2 else ""
 
 
 def _take(folder: ImageFolder, names: Sequence[str]) -> dict[str, Path]:

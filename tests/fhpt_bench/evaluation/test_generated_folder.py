@@ -15,7 +15,7 @@ import fhpt_bench as fb
 from fhpt_bench.benchmark import Benchmark, Pair, load_benchmark
 from fhpt_bench.cli import cli
 from fhpt_bench.commands.evaluate import evaluate
-from fhpt_bench.data.layouts import FILTERS, LAYOUTS
+from fhpt_bench.data.layouts import FILTERS, LAYOUTS, RESIZES
 from fhpt_bench.evaluation.generated_folder import match_folder
 from fhpt_bench.records.schema import Record, read_record
 from fhpt_bench.reporting.formatting import model_label
@@ -325,7 +325,7 @@ def test_other_sizes_are_resized_when_asked(layout: str, filter_: str, benchmark
     for path in folder.iterdir():
         with Image.open(path) as image:
             image.resize((image.width * 2, image.height * 2), Image.Resampling.NEAREST).save(path)
-    with pytest.raises(fb.UserError, match="or give --resize bicubic"):
+    with pytest.raises(fb.UserError, match="--resize bicubic if it was squeezed"):
         match_folder(folder, benchmark).check(benchmark)
     found = match_folder(folder, benchmark, resize=filter_)
     assert found.layout == layout
@@ -398,4 +398,4 @@ def test_a_model_s_name_leads_nowhere(
 def test_the_command_knows_every_layout_and_filter() -> None:
     choices = {option.name: getattr(option.type, "choices", ()) for option in evaluate.params}
     assert set(choices["layout"]) == {"auto", *LAYOUTS}
-    assert set(choices["resize"]) == set(FILTERS)
+    assert set(choices["resize"]) == set(RESIZES)
