@@ -121,7 +121,7 @@ class SuppliedFeature(abc.ABC):
         UserError: if the folder or a file cannot be used.
     """
 
-    spec: ClassVar[FeatureSpec]
+    spec: FeatureSpec  # of the class; an object may have one of its own, for files of another tool
     replaces: ClassVar[str]  # id of the feature whose values it gives
     targets: bool  # whether the files of the real target images are there too
 

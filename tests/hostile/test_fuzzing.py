@@ -18,6 +18,7 @@ from PIL import Image
 
 from fhpt_bench.benchmarks.schema import read_schema
 from fhpt_bench.data.images import read_header, read_image
+from fhpt_bench.data.keypoint_files import read_keypoint_file
 from fhpt_bench.data.pairs import read_image_list, read_pairs
 from fhpt_bench.data.pose import read_keypoints
 from fhpt_bench.data.prepare.lists import (
@@ -29,7 +30,6 @@ from fhpt_bench.data.prepare.lists import (
 )
 from fhpt_bench.data.truth import read_truth
 from fhpt_bench.errors import UserError
-from fhpt_bench.networks.openpose import read_openpose
 from fhpt_bench.reading import parse_array, parse_json, read_archive, read_json, read_toml
 from fhpt_bench.records.comparison import read_values
 from fhpt_bench.records.pair_table import read_pair_values, read_people
@@ -84,7 +84,7 @@ READERS: dict[str, tuple[Callable[[Path], object], bytes]] = {
     "benchmark file": (read_schema, toml()),
     "toml": (read_toml, toml()),
     "json": (read_json, json.dumps(PERSON).encode()),
-    "openpose": (read_openpose, json.dumps(PERSON).encode()),
+    "openpose": (lambda file: read_keypoint_file(file, (256, 176)), json.dumps(PERSON).encode()),
     "png": (read_image, image("PNG")),
     "jpeg": (read_image, image("JPEG")),
     "image header": (read_header, image("PNG")),

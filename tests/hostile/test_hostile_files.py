@@ -272,10 +272,10 @@ KEYPOINTS = {
 
 @pytest.mark.parametrize("content", KEYPOINTS.values(), ids=KEYPOINTS)
 def test_keypoint_files(tmp_path: Path, content: str) -> None:
+    from fhpt_bench.data.keypoint_files import read_keypoint_file
     from fhpt_bench.errors import UserError
-    from fhpt_bench.networks.openpose import read_openpose
 
     file = tmp_path / "x_keypoints.json"
     file.write_text(content)
     with pytest.raises(UserError, match=r"x_keypoints\.json"):
-        read_openpose(file)
+        read_keypoint_file(file, (256, 176))

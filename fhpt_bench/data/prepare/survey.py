@@ -186,8 +186,8 @@ def _images(result: Survey, found: Findings) -> None:
     if result.archive == "side-padded" and (squeezed := _squeezed(list(result.images["test"].values()))):
         raise UserError(
             f"The images in {chosen.folder} are 256x256, but the sides of {squeezed} are no padding: they were "
-            "squeezed into squares, and cropping them would cut people off. Give the padded or the high-resolution images; "
-            f"{IMAGES_FROM}."
+            "squeezed into squares, and cropping them would cut people off. Give the padded or the high-resolution "
+            f"images; {IMAGES_FROM}."
         )
     result.say("chosen", f"{chosen.folder}, {result.archive}")
     lost = [name for name in result.train_list if name not in chosen.files]

@@ -157,6 +157,8 @@ def _specs(protocol: Protocol, said: CardPart) -> list[FeatureSpec]:
         return [features.load(name).spec for name in protocol.features]
     # The user may have supplied files in place of a feature.
     supplied = {kind.spec.id: kind for kind in map(supplied_features.load, supplied_features.entries())}
+    if unknown := [name for name in said.features if name not in supplied and name not in features.entries()]:
+        raise UserError(f"The feature {unknown[0]} is not installed here.")
     replaced = tuple(supplied[name].replaces if name in supplied else name for name in said.features)
     used = said.features if replaced == protocol.features else protocol.features
     return [supplied[name].spec if name in supplied else features.load(name).spec for name in used]

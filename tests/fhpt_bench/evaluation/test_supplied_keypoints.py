@@ -162,11 +162,11 @@ def test_what_is_wrong_with_a_folder_is_said_before_anything_is_computed(
     refused(spoilt("target", None, target), rf"keypoints of 1 of 2 real targets are missing, first {target}: add")
     refused(spoilt("broken", "{"), f"{first.name} is not JSON")
     wide = {"people": [{"pose_keypoints_2d": [250.0, 9.0, 1.0] * 18}]}
-    refused(spoilt("wide", json.dumps(wide)), f"{first.name} has a joint outside of the 176x256 images")
+    refused(spoilt("wide", json.dumps(wide)), f"{first.name} \\(openpose\\) has a joint outside of the 176x256 images")
     unit = tmp_path / "unit"
     shutil.copytree(given, unit)
     for file in unit.iterdir():
-        file.write_text(json.dumps({"people": [{"pose_keypoints_2d": [0.5, 0.9, 1.0] * 18}]}))
+        file.write_text(json.dumps({"people": [{"pose_keypoints_2d": [0.5, -0.9, 1.0] * 18}]}))
     refused(unit, "--keypoint_scale 0")
 
 

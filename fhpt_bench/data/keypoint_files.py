@@ -1,0 +1,182 @@
+"""JSON keypoint files of other tools, one image per file: recognised by their keys, brought to pixels and our order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fhpt_bench.data.keypoints import BODY_FROM_OPENPOSE_25, KEYPOINTS, SLICES
+from fhpt_bench.errors import UserError
+from fhpt_bench.reading import read_json
+
+# Points of these tools count from this score on, as in their own drawings; OpenPose's at any confidence above 0.
+THRESHOLD = 0.3
+_OPENPOSE = {
+    "body": "pose_keypoints_2d",
+    "face": "face_keypoints_2d",
+    "hand_left": "hand_left_keypoints_2d",
+    "hand_right": "hand_right_keypoints_2d",
+}
+_WHOLE_BODY = {"face": "face_kpts", "hand_left": "lefthand_kpts", "hand_right": "righthand_kpts"}
+# OpenPose's 18 body joints from COCO's 17; -1 is the neck, the middle of the shoulders.
+_COCO = (0, -1, 6, 8, 10, 5, 7, 9, 12, 14, 16, 11, 13, 15, 2, 1, 4, 3)
+# Number of points -> (joints of the body, start of face, left hand and right hand, or nothing).
+_ORDERS: Mapping[int, tuple[Sequence[int], tuple[int, ...]]] = {
+    17: (_COCO, ()),
+    18: (tuple(range(18)), ()),
+    25: (BODY_FROM_OPENPOSE_25, ()),
+    26: (tuple(18 if at < 0 else at for at in _COCO), ()),  # Halpe's body has a neck
+    133: (_COCO, (23, 91, 112)),  # COCO-WholeBody
+    134: (tuple(range(18)), (24, 92, 113)),  # the same with a neck, in OpenPose's order
+    136: (tuple(18 if at < 0 else at for at in _COCO), (26, 94, 115)),  # Halpe
+}
+FORMATS = "OpenPose, DWPose, MMPose, rtmlib, AlphaPose or COCO-WholeBody"
+
+
+@dataclass(frozen=True)
+class KeypointFile:
+    """The keypoints of one image.
+
+    Args:
+        keypoints: (128, 3) float32: x and y in pixels of the image, and found; NaN where not found.
+        format: the tool whose format was recognised, in lower case letters; "" for a list of nobody.
+    """
+
+    keypoints: NDArray[np.float32]
+    format: str
+
+
+def read_keypoint_file(path: Path, size: tuple[int, int]) -> KeypointFile:
+    """Read the keypoints of one image from a JSON file of another tool.
+
+    Coordinates are scaled from the canvas that the file states. Coordinates that are all between 0 and 1 are shares of
+    the canvas, or of the image if no canvas is stated. Of several people, the one whose body has the most confidence
+    is used.
+
+    Args:
+        path: the file.
+        size: (height, width) of the image.
+
+    Raises:
+        UserError: if it has none of the known formats, holds several images, or has another number of points.
+    """
+    content = read_json(path)
+    try:
+        name, people, canvas = _people(content)
+        found = [_person(person, name) for person in people]
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+        reason = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
+        raise UserError(f"The keypoint file {path} has none of the formats of {FORMATS} ({reason}).") from error
+    if not found:
+        return KeypointFile(_nothing(), name)
+    best = max(found, key=lambda points: float(np.nansum(points[SLICES["body"], 2])))
+    return KeypointFile(_in_pixels(best, canvas, size, path), name)
+
+
+def _people(content: Any) -> tuple[str, list[Any], tuple[float, float] | None]:
+    """The format, the people, and the (height, width) of the canvas if it is stated."""
+    if isinstance(content, list) and len(content) == 1 and isinstance(content[0], dict) and "people" in content[0]:
+        content = content[0]  # ComfyUI writes a list of frames
+    if isinstance(content, dict) and "people" in content:
+        canvas = None
+        if "canvas_width" in content or "canvas_height" in content:
+            canvas = (float(content["canvas_height"]), float(content["canvas_width"]))
+            if min(canvas) < 1:
+                raise ValueError(f"its canvas is {canvas[1]:g} x {canvas[0]:g}")
+        return "openpose" if canvas is None else "dwpose", list(content["people"]), canvas
+    if isinstance(content, dict) and "instance_info" in content:
+        return "mmpose", list(content["instance_info"]), None
+    if isinstance(content, dict) and "keypoints" in content:
+        scores = content["scores" if "scores" in content else "keypoint_scores"]
+        instances = [{"keypoints": k, "keypoint_scores": s} for k, s in zip(content["keypoints"], scores, strict=True)]
+        return "rtmlib", instances, None
+    if isinstance(content, list) and all(isinstance(person, dict) for person in content):
+        images = {person.get("image_id") for person in content}
+        if len(images) > 1:
+            raise ValueError(f"it holds {len(images)} images: write one file for each image")
+        if any("lefthand_kpts" in person for person in content):
+            return "coco-wholebody", content, None
+        if any("keypoint_scores" in person for person in content):
+            return "mmpose", content, None
+        if not content:
+            return "", [], None  # several tools write an empty list if they find nobody
+        if any("keypoints" in person for person in content):
+            return "alphapose", content, None
+    kind = ", ".join(sorted(map(str, content))[:5]) if isinstance(content, dict) else type(content).__name__
+    raise ValueError(f"it holds {kind or 'nothing'}")
+
+
+def _person(person: Any, name: str) -> NDArray[np.float32]:
+    """(128, 3) x, y and confidence of one person; 0 where a point is missing."""
+    result = np.zeros((KEYPOINTS, 3), np.float32)
+    if name in ("openpose", "dwpose"):
+        for part, field in _OPENPOSE.items():
+            points = _triples(person.get(field) or [])
+            if part == "face" and len(points) == 70:  # the last two are the pupils
+                points = points[:68]
+            if part == "body" and len(points) == 25:
+                points = points[list(BODY_FROM_OPENPOSE_25)]
+            if len(points):
+                result[SLICES[part]] = _of_length(points, part, field)
+        if name == "dwpose":  # ComfyUI marks missing points with a negative coordinate and full confidence
+            result[(result[:, :2] < 0).any(1)] = 0
+        return result
+    if "keypoint_scores" in person:
+        xy = np.asarray(person["keypoints"], np.float32).reshape(-1, 2)
+        points = np.column_stack([xy, np.asarray(person["keypoint_scores"], np.float32).reshape(-1)])
+    else:
+        points = _triples(person["keypoints"])
+    if len(points) not in _ORDERS:
+        raise ValueError(f"a person has {len(points)} points; known are {', '.join(map(str, _ORDERS))}")
+    points[points[:, 2] < THRESHOLD] = 0
+    body, starts = _ORDERS[len(points)]
+    neck = points[[5, 6]].mean(0) if len(points) > 6 and (points[[5, 6], 2] > 0).all() else np.zeros(3, np.float32)
+    result[SLICES["body"]] = [neck if at < 0 else points[at] for at in body]
+    for part, start in zip(("face", "hand_left", "hand_right"), starts, strict=False):
+        place = SLICES[part]
+        result[place] = points[start : start + place.stop - place.start]
+    for part, field in _WHOLE_BODY.items():
+        if field in person:
+            more = _of_length(_triples(person[field]), part, field)
+            more[more[:, 2] < THRESHOLD] = 0
+            result[SLICES[part]] = more
+    return result
+
+
+def _triples(values: Any) -> NDArray[np.float32]:
+    points = np.asarray(values, np.float32).reshape(-1, 3).copy()
+    if not np.isfinite(points).all():
+        raise ValueError("a number is not finite")
+    return points
+
+
+def _of_length(points: NDArray[np.float32], part: str, field: str) -> NDArray[np.float32]:
+    place = SLICES[part]
+    if len(points) != place.stop - place.start:
+        raise ValueError(f"{field} has {len(points)} points")
+    return points
+
+
+def _in_pixels(
+    points: NDArray[np.float32], canvas: tuple[float, float] | None, size: tuple[int, int], path: Path
+) -> NDArray[np.float32]:
+    """x, y in pixels of the image and found, NaN where missing."""
+    found = points[:, 2] > 0
+    xy = points[:, :2].astype(np.float64)
+    if found.any():
+        if (xy[found] < 0).any():
+            raise UserError(f"The keypoint file {path} has negative coordinates: write pixels (--keypoint_scale 0).")
+        image, theirs = np.array(size[::-1], float), np.array((canvas or size)[::-1], float)
+        xy = xy * (image if xy[found].max() <= 1 else image / theirs)
+    result = _nothing()
+    result[found, :2], result[found, 2] = xy[found], 1
+    return result
+
+
+def _nothing() -> NDArray[np.float32]:
+    return np.tile(np.array([np.nan, np.nan, 0], np.float32), (KEYPOINTS, 1))
