@@ -95,6 +95,7 @@ class PG2Learner(GeneratorLearner):
         self._second = Replay(self._refine_pass, list(network.refine.parameters()), device)
         self._discrimination = Replay(self._critic_pass, list(critics.parameters()), device)
         self.phases = (1, hparams.coarse_iterations + 1)
+        self.phase_costs = (1.0, 1.0)
 
     def iterate(self, number: int, half: bool) -> Mapping[str, float | Tensor]:
         """Step G1, or in the second stage G2 and then the discriminator."""

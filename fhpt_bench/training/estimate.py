@@ -36,24 +36,30 @@ def estimate_cost(learner: Learner, schedule: Schedule, task: Task) -> dict[str,
     parts = {name: part for name, part in learner.state.items() if isinstance(part, nn.Module)}
     counts = {name: sum(p.numel() for p in part.parameters()) for name, part in parts.items()}
     first_units = [first for first in learner.phases if first <= schedule.units]
-    unit_seconds = []
+    unit_seconds: list[float] = []
+    guessed: list[int] = []  # phases whose time follows from the first one's
     start = time.perf_counter()
     with own_random_numbers(task.device):
-        for first in first_units:
+        for place, first in enumerate(first_units):
+            costs = learner.phase_costs or (1.0,) * len(learner.phases)
+            if unit_seconds and time.perf_counter() - start + unit_seconds[0] * costs[place] > _PATIENCE:
+                unit_seconds.append(unit_seconds[0] * costs[place])
+                guessed.append(first)
+                continue
             for _ in range(_TRIALS):
                 seed_unit(task.seed, first, launched()[1])
                 seconds = _seconds(functools.partial(learner.advance, first), task.device)
                 if seconds > _SLOW:
                     break
             unit_seconds.append(seconds)
-        judged = time.perf_counter() - start < _PATIENCE
-        # Without the networks' gradients, an evaluation takes about as long as a unit of training.
+        # An evaluation takes about as long as a unit: more images, but no gradients.
+        judged = time.perf_counter() - start + 2 * max(unit_seconds) < _PATIENCE
         evaluation_seconds = _seconds(learner.judge, task.device) if judged else unit_seconds[-1]
     lengths = [end - first for first, end in itertools.pairwise([*first_units, schedule.units + 1])]
     training_seconds = sum(one * length for one, length in zip(unit_seconds, lengths, strict=True))
     evaluations = 2 + (schedule.units - 1) // schedule.judge_every
     per_unit = ", ".join(
-        f"{one:.3g} s" + (f" from {first:,} on" if first > 1 else "")
+        f"{one:.3g} s" + (f" from {first:,} on" if first > 1 else "") + (" (not measured)" if first in guessed else "")
         for one, first in zip(unit_seconds, first_units, strict=True)
     )
     rate = f"; {learner.images_per_unit / unit_seconds[-1]:.3g} images/s" if learner.images_per_unit else ""
@@ -65,7 +71,7 @@ def estimate_cost(learner: Learner, schedule: Schedule, task: Task) -> dict[str,
         "one evaluation on held-out people": f"{evaluation_seconds:.3g} s"
         + ("" if judged else " (not measured: as one unit)"),
         "estimated time": f"{_format_duration(total)} "
-        f"({schedule.units:,} {learner.unit}s, {evaluations:,} evaluations; from one of each)",
+        f"({schedule.units:,} {learner.unit}s, {evaluations:,} evaluations; from one of each that was measured)",
     }
 
 

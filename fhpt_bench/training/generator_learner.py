@@ -110,6 +110,7 @@ class GeneratorLearner(Learner):
         self._schedulers = [fixed_then_linear(o, fixed, total) for o in every] if fixed < total else []
         self.images_per_unit = hparams.batch_size
         self.phases = (1, hparams.half_size_iterations + 1) if hparams.half_size_iterations else (1,)
+        self.phase_costs = (1.0, 4.0)[: len(self.phases)]  # half the size has a quarter of the pixels
 
     @property
     def network(self) -> nn.Module:

@@ -35,6 +35,7 @@ class Learner(abc.ABC):
     unit = "iteration"  # name of a unit of training; the first column of the log
     images_per_unit = 0  # by all processes together; 0 if a rate in images/s is not meaningful
     phases: tuple[int, ...] = (1,)  # the first unit of each phase; units of different phases take different times
+    phase_costs: tuple[float, ...] = ()  # roughly the time of a unit of each phase, in units of the first; () if equal
 
     @property
     @abc.abstractmethod

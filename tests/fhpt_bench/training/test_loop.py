@@ -239,7 +239,7 @@ def test_a_dry_run_writes_nothing(paired: Path, tmp_path: Path, monkeypatch: pyt
     assert facts["parameters"] == f"{generator + critic} (generator {generator}, critic {critic})"
     assert facts["memory"].endswith("GiB of this process")
     assert "images/s" in facts["one iteration"]
-    assert "(7 iterations, 3 evaluations; from one of each)" in facts["estimated time"]
+    assert "(7 iterations, 3 evaluations; from one of each that was measured)" in facts["estimated time"]
     assert sorted(tmp_path.rglob("*")) == before
     train(TOY, str(paired), device="cpu", preset="noisy", time_budget=1e-9)
     plan = train(TOY, str(paired), device="cpu", preset="noisy", dry_run=True)
