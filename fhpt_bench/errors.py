@@ -73,6 +73,27 @@ def _replaced(character: str) -> str:
     return "\N{REPLACEMENT CHARACTER}"
 
 
+def check_type(name: str, value: object, kinds: tuple[type, ...], words: str) -> None:
+    """Refuse an argument of a wrong type.
+
+    Args:
+        name: name of the argument.
+        value: its value.
+        kinds: the types that are accepted; bool is no int.
+        words: what is accepted, in words.
+
+    Raises:
+        UserError: if it has another type.
+
+    Examples:
+        >>> check_type("limit", 3.5, (int,), "a whole number")
+        Traceback (most recent call last):
+        fhpt_bench.errors.UserError: limit must be a whole number, not float.
+    """
+    if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+        raise UserError(f"{name} must be {words}, not {type(value).__name__}.")
+
+
 def with_location(error: BaseException) -> str:
     """An exception with the file and line that raised it, for a plugin's author.
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fhpt_bench.benchmark import Benchmark, load_benchmark
 from fhpt_bench.data.real_images import RealImages
-from fhpt_bench.errors import UserError
+from fhpt_bench.errors import UserError, check_type
 from fhpt_bench.evaluation.generated_folder import AUTO, match_folder
 from fhpt_bench.evaluation.generated_images import FolderImages, GeneratedImages, ModelImages, find_model
 from fhpt_bench.evaluation.measurement import Measurement
@@ -94,6 +94,7 @@ def run(
     # Everything that can be wrong with the input is checked before torch is imported or a network loads.
     find_model(model)
     loaded, selection, digests = _load(options)
+    check_type("checkpoint", checkpoint, (str, Path, type(None)), "a path: str or pathlib.Path")
     file = Path(checkpoint).expanduser() if checkpoint is not None else None
     return _evaluate(options, loaded, selection, digests, lambda real: ModelImages(model, loaded, real, file))
 
@@ -142,6 +143,10 @@ def evaluate(
         benchmark, protocols, data_root, subset, limit, out, batch_size, device, overwrite, keypoints, progress,
         processes, variants, images,
     )  # fmt: skip
+    check_type("images", images, (str, Path), "the path of a folder: str or pathlib.Path")
+    check_type("name", name, (str, type(None)), "a text")
+    for option, word in (("layout", layout), ("resize", resize)):
+        check_type(option, word, (str, type(None)), "a text")
     loaded, selection, digests = _load(options)
     path = Path(images).expanduser()
     matched = match_folder(path, loaded, layout, resize, allow_missing)

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from fhpt_bench.errors import check_type
+
 BATCH_SIZE = 16
 
 
@@ -27,3 +29,20 @@ class RunOptions:
     processes: int | None = 1
     variants: str | None = None
     images: str | Path | None = None  # of `evaluate`
+
+    def __post_init__(self) -> None:
+        # A path may be any object that the system accepts as one; benchmarks are read by name or path.
+        if isinstance(self.benchmark, Path):
+            object.__setattr__(self, "benchmark", str(self.benchmark))
+        for name in ("data_root", "out", "keypoints", "images"):
+            check_type(name, getattr(self, name), (str, Path, type(None)), "a path: str or pathlib.Path")
+        for name in ("benchmark", "subset", "device", "variants"):
+            check_type(name, getattr(self, name), (str, type(None)), "a text")
+        for name in ("limit", "batch_size", "processes"):
+            check_type(name, getattr(self, name), (int, type(None)), "a whole number")
+        for name in ("overwrite", "progress"):
+            check_type(name, getattr(self, name), (bool,), "True or False")
+        names = [self.protocols] if isinstance(self.protocols, str) else self.protocols
+        check_type("protocols", names, (list, tuple), "a text, or a list of texts")
+        for one in names:
+            check_type("protocols", one, (str,), "a text, or a list of texts")

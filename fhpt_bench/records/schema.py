@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
-from fhpt_bench.errors import UserError, did_you_mean, plain
+from fhpt_bench.errors import UserError, check_type, did_you_mean, plain
 from fhpt_bench.reading import COUNT, LINES, NAME, NUMBER, SIDE, read_json
 from fhpt_bench.records.pair_table import PairTables
 
@@ -334,6 +334,7 @@ def read_record(path: str | Path) -> Record:
     Raises:
         UserError: if it is missing, has a newer schema, or is not a record.
     """
+    check_type("path", path, (str, Path), "the path of a record: str or pathlib.Path")
     file = Path(path).expanduser()
     file = file / RECORD_FILE if file.is_dir() else file
     content = read_json(file)
