@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ast
 import functools
-import importlib
+import importlib.abc
+import importlib.machinery
 import importlib.metadata
 import importlib.util
 import sys
 import sysconfig
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -19,6 +20,7 @@ from fhpt_bench.reading import LIST_BYTES, read_file, sha256_file
 
 _HOST = "fhpt_bench"
 _PREFIX = "fhpt_bench_plugin_"
+_OURS = ("fhpt_bench", "protocols", "baselines", "drn", "leaderboards")
 _LOADED: dict[Path, str] = {}  # module beside a plugin -> digest when it was imported
 
 
@@ -46,8 +48,10 @@ def plugin_files(starts: Iterable[Path], root: Path, home: str = "") -> list[Pat
         file = todo.pop()
         if file not in found:
             found[file] = None
+            # What lies outside of the plugin's folder does not see the modules in it.
+            folders = ([root] if file.is_relative_to(root.resolve()) else []) + _search_folders()
             for name in _imported(file, root):
-                todo += _resolve(name, root, home)
+                todo += _resolve(name, folders, home)
     return sorted(found)
 
 
@@ -107,23 +111,38 @@ def import_file(path: Path) -> ModuleType:
         raise ImportError(f"cannot import {path}")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    # First, as for a script; afterwards last, so that the folder hides nothing from packages.
-    sys.path.insert(0, str(root))
+    # It stays, since functions may import later.
+    sys.meta_path.insert(0, _Finder(own, root))
     # Compiled files are told apart by size and second: an edit within a second would run the old code.
     writes, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
         spec.loader.exec_module(module)
-        for other in own:  # those that functions import later
-            importlib.import_module(other)
     except BaseException:
         del sys.modules[name]
         raise
     finally:
         sys.dont_write_bytecode = writes
-        sys.path.remove(str(root))
-        if str(root) not in sys.path:
-            sys.path.append(str(root))
     return module
+
+
+class _Finder(importlib.abc.MetaPathFinder):
+    """Finds the modules next to a plugin that its files import, and no others: the folder is not put on sys.path."""
+
+    def __init__(self, own: Mapping[str, Path], root: Path) -> None:
+        self._own, self._root = own, root
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        """The module's file, or the folder of a package without `__init__.py`."""
+        if file := self._own.get(fullname):
+            inside = [str(file.parent)] if file.name == "__init__.py" else None
+            return importlib.util.spec_from_file_location(fullname, file, submodule_search_locations=inside)
+        if any(name.startswith(f"{fullname}.") for name in self._own):
+            spec = importlib.machinery.ModuleSpec(fullname, None, is_package=True)
+            spec.submodule_search_locations = [str(self._root.joinpath(*fullname.split(".")))]
+            return spec
+        return None
 
 
 def _check_names(own: dict[str, Path], path: Path) -> None:
@@ -132,6 +151,10 @@ def _check_names(own: dict[str, Path], path: Path) -> None:
     changed = any(_LOADED.get(file) != digest for file, digest in digests.items())
     _LOADED.update(digests)
     for name, file in own.items():
+        if name.partition(".")[0] in _OURS:
+            raise UserError(
+                f"The plugin {path} imports {file.name}, which has the name of one of our packages: rename it."
+            )
         loaded = sys.modules.get(name)
         if loaded is None:
             continue
@@ -164,12 +187,12 @@ def _imported(file: Path, root: Path) -> Iterator[str]:
             yield from (f"{base}.{alias.name}" if base else alias.name for alias in node.names)
 
 
-def _resolve(name: str, root: Path, home: str) -> list[Path]:
+def _resolve(name: str, folders: list[Path], home: str) -> list[Path]:
     """The files that an import of a name runs, if they are not those of an installed package."""
     top, *rest = name.split(".")
     if top == _HOST or top in sys.stdlib_module_names:
         return []
-    for folder in (root, *_search_folders()):
+    for folder in folders:
         if _installed(folder) and not _same_distribution(top, home):
             continue
         if (folder / f"{top}.py").is_file():

@@ -43,7 +43,8 @@ def people(tmp_path: Path) -> Path:
         pairs += [f"{front},{near}", f"{near},{front}"]
         for name in (front, near):
             crop("test", name)
-            x, y = np.nan_to_num(studio.poses[name] - [LEFT, 0], nan=-1).T
+            pose = studio.poses[name] - [LEFT, 0]
+            x, y = np.where(((pose >= 0) & (pose <= SIDE)).all(1, keepdims=True), pose, -1).T
             keypoints.append(f"{name}: {y.tolist()}: {x.tolist()}")
     listed = sorted(path.name for path in (studio.folder.parent / "train").iterdir())[:6]
     for name in listed:

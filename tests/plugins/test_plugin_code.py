@@ -52,7 +52,7 @@ def forget() -> None:
     """What a new process would not know."""
     for name in ("net", "later", "parts", "parts.colour", "scale", *filter(is_plugin_file, list(sys.modules))):
         sys.modules.pop(name, None)
-    sys.path[:] = [entry for entry in sys.path if "my models" not in entry]
+    sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder).__name__ != "_Finder"]
 
 
 @pytest.fixture(autouse=True)
@@ -116,8 +116,24 @@ def test_a_module_named_like_ours_is_refused(model: Path) -> None:
 
     (model.parent / "protocols.py").write_text("x = 1\n")
     model.write_text(MODEL.replace("from net import paint", "from net import paint\nimport protocols"))
-    with pytest.raises(UserError, match=r"another module 'protocols'"):
+    with pytest.raises(UserError, match=r"imports protocols\.py, which is named like one of our packages"):
         models.load(f"{model}:Mine")
+
+
+def test_the_folder_hides_nothing_from_other_packages(model: Path) -> None:
+    """Only what the plugin's own files import is taken from its folder: not `baselines.py`, which `drn` would get."""
+    for name in ("baselines", "email", "torchvision"):
+        (model.parent / f"{name}.py").write_text("raise RuntimeError('the wrong module')\n")
+    model.write_text("import drn.models\n" + MODEL)
+    before = list(sys.path)
+    code_digest(models.load(f"{model}:Mine"))
+    assert sys.path == before
+
+
+def test_a_package_without_init(model: Path) -> None:
+    (model.parent / "parts" / "__init__.py").unlink()
+    models.load(f"{model}:Mine")
+    assert sys.modules["net"].GAIN == 0.5
 
 
 def test_errors_name_the_file_and_line(model: Path) -> None:

@@ -111,9 +111,9 @@ def test_header_gives_the_column_order(tmp_path: Path, header: str) -> None:
 
 def test_keypoints_without_a_header_are_y_first_and_none_is_lost(tmp_path: Path) -> None:
     file = tmp_path / "k.csv"
-    file.write_text(f"a.jpg: {[1] * 18}: {[2] * 18}\nb.jpg: {[3] * 18}: {[4] * 18}\n")
+    file.write_text(f"a.jpg: {[1] * 18}: {[2] * 18}\nb.jpg: {[3] * 18}: {[140] * 18}\n")
     poses = read_keypoints(file, (256, 176))
-    assert (poses["a.jpg"][0].tolist(), poses["b.jpg"][0].tolist()) == ([2, 1], [4, 3])
+    assert (poses["a.jpg"][0].tolist(), poses["b.jpg"][0].tolist()) == ([2, 1], [140, 3])
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ def small_benchmark(tmp_path, monkeypatch):
         for name in names:
             noise = rng.normal(0, 30, (HEIGHT, WIDTH, 3))
             Image.fromarray(np.clip(colour + noise, 0, 255).astype(np.uint8)).save(root / "test" / name)
-            keypoints.append(f"{name}: {[5] * 18}: {[5] * 18}")
+            keypoints.append(f"{name}: {[30] * 18}: {[20] * 18}")
         pairs += [f"{a},{b}" for a in names for b in names if a != b]
     (root / "pairs.csv").write_text("\n".join(pairs) + "\n")
     (root / "keypoints.csv").write_text("\n".join(keypoints) + "\n")
