@@ -20,7 +20,6 @@ from fhpt_bench.reading import LIST_BYTES, read_file, sha256_file
 
 _HOST = "fhpt_bench"
 _PREFIX = "fhpt_bench_plugin_"
-_OURS = ("fhpt_bench", "protocols", "baselines", "drn", "leaderboards")
 _LOADED: dict[Path, str] = {}  # module beside a plugin -> digest when it was imported
 
 
@@ -50,7 +49,7 @@ def plugin_files(starts: Iterable[Path], root: Path, home: str = "") -> list[Pat
             found[file] = None
             # What lies outside of the plugin's folder does not see the modules in it.
             folders = ([root] if file.is_relative_to(root.resolve()) else []) + _search_folders()
-            for name in _imported(file, root):
+            for name in _imported(file, root if file.is_relative_to(root.resolve()) else _package_root(file)):
                 todo += _resolve(name, folders, home)
     return sorted(found)
 
@@ -151,7 +150,7 @@ def _check_names(own: dict[str, Path], path: Path) -> None:
     changed = any(_LOADED.get(file) != digest for file, digest in digests.items())
     _LOADED.update(digests)
     for name, file in own.items():
-        if name.partition(".")[0] in _OURS:
+        if "fhpt-bench" in _distributions().get(name.partition(".")[0], ()):
             raise UserError(
                 f"The plugin {path} imports {file.name}, which has the name of one of our packages: rename it."
             )
@@ -187,11 +186,19 @@ def _imported(file: Path, root: Path) -> Iterator[str]:
             yield from (f"{base}.{alias.name}" if base else alias.name for alias in node.names)
 
 
+def _package_root(file: Path) -> Path:
+    """The folder in which the top-level package of a file lies."""
+    folder = file.parent
+    while (folder / "__init__.py").is_file():
+        folder = folder.parent
+    return folder
+
+
 def _resolve(name: str, folders: list[Path], home: str) -> list[Path]:
     """The files that an import of a name runs, if they are not those of an installed package."""
     top, *rest = name.split(".")
     if top == _HOST or top in sys.stdlib_module_names:
-        return []
+        return []  # a plugin's own module of such a name is never imported either
     for folder in folders:
         if _installed(folder) and not _same_distribution(top, home):
             continue
@@ -206,7 +213,9 @@ def _inside(folder: Path, rest: list[str]) -> Iterator[Path]:
     """`__init__.py` of a package, and the modules on the way to the last name."""
     if (folder / "__init__.py").is_file():
         yield (folder / "__init__.py").resolve()
-    if rest:
+    if rest == ["*"]:  # may import any module of the package
+        yield from (file.resolve() for file in sorted(folder.glob("*.py")))
+    elif rest:
         if (folder / f"{rest[0]}.py").is_file():
             yield (folder / f"{rest[0]}.py").resolve()
         elif (folder / rest[0]).is_dir():

@@ -16,6 +16,7 @@ from leaderboards.columns import Column, choose_columns, find_columns, fits
 from leaderboards.footnotes import footnotes
 from leaderboards.ranking import Cell, Measured, rank_models
 
+_LAST = 10**6
 _APART = (
     "These protocols, or their versions in the records, are not installed here: labels, directions and values are what "
     "the records say, and no model is ranked."
@@ -94,10 +95,11 @@ def build_tables(
     return _with_tags(tables)
 
 
-def _conditions(item: Measured) -> tuple[str, str, str, str, int]:
+def _conditions(item: Measured) -> tuple[str, str, str, str, int, int, tuple[int, int]]:
     """What the records of one table share."""
-    benchmark = item[0].benchmark
-    return benchmark.id, benchmark.version, benchmark.subset or "", benchmark.pairs_sha256, benchmark.limit or 0
+    part = item[0].benchmark
+    pairs = part.subset or "", part.pairs_sha256, part.limit or 0, part.n_pairs
+    return part.id, part.version, *pairs, part.image_size
 
 
 def _with_tags(tables: Sequence[Table]) -> list[Table]:
@@ -162,5 +164,6 @@ def _order(row: Row, higher_is_better: bool, at: int) -> tuple[int, int, float, 
     cell = row.cells[at]
     value = None if cell is None else cell.score.value
     kind = 2 if row.record.model.oracle else 0 if value is not None else 1
-    rank = cell.rank if cell is not None and cell.rank is not None else 0
+    # Without a rank next to others that have one: below them.
+    rank = cell.rank if cell is not None and cell.rank is not None else _LAST
     return kind, rank, (0.0 if value is None else -value if higher_is_better else value), row.label

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fhpt_bench.data.keypoints import BODY_FROM_OPENPOSE_25, KEYPOINTS, SLICES
 from fhpt_bench.errors import UserError
-from fhpt_bench.reading import read_json
+from fhpt_bench.reading import SIDE, read_json
 
 # Points of these tools count from this score on, as in their own drawings; OpenPose's at any confidence above 0.
 THRESHOLD = 0.3
@@ -35,6 +35,7 @@ _ORDERS: Mapping[int, tuple[Sequence[int], tuple[int, ...]]] = {
     134: (tuple(range(18)), (24, 92, 113)),  # the same with a neck, in OpenPose's order
     136: (tuple(18 if at < 0 else at for at in _COCO), (26, 94, 115)),  # Halpe
 }
+_FAR, _SEVERAL = 1e6, 5  # largest coordinate, and points from which shares of a canvas are recognised
 FORMATS = "OpenPose, DWPose, MMPose, rtmlib, AlphaPose or COCO-WholeBody"
 
 
@@ -75,7 +76,7 @@ def read_keypoint_file(path: Path, size: tuple[int, int]) -> KeypointFile:
     if not found:
         return KeypointFile(_nothing(), name)
     best = max(found, key=lambda points: float(np.nansum(points[SLICES["body"], 2])))
-    return KeypointFile(_in_pixels(best, canvas, size, path), name)
+    return KeypointFile(_in_pixels(best, canvas, size, path, name), name)
 
 
 def _people(content: Any) -> tuple[str, list[Any], tuple[float, float] | None]:
@@ -86,7 +87,7 @@ def _people(content: Any) -> tuple[str, list[Any], tuple[float, float] | None]:
         canvas = None
         if "canvas_width" in content or "canvas_height" in content:
             canvas = (float(content["canvas_height"]), float(content["canvas_width"]))
-            if min(canvas) < 1:
+            if not all(1 <= side <= SIDE for side in canvas):
                 raise ValueError(f"its canvas is {canvas[1]:g} x {canvas[0]:g}")
         return "openpose" if canvas is None else "dwpose", list(content["people"]), canvas
     if isinstance(content, dict) and "instance_info" in content:
@@ -115,6 +116,8 @@ def _person(person: Any, name: str) -> NDArray[np.float32]:
     """(128, 3) x, y and confidence of one person; 0 where a point is missing."""
     result = np.zeros((KEYPOINTS, 3), np.float32)
     if name in ("openpose", "dwpose"):
+        if not set(_OPENPOSE.values()) & set(person):
+            raise ValueError(f"a person has none of {', '.join(_OPENPOSE.values())}")
         for part, field in _OPENPOSE.items():
             points = _triples(person.get(field) or [])
             if part == "face" and len(points) == 70:  # the last two are the pupils
@@ -127,8 +130,10 @@ def _person(person: Any, name: str) -> NDArray[np.float32]:
             result[(result[:, :2] < 0).any(1)] = 0
         return result
     if "keypoint_scores" in person:
-        xy = np.asarray(person["keypoints"], np.float32).reshape(-1, 2)
-        points = np.column_stack([xy, np.asarray(person["keypoint_scores"], np.float32).reshape(-1)])
+        xy, scores = (np.asarray(person[key], np.float32) for key in ("keypoints", "keypoint_scores"))
+        if xy.ndim != 2 or xy.shape[1] != 2 or scores.shape != (len(xy),):
+            raise ValueError("keypoints are not (x, y) with one score each")
+        points = _triples(np.column_stack([xy, scores]))
     else:
         points = _triples(person["keypoints"])
     if len(points) not in _ORDERS:
@@ -149,10 +154,10 @@ def _person(person: Any, name: str) -> NDArray[np.float32]:
 
 
 def _triples(values: Any) -> NDArray[np.float32]:
-    points = np.asarray(values, np.float32).reshape(-1, 3).copy()
-    if not np.isfinite(points).all():
-        raise ValueError("a number is not finite")
-    return points
+    points = np.asarray(values, np.float64).reshape(-1, 3)
+    if not (np.abs(points) <= _FAR).all():
+        raise ValueError("a number is not finite, or too large")
+    return points.astype(np.float32)
 
 
 def _of_length(points: NDArray[np.float32], part: str, field: str) -> NDArray[np.float32]:
@@ -163,16 +168,18 @@ def _of_length(points: NDArray[np.float32], part: str, field: str) -> NDArray[np
 
 
 def _in_pixels(
-    points: NDArray[np.float32], canvas: tuple[float, float] | None, size: tuple[int, int], path: Path
+    points: NDArray[np.float32], canvas: tuple[float, float] | None, size: tuple[int, int], path: Path, tool: str
 ) -> NDArray[np.float32]:
     """x, y in pixels of the image and found, NaN where missing."""
     found = points[:, 2] > 0
     xy = points[:, :2].astype(np.float64)
     if found.any():
-        if (xy[found] < 0).any():
+        if (xy[found] < 0).any() and tool == "openpose":
             raise UserError(f"The keypoint file {path} has negative coordinates: write pixels (--keypoint_scale 0).")
         image, theirs = np.array(size[::-1], float), np.array((canvas or size)[::-1], float)
-        xy = xy * (image if xy[found].max() <= 1 else image / theirs)
+        # Shares of the canvas: a joint outside of it may be a little above 1.
+        shares = found.sum() >= _SEVERAL and float(np.median(xy[found])) <= 1 and xy[found].max() <= 2
+        xy = xy * (image if shares else image / theirs)
     result = _nothing()
     result[found, :2], result[found, 2] = xy[found], 1
     return result

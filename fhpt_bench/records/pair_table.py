@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from fhpt_bench.errors import UserError
 from fhpt_bench.files import sha256_json
-from fhpt_bench.reading import LIST_BYTES, NUMBER, read_file
+from fhpt_bench.reading import COLUMNS, LINE, LIST_BYTES, NUMBER, read_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -114,8 +114,12 @@ def read_people(folder: Path, rows: int) -> pd.Series[str]:
 
 
 def _content(folder: Path, rows: int) -> tuple[Path, bytes]:
+    """The file, if it has the lines of the record and a sane number of columns: its parser is not safe from others."""
     file = folder / PAIRS_FILE
     content = read_file(file, LIST_BYTES)
+    head = content.partition(b"\n")[0]
+    if b"\r" in content or len(head) > LINE or head.count(b",") > COLUMNS:
+        raise UserError(f"{file} is not a table of pairs: it has carriage returns, or more than {COLUMNS:,} columns.")
     if (lines := content.count(b"\n")) != rows + 1:
         raise UserError(f"{file} has {lines:,} lines, but its record has {rows:,} pairs and a line of column names.")
     return file, content

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from fhpt_bench.errors import UserError, check_type, did_you_mean, plain
-from fhpt_bench.reading import COUNT, LINES, NAME, NUMBER, SIDE, read_json
+from fhpt_bench.reading import COUNT, LINES, NAME, NUMBER, SCORES, SIDE, read_json
 from fhpt_bench.records.pair_table import PairTables
 
 if TYPE_CHECKING:
@@ -181,7 +182,7 @@ class ScoreEntry(_Part):
     higher_is_better: bool
     interval: tuple[_Number, _Number, _Name] | None
     n: _Count
-    skipped: dict[str, _Count]
+    skipped: Annotated[dict[str, _Count], Field(max_length=SCORES)]
     fingerprint: _Name
     details: dict[str, Any]
     reason: str | None
@@ -235,10 +236,10 @@ class Record(_Part):
     benchmark: BenchmarkPart
     model: ModelPart
     provenance: Provenance
-    protocols: tuple[CardPart, ...]
+    protocols: Annotated[tuple[CardPart, ...], Field(max_length=SCORES)]
     stages: tuple[Stage, ...]
     pairs: PairsPart
-    scores: tuple[ScoreEntry, ...]
+    scores: Annotated[tuple[ScoreEntry, ...], Field(max_length=SCORES)]
     _folder: Path | None = PrivateAttr(None)
 
     @model_validator(mode="after")
@@ -284,8 +285,11 @@ class Record(_Part):
 
     def card(self, score: ScoreEntry) -> CardPart | None:
         """The card of a score's protocol and variant, as the record gives it."""
-        cards = (card for card in self.protocols if (card.id, card.variant) == (score.protocol, score.variant))
-        return next(cards, None)
+        return self._cards.get((score.protocol, score.variant))
+
+    @functools.cached_property
+    def _cards(self) -> dict[tuple[str, str], CardPart]:
+        return {(card.id, card.variant): card for card in self.protocols}
 
     def to_frame(self) -> pd.DataFrame:
         """All scores as a table.
@@ -351,5 +355,5 @@ def read_record(path: str | Path) -> Record:
         return Record.model_validate(content).placed(file.parent)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "record"
+        where = ".".join(map(str, first["loc"]))[:NAME] or "record"
         raise UserError(f"The record {file} is wrong at {where}: {first['msg']}.") from error

@@ -189,6 +189,74 @@ def test_heads_and_ranks_come_from_the_installed_cards(forge: Forger, call: Call
     assert "(1" not in apart
 
 
+def wide(lines: list[list[str]]) -> list[list[str]]:
+    """50,000 columns more in the head of the table: 22 GB with two million of them."""
+    return [[*lines[0], *(f"q{i}" for i in range(50_000))], *lines[1:]]
+
+
+def returns(lines: list[list[str]]) -> list[list[str]]:
+    """Two million rows that end with a carriage return, which the parser counts and a count of lines does not."""
+    return [*lines[:-1], [*lines[-1][:-1], lines[-1][-1] + "\ra" * 2_000_000]]
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("table", [wide, returns])
+def test_a_table_that_stops_its_parser(forge: Forger, call: Call, table: Any) -> None:
+    forge("fine")
+    folder = forge("broken", table=table)
+    done = call("leaderboard", "--records", forge.place)
+    assert "fine" in done.out
+    assert "carriage returns, or more than 3,000 columns" in done.err
+    assert call("validate", folder).code == 1
+
+
+@pytest.mark.timeout(60)
+def test_thousands_of_protocols(forge: Forger, call: Call) -> None:
+    def change(record: dict[str, Any]) -> None:
+        card, entry = record["protocols"][0], record["scores"][0]
+        record["protocols"] += [{**card, "id": f"z{i}"} for i in range(5000)]
+        record["scores"] += [
+            {**entry, "protocol": f"z{i}", "status": "failed", "value": None, "reason": "x"} for i in range(5000)
+        ]
+
+    forge("fine")
+    forge("broken", change)
+    done = call("leaderboard", "--records", forge.place)
+    assert "fine" in done.out
+    assert "is wrong at protocols" in done.err
+
+
+def test_pairs_that_are_left_out_are_named(forge: Forger, call: Call) -> None:
+    """A record that leaves out its worst pairs is consistent: `validate` says which scores leave out any."""
+
+    def table(lines: list[list[str]]) -> list[list[str]]:
+        worst = min(lines[1:], key=lambda line: float(line[2]))
+        rows = [[*line, "no face" if line is worst else ""] for line in lines[1:]]
+        return [[*lines[0], f"{SSIM} skipped"], *rows]
+
+    done = call("validate", forge(table=table))
+    assert "whether pairs are rightly left out or weighted, which moves the mean: ssim" in " ".join(done.out.split())
+
+
+def test_fewer_pairs_get_a_table_of_their_own(forge: Forger, call: Call) -> None:
+    """Ten pairs with the digest of all changed the heading and the n of everybody."""
+    forge("one")
+    forge("two")
+    forge(
+        "a-few",
+        lambda record: (record["benchmark"].update(n_pairs=11), record["pairs"].update(rows=11)),
+        lambda lines: lines[:-1],
+    )
+    done = call("leaderboard", "--records", forge.place, "--full")
+    assert "a-few" not in done.out
+    assert "studio 1.0: 12 pairs" in done.out
+    for number, change in enumerate(({"people": 3}, {"limit": 0}, {"limit": 11})):
+        found = call(
+            "validate", forge(f"facts {number}", lambda record, change=change: record["benchmark"].update(change))
+        )
+        assert found.code == 1, change
+
+
 UNREADABLE = {
     "a byte that is not UTF-8": b"\xff{}",
     "200,000 levels": b"[" * 200_000,

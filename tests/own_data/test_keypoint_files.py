@@ -105,6 +105,21 @@ def test_missing_points(tmp_path: Path) -> None:
     assert (read_keypoint_file(tmp_path / "c.json", SIZE).keypoints[:, 2] == 0).all()
 
 
+def test_a_joint_a_little_outside_of_the_canvas(tmp_path: Path) -> None:
+    """One share above 1 made all of them pixels."""
+    content = openpose(SHARE, canvas_width=512, canvas_height=512)
+    content["people"][0]["pose_keypoints_2d"][1] = 1.05
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    found = read_keypoint_file(tmp_path / "a.json", SIZE).keypoints
+    np.testing.assert_allclose(found[1, :2], BODY[1], atol=0.06)
+    assert found[0, 1] == pytest.approx(1.05 * 256, rel=1e-5)
+    one = {"people": [{"pose_keypoints_2d": [0.0, 1.0, 0.9] + [0.0] * 51}]}
+    (tmp_path / "b.json").write_text(json.dumps(one))
+    assert read_keypoint_file(tmp_path / "b.json", SIZE).keypoints[0].tolist() == [0, 1, 1], (
+        "a single point is in pixels"
+    )
+
+
 def test_the_person_with_the_most_confidence(tmp_path: Path) -> None:
     content = openpose()
     other = {"pose_keypoints_2d": flat(BODY / 2, 0.2)}
@@ -114,6 +129,15 @@ def test_the_person_with_the_most_confidence(tmp_path: Path) -> None:
 
 
 REFUSED = {
+    "an infinite point": (
+        [{"keypoints": [["inf", 5]] * 17, "keypoint_scores": [0.9] * 17}],
+        "not finite, or too large",
+    ),
+    "a far point": ([{"keypoints": [[1e9, 5]] * 17, "keypoint_scores": [1] * 17}], "not finite, or too large"),
+    "a canvas that is no number": (openpose(canvas_width="nan", canvas_height=9), "its canvas is"),
+    "an endless canvas": (openpose(canvas_width=1e90, canvas_height=9), "its canvas is"),
+    "three columns": ([{"keypoints": [[1, 2, 3]] * 12, "keypoint_scores": [0.9] * 18}], r"not \(x, y\) with one score"),
+    "unknown keys": ({"people": [{"pose_keypoints_3d": [1.0] * 54}]}, "a person has none of pose_keypoints_2d"),
     "another tool": (
         {"poses": [1]},
         "has none of the formats of OpenPose, DWPose, MMPose, rtmlib, AlphaPose or COCO-WholeBody",

@@ -116,7 +116,7 @@ def test_a_module_named_like_ours_is_refused(model: Path) -> None:
 
     (model.parent / "protocols.py").write_text("x = 1\n")
     model.write_text(MODEL.replace("from net import paint", "from net import paint\nimport protocols"))
-    with pytest.raises(UserError, match=r"imports protocols\.py, which is named like one of our packages"):
+    with pytest.raises(UserError, match=r"imports protocols\.py, which .* one of our packages"):
         models.load(f"{model}:Mine")
 
 
@@ -157,6 +157,22 @@ def test_the_digest_of_a_package_covers_what_it_imports(tmp_path: Path, monkeypa
     assert code_digest(kind) == before
     (tmp_path / "lower" / "blocks.py").write_text("B = 2\n")
     assert code_digest(kind) != before
+
+
+def test_relative_and_star_imports_outside_of_the_folder(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A package on the path, whose `__init__` imports a module of its own by a dot, or all of them by a star."""
+    package = tmp_path / "elsewhere" / "pkz"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("from .core import V\n")
+    (package / "core.py").write_text("V = 1\n")
+    (package / "more.py").write_text("W = 1\n")
+    monkeypatch.syspath_prepend(str(package.parent))
+    for text, file in (("from pkz import V", "core.py"), ("from pkz import *", "more.py")):
+        model.write_text(f"{text}\n{MODEL}")
+        before = {path.name for path in plugin_files([model], model.parent)}
+        assert file in before, text
 
 
 def test_drn_counts_patns_blocks() -> None:

@@ -45,6 +45,8 @@ def _benchmark(record: Record, people: pd.Series[str] | None, data_root: Path | 
             return [Check("cannot", "benchmark", detail)]
         if part.subset not in (None, *SUBSETS):
             return [Check("WRONG", "benchmark", f"{part.id} has no subset {part.subset!r}")]
+        if part.limit is not None and part.limit < 1:
+            return [Check("WRONG", "benchmark", f"its limit is {part.limit}")]
         benchmark = benchmark.restricted(part.subset).limited(part.limit)
         if part.missing:
             if people is None:
@@ -66,6 +68,10 @@ def _setting(record: Record, benchmark: Benchmark, people: pd.Series[str] | None
         yield f"it has {part.n_pairs} pairs, the installed one {here.n_pairs}"
     if part.pairs_sha256 != here.pairs_sha256:
         yield f"the pair list has the digest {part.pairs_sha256[:12]}, the installed one {here.pairs_sha256[:12]}"
+    if part.people not in (None, here.people):
+        yield f"it has {part.people} people, the installed one {here.people}"
+    if part.limit != here.limit:
+        yield f"its limit is {part.limit}, which gives another number of pairs"
     if part.missing != here.missing:
         yield f"it lacks {part.missing} pairs by its record, {here.missing} by {PAIRS_FILE}"
     if part.image_size != here.image_size:

@@ -81,10 +81,19 @@ def table_checks(
     detail = f"{len(followed)} follow from {PAIRS_FILE}"
     problems = {"counts": counts, "values": values, "intervals": intervals}
     checks = [check for name, found in problems.items() for check in judge(name, found, detail)]
+    left_out = [s.key for s in present if s.status == "ok" and _leaves_out(tables[s.key])]
+    if left_out:
+        detail = f"whether pairs are rightly left out or weighted, which moves the mean: {', '.join(left_out)}"
+        checks.append(Check("cannot", "left out", detail))
     if other:
         names = ", ".join(other)
         checks.append(Check("cannot", "intervals", f"of another method than the bootstrap over people: {names}"))
     return checks, followed
+
+
+def _leaves_out(table: pd.DataFrame) -> bool:
+    """Whether some pairs are skipped, or weigh more than others."""
+    return bool((table["skipped"] != "").any() or (table["weight"] != 1).any())
 
 
 def _again(score: ScoreEntry, table: pd.DataFrame, done: Advance) -> list[list[str]]:

@@ -91,6 +91,7 @@ def test_a_true_record_passes_and_what_cannot_be_checked_is_named(folder: Path) 
         "benchmark",
         "fingerprint",
         "installed protocols",
+        "left out",
     }
 
 
