@@ -34,7 +34,7 @@ class TrainingFolder:
         inputs: folders that the training reads.
 
     Raises:
-        UserError: if another command writes into the folder, it cannot be written, or holds anything else.
+        UserError: if the folder cannot be written, or holds anything else.
     """
 
     def __init__(self, path: Path, identity: Mapping[str, Any], dry: bool = False, inputs: Iterable[Path] = ()) -> None:
@@ -45,20 +45,27 @@ class TrainingFolder:
         if launched()[1] > 0:
             return  # the main process may be writing the files now
         check_output(path, _IDENTITY, inputs)
-        self._check()  # before the lock, whose file must not be left in a folder that is refused
-        self._lock = FolderLock(path) if self._writes else None
-        try:
+        self._claim(identity)
+
+    def lock(self) -> None:
+        """Let no other command write into the folder, until `release`.
+
+        Raises:
+            UserError: if another command writes into it, or has begun another training there.
+        """
+        if self._writes:
+            self._lock = FolderLock(self.path)
             self._check()
-            if self._writes:  # before anything else
-                write_text(path / _IDENTITY, json.dumps({"id": self._id, **identity}, indent=1) + "\n")
-        except BaseException:
-            self.release()
-            raise
 
     def release(self) -> None:
         """Let other commands write into the folder."""
         if self._lock is not None:
             self._lock.release()
+
+    def _claim(self, identity: Mapping[str, Any]) -> None:
+        self._check()
+        if self._writes:  # before anything else
+            write_text(self.path / _IDENTITY, json.dumps({"id": self._id, **identity}, indent=1) + "\n")
 
     def _check(self) -> None:
         if (self.path / _IDENTITY).is_file() and self._held() != self._id:

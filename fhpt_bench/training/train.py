@@ -95,6 +95,7 @@ def train(
             "mixed precision": str(precision), "processes": str(count), **instance.estimate(task),
         }  # fmt: skip
     try:
+        folder.lock()
         facts = instance.train(task)
     finally:
         folder.release()
