@@ -108,13 +108,12 @@ def test_a_second_command_on_a_folder_is_refused(benchmark: Path, tmp_path: Path
 def test_the_lock_ends_with_its_process(tmp_path: Path) -> None:
     code = "import sys, time; from pathlib import Path; from fhpt_bench.output_folder import FolderLock; "
     code += "lock = FolderLock(Path(sys.argv[1])); print('locked', flush=True); time.sleep(60)"
-    process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE)
-    assert process.stdout is not None
-    assert process.stdout.readline() == b"locked\n"
-    with pytest.raises(UserError, match="Another command"):
-        FolderLock(tmp_path)
-    process.kill()
-    process.wait()
+    with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"locked\n"
+        with pytest.raises(UserError, match="Another command"):
+            FolderLock(tmp_path)
+        process.kill()
     for _ in range(50):
         try:
             FolderLock(tmp_path).release()
