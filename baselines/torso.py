@@ -100,8 +100,8 @@ def complete_torso(pose: Tensor) -> Tensor:
     length = torch.where(length > 0, length, torch.nan)
     half = length * _DEPTH / 2
     # From the front the right shoulder is on the left of the image.
-    right = _first(right, _opposite(left, neck, -half), _beside(neck, -half))
-    left = _first(left, _opposite(right, neck, half), _beside(neck, half))
+    right = _first(right, _opposite(left, neck, -half), _sideways(neck, -half))
+    left = _first(left, _opposite(right, neck, half), _sideways(neck, half))
     across = left - right
     # Hips as close together as shoulders seen from the side would be nearly a line, and its transform would stretch.
     across = across * (2 * half / across.norm(dim=-1)).clamp(min=1)[:, None] * _HIPS_PER_SHOULDERS
@@ -118,10 +118,10 @@ def _opposite(shoulder: Tensor, neck: Tensor, half: Tensor) -> Tensor:
     """The shoulder mirrored at the neck, at least a chest's depth away; if unclear, on the side of `half`."""
     across = 2 * (neck - shoulder)[:, 0]
     least = torch.where(across.abs() > half.abs() / 2, across.sign() * half.abs(), half) * 2
-    return _beside(shoulder, torch.where(across.abs() > least.abs(), across, least))
+    return _sideways(shoulder, torch.where(across.abs() > least.abs(), across, least))
 
 
-def _beside(point: Tensor, distance: Tensor) -> Tensor:
+def _sideways(point: Tensor, distance: Tensor) -> Tensor:
     return point + torch.stack([distance, torch.zeros_like(distance)], -1)
 
 

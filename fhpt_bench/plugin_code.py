@@ -20,7 +20,7 @@ from fhpt_bench.reading import LIST_BYTES, read_file, sha256_file
 
 _HOST = "fhpt_bench"
 _PREFIX = "fhpt_bench_plugin_"
-_LOADED: dict[Path, str] = {}  # module beside a plugin -> digest when it was imported
+_LOADED: dict[Path, str] = {}  # module next to a plugin -> digest when it was imported
 
 
 def plugin_files(starts: Iterable[Path], root: Path, home: str = "") -> list[Path]:
@@ -111,13 +111,15 @@ def import_file(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     # It stays, since functions may import later.
-    sys.meta_path.insert(0, _Finder(own, root))
+    finder = _Finder(own, root)
+    sys.meta_path.insert(0, finder)
     # Compiled files are told apart by size and second: an edit within a second would run the old code.
     writes, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
         spec.loader.exec_module(module)
     except BaseException:
         del sys.modules[name]
+        sys.meta_path.remove(finder)
         raise
     finally:
         sys.dont_write_bytecode = writes
@@ -236,10 +238,10 @@ def _installed(folder: Path) -> bool:
 
 def _same_distribution(top: str, home: str) -> bool:
     """Whether two installed top-level packages come with the same distribution."""
-    if not home or top == home:
-        return bool(home)
+    if not home:
+        return False
     named = _distributions()
-    return bool(set(named.get(top, ())) & set(named.get(home, ())))
+    return top == home or bool(set(named.get(top, ())) & set(named.get(home, ())))
 
 
 @functools.cache

@@ -120,8 +120,8 @@ def part_masks(target_pose: Tensor, size: tuple[int, int]) -> Tensor:
     scale = torso_scale(pose)[:, None, None]
     centre = face_centre(pose)[..., None, None]
     # Comparisons with NaN are false, so the mask of a missing part is 0.
-    beside, below = (columns - centre[:, 0]).abs(), (rows[:, None] - centre[:, 1]).abs()
-    head = (beside <= HEAD_HALF_SIDE * scale) & (below <= HEAD_HALF_SIDE * scale)
+    across, down = (columns - centre[:, 0]).abs(), (rows[:, None] - centre[:, 1]).abs()
+    head = (across <= HEAD_HALF_SIDE * scale) & (down <= HEAD_HALF_SIDE * scale)
     masks = [scale.isfinite().expand_as(head), head]
     for joints, _, reach in LIMBS:
         start, bone = pose[:, joints[0]], pose[:, joints[1]] - pose[:, joints[0]]

@@ -103,17 +103,19 @@ def _places(corners: Tensor, side: int) -> Tensor:
     The perspective transform of the unit square to a quadrilateral in closed form (Heckbert, "Fundamentals of Texture
     Mapping and Image Warping", 1989).
     """
-    origin, below, far, beside = corners.unbind(-2)
-    bend, first, second = origin - beside + far - below, beside - far, below - far
+    top_left, bottom_left, bottom_right, top_right = corners.unbind(-2)
+    bend = top_left - top_right + bottom_right - bottom_left
+    first, second = top_right - bottom_right, bottom_left - bottom_right
     area = _cross(first, second)
     g, h = _cross(bend, second) / area, _cross(first, bend) / area
-    a, b = beside - origin + g[..., None] * beside, below - origin + h[..., None] * below
+    a = top_right - top_left + g[..., None] * top_right
+    b = bottom_left - top_left + h[..., None] * bottom_left
     unit = (torch.arange(side, device=corners.device, dtype=corners.dtype) + 0.5) / side
     u, v = unit, unit[:, None]
     depth = g[..., None, None] * u + h[..., None, None] * v + 1
     depth = torch.where(depth.abs() < _SMALLEST, _SMALLEST, depth)
     axes = [
-        (a[..., axis, None, None] * u + b[..., axis, None, None] * v + origin[..., axis, None, None]) / depth
+        (a[..., axis, None, None] * u + b[..., axis, None, None] * v + top_left[..., axis, None, None]) / depth
         for axis in range(2)
     ]
     return torch.stack(axes, -1)

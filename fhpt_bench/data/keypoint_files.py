@@ -55,9 +55,9 @@ class KeypointFile:
 def read_keypoint_file(path: Path, size: tuple[int, int]) -> KeypointFile:
     """Read the keypoints of one image from a JSON file of another tool.
 
-    Coordinates are scaled from the canvas that the file states. Coordinates that are all between 0 and 1 are shares of
-    the canvas, or of the image if no canvas is stated. Of several people, the one whose body has the most confidence
-    is used.
+    Coordinates are scaled from the canvas that the file states. If at least half of five or more found coordinates are
+    up to 1 and none is above 2, they are shares of the canvas (or of the image): a joint may lie a little outside.
+    Of several people, the one whose body has the most confidence is used.
 
     Args:
         path: the file.

@@ -135,8 +135,8 @@ class GeneratedFolder:
             another = float(np.abs(shown - read_image(benchmark.folder / pair.target)).mean()) > _ANOTHER_IMAGE
         codec, plain_sides = codec_of(self.files[pair.id]), has_plain_sides(panel, self.size)
         loses = cropped and not plain_sides
-        squeezed = fitted.shape != panel.shape and self.resize in FILTERS and plain_sides
-        return _Seen(pixels_sha256(fitted), codec, size, another, loses, squeezed)
+        padded = fitted.shape != panel.shape and self.resize in FILTERS and plain_sides
+        return _Seen(pixels_sha256(fitted), codec, size, another, loses, padded)
 
     def _remarks(self, seen: Mapping[Pair, _Seen], benchmark: Benchmark) -> list[str]:
         another = [self.files[pair.id].name for pair, one in seen.items() if one.another_target]

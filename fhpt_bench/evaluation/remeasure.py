@@ -13,7 +13,7 @@ from fhpt_bench.protocol import protocols
 from fhpt_bench.records.schema import Record
 from fhpt_bench.records.validation.checks import Check, judge
 
-# Networks differ between kinds of CPU by less than this fraction of a score; a share may differ by one pair.
+# Chosen, not measured: room for networks on another kind of CPU, and for one pair of a share.
 _TOLERANCE = 2e-3
 
 
