@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from baselines.patn.hyperparameters import PAPER, SMALL, Hyperparameters
+from baselines.patn.hyperparameters import CPU, PAPER, SMALL, Hyperparameters
 from fhpt_bench.training.generator_recipe import GeneratorRecipe
 from fhpt_bench.training.recipe import RecipeCard
 
@@ -26,7 +26,7 @@ class PATNRecipe(GeneratorRecipe):
         "training pairs with body keypoints",
         "Zhu et al., Progressive Pose Attention Transfer for Person Image Generation, CVPR 2019",
     )
-    presets: ClassVar[Mapping[str, Hyperparameters]] = {"small": SMALL, "paper": PAPER}
+    presets: ClassVar[Mapping[str, Hyperparameters]] = {"small": SMALL, "cpu": CPU, "paper": PAPER}
     multiple = 4  # images are halved twice
 
     def learner(
