@@ -33,7 +33,7 @@ def visualize(
     result. The pairs are spread over the people.
     """
     from fhpt_bench.benchmark import load_benchmark
-    from fhpt_bench.data.images import digest_images, encode_figure_png, is_own_png
+    from fhpt_bench.data.images import digest_named, encode_figure_png, is_own_png
     from fhpt_bench.data.real_images import RealImages
     from fhpt_bench.errors import UserError
     from fhpt_bench.files import write_bytes
@@ -57,7 +57,7 @@ def visualize(
             )
         pairs = tuple(known[name] for name in chosen)
     names = sorted({name for pair in pairs for name in (pair.source, pair.target)})
-    digests = digest_images([loaded.folder / name for name in names], loaded.image_size)
+    digests = digest_named(loaded.folder, names, loaded.image_size)
     from drn.models import DRNWithoutFace
 
     plugin = models.load(model)
@@ -67,7 +67,7 @@ def visualize(
     generator = plugin(checkpoint.expanduser() if checkpoint else None)
     from drn import visualize as drawing
 
-    real = RealImages(loaded.folder, loaded.image_size, {path.name: digest for path, digest in digests.items()})
+    real = RealImages(loaded.folder, loaded.image_size, digests)
     draw = drawing.guidance_sheet if what == "guidance" else drawing.stages_sheet
     write_bytes(path, encode_figure_png(draw(generator, loaded, real, pairs)))
     echo(f"{what:<11}{path}")

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fhpt_bench.benchmarks.schema import BenchmarkSchema, read_schema
-from fhpt_bench.data.images import digest_images
+from fhpt_bench.data.images import digest_named
 from fhpt_bench.data.names import stem
 from fhpt_bench.data.pairs import read_image_list, read_pairs
 from fhpt_bench.data.people import Shown, people_of, read_people
@@ -31,8 +31,8 @@ class Pair:
     """One task: generate the person of the source image in the pose of the target image.
 
     Args:
-        source: file name of the source image.
-        target: file name of the target image.
+        source: name of the source image, a path below the folder of the images.
+        target: name of the target image.
         person: the cluster (person or item) over which confidence intervals are resampled.
     """
 
@@ -65,8 +65,8 @@ class Benchmark:
         poses: image name -> (18, 2) pixels (x, y), NaN if missing.
         truth: keypoints with visibility and parsing maps; may be empty.
         protocols: the protocols that `all` selects, as `id` or `id:variant`.
-        anchors: anchors of the keypoint error curves: "body", "face", "hand" -> the largest threshold in pixels; empty
-            if the benchmark sets none.
+        anchors: anchors of the keypoint error curves: "body", "face", "hand" -> the largest threshold in pixels; only
+            those that the benchmark sets.
         subset: name of the requested subset, or None for all pairs.
         limit: requested number of pairs of the subset, or None for all.
         train_folder: folder of the training images.
@@ -152,8 +152,7 @@ class Benchmark:
         Raises:
             UserError: if an image is missing, damaged or of another size.
         """
-        digests = digest_images([self.folder / name for name in self.images], self.image_size, progress)
-        return {path.name: digest for path, digest in digests.items()}
+        return digest_named(self.folder, self.images, self.image_size, progress)
 
     def train_image_digests(self, progress: bool = False) -> dict[str, str]:
         """Decode every training image once.
@@ -167,8 +166,7 @@ class Benchmark:
         Raises:
             UserError: if an image is missing, damaged or of another size.
         """
-        digests = digest_images([self.train_folder / name for name in self.train_images], self.image_size, progress)
-        return {path.name: digest for path, digest in digests.items()}
+        return digest_named(self.train_folder, self.train_images, self.image_size, progress)
 
     def data_digest(self, images: dict[str, str]) -> str:
         """Digest of the pixels, the keypoints and the anchors.
@@ -302,7 +300,7 @@ def load_benchmark(
     benchmark = Benchmark(
         schema.id, schema.version, schema.title, root / schema.images, schema.image_size,
         listed, poses, truth, schema.protocols,
-        schema.anchors.model_dump() if schema.anchors else {},
+        schema.anchors.model_dump(exclude_none=True) if schema.anchors else {},
         people_known=schema.cluster == "person" and known, listed=listed, frame=frame,
         shown=shown if table is None else table,
     )  # fmt: skip

@@ -17,12 +17,12 @@ _Name = Annotated[str, Field(max_length=NAME)]
 
 
 class Anchors(BaseModel):
-    """The largest threshold of each part's keypoint error curve, in pixels."""
+    """The largest threshold of the keypoint error curve of some parts, in pixels."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    body: _Pixels
-    face: _Pixels
-    hand: _Pixels
+    body: _Pixels | None = None
+    face: _Pixels | None = None
+    hand: _Pixels | None = None
 
 
 class BenchmarkSchema(BaseModel):

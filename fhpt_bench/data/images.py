@@ -146,6 +146,25 @@ def digest_images(paths: list[Path], size: tuple[int, int], progress: bool = Fal
     return dict(zip(paths, digests, strict=True))
 
 
+def digest_named(folder: Path, names: Sequence[str], size: tuple[int, int], progress: bool = False) -> dict[str, str]:
+    """As `digest_images`, by name.
+
+    Args:
+        folder: folder of the images.
+        names: their names.
+        size: the (height, width) that each must have.
+        progress: show a progress bar if there are many files.
+
+    Returns:
+        Name -> digest of its pixels.
+
+    Raises:
+        UserError: for the first file that `read_image` refuses.
+    """
+    digests = digest_images([folder / name for name in names], size, progress)
+    return dict(zip(names, digests.values(), strict=True))
+
+
 def in_threads(work: Callable[[Item], Result], items: Sequence[Item], done: Callable[[int], None]) -> list[Result]:
     """Apply a function to many items in threads. Only some items are queued at a time: an error or Ctrl-C ends it soon.
 

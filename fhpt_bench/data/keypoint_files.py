@@ -1,4 +1,4 @@
-"""JSON keypoint files of other tools, one image per file: recognised by their keys, brought to pixels and our order."""
+"""JSON keypoint files of other tools: recognised by their keys, brought to pixels and our order."""
 
 from __future__ import annotations
 
@@ -53,11 +53,7 @@ class KeypointFile:
 
 
 def read_keypoint_file(path: Path, size: tuple[int, int]) -> KeypointFile:
-    """Read the keypoints of one image from a JSON file of another tool.
-
-    Coordinates are scaled from the canvas that the file states. If at least half of five or more found coordinates are
-    up to 1 and none is above 2, they are shares of the canvas (or of the image): a joint may lie a little outside.
-    Of several people, the one whose body has the most confidence is used.
+    """Read the keypoints of one image from a JSON file of another tool; see `read_keypoint_images`.
 
     Args:
         path: the file.
@@ -66,21 +62,54 @@ def read_keypoint_file(path: Path, size: tuple[int, int]) -> KeypointFile:
     Raises:
         UserError: if it has none of the known formats, holds several images, or has another number of points.
     """
+    found = read_keypoint_images(path, size)
+    if len(found) > 1:
+        raise UserError(f"The keypoint file {path} holds {len(found)} images: write one file for each image.")
+    return next(iter(found.values()))
+
+
+def read_keypoint_images(path: Path, size: tuple[int, int]) -> dict[str, KeypointFile]:
+    """Read a JSON file of another tool, for one image or, in AlphaPose's and COCO's formats, for many.
+
+    Coordinates are scaled from the canvas that the file states. If at least half of five or more found coordinates are
+    up to 1 and none is above 2, they are shares of the canvas (or of the image): a joint may lie a little outside.
+    Of several people, the one whose body has the most confidence is used.
+
+    Args:
+        path: the file.
+        size: (height, width) of the images.
+
+    Returns:
+        Image name -> keypoints; the name is "" if the file does not name its only image.
+
+    Raises:
+        UserError: if it has none of the known formats, numbers its images, or has another number of points.
+    """
     content = read_json(path)
     try:
-        name, people, canvas = _people(content)
-        found = [_person(person, name) for person in people]
+        name, images, canvas = _images(content)
+        found = {image: [_person(person, name) for person in people] for image, people in images.items()}
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         reason = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
         raise UserError(f"The keypoint file {path} has none of the formats of {FORMATS} ({reason}).") from error
-    if not found:
+    return {image: _best(people, canvas, size, path, name) for image, people in found.items()}
+
+
+def _best(
+    people: list[NDArray[np.float32]],
+    canvas: tuple[float, float] | None,
+    size: tuple[int, int],
+    path: Path,
+    name: str,
+) -> KeypointFile:
+    if not people:
         return KeypointFile(_nothing(), name)
-    best = max(found, key=lambda points: float(np.nansum(points[SLICES["body"], 2])))
+    best = max(people, key=lambda points: float(np.nansum(points[SLICES["body"], 2])))
     return KeypointFile(_in_pixels(best, canvas, size, path, name), name)
 
 
-def _people(content: Any) -> tuple[str, list[Any], tuple[float, float] | None]:
-    """The format, the people, and the (height, width) of the canvas if it is stated."""
+def _images(content: Any) -> tuple[str, dict[str, list[Any]], tuple[float, float] | None]:
+    """The format, image name -> people, and the (height, width) of the canvas if it is stated."""
     if isinstance(content, list) and len(content) == 1 and isinstance(content[0], dict) and "people" in content[0]:
         content = content[0]  # ComfyUI writes a list of frames
     if isinstance(content, dict) and "people" in content:
@@ -89,33 +118,50 @@ def _people(content: Any) -> tuple[str, list[Any], tuple[float, float] | None]:
             canvas = (float(content["canvas_height"]), float(content["canvas_width"]))
             if not all(1 <= side <= SIDE for side in canvas):
                 raise ValueError(f"its canvas is {canvas[1]:g} x {canvas[0]:g}")
-        return "openpose" if canvas is None else "dwpose", list(content["people"]), canvas
+        tool = "alphapose" if _of_alphapose(content) else "openpose" if canvas is None else "dwpose"
+        return tool, {"": list(content["people"])}, canvas
+    if isinstance(content, dict) and content and all(_of_alphapose(part) for part in content.values()):
+        return "alphapose", {str(image): list(part["people"]) for image, part in content.items()}, None
     if isinstance(content, dict) and "instance_info" in content:
-        return "mmpose", list(content["instance_info"]), None
+        return "mmpose", {"": list(content["instance_info"])}, None
     if isinstance(content, dict) and "keypoints" in content:
         scores = content["scores" if "scores" in content else "keypoint_scores"]
         instances = [{"keypoints": k, "keypoint_scores": s} for k, s in zip(content["keypoints"], scores, strict=True)]
-        return "rtmlib", instances, None
+        return "rtmlib", {"": instances}, None
     if isinstance(content, list) and all(isinstance(person, dict) for person in content):
-        images = {person.get("image_id") for person in content}
-        if len(images) > 1:
-            raise ValueError(f"it holds {len(images)} images: write one file for each image")
-        if any("lefthand_kpts" in person for person in content):
-            return "coco-wholebody", content, None
-        if any("keypoint_scores" in person for person in content):
-            return "mmpose", content, None
         if not content:
-            return "", [], None  # several tools write an empty list if they find nobody
+            return "", {"": []}, None  # several tools write an empty list if they find nobody
+        if any("lefthand_kpts" in person for person in content):
+            return "coco-wholebody", _by_image(content), None
+        if any("keypoint_scores" in person for person in content):
+            return "mmpose", _by_image(content), None
         if any("keypoints" in person for person in content):
-            return "alphapose", content, None
+            return "alphapose", _by_image(content), None
     kind = ", ".join(sorted(map(str, content))[:5]) if isinstance(content, dict) else type(content).__name__
     raise ValueError(f"it holds {kind or 'nothing'}")
+
+
+def _of_alphapose(content: Any) -> bool:
+    """Whether a part is in AlphaPose's form `open`, which has OpenPose's keys and scores of its own."""
+    return isinstance(content, dict) and "people" in content and "alphapose" in str(content.get("version", "")).lower()
+
+
+def _by_image(people: list[Any]) -> dict[str, list[Any]]:
+    """The people of a list by the name of their image; "" if there is only one image without a name."""
+    images: dict[str, list[Any]] = {}
+    for person in people:
+        image = person.get("image_id")
+        images.setdefault(image if isinstance(image, str) else f"\0{image}", []).append(person)
+    numbered = [image for image in images if image.startswith("\0")]
+    if numbered and len(images) > 1:
+        raise ValueError(f"it numbers its {len(images)} images (image_id), whose names it does not hold")
+    return {"": images[numbered[0]]} if numbered else images
 
 
 def _person(person: Any, name: str) -> NDArray[np.float32]:
     """(128, 3) x, y and confidence of one person; 0 where a point is missing."""
     result = np.zeros((KEYPOINTS, 3), np.float32)
-    if name in ("openpose", "dwpose"):
+    if "pose_keypoints_2d" in person or name in ("openpose", "dwpose"):
         if not set(_OPENPOSE.values()) & set(person):
             raise ValueError(f"a person has none of {', '.join(_OPENPOSE.values())}")
         for part, field in _OPENPOSE.items():
@@ -126,6 +172,8 @@ def _person(person: Any, name: str) -> NDArray[np.float32]:
                 points = points[list(BODY_FROM_OPENPOSE_25)]
             if len(points):
                 result[SLICES[part]] = _of_length(points, part, field)
+        if name == "alphapose":
+            result[result[:, 2] < THRESHOLD] = 0
         if name == "dwpose":  # ComfyUI marks missing points with a negative coordinate and full confidence
             result[(result[:, :2] < 0).any(1)] = 0
         return result

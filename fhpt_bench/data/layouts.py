@@ -155,17 +155,20 @@ def _middle(panel: NDArray[np.uint8], shape: float) -> NDArray[np.uint8]:
     return panel[top : top + rows, left : left + columns]
 
 
-def has_plain_sides(panel: NDArray[np.uint8], size: tuple[int, int]) -> bool:
+def has_plain_sides(panel: NDArray[np.uint8], size: tuple[int, int]) -> bool | None:
     """Whether what a crop to the middle removes on each side is one colour: padding, not a part of the photograph.
 
     Args:
         panel: (h, w, 3) uint8.
         size: (height, width) of the benchmark's images.
+
+    Returns:
+        None if the crop removes nothing on the sides.
     """
     kept = _middle(panel, size[1] / size[0])
     side = (panel.shape[1] - kept.shape[1]) // 2
     if not side:
-        return False
+        return None
     margins = [margin.reshape(-1, 3).astype(np.int16) for margin in (panel[:, :side], panel[:, -side:])]
     return all(float(np.abs(margin - np.median(margin, axis=0)).mean()) <= _PLAIN for margin in margins)
 

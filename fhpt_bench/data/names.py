@@ -61,10 +61,11 @@ def parse_name(name: str) -> ImageName | None:
 
 
 def stem(name: str) -> str:
-    """A file's name without its suffix, as used in pair ids.
+    """An image's name as used in pair ids: without its suffix, folders joined by `_`.
 
     Examples:
-        >>> stem("fashionMENDenimid0000008001_1front.jpg")
-        'fashionMENDenimid0000008001_1front'
+        >>> stem("fashionMENDenimid0000008001_1front.jpg"), stem("anna/1.png")
+        ('fashionMENDenimid0000008001_1front', 'anna_1')
     """
-    return PurePosixPath(name).stem
+    path = PurePosixPath(name)
+    return "_".join([*path.parts[:-1], path.stem])

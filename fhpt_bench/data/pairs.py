@@ -3,35 +3,34 @@
 from __future__ import annotations
 
 import csv
+import io
+from collections.abc import Iterable
 from pathlib import Path
 
 from fhpt_bench.data.names import stem
+from fhpt_bench.data.tables import read_table
 from fhpt_bench.errors import UserError, plain
 from fhpt_bench.reading import NAME, read_lines
 
+SOURCE, TARGET = ("from", "source", "src"), ("to", "target", "tgt")
+
 
 def read_pairs(path: Path) -> list[tuple[str, str]]:
-    """Read a CSV pair list with the columns `from` and `to`.
+    """Read a pair list with the columns `from` and `to` (or `source` and `target`, `src` and `tgt`).
 
     Args:
-        path: the file; a byte-order mark and any line ending are accepted.
+        path: the file, see `read_table`; further columns are ignored.
 
     Returns:
-        (source, target) file names in the order of the file.
+        (source, target) image names in the order of the file.
 
     Raises:
         UserError: if a column is missing, a row is incomplete, a name points outside the image folder,
             two images differ only in their suffix, a pair is repeated, or there is no pair.
     """
-    lines = read_lines(path)
-    try:
-        return _pairs(path, csv.DictReader([f"{line}\n" for line in lines], strict=True))
-    except csv.Error as error:
-        raise UserError(f"The pair list {path} is not a CSV file ({error}): write one pair per line.") from error
-
-
-def _pairs(path: Path, reader: csv.DictReader[str]) -> list[tuple[str, str]]:
-    missing = [column for column in ("from", "to") if column not in (reader.fieldnames or ())]
+    columns, rows = read_table(path, "pair list")
+    places = [[at for at, name in enumerate(columns) if name.lower() in known] for known in (SOURCE, TARGET)]
+    missing = [known[0] for known, at in zip((SOURCE, TARGET), places, strict=True) if len(at) != 1]
     if missing:
         raise UserError(
             f"The pair list {path} has no column {' and no column '.join(map(repr, missing))}: "
@@ -39,26 +38,40 @@ def _pairs(path: Path, reader: csv.DictReader[str]) -> list[tuple[str, str]]:
         )
     pairs: dict[str, tuple[str, str]] = {}
     spelled: dict[str, str] = {}
-    for row in reader:
-        source, target = (row["from"] or "").strip(), (row["to"] or "").strip()
+    for number, values in rows:
+        line = f"Line {number} of the pair list {path}"
+        source, target = values[places[0][0]], values[places[1][0]]
         if not source or not target:
-            raise UserError(
-                f"Line {reader.line_num} of the pair list {path} has a missing name: it must read `from,to`."
-            )
+            raise UserError(f"{line} has a missing name: it must read `from,to`.")
         for name in (source, target):
-            _check_name(name, f"Line {reader.line_num} of the pair list {path}")
+            check_name(name, line)
             if spelled.setdefault(stem(name), name) != name:
                 raise UserError(
-                    f"Line {reader.line_num} of the pair list {path} names {name}, and a line before it "
-                    f"{spelled[stem(name)]}: two images with the same name, rename one of them."
+                    f"{line} names {name}, and a line before it {spelled[stem(name)]}: two images with the same name "
+                    f"{stem(name)!r}, rename one of them."
                 )
         pair_id = f"{stem(source)}___{stem(target)}"
         if pair_id in pairs:
-            raise UserError(f"Line {reader.line_num} of the pair list {path} repeats the pair {pair_id}: remove it.")
+            raise UserError(f"{line} repeats the pair {pair_id}: remove it.")
         pairs[pair_id] = (source, target)
     if not pairs:
         raise UserError(f"The pair list {path} has no pair.")
     return list(pairs.values())
+
+
+def pair_table(pairs: Iterable[tuple[str, str]]) -> str:
+    """The text of a pair list.
+
+    Args:
+        pairs: (source, target) image names.
+
+    Examples:
+        >>> pair_table([("a.png", "b,1.png")])
+        'from,to\\na.png,"b,1.png"\\n'
+    """
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerows([("from", "to"), *pairs])
+    return buffer.getvalue()
 
 
 def read_image_list(path: Path) -> tuple[str, ...]:
@@ -76,15 +89,25 @@ def read_image_list(path: Path) -> tuple[str, ...]:
     names: dict[str, None] = {}
     for number, line in enumerate(read_lines(path), start=1):
         if name := line.strip():
-            _check_name(name, f"Line {number} of the image list {path}")
+            check_name(name, f"Line {number} of the image list {path}")
             names[name] = None
     if not names:
         raise UserError(f"The image list {path} is empty.")
     return tuple(names)
 
 
-def _check_name(name: str, line: str) -> None:
-    if "/" in name or "\\" in name or name.startswith("."):
-        raise UserError(f"{line} names {name!r}: no folders are allowed.")
+def check_name(name: str, line: str) -> None:
+    """Refuse an image name that cannot be used.
+
+    Args:
+        name: path of the image below the folder of the images, with `/` between folders.
+        line: where it stands, to begin the message.
+
+    Raises:
+        UserError: if it points outside the folder, has a hidden part, or is not printable.
+    """
+    parts = name.split("/")
+    if "\\" in name or any(not part or part.startswith(".") for part in parts):
+        raise UserError(f"{line} names {name!r}: give a path below the folder of the images, such as anna/1.png.")
     if len(name) > NAME or name != plain(name):
         raise UserError(f"{line} names {name[:NAME]!r}: give a name of up to {NAME} printable characters.")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from fhpt_bench.data.names import VIEWS, parse_name
+from fhpt_bench.data.tables import read_table
 from fhpt_bench.errors import UserError
-from fhpt_bench.reading import NAME, read_lines
+from fhpt_bench.reading import NAME
 
 COLUMNS = ("image", "person", "item", "gender", "view")
 _GENDERS = ("MEN", "WOMEN", "")
@@ -33,10 +33,10 @@ class Shown:
 
 
 def read_people(path: Path) -> dict[str, Shown]:
-    """Read a table of people: CSV with the columns image and person, and optionally item, gender and view.
+    """Read a table of people with the columns image and person, and optionally item, gender and view.
 
     Args:
-        path: the file.
+        path: the file, see `read_table`.
 
     Returns:
         Image name -> what it shows, in the order of the file.
@@ -44,24 +44,17 @@ def read_people(path: Path) -> dict[str, Shown]:
     Raises:
         UserError: if a column is missing or unknown, a row is incomplete, or an image occurs twice.
     """
-    lines = read_lines(path)
-    reader = csv.DictReader([f"{line}\n" for line in lines if line.strip()], strict=True)
+    columns, rows = read_table(path, "table of people")
     people: dict[str, Shown] = {}
-    try:
-        columns = list(reader.fieldnames or ())
-        if "image" not in columns or "person" not in columns or set(columns) - set(COLUMNS):
-            raise UserError(
-                f"The first line of the table of people {path} must be {','.join(COLUMNS)}, or its first two."
-            )
-        for row in reader:
-            line = f"Line {reader.line_num} of the table of people {path}"
-            if None in row or None in row.values() or not row["image"].strip() or not row["person"].strip():
-                raise UserError(f"{line} does not have one value for each of {','.join(columns)}.")
-            shown = _shown({key: value.strip() for key, value in row.items()}, line)
-            if people.setdefault(row["image"].strip(), shown) != shown:
-                raise UserError(f"{line} gives {row['image'].strip()} a second person: keep one line.")
-    except csv.Error as error:
-        raise UserError(f"The table of people {path} is not a CSV file: {error}.") from error
+    if not {"image", "person"} <= set(columns) <= set(COLUMNS) or len(set(columns)) < len(columns):
+        raise UserError(f"The first line of the table of people {path} must be {','.join(COLUMNS)}, or its first two.")
+    for number, values in rows:
+        row, line = dict(zip(columns, values, strict=True)), f"Line {number} of the table of people {path}"
+        if not row["image"] or not row["person"]:
+            raise UserError(f"{line} does not have an image and a person.")
+        shown = _shown(row, line)
+        if people.setdefault(row["image"], shown) != shown:
+            raise UserError(f"{line} gives {row['image']} a second person: keep one line.")
     if not people:
         raise UserError(f"The table of people {path} is empty.")
     return people

@@ -133,7 +133,7 @@ class GeneratedFolder:
         if at is not None:
             shown = fit(cut(sheet, LAYOUTS[self.layout], at), self.size, self.resize).astype(np.int16)
             another = float(np.abs(shown - read_image(benchmark.folder / pair.target)).mean()) > _ANOTHER_IMAGE
-        codec, plain_sides = codec_of(self.files[pair.id]), has_plain_sides(panel, self.size)
+        codec, plain_sides = codec_of(self.files[pair.id]), bool(has_plain_sides(panel, self.size))
         loses = cropped and not plain_sides
         padded = fitted.shape != panel.shape and self.resize in FILTERS and plain_sides
         return _Seen(pixels_sha256(fitted), codec, size, another, loses, padded)

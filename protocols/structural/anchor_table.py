@@ -29,10 +29,10 @@ def anchor_table(folder: Path, benchmark: Benchmark) -> str:
         benchmark: the benchmark with all its pairs, not a subset.
 
     Returns:
-        The table `[anchors]` for the benchmark's TOML file.
+        The table `[anchors]` for the benchmark's TOML file, with a comment for a part that cannot be seen.
 
     Raises:
-        UserError: if an image is missing, or if no image has a keypoint of a part.
+        UserError: if an image is missing, or no keypoint is found at all.
     """
     source = FolderImages(match_folder(folder, benchmark), "warp", benchmark)
     real = RealImages(benchmark.folder, benchmark.image_size, benchmark.image_digests())
@@ -50,11 +50,17 @@ def anchor_table(folder: Path, benchmark: Benchmark) -> str:
     reach: dict[str, int] = {}
     for part in ("body", "face"):
         distances = found_distances(*part_keypoints(evidence, part)[:2])
-        if not len(distances):
-            raise UserError(f"No keypoint of the {part} was found on the images in {folder}: cannot compute an anchor.")
-        reach[part] = anchor_reach(distances)
-    reach["hand"] = 2 * reach["body"]
-    return "[anchors] # pixels\n" + "".join(f"{part} = {value}\n" for part, value in reach.items())
+        if len(distances):
+            reach[part] = anchor_reach(distances)
+    if not reach:
+        raise UserError(f"No keypoint was found on the images in {folder}: cannot compute an anchor.")
+    if "body" in reach:
+        reach["hand"] = 2 * reach["body"]
+    lines = [
+        f"{part} = {reach[part]}" if part in reach else f"# {part}: no keypoint was found on the images of `warp`"
+        for part in ("body", "face", "hand")
+    ]
+    return "[anchors] # pixels\n" + "".join(f"{line}\n" for line in lines)
 
 
 def _keypoints_of(estimator: VectorFeature, images: Sequence[Callable[[], NDArray[np.uint8]]]) -> NDArray[np.float32]:

@@ -239,8 +239,12 @@ class KeypointErrorCurve(Protocol):
         return {"curves": curves} if curves else {}
 
     def _score(self, metric: str, evidence: Evidence) -> Score:
+        part = _METRICS[metric][1]
+        if (reach := evidence.benchmark.anchors.get(part)) is None:
+            n = len(evidence.pairs)
+            reason = f"the benchmark sets no anchor for {part}"
+            return mean_score(metric, evidence, PairValues(np.full(n, np.nan), np.zeros(n), (reason,) * n))
         estimated, truth, origin = part_keypoints(evidence, metric, self.variant == "in-frame")
-        reach = evidence.benchmark.anchors[_METRICS[metric][1]]
         hits, counts = keypoint_hits(estimated, truth, anchors(reach), self.variant == "found-only")
         true, found = truth[..., 2] > 0, (truth[..., 2] > 0) & (estimated[..., 2] > 0)
         score = mean_score(metric, evidence, _pair_values(hits, counts, true, origin is not None))

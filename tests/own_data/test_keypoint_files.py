@@ -147,7 +147,11 @@ REFUSED = {
         [{"keypoints": [[1, 2]] * 21, "keypoint_scores": [1] * 21}],
         "a person has 21 points; known are 17, 18",
     ),
-    "several images": ([{"image_id": i, "keypoints": flat(COCO)} for i in (1, 2)], "it holds 2 images: write one file"),
+    "several images": (
+        [{"image_id": f"{i}.png", "keypoints": flat(COCO)} for i in (1, 2)],
+        "holds 2 images: write one file",
+    ),
+    "numbered images": ([{"image_id": i, "keypoints": flat(COCO)} for i in (1, 2)], "numbers its 2 images"),
     "a canvas of nothing": (openpose(canvas_width=0, canvas_height=9), "its canvas is 0 x 9"),
     "half a canvas": (openpose(canvas_width=9), "it lacks 'canvas_height'"),
     "a face of 5": ({"people": [{"pose_keypoints_2d": flat(BODY), "face_keypoints_2d": [1.0] * 15}]}, "has 5 points"),

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from fhpt_bench.data.pairs import SOURCE, TARGET
 from fhpt_bench.data.pose import parse_keypoints
 from fhpt_bench.data.prepare.spelling import plain_name
 from fhpt_bench.errors import UserError
 from fhpt_bench.reading import read_lines
 
 _BETWEEN = re.compile(r"\s*[,;\t]\s*| +")
-_SOURCE, _TARGET = ("from", "source", "src"), ("to", "target", "tgt")
 
 
 def read_any_pairs(path: Path) -> list[tuple[str, str]]:
@@ -51,7 +51,7 @@ def _columns(rows: list[tuple[int, list[str]]], path: Path) -> tuple[int, int, i
     """The columns of source and target, the number of fields per line, and the row of the first pair."""
     number, first = rows[0]
     if not any(map(plain_name, first)):
-        at = [[i for i, word in enumerate(first) if word.lower() in known] for known in (_SOURCE, _TARGET)]
+        at = [[i for i, word in enumerate(first) if word.lower() in known] for known in (SOURCE, TARGET)]
         if [len(places) for places in at] != [1, 1]:
             raise UserError(f"Line {number} of the pair list {path} is neither a header nor a pair: make it `from,to`.")
         return at[0][0], at[1][0], len(first), 1

@@ -183,11 +183,11 @@ def _images(result: Survey, found: Findings) -> None:
             f"{chosen.folder} and {others[0].folder} both contain all test images: remove one of them from --root."
         )
     result.images["test"] = _take(chosen, needed)
-    if result.archive == "side-padded" and (squeezed := _squeezed(list(result.images["test"].values()))):
+    if squeezed := _squeezed(list(result.images["test"].values())):
         raise UserError(
-            f"The images in {chosen.folder} are 256x256, but the sides of {squeezed} are no padding: they were "
-            "squeezed into squares, and cropping them would cut people off. Give the padded or the high-resolution "
-            f"images; {IMAGES_FROM}."
+            f"The images in {chosen.folder} are too wide, and the sides of {squeezed} are no padding: they were "
+            "squeezed into squares, and cropping them would cut people off. Give the padded, the cropped or the "
+            f"high-resolution images; {IMAGES_FROM}."
         )
     result.say("chosen", f"{chosen.folder}, {result.archive}")
     lost = [name for name in result.train_list if name not in chosen.files]
@@ -198,10 +198,10 @@ def _images(result: Survey, found: Findings) -> None:
 
 
 def _squeezed(files: Sequence[Path]) -> str:
-    """ "N of M" if most of some 256x256 images have no plain sides, else ""."""
+    """ "N of M" if the crop would remove more than padding from most of some images, else ""."""
     some = files[:: max(1, len(files) // _SAMPLE)][:_SAMPLE]
-    full = sum(not has_plain_sides(read_image(file), (HEIGHT, WIDTH)) for file in some)
-    return f"{full} of {len(some)}" if full > len(some) / 2 else ""
+    cut = sum(has_plain_sides(read_image(file), (HEIGHT, WIDTH)) is False for file in some)
+    return f"{cut} of {len(some)}" if cut > len(some) / 2 else ""
 
 
 def _take(folder: ImageFolder, names: Sequence[str]) -> dict[str, Path]:

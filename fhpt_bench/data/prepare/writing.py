@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fhpt_bench.data.images import encode_png, in_threads, read_image
+from fhpt_bench.data.keypoint_tables import pose_table
 from fhpt_bench.data.manifest import manifest_entry, write_manifest
+from fhpt_bench.data.pairs import pair_table
 from fhpt_bench.data.prepare.search import HEIGHT, PADDED, WIDTH, Archive
-from fhpt_bench.data.prepare.survey import Poses, Survey
+from fhpt_bench.data.prepare.survey import Survey
 from fhpt_bench.errors import UserError
 from fhpt_bench.files import explained, sha256_bytes, sha256_json, write_bytes
 from fhpt_bench.output_folder import FolderLock, check_output
@@ -110,23 +112,15 @@ def _image(place: Path, file: Path, archive: Archive) -> bytes:
 
 
 def _lists(survey: Survey) -> dict[str, bytes]:
-    texts: dict[str, list[str]] = {}
+    texts: dict[str, str] = {}
     for split, pairs in survey.pairs.items():
-        texts[f"pairs-{split}.csv"] = ["from,to", *(f"{source}.png,{target}.png" for source, target in pairs)]
+        texts[f"pairs-{split}.csv"] = pair_table((f"{source}.png", f"{target}.png") for source, target in pairs)
     for split, poses in survey.poses.items():
-        texts[f"keypoints-{split}.csv"] = ["name:keypoints_y:keypoints_x", *_rows(poses)]
+        # In the frame of the input file: in the narrow frame, joints left of the crop would become missing ones.
+        texts[f"keypoints-{split}.csv"] = pose_table({f"{name}.png": pose for name, pose in poses.items()})
     if survey.train_list:
-        texts["train.lst"] = [f"{name}.png" for name in survey.train_list]
-    return {name: ("\n".join(lines) + "\n").encode() for name, lines in texts.items()}
-
-
-def _rows(poses: Poses) -> list[str]:
-    """Lines in the frame of the input file: in the narrow frame, joints left of the crop would become missing ones."""
-
-    def numbers(values: NDArray[np.float32]) -> str:
-        return json.dumps([-1 if np.isnan(v) else int(v) if float(v).is_integer() else float(v) for v in values])
-
-    return [f"{name}.png: {numbers(pose[:, 1])}: {numbers(pose[:, 0])}" for name, pose in poses.items()]
+        texts["train.lst"] = "".join(f"{name}.png\n" for name in survey.train_list)
+    return {name: text.encode() for name, text in texts.items()}
 
 
 def _source(survey: Survey, lists: dict[str, bytes]) -> bytes:

@@ -51,18 +51,35 @@ def test_pair_list_with_any_column_order_and_line_ends(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "content", ["from;to\na b.jpg;c,d.jpg\n", "from\tto\na b.jpg\tc,d.jpg\n", 'to,src\n"c,d.jpg",a b.jpg\n']
+)
+def test_pair_list_with_other_separators_and_names(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "pairs.csv"
+    file.write_text(content)
+    assert read_pairs(file) == [("a b.jpg", "c,d.jpg")]
+
+
+@pytest.mark.parametrize(
     ("content", "message"),
     [
         ("from,to\n", "has no pair"),
-        ("", "no column 'from' and no column 'to'"),
+        ("", "is empty"),
+        ("one,two\na.jpg,b.jpg\n", "no column 'from' and no column 'to'"),
+        ("from,to,src\na.jpg,b.jpg,c.jpg\n", "no column 'from'"),
         ("a.jpg,b.jpg\n", "no column 'from'"),
         ("from,to\na.jpg,b.jpg\na.jpg,b.jpg\n", "Line 3 .* repeats"),
         ("from,to\na.jpg,b.jpg\na.png,c.jpg\n", r"Line 3 .* a\.png.* a\.jpg: two images with the same name"),
-        ("from,to\na.jpg;b.jpg\n", "Line 2 .* has a missing name"),
-        ("from;to\na.jpg;b.jpg\n", "no column 'from'"),
+        ("from,to\na.jpg;b.jpg\n", "Line 2 .* does not have one value for each of from,to"),
+        ("from,to\na.jpg,b.jpg,c.jpg\n", "Line 2 .* does not have one value for each of from,to"),
+        ("from,to\na.jpg,\n", "Line 2 .* has a missing name"),
+        ("from,to\nann/1.jpg,b.jpg\nb.jpg,ann_1.jpg\n", "two images with the same name 'ann_1'"),
         ("from,to\na.jpg,\0\n", "contains zero bytes"),
-        ("from,to\n/etc/a.jpg,b.jpg\n", "no folders"),
-        ("from,to\n..\\x.jpg,b.jpg\n", "no folders"),
+        ("from,to\n/etc/a.jpg,b.jpg\n", "give a path below the folder of the images"),
+        ("from,to\n..\\x.jpg,b.jpg\n", "give a path below the folder of the images"),
+        ("from,to\na/../../x.jpg,b.jpg\n", "give a path below the folder of the images"),
+        ("from,to\n./x.jpg,b.jpg\n", "give a path below the folder of the images"),
+        ("from,to\na//x.jpg,b.jpg\n", "give a path below the folder of the images"),
+        ("from,to\n.git/x.jpg,b.jpg\n", "give a path below the folder of the images"),
     ],
 )
 def test_wrong_pair_list_is_refused(tmp_path: Path, content: str, message: str) -> None:
