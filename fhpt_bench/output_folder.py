@@ -110,3 +110,19 @@ def find_link(folder: Path) -> Path | None:
             if os.path.islink(os.path.join(here, name)):
                 return Path(here) / name
     return None
+
+
+def check_new(path: Path, content: bytes) -> None:
+    """Refuse to replace a file that has another content: it is the user's, or of another command.
+
+    Args:
+        path: a file that is to be written.
+        content: what is to be written.
+
+    Raises:
+        UserError: if it is a link, a folder, or a file with another content.
+    """
+    with explained(path, "read"):
+        same = path.is_file() and path.stat().st_size == len(content) and path.read_bytes() == content
+        if path.is_symlink() or (path.exists() and not same):
+            raise UserError(f"{plain(str(path))} exists with another content: remove it, or choose another path.")

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from fhpt_bench.commands.options import OutputFolder
+from fhpt_bench.commands.own_data import keypoints, new
 
 _FEWEST_JOINTS = 4  # of 18: fewer cannot be the poses of people
 SHOWN = 10  # files that differ are named up to here, then counted
@@ -15,6 +16,10 @@ SHOWN = 10  # files that differ are named up to here, then counted
 @click.group()
 def data() -> None:
     """Prepare and check the data of a benchmark."""
+
+
+data.add_command(keypoints)
+data.add_command(new)
 
 
 @data.command()

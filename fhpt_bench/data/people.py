@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,6 +71,23 @@ def _shown(row: Mapping[str, str], line: str) -> Shown:
     if any(len(text) > NAME for text in row.values()):
         raise UserError(f"{line} has a text of more than {NAME} characters.")
     return found
+
+
+def people_table(people: Mapping[str, Shown]) -> str:
+    """The text of a table of people, with the columns that any image has.
+
+    Args:
+        people: image name -> what it shows.
+
+    Examples:
+        >>> people_table({"a/1.png": Shown("a", view="back")})
+        'image,person,view\\na/1.png,a,back\\n'
+    """
+    columns = [name for name in COLUMNS[1:] if name == "person" or any(getattr(one, name) for one in people.values())]
+    buffer = io.StringIO()
+    rows = [[image, *(getattr(shown, name) for name in columns)] for image, shown in people.items()]
+    csv.writer(buffer, lineterminator="\n").writerows([["image", *columns], *rows])
+    return buffer.getvalue()
 
 
 def people_of(names: Iterable[str], table: Mapping[str, Shown] | None, where: str = "") -> dict[str, Shown]:

@@ -48,13 +48,13 @@ def anchor_table(folder: Path, benchmark: Benchmark) -> str:
 
     evidence = Evidence(benchmark, {}, vectors)
     reach: dict[str, int] = {}
+    distances = {part: found_distances(*part_keypoints(evidence, part)[:2]) for part in ("body", "face", "hands")}
     for part in ("body", "face"):
-        distances = found_distances(*part_keypoints(evidence, part)[:2])
-        if len(distances):
-            reach[part] = anchor_reach(distances)
+        if len(distances[part]):
+            reach[part] = anchor_reach(distances[part])
     if not reach:
         raise UserError(f"No keypoint was found on the images in {folder}: cannot compute an anchor.")
-    if "body" in reach:
+    if "body" in reach and len(distances["hands"]):
         reach["hand"] = 2 * reach["body"]
     lines = [
         f"{part} = {reach[part]}" if part in reach else f"# {part}: no keypoint was found on the images of `warp`"

@@ -242,7 +242,7 @@ class KeypointErrorCurve(Protocol):
         part = _METRICS[metric][1]
         if (reach := evidence.benchmark.anchors.get(part)) is None:
             n = len(evidence.pairs)
-            reason = f"the benchmark sets no anchor for {part}"
+            reason = f"without an anchor for the {part} in the benchmark file"
             return mean_score(metric, evidence, PairValues(np.full(n, np.nan), np.zeros(n), (reason,) * n))
         estimated, truth, origin = part_keypoints(evidence, metric, self.variant == "in-frame")
         hits, counts = keypoint_hits(estimated, truth, anchors(reach), self.variant == "found-only")

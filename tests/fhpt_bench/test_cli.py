@@ -105,7 +105,7 @@ def damaged_real_image(tiny: Path, images: Path) -> None:
 
 def missing_column(tiny: Path, images: Path) -> None:
     pairs = tiny.parent / "pairs.csv"
-    pairs.write_text(pairs.read_text().replace("from,to", "from,target"))
+    pairs.write_text(pairs.read_text().replace("from,to", "from,name"))
 
 
 def half_row(tiny: Path, images: Path) -> None:

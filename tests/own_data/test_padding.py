@@ -69,7 +69,7 @@ def test_plain_sides() -> None:
     padded = noise.copy()
     padded[:, :40], padded[:, -40:] = 255, (10, 20, 30)
     assert has_plain_sides(padded, (256, 176))
-    assert not has_plain_sides(padded[:, 40:216], (256, 176))
+    assert has_plain_sides(padded[:, 40:216], (256, 176)) is None, "a crop removes nothing"
     half = padded.copy()
     half[:, :40] = noise[:, :40]
     assert not has_plain_sides(half, (256, 176))
@@ -88,15 +88,16 @@ def test_the_middle_has_the_benchmarks_shape(shape: tuple[int, int], expected: t
     assert fitted.min() > 150
 
 
-def test_squeezed_photographs_are_not_prepared(tmp_path: Path, call: Call) -> None:
-    """They lost 40 columns on each side."""
+@pytest.mark.parametrize("side", [256, 512])
+def test_squeezed_photographs_are_not_prepared(tmp_path: Path, call: Call, side: int) -> None:
+    """They lost 40 columns on each side; squares of 512 were taken for high-resolution images and lost 80."""
     people = stand_in()
     people.write_tree(tmp_path / "data")
     people.write_lists(tmp_path / "data")
     assert call("data", "prepare", "deepfashion", "--root", tmp_path / "data", "--out", tmp_path / "good").code == 0
     for file in (tmp_path / "data").rglob("*.jpg"):
         with Image.open(file) as image:
-            image.crop((40, 0, 216, 256)).resize((256, 256)).save(file, quality=95)
+            image.crop((40, 0, 216, 256)).resize((side, side)).save(file, quality=95)
     done = call("data", "prepare", "deepfashion", "--root", tmp_path / "data", "--out", tmp_path / "bad")
     assert done.code == 2
     assert "are no padding: they were squeezed into squares" in done.err
