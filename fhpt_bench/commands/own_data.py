@@ -98,10 +98,15 @@ def new(
     # `all` skips a protocol for which the benchmark lacks something, with the reason.
     protocols = read_schema(benchmarks.load("studio")).protocols
     planned = plan_benchmark(given, protocols, make_estimator, progress=True)
-    lock = FolderLock(place)
-    try:
+
+    def check() -> None:
         for file, content in planned.files.items():
             check_new(place / file, content)
+
+    check()  # before the lock, whose file must not be left in a folder that is refused
+    lock = FolderLock(place)
+    try:
+        check()
         for file, content in planned.files.items():
             write_bytes(place / file, content)
     finally:
