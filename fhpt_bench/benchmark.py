@@ -80,6 +80,7 @@ class Benchmark:
         missing: number of pairs that were removed because their generated image is missing.
         shown: image name -> person, item, gender and view, as far as a table of people or the name says.
         frame: the images to which the keypoint files refer, if the benchmark file states them.
+        shareable: whether the licence of the images allows to publish them.
     """
 
     id: str
@@ -103,6 +104,7 @@ class Benchmark:
     missing: int = 0
     shown: Mapping[str, Shown] = field(default_factory=dict)
     frame: Frame | None = None
+    shareable: bool = False
 
     @property
     def clusters_known(self) -> bool:
@@ -302,7 +304,7 @@ def load_benchmark(
         listed, poses, truth, schema.protocols,
         schema.anchors.model_dump(exclude_none=True) if schema.anchors else {},
         people_known=schema.cluster == "person" and known, listed=listed, frame=frame,
-        shown=shown if table is None else table,
+        shown=shown if table is None else table, shareable=schema.shareable,
     )  # fmt: skip
     if schema.train_images and schema.train_list:
         folder, file = root / schema.train_images, root / schema.train_list

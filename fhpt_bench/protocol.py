@@ -110,6 +110,7 @@ class Protocol(abc.ABC):
     headlines: ClassVar[tuple[str, ...]] = ()  # metrics that short tables show; default: the first
     numerics: ClassVar[str] = "numpy float64"
     moved_by: ClassVar[tuple[str, ...]] = ()  # what else changes the number, one phrase each, shown on the card
+    sees_pose: ClassVar[bool] = True  # False if a copy of the source image can have a good score
 
     def __init__(self, variant: str | None = None) -> None:
         self.variant = variant if variant is not None else next(iter(self.variants))

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from fhpt_bench.commands.options import OutputFolder
+
 if TYPE_CHECKING:
+    from leaderboards.literature import PublishedRow
     from leaderboards.ranking import Measured
     from leaderboards.tables import Table
     from leaderboards.text_table import TextTable
@@ -25,9 +28,9 @@ if TYPE_CHECKING:
 @click.option("--benchmark", metavar="ID", help="Show only this benchmark.")
 @click.option("--subset", help="Show only records of this subset, as in `run --subset`.")
 @click.option(
-    "--format", "format_", type=click.Choice(["table", "markdown", "csv", "latex"]), default="table",
+    "--format", "format_", type=click.Choice(["table", "markdown", "csv", "latex", "html"]), default="table",
     show_default=True, help="csv always has all scores in full precision, one row per model and score; latex needs "
-    "booktabs.",
+    "booktabs; html is a page that opens from disk.",
 )  # fmt: skip
 @click.option("--full", is_flag=True, help="Show all scores, not only the headline scores.")
 @click.option("--sort", metavar="KEY", help="Sort by protocol[:variant[:metric]] instead of the first column.")
@@ -35,6 +38,10 @@ if TYPE_CHECKING:
     "--protocols", metavar="LIST", help="Show only these scores: protocol[:variant[:metric]], separated by commas."
 )
 @click.option("--published", is_flag=True, help="Also show numbers from papers, in separate tables, never ranked.")
+@click.option("--out", type=OutputFolder(), help="html: folder of the page.  [default: page]")
+@click.option("--single-file", is_flag=True, help="html: one file without images.")
+@click.option("--with-images", is_flag=True,
+              help="html: also show images that nothing allows to publish; only for yourself.")  # fmt: skip
 def leaderboard(
     folders: tuple[str, ...],
     benchmark: str | None,
@@ -44,6 +51,9 @@ def leaderboard(
     sort: str | None,
     protocols: str | None,
     published: bool,
+    out: Path | None,
+    single_file: bool,
+    with_images: bool,
 ) -> None:
     """Rank the models of all records, one table per benchmark.
 
@@ -60,8 +70,10 @@ def leaderboard(
     from leaderboards.rendering import as_text_table, comma_separated
     from leaderboards.tables import build_tables
 
-    rows = load_published() if published else []
-    measured = _read_records(folders, optional=published)
+    if format_ != "html" and (out is not None or single_file or with_images):
+        raise UserError("--out, --single-file and --with-images are options of --format html: add it.")
+    rows = load_published() if published or format_ == "html" else []
+    measured = _read_records(folders, optional=published or format_ == "html")
     if sort is not None and not measured:
         raise UserError(f"--sort {sort} sorts measured rows, but no record was found: published rows are never ranked.")
     known = {record.benchmark.id for record, _ in measured} | {row.benchmark for row in rows}
@@ -76,7 +88,10 @@ def leaderboard(
     keys = {score.key for record, _ in measured for score in record.scores}
     check_wanted(wanted, keys | {score.key for row in rows for score in row.scores})
     rows = select(rows, benchmark, wanted)
-    tables = build_tables(measured, sort, wanted, full or format_ == "csv")
+    tables = build_tables(measured, sort, wanted, full or format_ in ("csv", "html"))
+    if format_ == "html":
+        _write_page(tables, measured, rows, (out or Path("page")).expanduser(), single_file, with_images)
+        return
     if format_ == "csv":
         echo(comma_separated(tables, rows), end="")
         return
@@ -111,6 +126,29 @@ def _read_records(folders: Sequence[str], optional: bool) -> list[Measured]:
     if not measured and not optional:
         raise UserError(f"No readable record was found in {', '.join(map(str, chosen))}: {MAKE_ONE}.")
     return measured
+
+
+def _write_page(
+    tables: Sequence[Table], measured: Sequence[Measured], published: Sequence[PublishedRow], place: Path,
+    single_file: bool, with_images: bool,
+) -> None:  # fmt: skip
+    """Make the page, and say where it is."""
+    from fhpt_bench.output_folder import FolderLock, check_output
+    from fhpt_bench.reporting.listing import echo
+    from leaderboards.page.writing import INDEX, MARKER, make_page, write_page
+
+    check_output(place, MARKER)
+    page = make_page(tables, measured, published, not single_file, with_images, progress=True)
+    lock = FolderLock(place)
+    try:
+        check_output(place, MARKER)
+        written = write_page(page, place)
+    finally:
+        lock.release()
+    for remark in page.remarks:
+        echo(remark, err=True)
+    size = sum(map(len, page.files.values())) / 2**20
+    echo(f"page  {place / INDEX}  ({len(page.files)} files, {size:.1f} MiB, {written} written)")
 
 
 def _hint(tables: Sequence[Table], total: int) -> str:

@@ -51,6 +51,7 @@ class BenchmarkSchema(BaseModel):
     keypoint_fit: Literal["shift", "scale"] = "scale"
     protocols: tuple[str, ...]
     anchors: Anchors | None = None
+    shareable: bool = False
 
     @field_validator("protocols")
     @classmethod

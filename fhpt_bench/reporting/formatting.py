@@ -43,15 +43,24 @@ def model_label(model: ModelPart) -> str:
         The name; `(oracle)` if it sees the target; what it is given of the target in addition to the pose; the codec of
         its images if lossy; whether the values of its output are doubtful; whether they were resized.
     """
+    return plain(" ".join([model.name, *(f"[{text}]" if text.isupper() else f"({text})" for text in badges(model))]))
+
+
+def badges(model: ModelPart) -> list[str]:
+    """What a reader must know of a model to interpret its scores; see `model_label`.
+
+    Args:
+        model: the model part of a record.
+    """
     given = [item for item in model.conditioning if item != "pose"]
-    badges = [
-        "(oracle)" if model.oracle else "",
-        f"(given {', '.join(given)})" if given else "",
-        f"[{model.codec.upper()}]" if is_lossy(model.codec) else "",
-        "[RANGE]" if model.output_range else "",
-        "[RESIZED]" if model.folder and any("resized" in size for size in model.folder.sizes) else "",
+    found = [
+        "oracle" if model.oracle else "",
+        f"given {', '.join(given)}" if given else "",
+        model.codec.upper() if is_lossy(model.codec) else "",
+        "RANGE" if model.output_range else "",
+        "RESIZED" if model.folder and any("resized" in size for size in model.folder.sizes) else "",
     ]
-    return plain(" ".join([model.name, *filter(None, badges)]))
+    return [plain(text) for text in found if text]
 
 
 def describe_pairs(benchmark: BenchmarkPart) -> str:

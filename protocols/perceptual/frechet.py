@@ -165,6 +165,7 @@ def _full_batches(features: NDArray[np.float32], batch: int) -> NDArray[np.float
 class FrechetProtocol(Protocol):
     """A Fréchet distance between generated and real images, on the features of the variant's network."""
 
+    sees_pose = False
     choices: ClassVar[Mapping[str, _Variant]]
     moved_by = (
         "the number of images in each set: fewer images give a larger value",

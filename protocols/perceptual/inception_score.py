@@ -59,6 +59,7 @@ def inception_score(logits: Features, splits: int = SPLITS) -> tuple[float, floa
 class ScoreOfLogits(Protocol):
     """An inception score of the generated images, with the logits of the variant's network."""
 
+    sees_pose = False
     embeddings: ClassVar[Mapping[str, Embedding]]
     moved_by = (
         "the number of images per split: fewer images give a smaller value",

@@ -90,6 +90,7 @@ def kid(
 class KernelProtocol(Protocol):
     """A kernel distance between the generated images and the targets without repeats."""
 
+    sees_pose = False
     embedding: ClassVar[Embedding]
     moved_by = (
         "repeats in either set, which bias it; the number of images has no bias, fewer images only widen the interval",

@@ -182,6 +182,7 @@ def _shows(faces: NDArray[np.float64]) -> NDArray[np.bool_]:
 class FaceIdentity(Protocol):
     """Distance of the generated face to the real one, and how well the generated face identifies the person."""
 
+    sees_pose = False
     id = "face-id"
     title = "Face identity"
     group = "semantic"

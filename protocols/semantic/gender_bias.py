@@ -92,6 +92,7 @@ def gender_error(answered: Sequence[str], true: Sequence[str]) -> GenderError:
 class GenderBias(Protocol):
     """How often the generated person is classified as the other gender, and for which images."""
 
+    sees_pose = False
     id = "gender-bias"
     title = "Gender bias"
     group = "semantic"

@@ -220,6 +220,7 @@ def _title_of(backbone: Backbone, trained: bool) -> str:
 class Retrieval(Protocol):
     """Garment retrieval: generated images query the source images; images of the same item are relevant."""
 
+    sees_pose = False
     id = "retrieval"
     title = "Retrieval of the same item"
     group = "semantic"

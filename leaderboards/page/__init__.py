@@ -1,0 +1,1 @@
+"""The leaderboard as a page: static files that open from disk, without a network."""
