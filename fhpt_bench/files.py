@@ -18,6 +18,7 @@ from typing import Any
 from fhpt_bench.errors import UserError
 
 _KEY_BYTES, _KEY_TRIALS = 32, 100
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def cache_folder() -> Path:
@@ -42,7 +43,7 @@ def explained(path: Path, doing: str = "write") -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in _FULL:
             raise UserError(
                 f"Cannot {doing} {path}: no space is left on its disk; finished work is kept: free some space and "
                 "run the same command again."
@@ -54,6 +55,20 @@ def explained(path: Path, doing: str = "write") -> Iterator[None]:
             else "choose another path or change its permissions"
         )
         raise UserError(f"Cannot {doing} {path} ({reason.lower()}): {way}.") from error
+
+
+def is_disk_failure(error: Exception) -> bool:
+    """Whether an error comes from a disk that is full, read-only or broken: nothing else can be written either.
+
+    Args:
+        error: an `OSError`, or the `UserError` of `explained`.
+
+    Examples:
+        >>> is_disk_failure(OSError(errno.ENOSPC, "no space")), is_disk_failure(FileNotFoundError())
+        (True, False)
+    """
+    cause = error if isinstance(error, OSError) else error.__cause__
+    return isinstance(cause, OSError) and cause.errno in (*_FULL, errno.EROFS, errno.EIO)
 
 
 def others_can_write(folder: Path) -> bool:
