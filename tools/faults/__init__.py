@@ -1,1 +1,1 @@
-"""A campaign of faults: kills, full disks, commands on one folder, bad input; the results are in docs/reliability.md."""
+"""A campaign of faults: kills, full disks, two commands on one folder, bad input; results: docs/reliability.md."""

@@ -30,8 +30,8 @@ def _chosen(ctx: click.Context, param: click.Parameter, value: str) -> tuple[str
 def main(only: tuple[str, ...], seed: int, short: bool, write: bool) -> None:
     """Put faults into the commands, and print what was wrong.
 
-    The exit code is 1 if anything was. Everything is written into a temporary folder, which is removed. The commands are
-    processes forked from this one, so that this needs Linux or macOS.
+    The exit code is 1 if anything was. Everything is written into a temporary folder, which is removed. The commands
+    are processes forked from this one, which needs Linux or macOS.
     """
     if not hasattr(os, "fork"):
         raise click.ClickException("the campaign needs fork: run it on Linux or macOS")

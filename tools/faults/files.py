@@ -66,8 +66,8 @@ class Disk:
 
     def install(self) -> None:
         """Begin to watch, until the process ends."""
-        io.open = builtins.open = self._open  # type: ignore[assignment]
-        self._sync, os.fsync = os.fsync, self._fsync
+        io.open = builtins.open = self._open
+        os.fsync = self._fsync  # type: ignore[assignment]
         sys.addaudithook(self._audit)
 
     def below(self, path: object) -> bool:
@@ -105,13 +105,13 @@ class Disk:
         raw.disk = self
         return io.BufferedWriter(raw)
 
-    def _fsync(self, descriptor: int) -> None:
+    def _fsync(self, descriptor: Any) -> None:
         path = f"/proc/self/fd/{descriptor}"
         self.meet("sync", os.readlink(path) if os.path.islink(path) else None)
-        self._sync(descriptor)
+        _FSYNC(descriptor)
 
 
-_OPEN = io.open
+_OPEN, _FSYNC = io.open, os.fsync
 
 
 class _File(io.FileIO):

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tools.faults.bad.images import IMAGES, KEYPOINT_FILES
 from tools.faults.bad.lists import KEYPOINTS, PAIRS, PEOPLE, TABLES, TOML
@@ -18,6 +19,7 @@ from tools.faults.bad.place import Kinds, Place, write_template
 from tools.faults.bad.records import PLUGINS, RECORDS, TRAININGS
 from tools.faults.material import Material
 from tools.faults.process import Ended, without_bars
+from tools.faults.watched import TORCH
 
 # Group -> its kinds, as rows of the table.
 KINDS: dict[str, Kinds] = {
@@ -26,7 +28,7 @@ KINDS: dict[str, Kinds] = {
     "keypoint files of tools": KEYPOINT_FILES, "records and finished work": RECORDS,
     "trainings and weights": TRAININGS, "plugins": PLUGINS,
 }  # fmt: skip
-CPU = 3.0  # seconds of processor time that a refusal may take
+CPU = 3.0  # seconds of processor time that a refusal may take, without the import of torch if a plugin needs it
 _SHORT = 2  # kinds of a group in the short campaign
 
 
@@ -37,13 +39,17 @@ class Refused:
     Args:
         name: the group.
         kinds: how many were tried.
-        slowest: the longest processor time in seconds.
+        slowest: the longest processor time in seconds, of those that do not load torch.
+        with_torch: how many load torch, because a plugin of the case needs it.
+        slowest_with_torch: their longest processor time in seconds.
         wrong: one sentence for each wrong end.
     """
 
     name: str
     kinds: int
     slowest: float
+    with_torch: int
+    slowest_with_torch: float
     wrong: list[str]
 
 
@@ -55,47 +61,47 @@ def refuse(material: Material, seed: int, short: bool) -> Iterator[Refused]:
         seed: of the choice of kinds in the short campaign.
         short: whether only some kinds are tried.
     """
-    template = write_template(material)
+    template, torch = write_template(material), _cpu([sys.executable, "-c", "import torch"])[1]
     for group, kinds in KINDS.items():
         chosen = random.Random(f"{seed} {group}").sample(sorted(kinds), _SHORT) if short else list(kinds)
-        done = Refused(group, 0, 0.0, [])
+        done = Refused(group, 0, 0.0, 0, 0.0, [])
         for number, name in enumerate(chosen):
             place = Place(material.root / "inputs" / f"{group.replace(' ', '-')}-{number}")
             shutil.copytree(template, place.root)
-            seconds, wrong = _case(material, place, kinds[name](place))
+            seconds, loads_torch, wrong = _case(material, place, kinds[name](place))
             done.kinds += 1
-            done.slowest = max(done.slowest, seconds)
+            if loads_torch:
+                done.with_torch += 1
+                done.slowest_with_torch = max(done.slowest_with_torch, seconds)
+            else:
+                done.slowest = max(done.slowest, seconds)
+            if not wrong and seconds > CPU + (torch if loads_torch else 0):
+                wrong = f"it took {seconds:.1f} s of processor time"
             if wrong:
                 done.wrong.append(f"{name}: {wrong}")
             shutil.rmtree(place.root)
         yield done
 
 
-def _case(material: Material, place: Place, words: list[object]) -> tuple[float, str]:
-    """The processor time, and what is wrong, or ""."""
+def _cpu(words: list[str], **options: Any) -> tuple[int, float]:
+    """The exit code of a process, and its processor time in seconds."""
+    process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, **options)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return process.returncode, usage.ru_utime + usage.ru_stime
+
+
+def _case(material: Material, place: Place, words: list[object]) -> tuple[float, bool, str]:
+    """The processor time, whether torch was imported, and what is wrong, or ""."""
     log, errors = place.root / "operations", place.root / "errors"
-    given = [str(word) for word in words]
+    environment = {**os.environ, **material.environment, **place.environment}
     with errors.open("wb") as stderr:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tools.faults.watched", str(log), *given], stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL, stderr=stderr, cwd=place.root,
-            env={**os.environ, **material.environment, **place.environment},
-        )  # fmt: skip
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    seconds = usage.ru_utime + usage.ru_stime
-    ended = Ended(process.returncode, "", without_bars(errors.read_text(errors="replace")), seconds)
-    if not ended.sentence:
-        return seconds, f"it ended with {ended}, not with exit code 2 and one sentence"
-    if seconds > CPU:
-        return seconds, f"it took {seconds:.1f} s of processor time"
-    allowed = [place.out, place.record, Path(material.environment["FHPT_CACHE_DIR"])]
-    if "FHPT_CACHE_DIR" in place.environment:
-        allowed.append(Path(place.environment["FHPT_CACHE_DIR"]))
-    written = [line.partition(" ")[2] for line in log.read_text().splitlines()] if log.exists() else []
-    outside = [path for path in written if not _inside(path, [*allowed, Path("/dev"), log, place.root / "runs"])]
-    return seconds, f"it wrote {outside[0]}" if outside else ""
-
-
-def _inside(path: str, folders: list[Path]) -> bool:
-    return any(Path(path).is_relative_to(folder) for folder in folders)
+        given = [sys.executable, "-m", "tools.faults.watched", str(log), *map(str, words)]
+        code, seconds = _cpu(given, stderr=stderr, cwd=place.root, env=environment)
+    ended = Ended(code, "", without_bars(errors.read_text(errors="replace")), seconds)
+    operations = log.read_text().splitlines() if log.exists() else []
+    wrong = "" if ended.sentence else f"it ended with {ended}, not with exit code 2 and one sentence"
+    allowed = [place.out, place.record, place.root / "runs", Path(environment["FHPT_CACHE_DIR"]), log, Path("/dev")]
+    written = [line.partition(" ")[2] for line in operations if line != TORCH]
+    outside = [path for path in written if not any(Path(path).is_relative_to(folder) for folder in allowed)]
+    return seconds, TORCH in operations, wrong or (f"it wrote {outside[0]}" if outside else "")

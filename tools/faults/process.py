@@ -20,7 +20,8 @@ from fhpt_bench.plugin_code import code_digest
 
 # Slow to import; a child that needs another library imports it itself.
 _LIBRARIES = (
-    "torch", "torch._dynamo", "torch.utils.tensorboard", "accelerate", "safetensors.torch", "pandas", "pydantic", "rich.progress",
+    "torch", "torch._dynamo", "torch.utils.tensorboard", "accelerate", "safetensors.torch", "pandas", "pydantic",
+    "rich.progress",
     "matplotlib.figure", "scipy.ndimage", "skimage.metrics", "fhpt_bench.evaluation.engine", "fhpt_bench.training.loop",
     "fhpt_bench.data.prepare.writing", "fhpt_bench.records.validation",
 )  # fmt: skip

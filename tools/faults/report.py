@@ -10,15 +10,15 @@ from pathlib import Path
 
 from tools.docs.pages import table
 from tools.faults.disk import Failed
-from tools.faults.inputs import CPU, Refused
+from tools.faults.inputs import Refused
 from tools.faults.kills import Killed
 from tools.faults.races import Raced
 
 COLUMNS = {
     "kills": ["command", "kills", "after output had begun", "resumed to the end", "other results"],
-    "disk": ["command", "disk", "file operations", "kinds of file", "failed from one of each on", "wrong ends or results"],
+    "disk": ["command", "disk", "file operations", "kinds of file", "failed from one each on", "wrong ends or results"],
     "races": ["pairs of commands", "one was refused", "both ended well", "wrong ends or results"],
-    "inputs": ["input", "kinds", f"most processor time (limit {CPU:g} s)", "wrong ends"],
+    "inputs": ["input", "kinds", "most processor time", "of these load torch", "most processor time", "wrong ends"],
 }  # fmt: skip
 
 
@@ -69,10 +69,17 @@ def races(found: Raced) -> Part:
 
 def inputs(found: Sequence[Refused]) -> Part:
     """The part of the bad input."""
-    rows: list[list[object]] = [[one.name, one.kinds, f"{one.slowest:.1f} s", len(one.wrong)] for one in found]
-    slowest = max(one.slowest for one in found)
     wrong = [text for one in found for text in one.wrong]
-    return Part("inputs", [*rows, ["all", sum(one.kinds for one in found), f"{slowest:.1f} s", len(wrong)]], wrong)
+    whole = Refused(
+        "all", sum(one.kinds for one in found), max(one.slowest for one in found),
+        sum(one.with_torch for one in found), max(one.slowest_with_torch for one in found), wrong,
+    )  # fmt: skip
+    rows: list[list[object]] = [
+        [one.name, one.kinds, f"{one.slowest:.1f} s", one.with_torch,
+         f"{one.slowest_with_torch:.1f} s" if one.with_torch else "-", len(one.wrong)]
+        for one in [*found, whole]
+    ]  # fmt: skip
+    return Part("inputs", rows, wrong)
 
 
 def made(seed: int, seconds: float) -> str:

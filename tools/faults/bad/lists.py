@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 
@@ -84,10 +83,10 @@ KEYPOINTS: Kinds = {
     "a joint that is not a number": _changed("keypoints.csv", "[50, 50", "[NaN, 50"),
     "joints of 400 digits": _list("keypoints.csv", f"p00_0.png: {[10**400] * 18}: {[40] * 18}\n"),
     "a keypoint file in JSON": _list("keypoints.csv", '{"people": []}'),
-    "an image twice with other joints": _list("keypoints.csv", f"p00_0.png: {_POSE}\np00_0.png: {[9] * 18}: {[9] * 18}\n"),
+    "an image twice with other joints": _list("keypoints.csv", f"a.png: {_POSE}\na.png: {[9] * 18}: {[9] * 18}\n"),
     "joints outside the images": lambda place: _moved(place, 500),
     "joints of a smaller frame": lambda place: _moved(place, 5),
-}  # fmt: skip
+}
 
 
 def _moved(place: Place, to: int) -> list[object]:

@@ -44,7 +44,7 @@ NAMES: Kinds = {
     "an unknown variant": lambda place: place.run("-p", "ssim:nothing"),
     "no protocol": lambda place: place.run("-p", ""),
     "an unknown recipe": lambda place: place.train(recipe="nothing"),
-    "an unknown preset": lambda place: place.train("--preset", "huge"),
+    "an unknown preset": lambda place: place.train("--preset", "huge", recipe="pg2"),
     "an unknown model's card": lambda _: ["models", "nothing"],
     "an unknown protocol's card": lambda _: ["protocols", "nothing"],
     "an unknown variant's card": lambda _: ["protocols", "ssim:nothing"],

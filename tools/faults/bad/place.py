@@ -7,8 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tools.faults.commands import TOY
-from tools.faults.material import Material
+from tools.faults.material import TOY, Material
 
 FIRST = "p00_0___p00_1"  # a pair of the small benchmark
 
