@@ -95,13 +95,16 @@ def _case(material: Material, place: Place, words: list[object]) -> tuple[float,
     """The processor time, whether torch was imported, and what is wrong, or ""."""
     log, errors = place.root / "operations", place.root / "errors"
     environment = {**os.environ, **material.environment, **place.environment}
+    # A new folder that the case names; what it tries there may fail. A folder that exists must not be written.
+    outputs = [Path(str(words[i + 1])) for i, word in enumerate(words[:-1]) if word == "-o"]
+    named = [output for output in outputs if not output.is_dir()]
     with errors.open("wb") as stderr:
         given = [sys.executable, "-m", "tools.faults.watched", str(log), *map(str, words)]
         code, seconds = _cpu(given, stderr=stderr, cwd=place.root, env=environment)
     ended = Ended(code, "", without_bars(errors.read_text(errors="replace")), seconds)
     operations = log.read_text().splitlines() if log.exists() else []
     wrong = "" if ended.sentence else f"it ended with {ended}, not with exit code 2 and one sentence"
-    allowed = [place.out, place.record, place.root / "runs", Path(environment["FHPT_CACHE_DIR"]), log, Path("/dev")]
+    own = [place.out, place.record, place.root / "runs", Path(environment["FHPT_CACHE_DIR"]), log, Path("/dev")]
     written = [line.partition(" ")[2] for line in operations if line != TORCH]
-    outside = [path for path in written if not any(Path(path).is_relative_to(folder) for folder in allowed)]
+    outside = [path for path in written if not any(Path(path).is_relative_to(folder) for folder in [*own, *named])]
     return seconds, TORCH in operations, wrong or (f"it wrote {outside[0]}" if outside else "")

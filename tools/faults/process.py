@@ -26,7 +26,8 @@ _LIBRARIES = (
     "fhpt_bench.data.prepare.writing", "fhpt_bench.records.validation",
 )  # fmt: skip
 PATIENCE = 300  # seconds after which a command counts as hanging
-_NOTES = ("Layout ",)  # what `evaluate` says of the images before it goes on
+# What `evaluate` says of the images, and the leaderboard of records, before they go on.
+_NOTES = ("Layout ", "ignored: ")
 _BAR = re.compile(r"[━╸╺]|\d+/\d+ .*:..:..$")
 
 

@@ -152,7 +152,7 @@ TOML: Kinds = {
     "a protocol that is a file": _toml("protocols", '["mine.py:Mine"]'),
     "protocols of text": _toml("protocols", '"ssim"'),
     "a training folder without a list": _toml("train_list", None),
-    "a folder of images that is missing": _toml("images", '"nothing"'),
+    "a folder of images that is missing": lambda place: (_toml("images", '"nothing"')(place), place.run())[1],
     "a root that is not there": _toml("root", '"nothing"'),
     "anchors of one part": _toml("anchors", "{ body = 38 }"),
     "an infinite number": _toml("image_size", "[inf, 48]"),
