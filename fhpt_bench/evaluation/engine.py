@@ -241,7 +241,8 @@ def _check_writable(path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
     probe = path / f".writable-{secrets.token_hex(8)}"  # a name that no file of the user has
     write_bytes(probe, b"?")
-    probe.unlink()
+    with explained(probe, "remove"):
+        probe.unlink()
 
 
 def _device(device: str | None) -> str:

@@ -112,8 +112,9 @@ class RunFolder:
         for file in self._listed():
             self._remove(file)
         for folder in ("images", "figures", "progress"):
-            if (self.path / folder).is_dir() and not any((self.path / folder).iterdir()):
-                (self.path / folder).rmdir()
+            with explained(self.path / folder, "remove"):
+                if (self.path / folder).is_dir() and not any((self.path / folder).iterdir()):
+                    (self.path / folder).rmdir()
         self._remove(self.path / _FILES)
 
     def _remove(self, file: Path) -> None:

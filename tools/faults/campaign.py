@@ -57,4 +57,4 @@ def run_parts(
         return report.inputs(shown(refuse(material, seed, short)))
 
     parts: dict[str, Callable[[], report.Part]] = {"kills": kills, "disk": disk, "races": races, "inputs": inputs}
-    return [parts[name]() for name in names]
+    return [report.made(parts[name](), seed) for name in names]

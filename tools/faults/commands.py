@@ -13,7 +13,7 @@ from typing import Any
 from tools.faults.material import LIMIT, TOY, Material
 
 State = dict[str, str]  # what must be the same: name -> digest or text
-_VOLATILE = {"created", "seconds", "stages", "processes", "threads", "run_id"}
+_VOLATILE = {"created", "seconds", "stages", "processes", "threads", "run_id", "git_commit"}
 _PART = re.compile(r"\..+\.[0-9a-f]{8}\.part")  # what a kill leaves of a file that was being written
 
 

@@ -94,7 +94,7 @@ class Disk:
     def _audit(self, event: str, given: tuple[Any, ...]) -> None:
         if event == "open" and (given[2] or 0) & (os.O_WRONLY | os.O_RDWR):
             self.meet("create", given[0])
-        elif event in _EVENTS:
+        elif event in _EVENTS and (_EVENTS[event] != "remove" or os.path.lexists(given[0])):
             self.meet(_EVENTS[event], given[event == "os.rename"])  # the new name
 
     def _open(self, file: Any, mode: str = "r", *more: Any, **named: Any) -> Any:

@@ -20,9 +20,9 @@ from fhpt_bench.plugin_code import code_digest
 
 # Slow to import; a child that needs another library imports it itself.
 _LIBRARIES = (
-    "torch", "torch._dynamo", "torch.utils.tensorboard", "accelerate", "safetensors.torch", "pandas", "pydantic",
-    "rich.progress",
-    "matplotlib.figure", "scipy.ndimage", "skimage.metrics", "fhpt_bench.evaluation.engine", "fhpt_bench.training.loop",
+    "torch", "torch._dynamo", "tensorboard.summary.writer.record_writer", "accelerate", "safetensors.torch", "pandas",
+    "pydantic", "rich.progress", "matplotlib.figure", "scipy.ndimage", "skimage.metrics",
+    "fhpt_bench.evaluation.engine", "fhpt_bench.training.loop",
     "fhpt_bench.data.prepare.writing", "fhpt_bench.records.validation",
 )  # fmt: skip
 PATIENCE = 300  # seconds after which a command counts as hanging

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import platform
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tools.docs.pages import table
@@ -30,16 +30,18 @@ class Part:
         name: kills, disk, races or inputs.
         rows: of its table.
         wrong: one sentence for each thing that was wrong.
+        made: how the table was made.
     """
 
     name: str
     rows: list[list[object]]
     wrong: list[str]
+    made: str = ""
 
     @property
     def text(self) -> str:
-        """Its table in Markdown."""
-        return table(COLUMNS[self.name], self.rows)
+        """Its table in Markdown, and how it was made."""
+        return f"{table(COLUMNS[self.name], self.rows)}\n\n{self.made}"
 
 
 def kills(found: Sequence[Killed]) -> Part:
@@ -82,12 +84,14 @@ def inputs(found: Sequence[Refused]) -> Part:
     return Part("inputs", rows, wrong)
 
 
-def made(seed: int, seconds: float) -> str:
-    """How the tables were made."""
-    return (
-        f"Made by `python -m tools.faults --seed {seed}` on {datetime.datetime.now(datetime.UTC):%Y-%m-%d}, in "
-        f"{seconds / 60:.0f} minutes, on {_cpu()} ({platform.system()}, Python {platform.python_version()})."
+def made(part: Part, seed: int) -> Part:
+    """The part with the command, date and machine that it was made by."""
+    text = (
+        f"Made by `python -m tools.faults --only {part.name} --seed {seed}` on "
+        f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}, on {_cpu()} ({platform.system()}, "
+        f"Python {platform.python_version()})."
     )
+    return replace(part, made=text)
 
 
 def _cpu() -> str:

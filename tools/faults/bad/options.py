@@ -74,6 +74,14 @@ NAMES: Kinds = {
     "an unknown picture": lambda _: ["visualize", "faces"],
     "a picture of an unknown pair": lambda place: ["visualize", "stages", "--pair", "a___b", "-o", place.out / "x.png"],
     "a picture of an unknown model": lambda place: ["visualize", "stages", "-m", "x", "-o", place.out / "x.png"],
+    "a picture of a model that has none": lambda place: [
+        "visualize",
+        "stages",
+        "-m",
+        "warp",
+        "-o",
+        place.out / "x.png",
+    ],
     "no images for anchors": lambda place: ["anchors", place.root / "nothing", "-b", place.benchmark],
 }
 
@@ -93,6 +101,8 @@ OPTIONS: Kinds = {
     "a subset that needs a table of people": lambda place: place.run("--subset", "men"),
     "no processes": lambda place: place.run("--processes", 0),
     "an unknown device": lambda place: place.run("--device", "tpu"),
+    "a GPU that is missing": lambda place: place.run("--device", "cuda"),
+    "a GPU that is missing, to train": lambda place: place.train("--device", "cuda"),
     "unknown variants": lambda place: place.run("--variants", "all"),
     "a checkpoint of a model that has none": lambda place: place.run("--checkpoint", place.benchmark),
     "a checkpoint that is missing": lambda place: place.run("--checkpoint", place.root / "x", model="drn-no-face"),

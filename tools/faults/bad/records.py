@@ -161,5 +161,4 @@ PLUGINS: Kinds = {
     "a plugin to check that is missing": lambda place: ["check-plugin", f"{place.root}/nothing.py:Mine"],
     "a plugin to check that is not Python": _plugin("class Mine(", _checked),
     "a plugin to check of another class": _plugin(MODEL, _checked, "Nothing"),
-    "a plugin to check that is neither": _plugin("class Mine:\n    pass\n", _checked),
 }  # fmt: skip
