@@ -7,17 +7,17 @@ from pathlib import Path
 from typing import TypeVar
 
 from tools.faults import report
-from tools.faults.disk import fail, real_disk
-from tools.faults.inputs import refuse
-from tools.faults.kills import kill
+from tools.faults.disk import Failed, fail, real_disk
+from tools.faults.inputs import Refused, refuse
+from tools.faults.kills import Killed, kill
 from tools.faults.material import Material
 from tools.faults.process import load_libraries
-from tools.faults.races import race
+from tools.faults.races import Raced, race
 
 KILLS, PAIRS = 6, 40  # kills of each command, and pairs of commands
 _SHORT_KILLS, _SHORT_PAIRS = 1, 3
 
-Found = TypeVar("Found")
+Found = TypeVar("Found", Killed, Failed, Raced, Refused)
 
 
 def run_parts(
@@ -39,7 +39,8 @@ def run_parts(
     def shown(found: Iterable[Found]) -> list[Found]:
         every = []
         for one in found:
-            echo(str(one))
+            counts = {**vars(one), "wrong": len(one.wrong)}
+            echo(", ".join(f"{name.replace('_', ' ')} {value}" for name, value in counts.items()))
             every.append(one)
         return every
 

@@ -106,10 +106,11 @@ class Command:
             Whether it was still running.
         """
         self._process.join(max(0.0, self._start + after - time.monotonic()))
-        hit = self._process.is_alive()
+        if not self._process.is_alive():  # its number may be that of another process by now
+            return False
         self._signal()
         self._process.join()
-        return hit and self._process.exitcode == -signal.SIGKILL
+        return self._process.exitcode == -signal.SIGKILL
 
     def wait(self) -> Ended:
         """Wait for its end; after five minutes it is killed."""
