@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import json
 import os
+import re
 import secrets
 import time
 from collections.abc import Iterator
@@ -106,6 +107,20 @@ def write_bytes(path: Path, content: bytes) -> None:
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
+
+
+def is_unfinished(name: str, of: str) -> bool:
+    """Whether a file is what a kill left of writing another one with `write_bytes`.
+
+    Args:
+        name: the name of the file.
+        of: the name of the other one.
+
+    Examples:
+        >>> is_unfinished(".run.json.0123abcd.part", "run.json"), is_unfinished("run.json", "run.json")
+        (True, False)
+    """
+    return re.fullmatch(rf"\.{re.escape(of)}\.[0-9a-f]{{8}}\.part", name) is not None
 
 
 def write_text(path: Path, content: str) -> None:

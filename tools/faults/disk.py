@@ -1,17 +1,18 @@
-"""Disks that are full or read-only from some file operation on, then the same command with a disk that works."""
+"""Disks that are full or read-only from some file operation on, and kills there, then the same command again."""
 
 from __future__ import annotations
 
 import functools
 import random
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tools.faults.commands import WRITERS, State, Writer
-from tools.faults.files import ERRORS, Disk, Kind, Operation, failing
+from tools.faults.files import KINDS, Disk, Kind, Operation, failing
 from tools.faults.kills import resumed
 from tools.faults.material import Material
 from tools.faults.process import Ended
@@ -23,8 +24,8 @@ class Failed:
 
     Args:
         name: the command.
-        kind: full or read-only.
-        operations: how many file operations of the uninterrupted command such a disk refuses.
+        kind: full, read-only or kill.
+        operations: how many file operations of the uninterrupted command can fail so.
         stages: how many kinds of file these write.
         tried: how many of them were the first to fail, at least one of each stage.
         wrong: one sentence for each wrong end or result.
@@ -54,7 +55,7 @@ def fail(material: Material, seed: int, short: bool) -> Iterator[Failed]:
     for writer in WRITERS:
         base = material.root / "disk" / writer.name.replace(" ", "-")
         operations, expected = _watched(writer, material, base / "uninterrupted")
-        for kind in ERRORS:
+        for kind in KINDS:
             draw = random.Random(f"{seed} disk {writer.name} {kind}")
             stages: dict[str, list[int]] = {}
             for number in failing(operations, kind):
@@ -93,7 +94,8 @@ def _case(writer: Writer, material: Material, out: Path, number: int, kind: Kind
     disk = functools.partial(_install, [out], first=number, kind=kind)
     words = writer.words(material, out / "out")
     ended = material.start(words, environment=_folders(out), prepare=disk).wait()
-    wrong = end_problem(ended) or resumed(writer, material, out / "out", expected, _folders(out))
+    killed = kind == "kill" and ended.code == -signal.SIGKILL
+    wrong = ("" if killed else end_problem(ended)) or resumed(writer, material, out / "out", expected, _folders(out))
     shutil.rmtree(out)
     return wrong
 

@@ -1,4 +1,4 @@
-"""Failing file operations: a disk that is full or read-only from a chosen operation on."""
+"""Failing file operations: a disk that is full or read-only from a chosen operation on, or a kill at that moment."""
 
 from __future__ import annotations
 
@@ -7,22 +7,25 @@ import errno
 import io
 import os
 import re
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-Kind = Literal["full", "read-only"]
-ERRORS: dict[Kind, int] = {"full": errno.ENOSPC, "read-only": errno.EROFS}
+Kind = Literal["full", "read-only", "kill"]
+KINDS: tuple[Kind, ...] = ("full", "read-only", "kill")
+_ERRORS = {"full": errno.ENOSPC, "read-only": errno.EROFS}
 # Which operations fail: on a full disk also writing into a file that is open, on a read-only one also removing.
 _FAILS: dict[Kind, tuple[str, ...]] = {
     "full": ("create", "mkdir", "write", "sync", "rename"),
     "read-only": ("create", "mkdir", "rename", "remove"),
+    "kill": ("create", "mkdir", "write", "sync", "rename", "remove"),
 }
 _EVENTS = {"os.mkdir": "mkdir", "os.rename": "rename", "os.remove": "remove", "os.rmdir": "remove"}
 _PART = re.compile(r"\.([^/]+)\.[0-9a-f]{8}\.part$")
-_RANDOM = re.compile(r"[^/]*(___|tfevents|fashion)[^/]*|(?<=\.writable-)[0-9a-f]+|\d+(?=\.)")
+_RANDOM = re.compile(r"[^/]*(___|tfevents|fashion)[^/]*|#\d+ \(deleted\)|\d+(?=\.)")
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class Disk:
         roots: the folders.
         log: a file to which each operation is written, or None.
         first: the position of the first operation that fails, or None.
-        kind: why it fails.
+        kind: why it fails; with "kill" the process is killed just before the operation.
     """
 
     def __init__(
@@ -89,7 +92,9 @@ class Disk:
             os.write(self.log, f"{what} {os.path.abspath(os.fspath(path))}\n".encode())  # type: ignore[call-overload]
         number, self.count = self.count, self.count + 1
         if self.first is not None and number >= self.first and what in _FAILS[self.kind]:
-            raise OSError(ERRORS[self.kind], os.strerror(ERRORS[self.kind]), str(path))
+            if self.kind == "kill":
+                os.kill(os.getpid(), signal.SIGKILL)
+            raise OSError(_ERRORS[self.kind], os.strerror(_ERRORS[self.kind]), str(path))
 
     def _audit(self, event: str, given: tuple[Any, ...]) -> None:
         if event == "open" and (given[2] or 0) & (os.O_WRONLY | os.O_RDWR):

@@ -97,7 +97,7 @@ def _case(material: Material, place: Place, words: list[object]) -> tuple[float,
     environment = {**os.environ, **material.environment, **place.environment}
     # A new folder that the case names; what it tries there may fail. A folder that exists must not be written.
     outputs = [Path(str(words[i + 1])) for i, word in enumerate(words[:-1]) if word == "-o"]
-    named = [output for output in outputs if not output.is_dir()]
+    named = [output for output in outputs if not os.path.isdir(output)]
     with errors.open("wb") as stderr:
         given = [sys.executable, "-m", "tools.faults.watched", str(log), *map(str, words)]
         code, seconds = _cpu(given, stderr=stderr, cwd=place.root, env=environment)
