@@ -12,9 +12,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 import fhpt_bench as fb
-from fhpt_bench.evaluation import engine
 from fhpt_bench.cli import cli
 from fhpt_bench.data.images import encode_png
+from fhpt_bench.evaluation import engine
 from fhpt_bench.reading import sha256_file
 
 OWN_NAMES = (
