@@ -13,7 +13,7 @@ from fhpt_bench.benchmarks.schema import BenchmarkSchema, read_schema
 from fhpt_bench.data.images import digest_named
 from fhpt_bench.data.names import stem
 from fhpt_bench.data.pairs import read_image_list, read_pairs
-from fhpt_bench.data.people import Shown, people_of, read_people
+from fhpt_bench.data.people import Shown, check_people, people_of, read_people
 from fhpt_bench.data.pose import Frame, read_keypoints
 from fhpt_bench.data.subsets import check_subset, choose_subset, spread_over_people
 from fhpt_bench.data.truth import Truth, read_truth
@@ -289,6 +289,8 @@ def load_benchmark(
     shown = people_of(
         sorted({name for pair in listed_names for name in pair}), table, str(root / (schema.people or ""))
     )
+    if table is not None:
+        check_people(listed_names, shown, str(root / (schema.people or "")))
     known = all(shown.get(source) and getattr(shown[source], schema.cluster) for source, _ in listed_names)
     # Without the person of every image nothing can be resampled: one unknown cluster gives no interval.
     pairs = [Pair(s, t, getattr(shown[s], schema.cluster) if known else UNKNOWN) for s, t in listed_names]

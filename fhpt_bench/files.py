@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import json
 import os
+import re
 import secrets
 import time
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from typing import Any
 from fhpt_bench.errors import UserError
 
 _KEY_BYTES, _KEY_TRIALS = 32, 100
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def cache_folder() -> Path:
@@ -42,7 +44,7 @@ def explained(path: Path, doing: str = "write") -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in _FULL:
             raise UserError(
                 f"Cannot {doing} {path}: no space is left on its disk; finished work is kept: free some space and "
                 "run the same command again."
@@ -54,6 +56,20 @@ def explained(path: Path, doing: str = "write") -> Iterator[None]:
             else "choose another path or change its permissions"
         )
         raise UserError(f"Cannot {doing} {path} ({reason.lower()}): {way}.") from error
+
+
+def is_disk_failure(error: Exception) -> bool:
+    """Whether an error comes from a disk that is full, read-only or broken: nothing else can be written either.
+
+    Args:
+        error: an `OSError`, or the `UserError` of `explained`.
+
+    Examples:
+        >>> is_disk_failure(OSError(errno.ENOSPC, "no space")), is_disk_failure(FileNotFoundError())
+        (True, False)
+    """
+    cause = error if isinstance(error, OSError) else error.__cause__
+    return isinstance(cause, OSError) and cause.errno in (*_FULL, errno.EROFS, errno.EIO)
 
 
 def others_can_write(folder: Path) -> bool:
@@ -91,6 +107,20 @@ def write_bytes(path: Path, content: bytes) -> None:
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
+
+
+def is_unfinished(name: str, of: str) -> bool:
+    """Whether a file is what a kill left of writing another one with `write_bytes`.
+
+    Args:
+        name: the name of the file.
+        of: the name of the other one.
+
+    Examples:
+        >>> is_unfinished(".run.json.0123abcd.part", "run.json"), is_unfinished("run.json", "run.json")
+        (True, False)
+    """
+    return re.fullmatch(rf"\.{re.escape(of)}\.[0-9a-f]{{8}}\.part", name) is not None
 
 
 def write_text(path: Path, content: str) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from fhpt_bench.errors import UserError, plain
-from fhpt_bench.files import explained
+from fhpt_bench.files import explained, is_unfinished
 
 LOCK = ".lock"
 
@@ -78,7 +78,9 @@ def check_output(path: str | Path, marker: str, inputs: Iterable[Path] = ()) -> 
             check_apart(folder, given)
         if not folder.is_dir():
             return
-        if not (folder / marker).is_file() and any(entry.name != LOCK for entry in folder.iterdir()):
+        # The marker is written first: a kill at that moment leaves the lock and an unfinished marker.
+        others = [e.name for e in folder.iterdir() if e.name != LOCK and not is_unfinished(e.name, marker)]
+        if others and not (folder / marker).is_file():
             raise UserError(
                 f"The folder {plain(str(path))} holds files that this command did not write: give --out a new folder."
             )

@@ -118,3 +118,23 @@ def people_of(names: Iterable[str], table: Mapping[str, Shown] | None, where: st
         elif parsed := parse_name(name):
             found[name] = Shown(parsed.person, parsed.item, parsed.gender, parsed.view)
     return found
+
+
+def check_people(pairs: Iterable[tuple[str, str]], shown: Mapping[str, Shown], where: str) -> None:
+    """Refuse a pair of two people, whose target does not show what a model has to generate.
+
+    Args:
+        pairs: source and target, image names.
+        shown: from `people_of`.
+        where: the table's file, for the message.
+
+    Raises:
+        UserError: if a pair shows two people.
+    """
+    for source, target in pairs:
+        one, other = shown[source].person, shown[target].person
+        if one != other:
+            raise UserError(
+                f"The pair {source}, {target} shows two people, {one} and {other}, by the table {where}: "
+                "remove the pair, or correct the table."
+            )

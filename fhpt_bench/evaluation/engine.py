@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import secrets
+import os
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from fhpt_bench.evaluation.plan import Selection, Step, load_protocols, make_pla
 from fhpt_bench.evaluation.run_folder import RUN_FILE, RunFolder
 from fhpt_bench.evaluation.scoring import write_results
 from fhpt_bench.feature import SuppliedFeature, supplied_features
-from fhpt_bench.files import explained, file_name, write_bytes
+from fhpt_bench.files import explained, file_name
 from fhpt_bench.model import Generator
 from fhpt_bench.output_folder import check_output
 from fhpt_bench.processes import Processes, best_count, join, launched, set_finished, start
@@ -239,9 +240,11 @@ def _check_writable(path: Path) -> None:
     """Find a full disk or a folder without write permission before anything takes time."""
     with explained(path):
         path.mkdir(parents=True, exist_ok=True)
-    probe = path / f".writable-{secrets.token_hex(8)}"  # a name that no file of the user has
-    write_bytes(probe, b"?")
-    probe.unlink()
+        # Without a name: a kill would leave a file that the next command takes for one of the user.
+        with tempfile.TemporaryFile(dir=path) as probe:
+            probe.write(b"?")
+            probe.flush()
+            os.fsync(probe.fileno())
 
 
 def _device(device: str | None) -> str:

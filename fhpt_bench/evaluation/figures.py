@@ -13,7 +13,7 @@ import numpy as np
 from fhpt_bench.data.images import encode_png
 from fhpt_bench.errors import plain
 from fhpt_bench.evaluation.measurement import Measurement
-from fhpt_bench.files import file_name
+from fhpt_bench.files import file_name, is_disk_failure
 from fhpt_bench.progress import progress_bar
 from fhpt_bench.protocol import Exhibits, Interval, Score
 from fhpt_bench.records.schema import RECORD_FILE, Record, ScoreEntry, read_record
@@ -36,13 +36,16 @@ def write_figures(
 ) -> None:
     """Draw the figures of a run; they replace those of an earlier attempt.
 
-    An error here costs one figure and is logged as a warning; it never costs a score.
+    An error of a plugin costs one figure and is logged as a warning; it never costs a score.
 
     Args:
         measurement: after `collect`.
         entries: the record's scores.
         tables: score key -> values by pair.
         progress: show a progress bar.
+
+    Raises:
+        UserError: if the disk is full or fails.
     """
     folder = measurement.folder
     with _without_failing("Earlier figures are kept"):
@@ -161,4 +164,6 @@ def _without_failing(what: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
+        if is_disk_failure(error):
+            raise
         log.warning("%s: %s", what, plain(f"{type(error).__name__}: {error}"))

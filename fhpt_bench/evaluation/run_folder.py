@@ -9,7 +9,15 @@ from typing import Any
 
 from fhpt_bench.errors import UserError
 from fhpt_bench.evaluation.finished import Batch, Finished, decode, encode
-from fhpt_bench.files import append_line, explained, local_signature, sha256_json, write_bytes, write_text
+from fhpt_bench.files import (
+    append_line,
+    explained,
+    is_unfinished,
+    local_signature,
+    sha256_json,
+    write_bytes,
+    write_text,
+)
 from fhpt_bench.output_folder import LOCK, FolderLock, check_output
 from fhpt_bench.reading import LIST_BYTES, read_file, read_json
 
@@ -67,7 +75,8 @@ class RunFolder:
         if not (self.path / RUN_FILE).is_file():
             return None
         held = self._held()
-        others = [entry.name for entry in self.path.iterdir() if entry.name not in (RUN_FILE, LOCK)]
+        names = [entry.name for entry in self.path.iterdir() if entry.name not in (RUN_FILE, LOCK)]
+        others = [name for name in names if not is_unfinished(name, RUN_FILE)]
         if others and not (self.path / _FILES).is_file():
             raise UserError(
                 f"{self.path} holds a run of an earlier version, without a list of its files ({_FILES}): "
@@ -112,8 +121,9 @@ class RunFolder:
         for file in self._listed():
             self._remove(file)
         for folder in ("images", "figures", "progress"):
-            if (self.path / folder).is_dir() and not any((self.path / folder).iterdir()):
-                (self.path / folder).rmdir()
+            with explained(self.path / folder, "remove"):
+                if (self.path / folder).is_dir() and not any((self.path / folder).iterdir()):
+                    (self.path / folder).rmdir()
         self._remove(self.path / _FILES)
 
     def _remove(self, file: Path) -> None:

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from fhpt_bench.errors import UserError
 from fhpt_bench.processes import Processes, join
 from fhpt_bench.progress import progress_bar
+from fhpt_bench.training.board import Board
 
 if TYPE_CHECKING:
     from torch import Tensor
-    from torch.utils.tensorboard import SummaryWriter
 
     from fhpt_bench.training.recipe import Task
 
@@ -155,7 +155,7 @@ class _Training:
         self._start = time.monotonic()
         budgets = [seconds for seconds in (schedule.budget_s, task.budget_s) if seconds is not None]
         self._budget = min(budgets, default=math.inf)
-        self._board: SummaryWriter | None = None
+        self._board: Board | None = None
 
     def __enter__(self) -> _Training:
         return self
@@ -185,9 +185,7 @@ class _Training:
         if self._number >= schedule.units:
             return
         if self.processes.main:
-            from torch.utils.tensorboard import SummaryWriter
-
-            self._board = SummaryWriter(str(task.folder.path / "tensorboard"), purge_step=self._number + 1)
+            self._board = Board(task.folder.path / "tensorboard", self._number + 1)
         if not self.rows:
             seed_unit(task.seed, 0, self.processes.rank)
             self._add_row(learner.judge())
@@ -207,7 +205,7 @@ class _Training:
                     rate = (self._number - rate_number) * learner.images_per_unit / (time.monotonic() - rate_start)
                     note = _format_row(row, rate)
                     if self._board and rate:
-                        self._board.add_scalar("images/s", rate, self._number)
+                        self._board.add({"images/s": rate}, self._number)
                 if judges := self._due(schedule.judge_every):
                     row |= learner.judge()
                 if row:
@@ -265,9 +263,8 @@ class _Training:
         # Plain Python numbers: a checkpoint may not hold numbers of other types.
         row = {name: float(value) for name, value in values.items()}
         self.rows.append({self.learner.unit: self._number, **row})
-        for name, value in row.items():
-            if self._board and math.isfinite(value):
-                self._board.add_scalar(name, value, self._number)
+        if self._board:
+            self._board.add({name: value for name, value in row.items() if math.isfinite(value)}, self._number)
 
     def _save_sample(self) -> None:
         if self.schedule.sample_every and self.processes.main:
@@ -289,8 +286,6 @@ class _Training:
                  "state": state}
             )  # fmt: skip
             folder.save_spent({"done": self._number, "of": self.schedule.units, "seconds": round(seconds, 1)})
-            if self._board:
-                self._board.flush()
         self.processes.wait()
 
 

@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 import fhpt_bench as fb
 from fhpt_bench.cli import cli
 from fhpt_bench.data.images import encode_png
+from fhpt_bench.evaluation import engine
 from fhpt_bench.reading import sha256_file
 
 OWN_NAMES = (
@@ -132,6 +133,33 @@ def test_a_run_that_was_killed_at_once_resumes(tiny: Path, tmp_path: Path) -> No
         if entry.name != "run.json":
             shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
     assert fb.run("copy-source", str(tiny), "psnr", out=out)["psnr"].n == 24
+
+
+def test_a_run_that_was_killed_while_its_first_file_was_written_resumes(tiny: Path, tmp_path: Path) -> None:
+    """It was refused: "holds files that this command did not write"."""
+    out = tmp_path / "run"
+    for name in (".lock", ".run.json.0123abcd.part"):
+        out.mkdir(exist_ok=True)
+        (out / name).touch()
+    assert fb.run("copy-source", str(tiny), "psnr", out=out)["psnr"].n == 24
+    (out / "files.jsonl").unlink()
+    for name in ("images", "figures", "progress"):
+        shutil.rmtree(out / name)
+    for name in ("record.json", "pairs.csv"):
+        (out / name).unlink()
+    assert fb.run("copy-source", str(tiny), "psnr", out=out)["psnr"].n == 24
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / ".notes.txt.0123abcd.part").touch()
+    with pytest.raises(fb.UserError, match="did not write"):
+        fb.run("copy-source", str(tiny), "psnr", out=tmp_path / "other")
+
+
+def test_the_probe_of_a_disk_has_no_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kill left a file after which no command accepted the folder."""
+    seen: list[list[str]] = []
+    monkeypatch.setattr("os.fsync", lambda descriptor: seen.append([entry.name for entry in tmp_path.iterdir()]))
+    engine._check_writable(tmp_path)
+    assert seen == [[]]
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1]", '{"run_id": 5}', "[" * 100_000, '{"model": 1}'])

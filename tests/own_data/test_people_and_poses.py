@@ -97,6 +97,16 @@ def test_a_table_without_a_line_for_an_image(tmp_path: Path) -> None:
         load_benchmark(str(file))
 
 
+def test_a_pair_of_two_people(tmp_path: Path) -> None:
+    """It was measured: the target of such a pair is not what the model has to generate."""
+    file = write_benchmark(tmp_path / "data", people='"people.csv"')
+    people_table(file.with_name("people.csv"))
+    text = file.with_name("people.csv").read_text()
+    file.with_name("people.csv").write_text(text.replace("p03_1.png,person 3", "p03_1.png,person 4"))
+    with pytest.raises(UserError, match=r"p03_0\.png, p03_1\.png .* two people, person 3 and person 4"):
+        load_benchmark(str(file))
+
+
 def keypoints(path: Path, joints: np.ndarray) -> Path:
     """A keypoint file of (N, 18, 2) x and y."""
     lines = [f"{i}.png: {pose[:, 1].tolist()}: {pose[:, 0].tolist()}" for i, pose in enumerate(joints)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import logging
@@ -15,7 +16,9 @@ from PIL import Image
 import fhpt_bench as fb
 from fhpt_bench.benchmark import load_benchmark
 from fhpt_bench.data.images import read_image
+from fhpt_bench.evaluation import run_folder
 from fhpt_bench.evaluation.figures import best_and_worst
+from fhpt_bench.files import explained
 from fhpt_bench.reporting.contact_sheet import image_grid
 from fhpt_bench.reporting.plots import encode_figure, legend_below, literal, new_figure
 
@@ -70,6 +73,25 @@ def plugins(tmp_path: Path) -> Path:
 
 def names(run: Path) -> list[str]:
     return sorted(path.name for path in (run / "figures").iterdir())
+
+
+@pytest.mark.parametrize("name", ["contact_sheet.png", "psnr_canonical_psnr_best-worst.png"])
+def test_a_full_disk_ends_the_run(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """It left figures out, each with a sentence of its own, and a disk that was full for a moment went unnoticed."""
+    write = run_folder.write_bytes
+
+    def fail(path: Path, content: bytes) -> None:
+        with explained(path):
+            if path.name == name:
+                raise OSError(errno.ENOSPC, "no space")
+        write(path, content)
+
+    monkeypatch.setattr(run_folder, "write_bytes", fail)
+    with pytest.raises(fb.UserError, match="no space is left"):
+        fb.run("copy-source", str(tiny), "psnr", out=tmp_path / "run")
+    monkeypatch.undo()
+    fb.run("copy-source", str(tiny), "psnr", out=tmp_path / "run")
+    assert names(tmp_path / "run") == ["contact_sheet.png", "psnr_canonical_psnr_best-worst.png"]
 
 
 def test_what_a_run_draws(tiny: Path, tmp_path: Path, plugins: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import errno
+import itertools
 import os
 import subprocess
 import sys
@@ -120,6 +122,27 @@ def test_files_in_the_folder(paired: Path, tmp_path: Path, whole: Any) -> None:
     spent = given.folder.spent()
     assert (spent["done"], spent["of"]) == (7, 7)
     assert spent["seconds"] > 0
+
+
+@pytest.mark.parametrize("after", [0, 1, 2, 5])
+def test_a_full_disk_stops_the_training(
+    paired: Path, tmp_path: Path, whole: Any, monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
+    """The events for TensorBoard were written in a thread, which failed with a traceback."""
+    from tensorboard.summary.writer.record_writer import RecordWriter
+
+    given, write, count = task(paired, tmp_path / "full"), RecordWriter.write, itertools.count()
+
+    def fail(writer: Any, content: bytes) -> None:
+        if next(count) >= after:
+            raise OSError(errno.ENOSPC, "no space")
+        write(writer, content)
+
+    monkeypatch.setattr(RecordWriter, "write", fail)
+    with pytest.raises(UserError, match="no space is left"):
+        fit(make(given), SCHEDULE, given)
+    monkeypatch.undo()
+    assert fit(make(given), SCHEDULE, given) == whole[1]
 
 
 def test_a_loss_that_is_not_finite_stops_the_training_before_a_checkpoint(
