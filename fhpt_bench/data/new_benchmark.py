@@ -19,7 +19,7 @@ from fhpt_bench.data.keypoint_tables import Keypoints, json_files, pose_table, r
 from fhpt_bench.data.keypoints import KEYPOINTS, PARTS, SLICES
 from fhpt_bench.data.names import stem
 from fhpt_bench.data.pairs import check_name, pair_table, read_pairs
-from fhpt_bench.data.people import Shown, people_of, people_table, read_people
+from fhpt_bench.data.people import Shown, check_people, people_of, people_table, read_people
 from fhpt_bench.data.pose import read_keypoints
 from fhpt_bench.errors import UserError, count_and_name, plain
 from fhpt_bench.files import explained
@@ -238,6 +238,8 @@ def _pairs(
                 f"{count_and_name(missing, 'image')} of the pair list {given.pairs} have no pose: remove their pairs, "
                 "or give keypoint files of them."
             )
+        if people:
+            check_people(pairs, people, str(given.people or given.images))
         new.say("pairs", f"{len(pairs)} in {given.pairs}")
         return pairs
     shown = people or people_of(names, None)
