@@ -1,6 +1,6 @@
 """python -m tools.docs.cpus: runs two models with fewer instruction sets, and fills the tables of docs/precision.md.
 
-There are ten runs, of some minutes each. Finished runs are kept in the work folder: the same command resumes.
+There are eight runs, of some minutes each. Finished runs are kept in the work folder: the same command resumes.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@
  * before this is loaded, is not. */
 #define _GNU_SOURCE
 #include <cpuid.h>
+#include <dlfcn.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -16,7 +17,7 @@
 #define NO_FAULTS 70 /* exit code: CPUID cannot be made a fault here */
 #define BIT(n) (1u << (n))
 
-static int no_avx;
+static int no_avx, ready;
 
 static void answer(int number, siginfo_t *info, void *context) {
     greg_t *reg = ((ucontext_t *)context)->uc_mcontext.gregs;
@@ -48,6 +49,12 @@ static void answer(int number, siginfo_t *info, void *context) {
     reg[REG_RIP] += 2;
 }
 
+/* Python's faulthandler would replace the handler. */
+int sigaction(int number, const struct sigaction *wanted, struct sigaction *old) {
+    int (*next)(int, const struct sigaction *, struct sigaction *) = dlsym(RTLD_NEXT, "sigaction");
+    return next(number, ready && number == SIGSEGV ? NULL : wanted, old);
+}
+
 __attribute__((constructor)) static void begin(void) {
     const char *limit = getenv("CPUID_LIMIT");
     if (!limit)
@@ -55,6 +62,7 @@ __attribute__((constructor)) static void begin(void) {
     no_avx = strcmp(limit, "avx2") != 0;
     struct sigaction action = {.sa_sigaction = answer, .sa_flags = SA_SIGINFO | SA_NODEFER};
     sigaction(SIGSEGV, &action, NULL);
+    ready = 1;
     if (syscall(SYS_arch_prctl, ARCH_SET_CPUID, 0))
         _exit(NO_FAULTS);
 }

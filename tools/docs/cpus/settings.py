@@ -41,7 +41,6 @@ def _variables(torch: str, onednn: str, mkl: str) -> dict[str, str]:
 
 SETTINGS = {
     FIRST: Setting("no limit"),
-    "again": Setting("no limit, again"),
     "threads": Setting("2 threads", threads=2),
     "avx2": Setting("AVX2", "avx2", _variables("avx2", "AVX2", "AVX2")),
     "sse4": Setting("SSE4", "sse4", _variables("default", "SSE41", "SSE4_2")),
