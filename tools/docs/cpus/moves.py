@@ -137,9 +137,9 @@ def compare_images(first: Path, other: Path) -> Repainted:
 
     Args:
         first: the folder of the images of one run.
-        other: that of the other run, with images of the same names.
+        other: that of the other run, whose images are all or some of them.
     """
-    names = sorted(path.name for path in first.glob("*.png"))
+    names = sorted(path.name for path in other.glob("*.png"))
     changed, differ, count, levels = 0, 0, 0, 0
     for name in names:
         apart = np.abs(read_image(first / name).astype(np.int16) - read_image(other / name))
