@@ -36,6 +36,8 @@ class MetricCard:
         real: the value of real images, if it follows from the definition, else None.
         per_pair: whether the number is a weighted mean of values by pair, with the interval of `cluster_bootstrap`;
             False for one number of the whole set, such as a Fréchet distance.
+        decimals: the most decimals that tables print, because further ones differ between CPUs; None: four significant
+            digits hold (docs/precision.md).
     """
 
     name: str
@@ -45,6 +47,7 @@ class MetricCard:
     range: tuple[float, float] = (-np.inf, np.inf)
     real: float | None = None
     per_pair: bool = True
+    decimals: int | None = None
 
 
 @dataclass(frozen=True)

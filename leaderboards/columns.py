@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from fhpt_bench.errors import UserError, did_you_mean, plain
+from fhpt_bench.protocol import MetricCard
 from fhpt_bench.records.installed_cards import standing
 from fhpt_bench.records.schema import Record
 
@@ -21,7 +22,8 @@ class Column:
         unit: the metric's unit, "" for a pure number.
         higher_is_better: the direction of the metric.
         tag: the fingerprint's first digits if the table has several columns of this key, else "".
-        installed: whether the protocol is installed here in the records' version; otherwise models are not ranked.
+        metric: the card of the metric if the protocol is installed here in the records' version; otherwise None, and
+            models are not ranked.
     """
 
     key: str
@@ -30,7 +32,12 @@ class Column:
     unit: str
     higher_is_better: bool
     tag: str
-    installed: bool = True
+    metric: MetricCard | None
+
+    @property
+    def installed(self) -> bool:
+        """Whether the protocol is installed here in the records' version."""
+        return self.metric is not None
 
     @property
     def name(self) -> str:
@@ -55,10 +62,10 @@ def find_columns(records: Iterable[Record]) -> list[Column]:
             card = metric or score
             label, unit, better = card.label, card.unit, card.higher_is_better
             if score.value is not None:
-                column = Column(score.key, score.fingerprint, label, unit, better, "", metric is not None)
+                column = Column(score.key, score.fingerprint, label, unit, better, "", metric)
                 prints.setdefault(score.fingerprint, column)
             elif not prints:  # keeps the key's place until a value is found
-                prints[""] = Column(score.key, "", label, unit, better, "", metric is not None)
+                prints[""] = Column(score.key, "", label, unit, better, "", metric)
     columns = []
     for prints in valued.values():
         if len(prints) > 1:

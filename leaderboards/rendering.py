@@ -7,7 +7,7 @@ import io
 from collections.abc import Sequence
 
 from fhpt_bench.errors import plain
-from fhpt_bench.reporting.formatting import number_format
+from fhpt_bench.reporting.formatting import DIGITS, score_format
 from leaderboards.columns import Column
 from leaderboards.literature import PublishedRow, PublishedScore
 from leaderboards.ranking import Cell
@@ -15,7 +15,7 @@ from leaderboards.tables import Row, Table
 from leaderboards.text_table import TextCell, TextColumn, TextRow, TextTable, terminal_blocks
 
 # Digits of a value, and what separates the bounds of an interval; from wide to narrow.
-LAYOUTS = ((4, ", "), (3, ", "), (3, ","), (3, ",\n"))
+LAYOUTS = ((DIGITS, ", "), (3, ", "), (3, ","), (3, ",\n"))
 
 
 def as_text_table(table: Table, width: int | None = None) -> TextTable:
@@ -136,7 +136,7 @@ def _format(table: Table, i: int, digits: int) -> str:
         cell = row.cells[i]
         if cell is not None and cell.score.value is not None:
             values[row.record.model.oracle].append(cell.score.value)
-    return number_format(values[len(values[False]) == 1], digits)
+    return score_format(values[len(values[False]) == 1], table.columns[i].metric, digits)
 
 
 def _cell(cell: Cell | None, spec: str, between: str, table: Table) -> list[str]:

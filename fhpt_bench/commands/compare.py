@@ -11,6 +11,7 @@ import click
 if TYPE_CHECKING:
     import pandas as pd
 
+    from fhpt_bench.protocol import MetricCard
     from fhpt_bench.records.comparison import Comparison
     from fhpt_bench.records.schema import Record, ScoreEntry
 
@@ -65,18 +66,18 @@ def _print_comparable(a: Record, b: Record, tables: Sequence[dict[str, pd.DataFr
             found = compare_scores(score, other, table_a, table_b, better)
             if metric is None:
                 found = replace(found, verdict=None, reason="its protocol or this version is not installed")
-            rows.append(_row(score, found, better))
+            rows.append(_row(score, found, better, metric))
     if rows:
         print_table(("score", "A", "B", "A - B", "95 % interval", "pairs A/B/equal", "A is"), rows)
     else:
         echo("No scores of the two are comparable.")
 
 
-def _row(score: ScoreEntry, found: Comparison, higher_is_better: bool) -> tuple[str, ...]:
+def _row(score: ScoreEntry, found: Comparison, higher_is_better: bool, metric: MetricCard | None) -> tuple[str, ...]:
     from fhpt_bench.errors import plain
-    from fhpt_bench.reporting.formatting import number_format
+    from fhpt_bench.reporting.formatting import score_format
 
-    spec = number_format((found.value_a, found.value_b), 4)
+    spec = score_format((found.value_a, found.value_b), metric)
     interval, wins = "", ""
     if found.paired is not None:
         higher, lower = found.paired.a_higher, found.paired.b_higher

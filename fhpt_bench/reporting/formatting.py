@@ -4,18 +4,45 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from fhpt_bench.data.images import is_lossy
 from fhpt_bench.errors import count_and_name, plain
 from fhpt_bench.records.schema import BenchmarkPart, ModelPart
 
+if TYPE_CHECKING:
+    from fhpt_bench.protocol import MetricCard
 
-def number_format(values: Iterable[float], digits: int) -> str:
+DIGITS = 4  # of a score
+
+
+def score_format(values: Iterable[float], metric: MetricCard | None, digits: int = DIGITS) -> str:
+    """A format for scores of one metric, without decimals that differ between CPUs.
+
+    Args:
+        values: all scores that are printed in it.
+        metric: the installed card; None if there is none.
+        digits: significant digits of the largest one, unless the card allows fewer.
+
+    Returns:
+        A format specification.
+
+    Examples:
+        >>> from fhpt_bench.protocol import MetricCard
+        >>> cards = [MetricCard("a", "A", True), MetricCard("b", "B", True, decimals=2)]
+        >>> [score_format([0.71], card) for card in cards]
+        ['z.4f', 'z.2f']
+    """
+    return number_format(values, digits, metric.decimals if metric else None)
+
+
+def number_format(values: Iterable[float], digits: int, most: int | None = None) -> str:
     """A format for a column of numbers: the number of decimals that gives the largest one the wanted digits.
 
     Args:
         values: all numbers of the column.
         digits: significant digits of the largest one, at least 1.
+        most: the most decimals; None for any number.
 
     Returns:
         A format specification; a rounded zero never gets a minus sign.
@@ -28,9 +55,10 @@ def number_format(values: Iterable[float], digits: int) -> str:
     """
     largest = max(map(abs, values), default=0.0)
     exponent = math.floor(math.log10(largest)) if largest > 0 else 0
-    if not -6 <= exponent <= 6:
-        return f".{digits - 1}e"
-    return f"z.{max(0, digits - 1 - exponent)}f"
+    decimals = max(0, digits - 1 - exponent)
+    if most is not None and decimals > most:
+        return f"z.{most}f"
+    return f"z.{decimals}f" if -6 <= exponent <= 6 else f".{digits - 1}e"
 
 
 def model_label(model: ModelPart) -> str:

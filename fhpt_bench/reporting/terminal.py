@@ -11,13 +11,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from fhpt_bench.errors import plain
+from fhpt_bench.records.installed_cards import standing
 from fhpt_bench.records.schema import RECORD_FILE, Record, ScoreEntry
 from fhpt_bench.reporting.contact_sheet import CONTACT_SHEET
-from fhpt_bench.reporting.formatting import describe_pairs, model_label, number_format
+from fhpt_bench.reporting.formatting import describe_pairs, model_label, score_format
 from fhpt_bench.reporting.variants import COLUMNS, FOOTER, VARIANTS_FILE, variant_tables
 
 GROUPS = ("perceptual", "structural", "semantic", "other")
-_DIGITS = 4
 
 
 def report(record: Record, seconds: float, full: bool = False, variants: bool = False) -> None:
@@ -72,9 +72,10 @@ def _score_table(record: Record, scores: tuple[ScoreEntry, ...]) -> Table:
         table.add_row(f"[bold]{group}[/bold]")
         for score in members:
             arrow = "↑" if score.higher_is_better else "↓"
+            spec = score_format([score.value or 0.0], standing(record, score).metric)
             variant = "" if score.variant == "canonical" else f" ({score.variant})"
             table.add_row(
-                _text(f"  {score.label} {arrow}{variant}"), _text(_value(score)), _interval(score),
+                _text(f"  {score.label} {arrow}{variant}"), _text(_value(score, spec)), _interval(score, spec),
                 str(score.n) if score.status == "ok" else "",
             )  # fmt: skip
     return table
@@ -118,18 +119,14 @@ def _text(text: str) -> str:
     return escape(plain(text))
 
 
-def _value(score: ScoreEntry) -> str:
+def _value(score: ScoreEntry, spec: str) -> str:
     if score.value is None:
         return score.status
-    return f"{_number(score.value, score)} {score.unit}".rstrip()
+    return f"{score.value:{spec}} {score.unit}".rstrip()
 
 
-def _interval(score: ScoreEntry) -> str:
-    return " - ".join(_number(end, score) for end in score.interval[:2]) if score.interval else ""
-
-
-def _number(value: float, score: ScoreEntry) -> str:
-    return format(value, number_format([score.value or 0.0], _DIGITS))
+def _interval(score: ScoreEntry, spec: str) -> str:
+    return " - ".join(format(end, spec) for end in score.interval[:2]) if score.interval else ""
 
 
 def _duration(seconds: float) -> str:

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from fhpt_bench.errors import plain
+from fhpt_bench.records.installed_cards import standing
 from fhpt_bench.records.schema import Record, ScoreEntry
-from fhpt_bench.reporting.formatting import model_label, number_format
+from fhpt_bench.reporting.formatting import model_label, score_format
 
 VARIANTS_FILE = "variants.md"
 COLUMNS = ("variant", "value", "95 % interval", "n", "used by")
@@ -15,7 +16,6 @@ FOOTER = (
     "Same images, same pairs. What a variant computes: fhpt-bench protocols ID:VARIANT. Why padding, windows, data "
     "ranges and references move such numbers: docs/footguns.md."
 )
-_DIGITS = 4
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,8 @@ def _tables(record: Record) -> Iterator[VariantTable]:
     for protocol, metric in reversed(headlines.items()):
         scores = [score for score in record.scores if (score.protocol, score.metric) == (protocol, metric)]
         if len(scores) > 1 and any(used[protocol, score.variant] for score in scores):
-            spec = number_format([score.value for score in scores if score.value is not None], _DIGITS)
+            values = [score.value for score in scores if score.value is not None]
+            spec = score_format(values, standing(record, scores[0]).metric)
             arrow, unit = "↑" if scores[0].higher_is_better else "↓", scores[0].unit and f" ({scores[0].unit})"
             benchmark = f"{record.benchmark.id} {record.benchmark.version}"
             yield VariantTable(

@@ -98,7 +98,25 @@ def test_values_that_cannot_be_compared_raise() -> None:
 
 @pytest.mark.parametrize(
     ("page", "blocks"),
-    [("footguns.md", [*TABLES]), ("precision.md", ["made", "pairs", "sets", "inceptions", "classifiers", "people"])],
+    [
+        ("footguns.md", [*TABLES]),
+        (
+            "precision.md",
+            [
+                "made",
+                "pairs",
+                "sets",
+                "inceptions",
+                "classifiers",
+                "people",
+                "cpus made",
+                "cpus limits",
+                "cpus images",
+                "cpus warp",
+                "cpus drn",
+            ],
+        ),
+    ],
 )
 def test_every_block_of_the_measured_pages_is_filled(page: str, blocks: list[str]) -> None:
     text = (protocol_pages.FOLDER.parent / page).read_text(encoding="utf-8")

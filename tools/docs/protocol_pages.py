@@ -102,14 +102,17 @@ def _metrics(made: list[Protocol]) -> str:
         for metric in protocol.metrics:
             reported.setdefault(metric, []).append(protocol.variant)
     differ = any(len(variants) < len(made) for variants in reported.values())
+    limited = any(metric.decimals is not None for metric in reported)
     rows = [
         (
             m.label, f"`{m.name}`", "higher" if m.higher_is_better else "lower", _range(m), m.unit or "-",
-            "-" if m.real is None else f"{m.real:g}", *([", ".join(f"`{v}`" for v in variants)] if differ else []),
+            "-" if m.real is None else f"{m.real:g}", *(["-" if m.decimals is None else m.decimals] if limited else []),
+            *([", ".join(f"`{v}`" for v in variants)] if differ else []),
         )
         for m, variants in reported.items()
     ]  # fmt: skip
-    columns = ["label", "metric", "better", "range", "unit", "value of real images", *(["variants"] if differ else [])]
+    columns = ["label", "metric", "better", "range", "unit", "value of real images"]
+    columns += [*(["decimals in tables"] if limited else []), *(["variants"] if differ else [])]
     return table(columns, rows)
 
 

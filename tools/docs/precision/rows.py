@@ -87,8 +87,8 @@ def golden_table(rows: Sequence[Row]) -> str:
     """The Markdown table of some rows."""
     cells = [
         (
-            f"`{row.ours}`", f"{row.reference}{_version(row.package)}", row.inputs, _number(row.allowed, row.unit),
-            f"{_number(row.observed, row.unit)}{'' if row.holds else ' **too much**'}",
+            f"`{row.ours}`", f"{row.reference}{_version(row.package)}", row.inputs, rounded_up(row.allowed, row.unit),
+            f"{rounded_up(row.observed, row.unit)}{'' if row.holds else ' **too much**'}",
             f"[{Path(row.test).name}](../tests/{row.test})",
         )
         for row in rows
@@ -100,7 +100,7 @@ def _version(package: str) -> str:
     return f", {package} {importlib.metadata.version(package)}" if package else ""
 
 
-def _number(value: float, unit: str) -> str:
+def rounded_up(value: float, unit: str) -> str:
     """A difference as text with one digit, rounded up so that it is never shown smaller than it is."""
     if value == 0:
         text = "0"
