@@ -5,12 +5,17 @@ from __future__ import annotations
 import importlib
 import sys
 import warnings
+from typing import TYPE_CHECKING
 
 import click
 
+from fhpt_bench.commands.completion import install_option
 from fhpt_bench.errors import UserError, did_you_mean, plain
 from fhpt_bench.registry import Entry, entry_points
 from fhpt_bench.version import VERSION
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 # In the order of use; other packages add commands through the entry-point group `fhpt_bench.commands`.
 BUILT_IN = (
@@ -59,6 +64,13 @@ class LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(rows)
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        """Commands and options that begin with a text; no command is imported, since that could run others' code."""
+        from click.shell_completion import CompletionItem
+
+        found = [CompletionItem(name) for name in self.list_commands(ctx) if name.startswith(incomplete)]
+        return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
+
 
 def _broken(name: str, reason: str) -> click.Command:
     def complain() -> None:
@@ -75,6 +87,7 @@ def _added() -> dict[str, Entry]:
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(VERSION, prog_name="fhpt-bench")
+@install_option
 def cli() -> None:
     """Evaluate human pose transfer models.
 

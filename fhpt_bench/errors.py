@@ -37,13 +37,19 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
         A clause for the end of an error message.
 
     Examples:
-        >>> did_you_mean("simm", ["ssim", "psnr"])
-        'did you mean ssim?'
+        >>> did_you_mean("simm", ["ssim", "psnr"]), did_you_mean("SSIM", ["ssim", "psnr"])
+        ('did you mean ssim?', 'did you mean ssim?')
         >>> did_you_mean("fid", ["ssim", "psnr"])
         'choose one of psnr, ssim.'
     """
     names = sorted(known)
-    near = [name for name in names if word and name.startswith(word)][:3] or difflib.get_close_matches(word, names, n=3)
+    folded = {name: name.casefold() for name in names}
+    typed = word.casefold()
+    same = [name for name in names if folded[name] == typed]
+    near = same or [name for name in names if typed and folded[name].startswith(typed)][:3]
+    if not near:
+        close = difflib.get_close_matches(typed, dict.fromkeys(folded.values()), n=3)
+        near = [name for one in close for name in names if folded[name] == one][:3]
     if near:
         return f"did you mean {' or '.join(near)}?"
     return f"choose one of {name_some(names, _LISTED)}." if names else "there is none."

@@ -1,14 +1,16 @@
-"""One or several processes: a run distributes its batches over ranks, started by `torchrun` or by `start`."""
+"""The processes that share a run, started by `torchrun` or by `start`, and the device that they use."""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,6 +49,60 @@ def launched() -> tuple[int, int]:
         (count, rank from 0), read from the environment: nothing is imported or joined.
     """
     return int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
+
+
+def check_device(device: str | None) -> None:
+    """Refuse a device whose name is unknown; torch is not imported.
+
+    Args:
+        device: "cpu", "cuda", "cuda:1" for the second GPU, or None.
+
+    Raises:
+        UserError: if it is something else.
+
+    Examples:
+        >>> check_device("gpu")
+        Traceback (most recent call last):
+        fhpt_bench.errors.UserError: --device 'gpu' is unknown: give cpu, cuda, or cuda:1 for the second GPU.
+    """
+    if device is not None and not re.fullmatch(r"cpu|cuda(:\d{1,4})?", device):
+        raise UserError(f"--device {device!r} is unknown: give cpu, cuda, or cuda:1 for the second GPU.")
+
+
+@contextlib.contextmanager
+def on_device(device: str | None, processes: int | None = 1) -> Iterator[str]:
+    """Choose the device of a run or a training; a GPU that is named by its number is torch's current one meanwhile.
+
+    So all code inside needs to know only "cpu" and "cuda".
+
+    Args:
+        device: "cpu", "cuda", "cuda:1" for the second GPU; None for "cuda" if torch finds a GPU, else "cpu".
+        processes: number of processes that are to share the work, or None; those of a launcher count too.
+
+    Yields:
+        "cpu" or "cuda".
+
+    Raises:
+        UserError: if there is no such GPU, or several processes would share one.
+    """
+    import torch
+
+    check_device(device)
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if device is None:
+        device = "cuda" if gpus else "cpu"
+    kind, _, number = device.partition(":")
+    if kind == "cuda" and not gpus:
+        raise UserError(f"--device {device}: torch finds no GPU here; give --device cpu.")
+    if not number:
+        yield kind
+        return
+    if int(number) >= gpus:
+        raise UserError(f"--device {device}: torch finds {gpus} GPU{'' if gpus == 1 else 's'} here, from cuda:0.")
+    if max(processes or 1, launched()[0]) > 1:
+        raise UserError(f"--device {device} is one GPU, but several processes share the work: give --device cuda.")
+    with torch.cuda.device(int(number)):
+        yield kind
 
 
 def best_count(device: str, pairs: int) -> int:

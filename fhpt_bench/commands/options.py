@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
+from fhpt_bench.commands.completion import names_of
+
 
 class OutputFolder(click.Path):
     """A folder to write into; an empty string is refused, because it would mean the current folder."""
@@ -28,21 +30,28 @@ class OutputFolder(click.Path):
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+device_option = click.option(
+    "--device", metavar="cpu|cuda|cuda:N", help="cuda:1 is the second GPU.  [default: cuda if available]",
+    shell_complete=lambda ctx, param, incomplete: [name for name in ("cpu", "cuda") if name.startswith(incomplete)],
+)  # fmt: skip
+
 
 def measuring_options(command: Command) -> Command:
     """Add the options that `run` and `evaluate` share to a command."""
     for option in reversed(
         [
             click.option("--protocols", "-p", default="all", show_default=True,
+                         shell_complete=names_of("protocols", several=True),
                          help="`all` (the benchmark's list), or a list, such as ssim,lpips:vgg-0.1."),
-            click.option("--benchmark", "-b", default="studio", show_default=True, help="A name, or a TOML file."),
+            click.option("--benchmark", "-b", default="studio", show_default=True, help="A name, or a TOML file.",
+                         shell_complete=names_of("benchmarks")),
             click.option("--data-root", type=click.Path(path_type=Path), help="Folder of the benchmark's data."),
             click.option("--subset", help="Only these pairs: leak-free, men, women, or view=front (side, back, …)."),
             click.option("--limit", type=int, help="Only this many pairs, spread over the people."),
             click.option("--out", "-o", type=OutputFolder(),
                          help="The run's folder.  [default: runs/BENCHMARK/MODEL]"),
             click.option("--batch-size", type=int, default=16, show_default=True, help="Pairs per batch."),
-            click.option("--device", type=click.Choice(["cpu", "cuda"]), help="[default: cuda if available]"),
+            device_option,
             click.option("--keypoints", type=click.Path(path_type=Path), metavar="DIR",
                          help="Folder of keypoint files <pair id>_keypoints.json, in place of the built-in estimator."),
             click.option("--processes", type=click.IntRange(1),

@@ -8,12 +8,18 @@ from typing import Any
 
 import click
 
+from fhpt_bench.commands.completion import names_of
 from fhpt_bench.commands.options import measuring_options
 from fhpt_bench.errors import UserError
 
 
 @click.command()
-@click.option("--model", "-m", help="A name (see `fhpt-bench models`), or path/to/file.py:Class.")
+@click.option(
+    "--model",
+    "-m",
+    shell_complete=names_of("models"),
+    help="A name (see `fhpt-bench models`), or path/to/file.py:Class.",
+)
 @click.option(
     "--checkpoint", type=click.Path(path_type=Path), help="Checkpoint of a trained model, in place of its default."
 )

@@ -8,7 +8,8 @@ from typing import Literal
 
 import click
 
-from fhpt_bench.commands.options import OutputFolder
+from fhpt_bench.commands.completion import names_of
+from fhpt_bench.commands.options import OutputFolder, device_option
 
 _SECONDS = {"h": 3600, "m": 60, "s": 1, "": 1}
 
@@ -24,8 +25,11 @@ def _seconds(ctx: click.Context, param: click.Parameter, value: str | None) -> f
 
 
 @click.command()
-@click.argument("name", required=False)
-@click.option("--benchmark", "-b", default="studio", show_default=True, help="A name, or a TOML file.")
+@click.argument("name", required=False, shell_complete=names_of("recipes"))
+@click.option(
+    "--benchmark", "-b", default="studio", show_default=True, help="A name, or a TOML file.",
+    shell_complete=names_of("benchmarks"),
+)  # fmt: skip
 @click.option("--preset", help="Which of NAME's presets, such as paper or small.  [default: its first]")
 @click.option("--data-root", type=click.Path(path_type=Path), help="Folder of the benchmark's data.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of all random numbers.")
@@ -33,7 +37,7 @@ def _seconds(ctx: click.Context, param: click.Parameter, value: str | None) -> f
     "--out", "-o", type=OutputFolder(),
     help="The folder to write.  [default: trained/BENCHMARK/NAME, with -PRESET if it has several]",
 )  # fmt: skip
-@click.option("--device", type=click.Choice(["cpu", "cuda"]), help="[default: cuda if available]")
+@device_option
 @click.option(
     "--mixed-precision", type=click.Choice(["no", "bf16"]),
     help="[default: bf16 if the preset asks for it and the device has it natively]",

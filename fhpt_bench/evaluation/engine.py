@@ -21,7 +21,7 @@ from fhpt_bench.feature import SuppliedFeature, supplied_features
 from fhpt_bench.files import explained, file_name
 from fhpt_bench.model import Generator
 from fhpt_bench.output_folder import check_output
-from fhpt_bench.processes import Processes, best_count, join, launched, set_finished, start
+from fhpt_bench.processes import Processes, best_count, join, launched, on_device, set_finished, start
 from fhpt_bench.progress import print_note
 from fhpt_bench.protocol import Protocol
 from fhpt_bench.records.fingerprint import describe
@@ -65,7 +65,7 @@ def run(
         limit: only this many pairs, spread over the people, the same pairs for every model.
         out: the run's folder; default `runs/<benchmark>/<model>`.
         batch_size: pairs per batch; limits the memory that is used.
-        device: "cpu" or "cuda"; default: "cuda" if torch finds a GPU.
+        device: "cpu", "cuda", or "cuda:1" for the second GPU; default: "cuda" if torch finds a GPU.
         overwrite: delete the run that the folder holds, and start again.
         keypoints: a folder of keypoint files, `<pair id>_keypoints.json`, used in place of the built-in estimator's
             keypoints; such scores are comparable only with each other. The files of the real target images,
@@ -188,24 +188,25 @@ def _evaluate(
     # A model that is not trained is refused before the weights of any network are fetched.
     generated = make_generated(real)
     part, plan, train = _plan(benchmark, chosen, digests, supplied, options.progress)
-    device = _device(options.device)
-    processes = _processes(options.processes, device, benchmark)  # before anything moves to a GPU: one per process
-    generated.to(device)
-    folder = _folder(options, part, generated, processes, _inputs(options, benchmark))
-    try:
-        generated.keep_in(folder)
-        measurement = Measurement(
-            benchmark, plan, generated, real, train, folder, device, processes, options.batch_size
-        )
-        measurement.gather(options.progress and processes.main)
-        processes.wait()
-        if processes.main:
-            record = write_results(measurement, part, options.progress)
-        processes.wait()
-        set_finished()
-        return record if processes.main else read_record(folder.path)
-    finally:
-        folder.release()
+    with on_device(options.device, options.processes) as device:
+        # Before anything moves to a GPU: one per process.
+        processes = _processes(options.processes, device, benchmark)
+        generated.to(device)
+        folder = _folder(options, part, generated, processes, _inputs(options, benchmark))
+        try:
+            generated.keep_in(folder)
+            measurement = Measurement(
+                benchmark, plan, generated, real, train, folder, device, processes, options.batch_size
+            )
+            measurement.gather(options.progress and processes.main)
+            processes.wait()
+            if processes.main:
+                record = write_results(measurement, part, options.progress)
+            processes.wait()
+            set_finished()
+            return record if processes.main else read_record(folder.path)
+        finally:
+            folder.release()
 
 
 def _supplied(options: RunOptions, benchmark: Benchmark) -> dict[str, SuppliedFeature]:
@@ -245,16 +246,6 @@ def _check_writable(path: Path) -> None:
             probe.write(b"?")
             probe.flush()
             os.fsync(probe.fileno())
-
-
-def _device(device: str | None) -> str:
-    import torch
-
-    if device is None:
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        raise UserError("--device cuda: torch finds no GPU here; give --device cpu.")
-    return device
 
 
 def _inputs(options: RunOptions, benchmark: Benchmark) -> list[Path]:

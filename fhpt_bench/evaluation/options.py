@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fhpt_bench.errors import check_type
+from fhpt_bench.processes import check_device
 
 BATCH_SIZE = 16
 
@@ -46,3 +47,4 @@ class RunOptions:
         check_type("protocols", names, (list, tuple), "a text, or a list of texts")
         for one in names:
             check_type("protocols", one, (str,), "a text, or a list of texts")
+        check_device(self.device)

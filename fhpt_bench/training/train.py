@@ -12,7 +12,7 @@ from fhpt_bench.data.real_images import RealImages
 from fhpt_bench.errors import UserError, did_you_mean
 from fhpt_bench.files import sha256_json
 from fhpt_bench.plugin_code import code_digest
-from fhpt_bench.processes import launched
+from fhpt_bench.processes import check_device, launched, on_device
 from fhpt_bench.reading import sha256_file
 from fhpt_bench.training.distributed import Precision
 from fhpt_bench.training.folder import TrainingFolder
@@ -48,7 +48,7 @@ def train(
         data_root: folder of the benchmark's data, if it does not ship with the package.
         seed: seed of all random numbers, 0 or more.
         out: folder to write; default: `trained/<benchmark>/<recipe>`, with `-<preset>` if the recipe has presets.
-        device: "cpu" or "cuda"; default: "cuda" if a GPU is available, else "cpu".
+        device: "cpu", "cuda", or "cuda:1" for the second GPU; default: "cuda" if a GPU is available, else "cpu".
         mixed_precision: "no" or "bf16"; default: bf16 if the preset asks for it (or, on a GPU, sets nothing) and the
             device computes with it natively.
         time_budget: seconds after which training stops with a checkpoint.
@@ -62,6 +62,7 @@ def train(
         UserError: if an argument or an input cannot be used; the message names it and says what to do.
     """
     recipes.find(recipe)
+    check_device(device)
     if seed < 0:
         raise UserError(f"--seed {seed} is negative: give 0 or more.")
     if time_budget is not None and time_budget <= 0:
@@ -79,30 +80,38 @@ def train(
         raise UserError("--out is empty: give a new folder.")
     folder = TrainingFolder(Path(out or default).expanduser(), identity, dry_run, [loaded.train_folder])
     images = RealImages(loaded.train_folder, loaded.image_size, digests)
-    chosen_device = _device(device)
-    wanted = getattr(plugin.presets[chosen], "mixed_precision", None)
-    precision = choose_precision(mixed_precision, wanted, chosen_device)
-    count, rank = launched()
-    task = Task(
-        loaded, images, seed, folder, chosen_device, progress and rank == 0, chosen, precision.precision, time_budget
-    )
-    if dry_run:
-        spent = folder.spent()
-        done = f" ({spent['done']:g} of {spent['of']:g} done)" if spent else ""
-        return {
-            "recipe": " ".join(filter(None, (plugin.card.name, chosen))), "folder": f"{folder.path}{done}",
-            "benchmark": f"{loaded.id} {loaded.version}, {len(digests)} training images", "device": chosen_device,
-            "mixed precision": str(precision), "processes": str(count), **instance.estimate(task),
-        }  # fmt: skip
-    try:
-        folder.lock()
-        facts = instance.train(task)
-    finally:
-        folder.release()
-    if (spent := folder.spent()) and spent["done"] < spent["of"]:
-        stopped = f"after {spent['done']:g} of {spent['of']:g}; the same command resumes from here"
-        return {**facts, "stopped": stopped}
-    return facts
+    with on_device(device) as chosen_device:
+        wanted = getattr(plugin.presets[chosen], "mixed_precision", None)
+        precision = choose_precision(mixed_precision, wanted, chosen_device)
+        count, rank = launched()
+        task = Task(
+            loaded,
+            images,
+            seed,
+            folder,
+            chosen_device,
+            progress and rank == 0,
+            chosen,
+            precision.precision,
+            time_budget,
+        )
+        if dry_run:
+            spent = folder.spent()
+            done = f" ({spent['done']:g} of {spent['of']:g} done)" if spent else ""
+            return {
+                "recipe": " ".join(filter(None, (plugin.card.name, chosen))), "folder": f"{folder.path}{done}",
+                "benchmark": f"{loaded.id} {loaded.version}, {len(digests)} training images", "device": chosen_device,
+                "mixed precision": str(precision), "processes": str(count), **instance.estimate(task),
+            }  # fmt: skip
+        try:
+            folder.lock()
+            facts = instance.train(task)
+        finally:
+            folder.release()
+        if (spent := folder.spent()) and spent["done"] < spent["of"]:
+            stopped = f"after {spent['done']:g} of {spent['of']:g}; the same command resumes from here"
+            return {**facts, "stopped": stopped}
+        return facts
 
 
 def _chosen(plugin: type[Recipe], preset: str | None) -> str:
@@ -127,13 +136,3 @@ def _identity(
         "train_sha256": sha256_json(list(digests.items())),
         "tables": {what: sha256_file(file) for what, file in loaded.training_files.items() if file.is_file()},
     }  # fmt: skip
-
-
-def _device(device: str | None) -> str:
-    import torch
-
-    if device is None:
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if device == "cuda" and not torch.cuda.is_available():
-        raise UserError("--device cuda: torch finds no GPU; give --device cpu.")
-    return device
