@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING, ClassVar
 
 from drn.hyperparameters import FACE_PAPER, FACE_SMALL, PAPER, SMALL, Hyperparameters
 from fhpt_bench.training.generator_recipe import GeneratorRecipe
-from fhpt_bench.training.pairs import PairStream, TrainingPairs
 from fhpt_bench.training.recipe import RecipeCard
 
 if TYPE_CHECKING:
     import numpy as np
-    from accelerate import Accelerator
     from numpy.typing import NDArray
 
     from drn.learner import AdversarialLearner
     from fhpt_bench.benchmark import Benchmark
-    from fhpt_bench.training.pairs import TrainingBatch
+    from fhpt_bench.training.generator_learner import Inputs
+    from fhpt_bench.training.pairs import TrainingPairs
     from fhpt_bench.training.views import TrainableGenerator
 
 _CITATION = (
@@ -43,15 +42,11 @@ class DRNRecipe(GeneratorRecipe):
 
         return DRNGenerator(DetailReplenishingNetwork(hparams, self.detail))
 
-    def learner(
-        self, hparams: Hyperparameters, stream: PairStream, held_out: TrainingBatch, accelerator: Accelerator, seed: int
-    ) -> AdversarialLearner:
+    def learner(self, hparams: Hyperparameters, inputs: Inputs) -> AdversarialLearner:
         """Make the generator, the discriminators and their learner."""
         from drn.learner import AdversarialLearner
 
-        return AdversarialLearner(
-            self.generator(hparams), hparams, stream, held_out, accelerator, seed, self.alternate
-        )  # fmt: skip
+        return AdversarialLearner(self.generator(hparams), hparams, inputs, self.alternate)
 
 
 class PBOnlyRecipe(DRNRecipe):
@@ -100,7 +95,7 @@ class FaceRecipe(DRNRecipe):
 
         return FaceGenerator(FaceModule(hparams.width, hparams.style, hparams.hidden))
 
-    def usable(self, pairs: TrainingPairs, index: NDArray[np.int64]) -> NDArray[np.int64]:
+    def usable(self, hparams: Hyperparameters, pairs: TrainingPairs, index: NDArray[np.int64]) -> NDArray[np.int64]:
         """Select the pairs whose source and target both show a frontal face."""
         import torch
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 import numpy as np
@@ -21,46 +21,44 @@ from fhpt_bench.benchmark import load_benchmark
 from fhpt_bench.data.real_images import RealImages
 from fhpt_bench.training.distributed import Precision, make_accelerator
 from fhpt_bench.training.folder import TrainingFolder
-from fhpt_bench.training.generator_learner import GeneratorLearner
+from fhpt_bench.training.generator_learner import GeneratorLearner, Inputs
 from fhpt_bench.training.loop import seed_unit
-from fhpt_bench.training.pairs import PairStream, TrainingBatch, TrainingPairs
+from fhpt_bench.training.pairs import PairStream, TrainingPairs
 from fhpt_bench.training.recipe import Task
-
-if TYPE_CHECKING:
-    from accelerate import Accelerator
 
 PAIRS = 4
 EVERY = 10  # iterations between evaluations
 COMMON: dict[str, Any] = {
     "batch_size": PAIRS, "learning_rate": 1e-3, "flip": False, "recolour": False, "iterations": 10_000,
+    "fixed_iterations": 10_000, "half_size_iterations": 0,
 }  # fmt: skip
 
 
-def _drn(stream: PairStream, held_out: TrainingBatch, accelerator: Accelerator) -> GeneratorLearner:
+def _drn(inputs: Inputs) -> GeneratorLearner:
     from drn.hyperparameters import SMALL
     from drn.learner import AdversarialLearner
     from drn.network import DetailReplenishingNetwork
     from drn.views import DRNGenerator
 
-    hparams = replace(SMALL, **COMMON, discriminator_steps=0, half_size_iterations=0, fixed_iterations=10_000)
+    hparams = replace(SMALL, **COMMON, discriminator_steps=0)
     generator = DRNGenerator(DetailReplenishingNetwork(hparams))
-    return AdversarialLearner(generator, hparams, stream, held_out, accelerator, 0, alternate=True, adversarial=False)
+    return AdversarialLearner(generator, hparams, inputs, alternate=True, adversarial=False)
 
 
-def _patn(stream: PairStream, held_out: TrainingBatch, accelerator: Accelerator) -> GeneratorLearner:
+def _patn(inputs: Inputs) -> GeneratorLearner:
     from baselines.patn.hyperparameters import SMALL
     from baselines.patn.learner import PATNLearner
 
-    hparams = replace(SMALL, **COMMON, half_size_iterations=0, fixed_iterations=10_000)
-    return PATNLearner(hparams, stream, held_out, accelerator, 0, adversarial=False)
+    hparams = replace(SMALL, **COMMON)
+    return PATNLearner(hparams, inputs, adversarial=False)
 
 
-def _pg2(stream: PairStream, held_out: TrainingBatch, accelerator: Accelerator) -> GeneratorLearner:
+def _pg2(inputs: Inputs) -> GeneratorLearner:
     from baselines.pg2.hyperparameters import SMALL
     from baselines.pg2.learner import PG2Learner
 
     hparams = replace(SMALL, **COMMON, coarse_iterations=300)
-    return PG2Learner(hparams, stream, held_out, accelerator, 0, adversarial=False)
+    return PG2Learner(hparams, inputs, adversarial=False)
 
 
 LEARNERS: dict[str, Callable[..., GeneratorLearner]] = {"drn": _drn, "patn": _patn, "pg2": _pg2}
@@ -87,7 +85,7 @@ def main(name: str, error: float, minutes: float, mixed_precision: Precision) ->
     click.echo(f"the best colour for each whole image has a mean absolute error of {constant:.4f}")
     torch.manual_seed(0)
     stream = PairStream(pairs, PAIRS, 0, index=index)
-    learner = LEARNERS[name](stream, batch, make_accelerator(device, mixed_precision))
+    learner = LEARNERS[name](Inputs(stream, batch, make_accelerator(device, mixed_precision), 0))
     start, number = time.monotonic(), 0
     while time.monotonic() - start < minutes * 60:
         for _ in range(EVERY):
