@@ -57,8 +57,7 @@ class DRNWithoutFace(CheckpointModel):
 
         from drn.network import Stages
 
-        size = (batch.source.shape[2], batch.source.shape[3])
-        maps = [heat_maps(pose, size) for pose in (batch.source_pose, batch.target_pose)]
+        maps = [heat_maps(pose, batch.size) for pose in (batch.source_pose, batch.target_pose)]
         parts: list[Stages] = self.outputs(batch.source, *maps)
         residuals = [part.residual for part in parts if part.residual is not None]
         return Stages(

@@ -78,6 +78,11 @@ class PairBatch:
     target_face_landmarks: Tensor | None = None
     target_parsing: Tensor | None = None
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the images."""
+        return self.source.shape[2], self.source.shape[3]
+
     def to(self, device: str) -> PairBatch:
         """The same batch with its tensors on a device."""
         moved = {field.name: getattr(self, field.name) for field in fields(self)}

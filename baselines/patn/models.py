@@ -43,7 +43,6 @@ class PATN(CheckpointModel):
         """Generate the image; tanh keeps it in [-1, 1]."""
         import torch
 
-        size = (batch.source.shape[2], batch.source.shape[3])
         poses = (batch.source_pose, batch.target_pose)
-        maps = [heat_maps(pose, size, kind=self.hparams.pose_maps) for pose in poses]
+        maps = [heat_maps(pose, batch.size, kind=self.hparams.pose_maps) for pose in poses]
         return torch.cat(self.outputs(batch.source, *maps))

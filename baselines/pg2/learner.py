@@ -33,7 +33,7 @@ class PG2Generator(TrainableGenerator):
 
     def view(self, people: People, half: bool) -> View:
         """Make the source image, the discs of the target's joints, and the mask of the target's body."""
-        size, h = (people.source.shape[2], people.source.shape[3]), self._hparams
+        size, h = people.size, self._hparams
         maps = joint_discs(people.target_pose, size, h.joint_radius)
         mask = body_mask(people.target_pose, size, h.limb_radius, h.closing)
         return View(people.target, (people.source, maps, mask))

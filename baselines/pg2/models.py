@@ -49,7 +49,7 @@ class PG2(CheckpointModel):
 
         from baselines.pg2.masks import joint_discs
 
-        size, trained = (batch.source.shape[2], batch.source.shape[3]), self.hparams.image_size
+        size, trained = batch.size, self.hparams.image_size
         if size != trained:
             raise UserError(
                 f"The checkpoint {self.checkpoints[0].path} was trained on images {trained[1]} wide and {trained[0]} "

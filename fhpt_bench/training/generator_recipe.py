@@ -80,6 +80,18 @@ class GeneratorRecipe(Recipe):
         """
         return index
 
+    def remarks(self, hparams: Any, benchmark: Benchmark) -> Mapping[str, str]:
+        """Say what a user must know of the trained model on this benchmark; default: nothing.
+
+        Args:
+            hparams: the chosen preset, after `fitted`.
+            benchmark: the benchmark of the training.
+
+        Returns:
+            Name -> value, shown with the results of the training and of its estimate.
+        """
+        return {}
+
     def lacks(self, benchmark: Benchmark) -> str | None:
         """Check for training pairs, and that the images have a size that the network can use."""
         if reason := super().lacks(benchmark) or lacks_pairs(benchmark):
@@ -93,7 +105,7 @@ class GeneratorRecipe(Recipe):
         return None
 
     def _prepare(self, task: Task) -> tuple[GeneratorLearner, Schedule, dict[str, str]]:
-        """The learner, its schedule, and how many pairs `usable` left out."""
+        """The learner, its schedule, how many pairs `usable` left out, and the remarks."""
         import torch
 
         from fhpt_bench.training.distributed import make_accelerator
@@ -115,16 +127,17 @@ class GeneratorRecipe(Recipe):
             sample_every=2 * interval,
         )  # fmt: skip
         left_out = len(pairs) - len(training) - len(held)
-        return learner, schedule, {"pairs left out": f"{left_out:,} of {len(pairs):,}"} if left_out else {}
+        facts = {"pairs left out": f"{left_out:,} of {len(pairs):,}"} if left_out else {}
+        return learner, schedule, {**facts, **self.remarks(hparams, task.benchmark)}
 
     def estimate(self, task: Task) -> Mapping[str, str]:
         """Estimate parameters, memory and time, measured on real iterations."""
-        learner, schedule, left_out = self._prepare(task)
-        return {**left_out, **estimate_cost(learner, schedule, task)}
+        learner, schedule, facts = self._prepare(task)
+        return {**facts, **estimate_cost(learner, schedule, task)}
 
     def train(self, task: Task) -> Mapping[str, str]:
         """Train or resume, and write `<recipe>.safetensors` for `run --checkpoint`."""
-        learner, schedule, left_out = self._prepare(task)
+        learner, schedule, facts = self._prepare(task)
         rows = fit(learner, schedule, task)
         name, benchmark = self.card.name, task.benchmark
         judged = [row for row in rows if any(key.startswith("held_out") for key in row)][-1]
@@ -145,4 +158,4 @@ class GeneratorRecipe(Recipe):
         if learner.main:
             write_checkpoint(file, name, learner.network, learner.hparams, card)
         losses = {key: f"{value:.4f}" for key, value in held_out.items()}
-        return {"iterations": f"{done} of {schedule.units}", **left_out, **losses, "checkpoint": str(file)}
+        return {"iterations": f"{done} of {schedule.units}", **facts, **losses, "checkpoint": str(file)}

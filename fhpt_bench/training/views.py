@@ -40,6 +40,11 @@ class People:
     source_face: Tensor
     target_face: Tensor
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the images."""
+        return self.source.shape[2], self.source.shape[3]
+
     def parts(self, size: int) -> Iterator[People]:
         """Split the pairs into parts.
 
@@ -216,7 +221,6 @@ class WholeImageGenerator(TrainableGenerator):
         """Make images and heat maps; the Gaussians shrink with the image."""
         scale = 0.5 if half else 1.0
         people = half_size(people) if half else people
-        size = (people.source.shape[2], people.source.shape[3])
         poses = (people.source_pose, people.target_pose)
-        maps = [heat_maps(pose, size, SIGMA * scale, self._kind) for pose in poses]
+        maps = [heat_maps(pose, people.size, SIGMA * scale, self._kind) for pose in poses]
         return View(people.target, (people.source, *maps))

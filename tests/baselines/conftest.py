@@ -16,12 +16,19 @@ SIZE = (64, 48)
 RECIPES = """
 from dataclasses import replace
 
+from baselines.dsc import recipe as dsc
+from baselines.dsc.hyperparameters import SMALL as DSC
 from baselines.patn import recipe as patn
 from baselines.patn.hyperparameters import SMALL as PATN
 from baselines.pg2 import recipe as pg2
 from baselines.pg2.hyperparameters import SMALL as PG2
 
 SIZES = dict(width=2, discriminator_width=2, batch_size=4, iterations=3, mixed_precision="no")
+
+
+class Dsc(dsc.DSCRecipe):
+    presets = {"tiny": replace(DSC, levels=4, half_size_iterations=0, **SIZES)}
+    judged = 2
 
 
 class Patn(patn.PATNRecipe):
@@ -92,7 +99,7 @@ def held_out() -> TrainingBatch:
 
 @pytest.fixture(scope="session")
 def tiny_recipes(small_people: Path) -> str:
-    """The path of a file with tiny recipes, `Patn` and `Pg2`."""
+    """The path of a file with tiny recipes: `Dsc`, `Patn`, `Pg2`."""
     file = small_people.with_name("baselines.py")
     file.write_text(RECIPES)
     return str(file)
