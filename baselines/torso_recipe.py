@@ -28,8 +28,9 @@ class TorsoRecipe(GeneratorRecipe):
         """Count the test pairs without hips or shoulders: they get an image, too, but no part of it can be moved."""
         import numpy as np
 
-        poses = [np.stack([benchmark.poses[getattr(p, end)] for p in benchmark.pairs]) for end in ("source", "target")]
-        count = int(_lacking(*poses, hparams.completes_torso).sum())
+        source = np.stack([benchmark.poses[pair.source] for pair in benchmark.pairs])
+        target = np.stack([benchmark.poses[pair.target] for pair in benchmark.pairs])
+        count = int(_lacking(source, target, hparams.completes_torso).sum())
         return {"test pairs without hips or shoulders": f"{count:,} of {len(benchmark.pairs):,}"}
 
 

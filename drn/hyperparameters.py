@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from baselines.patn import hyperparameters as patn
 from fhpt_bench.training.hyperparameters import TrainingHyperparameters
 
 
@@ -65,6 +66,17 @@ class Hyperparameters(TrainingHyperparameters):
     perceptual_network: Literal["vgg16", "vgg19"] = "vgg19"
     flip: bool = True
     mixed_precision: Literal["no", "bf16"] = "bf16"
+
+
+@dataclass(frozen=True)
+class PBFixedHyperparameters(Hyperparameters):
+    """Hyperparameters of "PB Fixed" (Table II), whose transfer branch is a trained PATN.
+
+    Args:
+        patn: hyperparameters of that PATN; the recipe sets those of its checkpoint.
+    """
+
+    patn: patn.Hyperparameters = patn.PAPER
 
 
 # 40 epochs ("batches" in the paper) of DeepFashion's 101,966 pairs in 200,000 iterations are about 20 pairs per

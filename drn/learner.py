@@ -62,16 +62,19 @@ class AdversarialLearner(GeneratorLearner):
             return torch.optim.RAdam(part.parameters(), h.learning_rate, h.betas, weight_decay=h.weight_decay)
 
         parts = {
-            name: part for name, part in generator.network.named_children() if any(True for _ in part.parameters())
+            name: part
+            for name, part in generator.network.named_children()
+            if any(parameter.requires_grad for parameter in part.parameters())
         }
         super().__init__(
             generator, critics, {name: optimiser(part) for name, part in parts.items()},
             optimiser(critics) if adversarial else None, hparams, inputs,
             PerceptualNetwork(hparams.perceptual_network, taps=TAPS),
         )  # fmt: skip
+        self._trained = [parameter for parameter in generator.network.parameters() if parameter.requires_grad]
         self._transfer = list(parts["transfer"].parameters()) if alternate else []
         self._coarse = Replay(self._coarse_pass, self._transfer, self.accelerator.device)
-        self._full = Replay(self._full_pass, list(generator.network.parameters()), self.accelerator.device)
+        self._full = Replay(self._full_pass, self._trained, self.accelerator.device)
         self._critic = Replay(self._critic_pass, list(critics.parameters()), self.accelerator.device)
         self.images_per_unit = hparams.batch_size * (1 + hparams.discriminator_steps * adversarial)
 
@@ -85,7 +88,7 @@ class AdversarialLearner(GeneratorLearner):
             self.step(self._transfer, self.optimisers["transfer"])
         terms = self._full(view.target, *view.inputs, *target_features)
         losses |= {name: term.clone() for name, term in zip(_TERMS, terms, strict=False)}
-        self.step(self.network.parameters(), *self.optimisers.values())
+        self.step(self._trained, *self.optimisers.values())
         if self.critic_optimiser:
             for _ in range(self.hparams.discriminator_steps):
                 view = self.next_view(half)
