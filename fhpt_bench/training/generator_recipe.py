@@ -47,6 +47,7 @@ class GeneratorRecipe(Recipe):
 
     presets: ClassVar[Mapping[str, Any]]  # name -> hyperparameters, derived from `TrainingHyperparameters`
     multiple: ClassVar[int] = 1  # the sides of images must be multiples of it
+    needs_parsing: ClassVar[bool] = False  # whether batches have parsing maps
     judged: ClassVar[int] = 64  # number of held-out pairs for evaluation
 
     @abc.abstractmethod
@@ -93,9 +94,14 @@ class GeneratorRecipe(Recipe):
         return {}
 
     def lacks(self, benchmark: Benchmark) -> str | None:
-        """Check for training pairs, and that the images have a size that the network can use."""
+        """Check for training pairs and what else is needed, and that the network can use images of this size."""
         if reason := super().lacks(benchmark) or lacks_pairs(benchmark):
             return reason
+        if self.needs_parsing and not ((file := benchmark.training_files.get("parsing")) and file.is_file()):
+            return (
+                f"The benchmark {benchmark.id} has no parsing maps of its training images: name their table in its "
+                "benchmark file as train_parsing."
+            )
         if any(side % self.multiple for side in benchmark.image_size):
             height, width = benchmark.image_size
             return (
@@ -112,7 +118,7 @@ class GeneratorRecipe(Recipe):
         from fhpt_bench.training.generator_learner import Inputs
 
         hparams, seed = self.fitted(self.presets[task.preset], task.benchmark), task.seed
-        pairs = TrainingPairs(task, _FOLDS)
+        pairs = TrainingPairs(task, _FOLDS, self.needs_parsing)
         accelerator = make_accelerator(task.device, task.mixed_precision)
         training, held = (self.usable(hparams, pairs, part) for part in (pairs.training, pairs.held_out))
         place = (accelerator.process_index, accelerator.num_processes)

@@ -17,6 +17,8 @@ from baselines.patn.models import PATN
 from baselines.patn.recipe import PATNRecipe
 from baselines.pg2.models import PG2
 from baselines.pg2.recipe import PG2Recipe
+from baselines.spt.models import SPT
+from baselines.spt.recipe import SPTRecipe
 from fhpt_bench.benchmark import load_benchmark
 from fhpt_bench.errors import UserError
 from fhpt_bench.model import PairBatch, models
@@ -27,9 +29,9 @@ from fhpt_bench.training.recipe import recipes
 from fhpt_bench.training.train import train
 from tests.float64 import TOLERANCE, Float64
 
-MODELS: dict[str, type[CheckpointModel]] = {"dsc": DSC, "patn": PATN, "pg2": PG2}
-RECIPES: dict[str, type[GeneratorRecipe]] = {"dsc": DSCRecipe, "patn": PATNRecipe, "pg2": PG2Recipe}
-YEARS = {"dsc": 2018, "patn": 2019, "pg2": 2017}
+MODELS: dict[str, type[CheckpointModel]] = {"dsc": DSC, "patn": PATN, "pg2": PG2, "spt": SPT}
+RECIPES: dict[str, type[GeneratorRecipe]] = {"dsc": DSCRecipe, "patn": PATNRecipe, "pg2": PG2Recipe, "spt": SPTRecipe}
+YEARS = {"dsc": 2018, "patn": 2019, "pg2": 2017, "spt": 2019}
 NAMES = tuple(MODELS)
 
 
@@ -48,7 +50,7 @@ def test_a_resumed_training_gives_the_same_bytes(
     name: str, trained: Path, small_people: Path, tiny_recipes: str, tmp_path: Path
 ) -> None:
     path = f"{tiny_recipes}:{name.title()}"
-    for done in ("1 of 3", "2 of 3", "3 of 3"):  # PG2's second stage begins with the third iteration
+    for done in ("1 of 3", "2 of 3", "3 of 3"):  # PG2 and SPT have stages
         facts = train(path, str(small_people), out=tmp_path / "pieces", device="cpu", time_budget=1e-9)
         assert facts["iterations"] == done
     for file in (f"{name}.safetensors", "log.csv", "samples/000003.png"):
@@ -62,7 +64,7 @@ def test_a_trained_checkpoint_runs(name: str, trained: Path, small_people: Path,
     found = read_checkpoint(name, MODELS[name].hyperparameters, file)
     assert record["psnr"].n == 4
     assert record.model.trained == {name: found.digest}
-    assert record.model.conditioning == ("pose",)
+    assert record.model.conditioning == (("pose", "source-parsing") if name == "spt" else ("pose",))
     assert {array.dtype for array in found.arrays.values()} == {np.dtype(np.float16)}
     assert found.hparams.width == 2
     assert found.card["benchmark"]["id"] == "small"
