@@ -24,6 +24,8 @@ from baselines.pg2 import recipe as pg2
 from baselines.pg2.hyperparameters import SMALL as PG2
 from baselines.spt import recipe as spt
 from baselines.spt.hyperparameters import SMALL as SPT
+from baselines.vunet import recipe as vunet
+from baselines.vunet.hyperparameters import SMALL as VUNET
 
 SIZES = dict(width=2, discriminator_width=2, batch_size=4, iterations=3, mixed_precision="no")
 
@@ -49,6 +51,14 @@ class Spt(spt.SPTRecipe):
     presets = {"tiny": replace(
         SPT, levels=4, semantic_width=2, semantic_levels=4, detector_width=2, detector_blocks=1, face_side=32,
         detector_iterations=1, semantic_iterations=1, coarse_iterations=1, **SIZES
+    )}
+    judged = 2
+
+
+class Vunet(vunet.VUNetRecipe):
+    presets = {"tiny": replace(
+        VUNET, width=2, levels=5, initial_batches=2, batch_size=4, iterations=3, fixed_iterations=1,
+        mixed_precision="no",
     )}
     judged = 2
 """
@@ -110,7 +120,7 @@ def held_out() -> TrainingBatch:
 
 @pytest.fixture(scope="session")
 def tiny_recipes(small_people: Path) -> str:
-    """The path of a file with tiny recipes: `Dsc`, `Patn`, `Pg2`, `Spt`."""
+    """The path of a file with tiny recipes: `Dsc`, `Patn`, `Pg2`, `Spt`, `Vunet`."""
     file = small_people.with_name("baselines.py")
     file.write_text(RECIPES)
     return str(file)

@@ -19,6 +19,8 @@ from baselines.pg2.models import PG2
 from baselines.pg2.recipe import PG2Recipe
 from baselines.spt.models import SPT
 from baselines.spt.recipe import SPTRecipe
+from baselines.vunet.models import VUNet
+from baselines.vunet.recipe import VUNetRecipe
 from fhpt_bench.benchmark import load_benchmark
 from fhpt_bench.errors import UserError
 from fhpt_bench.model import PairBatch, models
@@ -29,9 +31,11 @@ from fhpt_bench.training.recipe import recipes
 from fhpt_bench.training.train import train
 from tests.float64 import TOLERANCE, Float64
 
-MODELS: dict[str, type[CheckpointModel]] = {"dsc": DSC, "patn": PATN, "pg2": PG2, "spt": SPT}
-RECIPES: dict[str, type[GeneratorRecipe]] = {"dsc": DSCRecipe, "patn": PATNRecipe, "pg2": PG2Recipe, "spt": SPTRecipe}
-YEARS = {"dsc": 2018, "patn": 2019, "pg2": 2017, "spt": 2019}
+MODELS: dict[str, type[CheckpointModel]] = {"dsc": DSC, "patn": PATN, "pg2": PG2, "spt": SPT, "vunet": VUNet}
+RECIPES: dict[str, type[GeneratorRecipe]] = {
+    "dsc": DSCRecipe, "patn": PATNRecipe, "pg2": PG2Recipe, "spt": SPTRecipe, "vunet": VUNetRecipe
+}  # fmt: skip
+YEARS = {"dsc": 2018, "patn": 2019, "pg2": 2017, "spt": 2019, "vunet": 2018}
 NAMES = tuple(MODELS)
 
 

@@ -173,7 +173,7 @@ def test_studio_has_training_pairs_of_160_people() -> None:
     names = {what: file.name for what, file in benchmark.training_files.items()}
     assert names == {
         "pairs": "fasion-resize-pairs-train.csv", "keypoints": "fasion-resize-annotation-train.csv",
-        "truth": "truth-train.npz",
+        "truth": "truth-train.npz", "parsing": "parsing-train.npz",
     }  # fmt: skip
     given = RealImages(benchmark.train_folder, benchmark.image_size, dict.fromkeys(benchmark.train_images, ""))
     found = TrainingPairs(Task(benchmark, given, 0, TrainingFolder(Path("none"), {}, dry=True), "cpu", False))
