@@ -17,15 +17,7 @@ PAPER = "Siarohin et al., Deformable GANs for Pose-based Human Image Generation,
 
 
 class DSC(CheckpointModel):
-    """Deformable skip connections. A pair without hips or shoulders gets an image as well, in which no part is moved.
-
-    Args:
-        checkpoint: checkpoint of its recipe; default: the one in the weights store.
-
-    Raises:
-        WeightsMissing: if there is no checkpoint.
-        UserError: if the file is not a checkpoint of its recipe.
-    """
+    """Deformable skip connections. If a pair lacks hips or shoulders, no part is moved in its image."""
 
     recipe = "dsc"
     hyperparameters = Hyperparameters

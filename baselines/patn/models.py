@@ -18,15 +18,7 @@ PAPER = "Zhu et al., Progressive Pose Attention Transfer for Person Image Genera
 
 
 class PATN(CheckpointModel):
-    """Progressive pose attention transfer.
-
-    Args:
-        checkpoint: checkpoint of its recipe; default: the one in the weights store.
-
-    Raises:
-        WeightsMissing: if there is no checkpoint.
-        UserError: if the file is not a checkpoint of its recipe.
-    """
+    """Progressive pose attention transfer."""
 
     recipe = "patn"
     hyperparameters = Hyperparameters
