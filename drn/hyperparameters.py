@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from baselines.patn import hyperparameters as patn
+from baselines.patn.hyperparameters import PAPER as PATN_PAPER
+from baselines.patn.hyperparameters import Hyperparameters as PATNHyperparameters
 from fhpt_bench.training.hyperparameters import TrainingHyperparameters
 
 
@@ -76,7 +77,7 @@ class PBFixedHyperparameters(Hyperparameters):
         patn: hyperparameters of that PATN; the recipe sets those of its checkpoint.
     """
 
-    patn: patn.Hyperparameters = patn.PAPER
+    patn: PATNHyperparameters = PATN_PAPER
 
 
 # 40 epochs ("batches" in the paper) of DeepFashion's 101,966 pairs in 200,000 iterations are about 20 pairs per

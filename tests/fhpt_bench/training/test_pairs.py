@@ -35,9 +35,10 @@ def pairs(paired: Path) -> TrainingPairs:
 
 
 def same(one: TrainingBatch, other: TrainingBatch) -> bool:
+    names = [part.name for part in fields(TrainingBatch) if getattr(one, part.name) is not None]
     return all(
-        torch.equal(torch.nan_to_num(getattr(one, part.name), -7), torch.nan_to_num(getattr(other, part.name), -7))
-        for part in fields(TrainingBatch)
+        torch.equal(torch.nan_to_num(getattr(one, name), -7), torch.nan_to_num(getattr(other, name), -7))
+        for name in names
     )
 
 
