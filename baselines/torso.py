@@ -114,6 +114,19 @@ def complete_torso(pose: Tensor) -> Tensor:
     return completed
 
 
+def with_torso(pose: Tensor, completes: bool) -> Tensor:
+    """Prepare poses for a network that needs hips and shoulders.
+
+    Args:
+        pose: (B, 18, 2) pixels (x, y), NaN if missing.
+        completes: whether missing hips and shoulders are estimated (`complete_torso`).
+
+    Returns:
+        (B, 18, 2).
+    """
+    return complete_torso(pose) if completes else pose
+
+
 def _opposite(shoulder: Tensor, neck: Tensor, half: Tensor) -> Tensor:
     """The shoulder mirrored at the neck, at least a chest's depth away; if unclear, on the side of `half`."""
     across = 2 * (neck - shoulder)[:, 0]

@@ -81,9 +81,8 @@ class Warp(Generator):
         Returns:
             (B, 3, H, W) in [-1, 1].
         """
-        size = (batch.source.shape[2], batch.source.shape[3])
         poses = (batch.source_pose.double().cpu().numpy(), batch.target_pose.double().cpu().numpy())
-        grids = np.stack([sampling_grid(s, t, size) for s, t in zip(*poses, strict=True)])
+        grids = np.stack([sampling_grid(s, t, batch.size) for s, t in zip(*poses, strict=True)])
         grid = torch.from_numpy(grids).to(batch.source)
         shown = torch.isfinite(grid).all(-1)[:, None]
         moved = functional.grid_sample(batch.source, grid.nan_to_num(0.0), padding_mode="border", align_corners=False)

@@ -9,6 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from baselines.patn.hyperparameters import PAPER as PATN_PAPER
+from baselines.patn.hyperparameters import Hyperparameters as PATNHyperparameters
+from fhpt_bench.training.hyperparameters import TrainingHyperparameters
+
 
 @dataclass(frozen=True)
 class LossWeights:
@@ -28,7 +32,7 @@ class LossWeights:
 
 
 @dataclass(frozen=True)
-class Hyperparameters:
+class Hyperparameters(TrainingHyperparameters):
     """Hyperparameters of a network and its training.
 
     Args:
@@ -39,23 +43,11 @@ class Hyperparameters:
         hidden: width of the perceptrons between z_s and each AdaIN layer.
         discriminator_width: output channels of the first convolution in D_A and D_S.
         discriminator_dropout: dropout probability in their residual blocks, as in PATN.
-        batch_size: pairs per batch, over all processes; each discriminator step draws a new batch.
-        iterations: number of iterations of Algorithm 1.
-        fixed_iterations: iterations before the learning rate begins to decrease linearly to 0.
-        discriminator_steps: K, discriminator steps per iteration.
-        learning_rate: learning rate of all modules.
-        betas: betas of Rectified Adam.
+        discriminator_steps: K, discriminator steps per iteration (of Algorithm 1), each on a new batch.
         weight_decay: the "weight regularization" of the paper.
         loss: weights of the losses.
         perceptual_network: network of the perceptual and the style loss: the paper's VGG-19, a download of 575 MB, or
             VGG-16, whose weights come from a package. Both use the same layers (relu1_2, 2_2, 3_3).
-        flip: whether to mirror pairs at random, source and target together.
-        recolour: whether to rotate the hues of pairs at random, source and target together, see
-            `fhpt_bench.training.views.recolour`. It is not in the paper; `small` uses it because the clothes of 160
-            rendered people have few colours.
-        half_size_iterations: number of first iterations with images of half the height and width.
-        gradient_clip: largest norm of the gradients of a step, over all parameters of a network; 0 for no limit.
-        mixed_precision: "bf16" or "no".
     """
 
     width: int = 64
@@ -70,15 +62,22 @@ class Hyperparameters:
     fixed_iterations: int = 50_000
     discriminator_steps: int = 3
     learning_rate: float = 1e-4
-    betas: tuple[float, float] = (0.5, 0.999)
     weight_decay: float = 1e-5
     loss: LossWeights = field(default_factory=LossWeights)
     perceptual_network: Literal["vgg16", "vgg19"] = "vgg19"
     flip: bool = True
-    recolour: bool = False
-    half_size_iterations: int = 0
-    gradient_clip: float = 0.0
     mixed_precision: Literal["no", "bf16"] = "bf16"
+
+
+@dataclass(frozen=True)
+class PBFixedHyperparameters(Hyperparameters):
+    """Hyperparameters of "PB Fixed" (Table II), whose transfer branch is a trained PATN.
+
+    Args:
+        patn: hyperparameters of that PATN; the recipe sets those of its checkpoint.
+    """
+
+    patn: PATNHyperparameters = PATN_PAPER
 
 
 # 40 epochs ("batches" in the paper) of DeepFashion's 101,966 pairs in 200,000 iterations are about 20 pairs per
@@ -87,7 +86,7 @@ class Hyperparameters:
 PAPER = Hyperparameters()
 
 # The same structure with fewer channels, for studio's 3,200 training pairs: K = 1, VGG-16, a first phase at half
-# resolution.
+# resolution. Random hues are not in the paper: the clothes of 160 rendered people have few colours.
 SMALL = Hyperparameters(
     width=12, hidden=64, discriminator_width=16, discriminator_dropout=0.0, batch_size=8, iterations=10_000,
     fixed_iterations=5_000, discriminator_steps=1, learning_rate=3e-4, perceptual_network="vgg16",

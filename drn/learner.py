@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +11,7 @@ from drn.discriminators import Discriminator
 from drn.hyperparameters import Hyperparameters
 from drn.losses import TAPS, style_loss
 from drn.views import DRNGenerator
-from fhpt_bench.training.generator_learner import GeneratorLearner
+from fhpt_bench.training.generator_learner import GeneratorLearner, Inputs
 from fhpt_bench.training.losses import (
     PerceptualNetwork,
     lsgan_discriminator,
@@ -23,11 +22,6 @@ from fhpt_bench.training.losses import (
 from fhpt_bench.training.replay import Replay
 from fhpt_bench.training.views import TrainableGenerator, View
 
-if TYPE_CHECKING:
-    from accelerate import Accelerator
-
-    from fhpt_bench.training.pairs import PairStream, TrainingBatch
-
 _TERMS = ("reconstruction", "perceptual", "style", "gan")  # terms of eq. 7
 
 
@@ -37,10 +31,7 @@ class AdversarialLearner(GeneratorLearner):
     Args:
         generator: the generator to train.
         hparams: hyperparameters of the training.
-        stream: stream of training batches; each discriminator step takes a new batch.
-        held_out: pairs of held-out people, for evaluation.
-        accelerator: gives the processes and the device.
-        seed: seed of the augmentation.
+        inputs: batches, held-out pairs, processes, seed; each discriminator step takes a new batch.
         alternate: whether L_1 updates the transfer branch before each full step; only for a generator of whole
             images. False in "End2end" of Table II.
         adversarial: whether L_2 has its style and GAN terms; without them only the terms of L_1 are left.
@@ -53,10 +44,7 @@ class AdversarialLearner(GeneratorLearner):
         self,
         generator: TrainableGenerator,
         hparams: Hyperparameters,
-        stream: PairStream,
-        held_out: TrainingBatch,
-        accelerator: Accelerator,
-        seed: int,
+        inputs: Inputs,
         alternate: bool = False,
         adversarial: bool = True,
     ) -> None:
@@ -74,17 +62,20 @@ class AdversarialLearner(GeneratorLearner):
             return torch.optim.RAdam(part.parameters(), h.learning_rate, h.betas, weight_decay=h.weight_decay)
 
         parts = {
-            name: part for name, part in generator.network.named_children() if any(True for _ in part.parameters())
+            name: part
+            for name, part in generator.network.named_children()
+            if any(parameter.requires_grad for parameter in part.parameters())
         }
         super().__init__(
             generator, critics, {name: optimiser(part) for name, part in parts.items()},
-            optimiser(critics) if adversarial else None, hparams, stream, held_out, accelerator, seed,
+            optimiser(critics) if adversarial else None, hparams, inputs,
             PerceptualNetwork(hparams.perceptual_network, taps=TAPS),
         )  # fmt: skip
+        self._trained = [parameter for parameter in generator.network.parameters() if parameter.requires_grad]
         self._transfer = list(parts["transfer"].parameters()) if alternate else []
-        self._coarse = Replay(self._coarse_pass, self._transfer, accelerator.device)
-        self._full = Replay(self._full_pass, list(generator.network.parameters()), accelerator.device)
-        self._critic = Replay(self._critic_pass, list(critics.parameters()), accelerator.device)
+        self._coarse = Replay(self._coarse_pass, self._transfer, self.accelerator.device)
+        self._full = Replay(self._full_pass, self._trained, self.accelerator.device)
+        self._critic = Replay(self._critic_pass, list(critics.parameters()), self.accelerator.device)
         self.images_per_unit = hparams.batch_size * (1 + hparams.discriminator_steps * adversarial)
 
     def iterate(self, number: int, half: bool) -> Mapping[str, float | Tensor]:
@@ -97,7 +88,7 @@ class AdversarialLearner(GeneratorLearner):
             self.step(self._transfer, self.optimisers["transfer"])
         terms = self._full(view.target, *view.inputs, *target_features)
         losses |= {name: term.clone() for name, term in zip(_TERMS, terms, strict=False)}
-        self.step(self.network.parameters(), *self.optimisers.values())
+        self.step(self._trained, *self.optimisers.values())
         if self.critic_optimiser:
             for _ in range(self.hparams.discriminator_steps):
                 view = self.next_view(half)

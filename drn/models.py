@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from drn.hyperparameters import Hyperparameters
 from fhpt_bench.data.heat_maps import heat_maps
@@ -34,11 +34,12 @@ class DRNWithoutFace(CheckpointModel):
     recipe: ClassVar[str] = "drn"
     hyperparameters = Hyperparameters
     has_detail: ClassVar[bool] = True
+    pose_maps: Literal["gaussian", "delta"] = "gaussian"
     card = ModelCard(
         "drn-no-face", "Detail Replenishing Network without the face module", PAPER, 2020, trainable=True
     )  # fmt: skip
 
-    def build(self, hparams: Hyperparameters) -> DetailReplenishingNetwork:
+    def build(self, hparams: Any) -> DetailReplenishingNetwork:
         """Make the untrained network."""
         from drn.network import DetailReplenishingNetwork
 
@@ -57,8 +58,7 @@ class DRNWithoutFace(CheckpointModel):
 
         from drn.network import Stages
 
-        size = (batch.source.shape[2], batch.source.shape[3])
-        maps = [heat_maps(pose, size) for pose in (batch.source_pose, batch.target_pose)]
+        maps = [heat_maps(pose, batch.size, kind=self.pose_maps) for pose in (batch.source_pose, batch.target_pose)]
         parts: list[Stages] = self.outputs(batch.source, *maps)
         residuals = [part.residual for part in parts if part.residual is not None]
         return Stages(

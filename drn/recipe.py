@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from drn.hyperparameters import FACE_PAPER, FACE_SMALL, PAPER, SMALL, Hyperparameters
+from baselines.patn.hyperparameters import Hyperparameters as PATNHyperparameters
+from drn.hyperparameters import FACE_PAPER, FACE_SMALL, PAPER, SMALL, Hyperparameters, PBFixedHyperparameters
+from fhpt_bench.training.checkpoint import read_checkpoint
 from fhpt_bench.training.generator_recipe import GeneratorRecipe
-from fhpt_bench.training.pairs import PairStream, TrainingPairs
 from fhpt_bench.training.recipe import RecipeCard
 
 if TYPE_CHECKING:
     import numpy as np
-    from accelerate import Accelerator
     from numpy.typing import NDArray
 
     from drn.learner import AdversarialLearner
     from fhpt_bench.benchmark import Benchmark
-    from fhpt_bench.training.pairs import TrainingBatch
+    from fhpt_bench.training.generator_learner import Inputs
+    from fhpt_bench.training.pairs import TrainingPairs
     from fhpt_bench.training.views import TrainableGenerator
 
 _CITATION = (
@@ -36,22 +37,18 @@ class DRNRecipe(GeneratorRecipe):
     detail: ClassVar[bool] = True
     alternate: ClassVar[bool] = True
 
-    def generator(self, hparams: Hyperparameters) -> TrainableGenerator:
+    def generator(self, hparams: Any) -> TrainableGenerator:
         """Make the untrained generator."""
         from drn.network import DetailReplenishingNetwork
         from drn.views import DRNGenerator
 
         return DRNGenerator(DetailReplenishingNetwork(hparams, self.detail))
 
-    def learner(
-        self, hparams: Hyperparameters, stream: PairStream, held_out: TrainingBatch, accelerator: Accelerator, seed: int
-    ) -> AdversarialLearner:
+    def learner(self, hparams: Hyperparameters, inputs: Inputs) -> AdversarialLearner:
         """Make the generator, the discriminators and their learner."""
         from drn.learner import AdversarialLearner
 
-        return AdversarialLearner(
-            self.generator(hparams), hparams, stream, held_out, accelerator, seed, self.alternate
-        )  # fmt: skip
+        return AdversarialLearner(self.generator(hparams), hparams, inputs, self.alternate)
 
 
 class PBOnlyRecipe(DRNRecipe):
@@ -80,6 +77,44 @@ class End2EndRecipe(DRNRecipe):
     alternate = False
 
 
+class PBFixedRecipe(DRNRecipe):
+    """The ablation "PB Fixed" (Table II): the detail branch on a trained PATN, which stays as it is."""
+
+    card = RecipeCard(
+        "drn-pb-fixed",
+        "a trained PATN with DRN's detail branch",
+        "G_T with L_2, D_A and D_S; PATN stays as it is",
+        "training pairs with body keypoints, and a trained patn",
+        _CITATION,
+    )
+    presets: ClassVar[Mapping[str, Hyperparameters]] = {
+        "small": PBFixedHyperparameters(**vars(SMALL)),
+        "paper": PBFixedHyperparameters(**vars(PAPER)),
+    }
+    builds_on = ("patn",)
+    multiple = 4  # PATN halves images twice
+    alternate = False
+
+    def fitted(self, hparams: PBFixedHyperparameters, benchmark: Benchmark) -> PBFixedHyperparameters:
+        """Set the hyperparameters of the trained PATN.
+
+        Raises:
+            WeightsMissing: if there is no trained PATN.
+            UserError: if its file cannot be used.
+        """
+        return replace(hparams, patn=read_checkpoint("patn", PATNHyperparameters).hparams)
+
+    def generator(self, hparams: PBFixedHyperparameters) -> TrainableGenerator:
+        """Make the generator: a trained PATN, an untrained detail branch."""
+        from drn.network import FixedBranch, PBFixedNetwork
+        from drn.views import DRNGenerator
+
+        network = PBFixedNetwork(hparams)
+        if isinstance(network.transfer, FixedBranch):
+            read_checkpoint("patn", PATNHyperparameters).fill(network.transfer.patn)
+        return DRNGenerator(network, hparams.patn.pose_maps)
+
+
 class FaceRecipe(DRNRecipe):
     """The face module, trained on face crops of pairs in which both images show a frontal face."""
 
@@ -100,7 +135,7 @@ class FaceRecipe(DRNRecipe):
 
         return FaceGenerator(FaceModule(hparams.width, hparams.style, hparams.hidden))
 
-    def usable(self, pairs: TrainingPairs, index: NDArray[np.int64]) -> NDArray[np.int64]:
+    def usable(self, hparams: Hyperparameters, pairs: TrainingPairs, index: NDArray[np.int64]) -> NDArray[np.int64]:
         """Select the pairs whose source and target both show a frontal face."""
         import torch
 

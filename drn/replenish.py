@@ -175,6 +175,7 @@ class DetailReplenishment(nn.Module):
         style: length of z_s; 128 in the paper.
         hidden: width of the MLP of each AdaIN layer; default: 256.
         blocks: number of residual blocks; 6 in the paper.
+        stages: number of up-sampling stages, from the size of F_t to that of the image; 3 in the paper.
 
     Examples:
         >>> module = DetailReplenishment(16, width=2, style=4, hidden=8, blocks=1)
@@ -183,12 +184,18 @@ class DetailReplenishment(nn.Module):
     """
 
     def __init__(
-        self, guidance_channels: int, width: int = 64, style: int = 128, hidden: int = 256, blocks: int = 6
+        self,
+        guidance_channels: int,
+        width: int = 64,
+        style: int = 128,
+        hidden: int = 256,
+        blocks: int = 6,
+        stages: int = STAGES,
     ) -> None:
         super().__init__()
         self.style_encoder = StyleEncoder(width, style)
         self.blocks = nn.ModuleList(AdaINBlock(guidance_channels, style, hidden) for _ in range(blocks))
-        wides = [guidance_channels, *(width * 2**stage for stage in reversed(range(STAGES)))]
+        wides = [guidance_channels, *(width * 2**stage for stage in reversed(range(stages)))]
         self.upsampling = nn.ModuleList(
             Upsampling(inputs, outputs, style, hidden) for inputs, outputs in pairwise(wides)
         )
@@ -214,7 +221,7 @@ class DetailReplenishment(nn.Module):
             z: z_s, (B, style).
 
         Returns:
-            R_t, (B, 3, 8 * h, 8 * w) in [-1, 1].
+            R_t, (B, 3, 2**stages * h, 2**stages * w) in [-1, 1].
         """
         x = guidance
         for block in self.blocks:
@@ -232,6 +239,6 @@ class DetailReplenishment(nn.Module):
             guidance: F_t, (B, guidance_channels, h, w).
 
         Returns:
-            R_t, (B, 3, 8 * h, 8 * w) in [-1, 1].
+            R_t, (B, 3, 2**stages * h, 2**stages * w) in [-1, 1].
         """
         return self.render(guidance, self.encode(source))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from torch import Tensor
 
 from drn.face import FaceModule, crop_faces, draw_sketch, face_boxes, landmarks_in_crop
@@ -14,12 +16,13 @@ class DRNGenerator(WholeImageGenerator):
 
     Args:
         network: the network.
+        kind: kind of the pose maps, as for `fhpt_bench.data.heat_maps.heat_maps`.
     """
 
     network: DetailReplenishingNetwork
 
-    def __init__(self, network: DetailReplenishingNetwork) -> None:
-        super().__init__(network)
+    def __init__(self, network: DetailReplenishingNetwork, kind: Literal["gaussian", "delta"] = "gaussian") -> None:
+        super().__init__(network, kind)
 
     def coarse(self, view: View) -> Tensor:
         """Generate the coarse image I_c only, (B, 3, h, w)."""

@@ -20,4 +20,5 @@ FACE = shipped(
 )
 PB_ONLY = to_train("drn-pb-only", "DRN's transfer branch alone")
 TEXTURE64 = to_train("drn-tex64", "DRN with a style code of length 64")
+PB_FIXED = to_train("drn-pb-fixed", "a trained PATN with DRN's detail branch")
 END2END = to_train("drn-end2end", "DRN trained without a coarse step")

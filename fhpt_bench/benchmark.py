@@ -71,8 +71,8 @@ class Benchmark:
         limit: requested number of pairs of the subset, or None for all.
         train_folder: folder of the training images.
         train_images: names of the training images in the order of their list; empty if the folder is missing.
-        training_files: "pairs", "keypoints", "truth" of the training split -> path of the file, which is not read; only
-            those that the benchmark file names.
+        training_files: "pairs", "keypoints", "truth", "parsing" of the training split -> path of the file, which is not
+            read; only those that the benchmark file names.
         train_list: names of the training images if their list is available, with or without the images.
         people_known: whether pairs with different `person` show different people (in DeepFashion, two items may show
             the same person).
@@ -312,7 +312,10 @@ def load_benchmark(
         folder, file = root / schema.train_images, root / schema.train_list
         names = read_image_list(file) if folder.is_dir() or file.is_file() else ()
         held = names if folder.is_dir() else ()
-        tables = {"pairs": schema.train_pairs, "keypoints": schema.train_keypoints, "truth": schema.train_truth}
+        tables = {
+            "pairs": schema.train_pairs, "keypoints": schema.train_keypoints, "truth": schema.train_truth,
+            "parsing": schema.train_parsing,
+        }  # fmt: skip
         files = {what: root / table for what, table in tables.items() if table}
         benchmark = replace(benchmark, train_folder=folder, train_images=held, train_list=names, training_files=files)
     return benchmark.restricted(subset).limited(limit)

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-# What of the target a model may ask for.
-CONDITIONING = ("pose", "face-landmarks", "parsing")
+# What a model may ask for besides the source image and its pose: of the target, or of the source.
+CONDITIONING = ("pose", "face-landmarks", "parsing", "source-parsing")
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,8 @@ class ModelCard:
         year: year of the paper, or None.
         licence: licence of the code.
         trainable: whether `fhpt-bench train` can train it.
-        conditioning: what of the target it is given, a subset of `CONDITIONING`; shown with its scores, because a model
+        conditioning: what it is given besides the source image and its pose, a subset of `CONDITIONING`: pose, face
+            landmarks and parsing map of the target, parsing map of the source; shown with its scores, because a model
             that is given the face landmarks is also measured by them.
 
     Raises:
@@ -64,9 +65,9 @@ class PairBatch:
         source_pose: (B, 18, 2) COCO-18 joints as pixels (x, y), NaN if missing.
         target_pose: the same for the target.
         source_face_landmarks: (B, 68, 2) pixels, NaN if not visible; None if the benchmark has none.
-        source_parsing: (B, H, W) long, SPT's 9 classes; None if the benchmark has none.
+        source_parsing: (B, H, W) long, SPT's 9 classes, only if the card's conditioning contains "source-parsing".
         target_face_landmarks: the same for the target, only if the card's conditioning contains "face-landmarks".
-        target_parsing: the same for the target, only if the card's conditioning contains "parsing".
+        target_parsing: (B, H, W) long, only if the card's conditioning contains "parsing".
     """
 
     keys: tuple[str, ...]
@@ -77,6 +78,11 @@ class PairBatch:
     source_parsing: Tensor | None = None
     target_face_landmarks: Tensor | None = None
     target_parsing: Tensor | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the images."""
+        return self.source.shape[2], self.source.shape[3]
 
     def to(self, device: str) -> PairBatch:
         """The same batch with its tensors on a device."""

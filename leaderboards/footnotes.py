@@ -87,7 +87,7 @@ def _about_cells(rankings: Sequence[Ranking], records: Sequence[Record], labels:
             record.benchmark.people == 0 for record in records
         ),
         "(oracle): uses the target image; never ranked.": any(record.model.oracle for record in records),
-        "(given ...): is given more of the target than its pose.": any(
+        "(given ...): is given more than the source image and both poses.": any(
             set(record.model.conditioning) - {"pose"} for record in records
         ),
         "[JPEG], [WEBP]: measured on images that were stored with lossy compression.": any(

@@ -226,6 +226,10 @@ def small_people(tmp_path_factory: pytest.TempPathFactory) -> Path:
         x, y = np.nan_to_num(poses[name] * scale, nan=-1).round(2).T
         keypoints.append(f"{name}: {y.tolist()}: {x.tolist()}")
     faces = read_truth(studio.training_files["truth"], None).keypoints["face"]
+    maps = read_truth(None, studio.training_files["parsing"]).parsing
+    sides = zip(SMALL_SIZE, studio.image_size, strict=True)
+    pixels = np.ix_(*(((np.arange(small) + 0.5) / small * whole).astype(int) for small, whole in sides))
+    np.savez(folder / "parsing.npz", names=np.array(names), labels=np.stack([maps[name][pixels] for name in names]))
     rows = np.stack([faces[name] * [*scale, 1] for name in names]).astype(np.float32)
     np.savez(folder / "truth.npz", names=np.array(names), face=rows)
     pairs = [f"{a},{b}" for a, b in read_pairs(studio.training_files["pairs"]) if {a, b} <= set(names)]
@@ -235,6 +239,7 @@ def small_people(tmp_path_factory: pytest.TempPathFactory) -> Path:
     benchmark.write_text(
         f'id = "small"\nversion = "1"\ntitle = "small people"\nroot = "."\nimage_size = {list(SMALL_SIZE)}\n'
         'images = "train"\npairs = "pairs.csv"\nkeypoints = "keypoints.csv"\ntruth = "truth.npz"\n'
+        'parsing = "parsing.npz"\ntrain_parsing = "parsing.npz"\n'
         'train_images = "train"\ntrain_list = "train.lst"\ntrain_pairs = "pairs.csv"\n'
         'train_keypoints = "keypoints.csv"\ntrain_truth = "truth.npz"\nprotocols = ["psnr"]\n'
     )

@@ -1,43 +1,10 @@
-"""The losses of DSC: binary cross-entropy and the nearest-neighbour loss."""
+"""DSC's nearest-neighbour loss; the adversarial loss is the cross entropy of `fhpt_bench.training.losses`."""
 
 from __future__ import annotations
 
 import torch
 import torch.nn.functional as functional
 from torch import Tensor
-
-
-def adversarial_generator(fake_scores: Tensor) -> Tensor:
-    """Compute the generator's part of the adversarial loss (Siarohin et al. 2018), which does not saturate.
-
-    Args:
-        fake_scores: log-odds of a discriminator for generated images, any shape.
-
-    Returns:
-        A scalar, float32: the mean of -log D(fake).
-
-    Examples:
-        >>> adversarial_generator(torch.tensor([0.0]))
-        tensor(0.6931)
-    """
-    return functional.softplus(-fake_scores.float()).mean()
-
-
-def adversarial_discriminator(real_scores: Tensor, fake_scores: Tensor) -> Tensor:
-    """Compute the discriminator's part of the adversarial loss (Siarohin et al. 2018).
-
-    Args:
-        real_scores: its log-odds for real images, any shape.
-        fake_scores: its log-odds for generated images, any shape.
-
-    Returns:
-        A scalar, float32: the mean of -log D(real), plus the mean of -log(1 - D(fake)).
-
-    Examples:
-        >>> adversarial_discriminator(torch.tensor([0.0]), torch.tensor([0.0]))
-        tensor(1.3863)
-    """
-    return functional.softplus(-real_scores.float()).mean() + functional.softplus(fake_scores.float()).mean()
 
 
 def nearest_neighbour_loss(generated: Tensor, target: Tensor, window: int = 5) -> Tensor:

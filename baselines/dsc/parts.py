@@ -12,8 +12,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from baselines.torso import FACE, LEFT_SHOULDER, RIGHT_SHOULDER, TORSO, face_centre, torso_scale
-from fhpt_bench.data.heat_maps import heat_maps
+from baselines.torso import FACE, LEFT_SHOULDER, RIGHT_SHOULDER, TORSO, face_centre, torso_scale, with_torso
+from fhpt_bench.data.heat_maps import SIGMA, heat_maps
 
 SHOULDERS = (RIGHT_SHOULDER, LEFT_SHOULDER)
 # Of each limb: its joints, the joints of the same limb on the other side, and the reach of its mask beyond the second
@@ -50,20 +50,25 @@ class PoseInputs(NamedTuple):
     masks: Tensor
 
 
-def pose_inputs(source_pose: Tensor, target_pose: Tensor, size: tuple[int, int]) -> PoseInputs:
+def pose_inputs(
+    source_pose: Tensor, target_pose: Tensor, size: tuple[int, int], completes: bool = False, sigma: float = SIGMA
+) -> PoseInputs:
     """Compute heat maps, part transforms and part masks of pairs (Siarohin et al. 2018).
 
     Args:
         source_pose: (B, 18, 2) pixels (x, y), NaN if missing.
         target_pose: like source_pose.
         size: (H, W) of the images.
+        completes: whether missing hips and shoulders are estimated (`baselines.torso.complete_torso`).
+        sigma: standard deviation of the heat maps' Gaussians, in pixels.
 
     Returns:
         The maps, transforms and masks, float32, on the poses' device.
     """
+    source_pose, target_pose = (with_torso(pose, completes) for pose in (source_pose, target_pose))
     transforms, shown = part_transforms(source_pose, target_pose)
     masks = part_masks(target_pose, size) * shown[..., None, None]
-    source_maps, target_maps = (heat_maps(pose.float(), size) for pose in (source_pose, target_pose))
+    source_maps, target_maps = (heat_maps(pose.float(), size, sigma) for pose in (source_pose, target_pose))
     return PoseInputs(source_maps, target_maps, transforms.float(), masks.float())
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from fhpt_bench.training.hyperparameters import TrainingHyperparameters
+
 
 @dataclass(frozen=True)
 class LossWeights:
@@ -26,7 +28,7 @@ class LossWeights:
 
 
 @dataclass(frozen=True)
-class Hyperparameters:
+class Hyperparameters(TrainingHyperparameters):
     """Hyperparameters of a network and its training.
 
     Args:
@@ -36,19 +38,9 @@ class Hyperparameters:
         pose_maps: kind of the pose maps: "delta" has 1 in a joint's pixel, "gaussian" a Gaussian around it.
         discriminator_width: output channels of the first convolution in D_PB and D_PP.
         discriminator_dropout: dropout probability in their residual blocks.
-        batch_size: pairs per batch, over all processes.
-        iterations: number of iterations.
-        fixed_iterations: iterations before the learning rate begins to decrease linearly to 0.
-        half_size_iterations: number of first iterations with images of half the height and width.
-        learning_rate: learning rate of all networks.
-        betas: betas of Adam.
         loss: weights of the losses.
         perceptual_network: network of the perceptual loss (relu1_2): "vgg19" is a download of 575 MB, the weights of
             "vgg16" come from a package. Both have the same layers up to there, with different weights.
-        flip: whether to mirror pairs at random, source and target together.
-        recolour: whether to change the colours of pairs at random.
-        gradient_clip: largest norm of the gradients of a step; 0 for no limit.
-        mixed_precision: "bf16" or "no".
     """
 
     width: int = 64
@@ -60,15 +52,8 @@ class Hyperparameters:
     batch_size: int = 7
     iterations: int = 400_000
     fixed_iterations: int = 285_714
-    half_size_iterations: int = 0
-    learning_rate: float = 2e-4
-    betas: tuple[float, float] = (0.5, 0.999)
     loss: LossWeights = field(default_factory=LossWeights)
     perceptual_network: Literal["vgg16", "vgg19"] = "vgg19"
-    flip: bool = False
-    recolour: bool = False
-    gradient_clip: float = 0.0
-    mixed_precision: Literal["no", "bf16"] = "no"
 
 
 # The released code trains for 500 + 200 epochs of 4,000 pairs each, in batches of 7.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -12,15 +11,10 @@ from baselines.patn.discriminators import Discriminator
 from baselines.patn.hyperparameters import Hyperparameters
 from baselines.patn.losses import adversarial_loss, discriminator_loss
 from baselines.patn.network import JOINTS, PATNetwork
-from fhpt_bench.training.generator_learner import GeneratorLearner
+from fhpt_bench.training.generator_learner import GeneratorLearner, Inputs, adam
 from fhpt_bench.training.losses import PerceptualNetwork, perceptual_loss, reconstruction_loss
 from fhpt_bench.training.replay import Replay
 from fhpt_bench.training.views import View, WholeImageGenerator
-
-if TYPE_CHECKING:
-    from accelerate import Accelerator
-
-    from fhpt_bench.training.pairs import PairStream, TrainingBatch
 
 
 class PATNLearner(GeneratorLearner):
@@ -28,41 +22,27 @@ class PATNLearner(GeneratorLearner):
 
     Args:
         hparams: hyperparameters of the networks and the training.
-        stream: stream of training batches.
-        held_out: pairs of held-out people, for evaluation.
-        accelerator: gives the processes and the device.
-        seed: seed of the augmentation.
+        inputs: batches, held-out pairs, processes, seed.
         adversarial: whether the discriminators are used.
     """
 
     hparams: Hyperparameters
     perceptual: PerceptualNetwork
 
-    def __init__(
-        self,
-        hparams: Hyperparameters,
-        stream: PairStream,
-        held_out: TrainingBatch,
-        accelerator: Accelerator,
-        seed: int,
-        adversarial: bool = True,
-    ) -> None:
+    def __init__(self, hparams: Hyperparameters, inputs: Inputs, adversarial: bool = True) -> None:
         network = PATNetwork(hparams.width, hparams.blocks, hparams.dropout)
         width, dropout = hparams.discriminator_width, hparams.discriminator_dropout
         critics = nn.ModuleDict(
             {"pose": Discriminator(JOINTS, width, dropout), "image": Discriminator(3, width, dropout)}
         )
 
-        def optimiser(part: nn.Module) -> torch.optim.Optimizer:
-            return torch.optim.Adam(part.parameters(), hparams.learning_rate, hparams.betas)
-
         super().__init__(
-            WholeImageGenerator(network, hparams.pose_maps), critics, {"network": optimiser(network)},
-            optimiser(critics) if adversarial else None, hparams, stream, held_out, accelerator, seed,
+            WholeImageGenerator(network, hparams.pose_maps), critics, {"network": adam(network, hparams)},
+            adam(critics, hparams) if adversarial else None, hparams, inputs,
             PerceptualNetwork(hparams.perceptual_network, taps=("relu1_2",)),
         )  # fmt: skip
-        self._generation = Replay(self._generator_pass, list(network.parameters()), accelerator.device)
-        self._discrimination = Replay(self._critic_pass, list(critics.parameters()), accelerator.device)
+        self._generation = Replay(self._generator_pass, list(network.parameters()), self.accelerator.device)
+        self._discrimination = Replay(self._critic_pass, list(critics.parameters()), self.accelerator.device)
 
     def iterate(self, number: int, half: bool) -> Mapping[str, float | Tensor]:
         """Step the generator, then the discriminators with the images that it generated before its step."""

@@ -18,15 +18,7 @@ PAPER = "Zhu et al., Progressive Pose Attention Transfer for Person Image Genera
 
 
 class PATN(CheckpointModel):
-    """Progressive pose attention transfer.
-
-    Args:
-        checkpoint: checkpoint of its recipe; default: the one in the weights store.
-
-    Raises:
-        WeightsMissing: if there is no checkpoint.
-        UserError: if the file is not a checkpoint of its recipe.
-    """
+    """Progressive pose attention transfer."""
 
     recipe = "patn"
     hyperparameters = Hyperparameters
@@ -43,7 +35,6 @@ class PATN(CheckpointModel):
         """Generate the image; tanh keeps it in [-1, 1]."""
         import torch
 
-        size = (batch.source.shape[2], batch.source.shape[3])
         poses = (batch.source_pose, batch.target_pose)
-        maps = [heat_maps(pose, size, kind=self.hparams.pose_maps) for pose in poses]
+        maps = [heat_maps(pose, batch.size, kind=self.hparams.pose_maps) for pose in poses]
         return torch.cat(self.outputs(batch.source, *maps))

@@ -48,6 +48,23 @@ class PATNetwork(nn.Module):
             decoder += [initialise(enlarge), nn.InstanceNorm2d(outputs), activation()]
         self.decoder = nn.Sequential(*decoder, to_image(width))
 
+    def transferred(self, source: Tensor, source_maps: Tensor, target_maps: Tensor) -> Tensor:
+        """Compute the image code after the last block.
+
+        Args:
+            source: (B, 3, H, W) in [-1, 1], H and W multiples of 4.
+            source_maps: (B, 18, H, W), see `fhpt_bench.data.heat_maps`.
+            target_maps: like source_maps.
+
+        Returns:
+            (B, 4 * width, H / 4, W / 4).
+        """
+        image: Tensor = self.image_encoder(source)
+        pose = self.pose_encoder(torch.cat([source_maps, target_maps], 1))
+        for block in self.blocks:
+            image, pose = block(image, pose)
+        return image
+
     def forward(self, source: Tensor, source_maps: Tensor, target_maps: Tensor) -> Tensor:
         """Generate the source person in the target pose.
 
@@ -59,9 +76,5 @@ class PATNetwork(nn.Module):
         Returns:
             (B, 3, H, W) in [-1, 1].
         """
-        image = self.image_encoder(source)
-        pose = self.pose_encoder(torch.cat([source_maps, target_maps], 1))
-        for block in self.blocks:
-            image, pose = block(image, pose)
-        generated: Tensor = self.decoder(image)
+        generated: Tensor = self.decoder(self.transferred(source, source_maps, target_maps))
         return generated

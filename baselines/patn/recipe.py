@@ -10,10 +10,8 @@ from fhpt_bench.training.generator_recipe import GeneratorRecipe
 from fhpt_bench.training.recipe import RecipeCard
 
 if TYPE_CHECKING:
-    from accelerate import Accelerator
-
     from baselines.patn.learner import PATNLearner
-    from fhpt_bench.training.pairs import PairStream, TrainingBatch
+    from fhpt_bench.training.generator_learner import Inputs
 
 
 class PATNRecipe(GeneratorRecipe):
@@ -29,10 +27,8 @@ class PATNRecipe(GeneratorRecipe):
     presets: ClassVar[Mapping[str, Hyperparameters]] = {"small": SMALL, "cpu": CPU, "paper": PAPER}
     multiple = 4  # images are halved twice
 
-    def learner(
-        self, hparams: Hyperparameters, stream: PairStream, held_out: TrainingBatch, accelerator: Accelerator, seed: int
-    ) -> PATNLearner:
+    def learner(self, hparams: Hyperparameters, inputs: Inputs) -> PATNLearner:
         """Make the generator, the discriminators and their learner."""
         from baselines.patn.learner import PATNLearner
 
-        return PATNLearner(hparams, stream, held_out, accelerator, seed)
+        return PATNLearner(hparams, inputs)

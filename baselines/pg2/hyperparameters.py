@@ -6,7 +6,8 @@ Source: Ma et al., "Pose Guided Person Image Generation" (NIPS 2017), and its re
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Literal
+
+from fhpt_bench.training.hyperparameters import TrainingHyperparameters
 
 
 @dataclass(frozen=True)
@@ -23,8 +24,8 @@ class LossWeights:
 
 
 @dataclass(frozen=True)
-class Hyperparameters:
-    """Hyperparameters of the networks and their training.
+class Hyperparameters(TrainingHyperparameters):
+    """Hyperparameters of the networks and their training: `iterations` of both stages, all at full size.
 
     Args:
         width: channels of the first block; block i has i times as many.
@@ -35,16 +36,8 @@ class Hyperparameters:
         joint_radius: radius of a joint's disc in the pose maps, in pixels.
         limb_radius: radius of a limb in the mask of the loss, in pixels.
         closing: side of the square of the mask's morphological closing, in pixels, an odd number.
-        batch_size: pairs per batch, over all processes.
-        iterations: number of iterations of both stages.
         coarse_iterations: iterations of the first stage, which trains G1; the second trains G2 and the discriminator.
-        learning_rate: learning rate of all networks, fixed.
-        betas: betas of Adam.
         loss: weights of the second stage's losses.
-        flip: whether to mirror pairs at random, source and target together.
-        recolour: whether to change the colours of pairs at random.
-        gradient_clip: largest norm of the gradients of a step; 0 for no limit.
-        mixed_precision: "bf16" or "no".
     """
 
     width: int = 128
@@ -55,26 +48,12 @@ class Hyperparameters:
     joint_radius: float = 4.0
     limb_radius: float = 4.0
     closing: int = 5
-    batch_size: int = 8
     iterations: int = 50_000
+    fixed_iterations: int = 50_000
     coarse_iterations: int = 30_000
     learning_rate: float = 2e-5
-    betas: tuple[float, float] = (0.5, 0.999)
     loss: LossWeights = field(default_factory=LossWeights)
     flip: bool = True
-    recolour: bool = False
-    gradient_clip: float = 0.0
-    mixed_precision: Literal["no", "bf16"] = "no"
-
-    @property
-    def fixed_iterations(self) -> int:
-        """All of them: the learning rate is fixed."""
-        return self.iterations
-
-    @property
-    def half_size_iterations(self) -> int:
-        """None: the fully connected layers fix the size of the images."""
-        return 0
 
 
 # DeepFashion: 30,000 iterations of G1, then 20,000 of G2, batches of 8.
@@ -83,6 +62,6 @@ PAPER = Hyperparameters()
 # The same structure with fewer channels, for studio's 3,200 training pairs: as many iterations and pairs per batch as
 # DRN's `small`. A fifth of the iterations needs larger steps.
 SMALL = replace(
-    PAPER, width=16, discriminator_width=16, iterations=10_000, coarse_iterations=6_000, learning_rate=2e-4,
-    mixed_precision="bf16",
+    PAPER, width=16, discriminator_width=16, iterations=10_000, fixed_iterations=10_000, coarse_iterations=6_000,
+    learning_rate=2e-4, mixed_precision="bf16",
 )  # fmt: skip

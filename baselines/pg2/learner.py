@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -13,15 +12,10 @@ from baselines.pg2.hyperparameters import Hyperparameters
 from baselines.pg2.losses import masked_l1
 from baselines.pg2.masks import body_mask, joint_discs
 from baselines.pg2.network import PG2Network
-from fhpt_bench.training.generator_learner import GeneratorLearner
+from fhpt_bench.training.generator_learner import GeneratorLearner, Inputs, adam
 from fhpt_bench.training.losses import cross_entropy_discriminator, cross_entropy_generator
 from fhpt_bench.training.replay import Replay
 from fhpt_bench.training.views import People, TrainableGenerator, View
-
-if TYPE_CHECKING:
-    from accelerate import Accelerator
-
-    from fhpt_bench.training.pairs import PairStream, TrainingBatch
 
 
 class PG2Generator(TrainableGenerator):
@@ -39,7 +33,7 @@ class PG2Generator(TrainableGenerator):
 
     def view(self, people: People, half: bool) -> View:
         """Make the source image, the discs of the target's joints, and the mask of the target's body."""
-        size, h = (people.source.shape[2], people.source.shape[3]), self._hparams
+        size, h = people.size, self._hparams
         maps = joint_discs(people.target_pose, size, h.joint_radius)
         mask = body_mask(people.target_pose, size, h.limb_radius, h.closing)
         return View(people.target, (people.source, maps, mask))
@@ -60,37 +54,24 @@ class PG2Learner(GeneratorLearner):
 
     Args:
         hparams: hyperparameters of the networks and the training.
-        stream: stream of training batches; in the second stage the discriminator takes a batch of its own.
-        held_out: pairs of held-out people, for evaluation.
-        accelerator: gives the processes and the device.
-        seed: seed of the augmentation.
+        inputs: batches, held-out pairs, processes, seed; the discriminator takes batches of its own.
         adversarial: whether the discriminator is used.
     """
 
     hparams: Hyperparameters
     generator: PG2Generator
 
-    def __init__(
-        self,
-        hparams: Hyperparameters,
-        stream: PairStream,
-        held_out: TrainingBatch,
-        accelerator: Accelerator,
-        seed: int,
-        adversarial: bool = True,
-    ) -> None:
+    def __init__(self, hparams: Hyperparameters, inputs: Inputs, adversarial: bool = True) -> None:
         generator = PG2Generator(hparams)
         network = generator.network
         critics = nn.ModuleDict({"pair": Discriminator(hparams.discriminator_width, hparams.image_size)})
 
-        def optimiser(part: nn.Module) -> torch.optim.Optimizer:
-            return torch.optim.Adam(part.parameters(), hparams.learning_rate, hparams.betas)
-
         super().__init__(
-            generator, critics, {"coarse": optimiser(network.coarse), "refine": optimiser(network.refine)},
-            optimiser(critics) if adversarial else None, hparams, stream, held_out, accelerator, seed,
+            generator, critics,
+            {"coarse": adam(network.coarse, hparams), "refine": adam(network.refine, hparams)},
+            adam(critics, hparams) if adversarial else None, hparams, inputs,
         )  # fmt: skip
-        device = accelerator.device
+        device = self.accelerator.device
         self._first = Replay(self._coarse_pass, list(network.coarse.parameters()), device)
         self._second = Replay(self._refine_pass, list(network.refine.parameters()), device)
         self._discrimination = Replay(self._critic_pass, list(critics.parameters()), device)

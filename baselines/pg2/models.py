@@ -18,15 +18,7 @@ PAPER = "Ma et al., Pose Guided Person Image Generation, NIPS 2017, arXiv:1705.0
 
 
 class PG2(CheckpointModel):
-    """Pose guided person generation: a coarse image plus a difference map.
-
-    Args:
-        checkpoint: checkpoint of its recipe; default: the one in the weights store.
-
-    Raises:
-        WeightsMissing: if there is no checkpoint.
-        UserError: if the file is not a checkpoint of its recipe.
-    """
+    """Pose guided person generation: a coarse image plus a difference map."""
 
     recipe = "pg2"
     hyperparameters = Hyperparameters
@@ -49,7 +41,7 @@ class PG2(CheckpointModel):
 
         from baselines.pg2.masks import joint_discs
 
-        size, trained = (batch.source.shape[2], batch.source.shape[3]), self.hparams.image_size
+        size, trained = batch.size, self.hparams.image_size
         if size != trained:
             raise UserError(
                 f"The checkpoint {self.checkpoints[0].path} was trained on images {trained[1]} wide and {trained[0]} "

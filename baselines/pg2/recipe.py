@@ -11,11 +11,9 @@ from fhpt_bench.training.generator_recipe import GeneratorRecipe
 from fhpt_bench.training.recipe import RecipeCard
 
 if TYPE_CHECKING:
-    from accelerate import Accelerator
-
     from baselines.pg2.learner import PG2Learner
     from fhpt_bench.benchmark import Benchmark
-    from fhpt_bench.training.pairs import PairStream, TrainingBatch
+    from fhpt_bench.training.generator_learner import Inputs
 
 
 class PG2Recipe(GeneratorRecipe):
@@ -34,10 +32,8 @@ class PG2Recipe(GeneratorRecipe):
         """Set the size of the images, which the fully connected layers fix."""
         return replace(hparams, image_size=benchmark.image_size)
 
-    def learner(
-        self, hparams: Hyperparameters, stream: PairStream, held_out: TrainingBatch, accelerator: Accelerator, seed: int
-    ) -> PG2Learner:
+    def learner(self, hparams: Hyperparameters, inputs: Inputs) -> PG2Learner:
         """Make the generators, the discriminator and their learner."""
         from baselines.pg2.learner import PG2Learner
 
-        return PG2Learner(hparams, stream, held_out, accelerator, seed)
+        return PG2Learner(hparams, inputs)

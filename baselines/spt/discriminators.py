@@ -49,28 +49,42 @@ class PatchDiscriminator(nn.Module):
         return scores
 
 
-def face_crops(images: Tensor, pose: Tensor, side: int) -> tuple[Tensor, Tensor]:
-    """Cut out the square around nose, eyes and ears for the face discriminator, as in the authors' code.
+def face_squares(pose: Tensor) -> Tensor:
+    """Find the square around nose, eyes and ears for the face discriminator, as in the authors' code.
 
     Half of its side is 0.4 times the torso scale, as in DSC's mask of the head.
 
     Args:
-        images: (B, 3, H, W) in [-1, 1].
         pose: (B, 18, 2) pixels (x, y), NaN if missing.
+
+    Returns:
+        (B, 3): x and y of the centre, and half of the side, in pixels; NaN if nose, eyes and ears are missing, or a hip
+        or a shoulder.
+    """
+    squares = torch.cat([face_centre(pose.float()), HEAD_HALF_SIDE * torso_scale(pose.float())[:, None]], 1)
+    return torch.where(squares.isfinite().all(1, keepdim=True), squares, torch.nan)
+
+
+def face_crops(images: Tensor, squares: Tensor, side: int) -> tuple[Tensor, Tensor]:
+    """Cut out squares.
+
+    Args:
+        images: (B, 3, H, W) in [-1, 1].
+        squares: (B, 3) of `face_squares`.
         side: of the crops, in pixels.
 
     Returns:
-        (B, 3, side, side), and (B,) bool, whether there is a face: False if nose, eyes and ears are missing, or a hip
-        or a shoulder; then the crop is 0. Outside the image a crop is 0.
+        (B, 3, side, side), and (B,) bool, whether there is a face: False if the square is NaN; then the crop is 0.
+        Outside the image a crop is 0.
 
     Examples:
-        >>> crops, shown = face_crops(torch.ones(1, 3, 8, 6), torch.full((1, 18, 2), torch.nan), 4)
+        >>> crops, shown = face_crops(torch.ones(1, 3, 8, 6), torch.full((1, 3), torch.nan), 4)
         >>> crops.abs().max().item(), shown
         (0.0, tensor([False]))
     """
     height, width = images.shape[2:]
-    centre, half = face_centre(pose.float()), HEAD_HALF_SIDE * torso_scale(pose.float())
-    shown = centre.isfinite().all(-1) & half.isfinite()
+    centre, half = squares[:, :2], squares[:, 2]
+    shown = half.isfinite()
     steps = (torch.arange(side, device=images.device) + 0.5) * (2 / side) - 1
     across, down = steps.expand(side, side), steps[:, None].expand(side, side)
     x, y = (centre[:, n, None, None] + half[:, None, None] * offset for n, offset in enumerate((across, down)))

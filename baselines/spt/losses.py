@@ -1,5 +1,7 @@
 """The losses of SPT's painter H_A; that of H_S is `baselines.spt.parsing.parsing_loss`.
 
+The adversarial losses are the least squares of `fhpt_bench.training.losses`.
+
 Source: Song et al., "Unsupervised Person Image Generation with Semantic Parsing Transformation" (CVPR 2019), and the
 authors' code.
 """
@@ -85,50 +87,3 @@ def pose_loss(detected: Tensor, maps: Tensor) -> Tensor:
         A scalar, float32.
     """
     return functional.mse_loss(detected.float(), maps.float())
-
-
-def adversarial_generator(fake_scores: Tensor, counted: Tensor | None = None) -> Tensor:
-    """Compute the generator's loss against a discriminator, least squares: the mean of (D(fake) - 1)^2.
-
-    Args:
-        fake_scores: (B, 1, h, w) scores of generated images.
-        counted: (B,) bool, which images count; None for all.
-
-    Returns:
-        A scalar, float32; 0 if no image counts.
-
-    Examples:
-        >>> scores = torch.tensor([0.0, 3.0]).view(2, 1, 1, 1)
-        >>> adversarial_generator(scores), adversarial_generator(scores, torch.tensor([True, False]))
-        (tensor(2.5000), tensor(1.))
-    """
-    return _squares(fake_scores, 1.0, counted)
-
-
-def adversarial_discriminator(
-    real_scores: Tensor, fake_scores: Tensor, real_counted: Tensor | None = None, fake_counted: Tensor | None = None
-) -> Tensor:
-    """Compute a discriminator's loss, least squares: half the sum of the means of (D(real) - 1)^2 and D(fake)^2.
-
-    Args:
-        real_scores: (B, 1, h, w) scores of real images.
-        fake_scores: the same of generated images.
-        real_counted: (B,) bool, which real images count; None for all.
-        fake_counted: the same of generated images.
-
-    Returns:
-        A scalar, float32.
-
-    Examples:
-        >>> adversarial_discriminator(torch.zeros(1, 1, 1, 1), torch.full((1, 1, 1, 1), 2.0))
-        tensor(2.5000)
-    """
-    return (_squares(real_scores, 1.0, real_counted) + _squares(fake_scores, 0.0, fake_counted)) / 2
-
-
-def _squares(scores: Tensor, value: float, counted: Tensor | None) -> Tensor:
-    """The mean squared distance to a value over the images that count."""
-    squares = (scores.float() - value).square().flatten(1).mean(1)
-    if counted is None:
-        return squares.mean()
-    return (squares * counted).sum() / counted.sum().clamp(min=1)

@@ -22,6 +22,7 @@ from baselines.dsc.network import (
     to_picture,
 )
 from baselines.dsc.warping import warp_parts
+from baselines.spt.hyperparameters import Hyperparameters
 from baselines.spt.parsing import CLASSES, SemanticGenerator
 
 _SOURCE = 3 + len(CLASSES) + 18  # image, parsing map, heat maps
@@ -173,3 +174,14 @@ class SemanticParsingTransformation(nn.Module):
         logits = self.semantic(source_parsing, *poses)
         image = self.appearance(source, source_parsing, logits.softmax(1), *poses, fade_in)
         return Painted(image, logits)
+
+
+def make_network(hparams: Hyperparameters) -> SemanticParsingTransformation:
+    """Make both networks.
+
+    Args:
+        hparams: hyperparameters, for the sizes.
+    """
+    h = hparams
+    semantic = SemanticGenerator(h.semantic_width, h.semantic_levels, h.dropout)
+    return SemanticParsingTransformation(semantic, AppearanceGenerator(h.width, h.levels, h.dropout))

@@ -16,10 +16,10 @@ import torch.nn.functional as functional
 from torch import Tensor, nn
 
 from baselines.vunet.crops import PARTS
+from baselines.vunet.hyperparameters import canvas_side
 from baselines.vunet.layers import NormalisedConv, ResidualBlock, doubled, merge_groups, split_groups
 
 LATENTS = 2  # the two coarsest levels have latents: 4x4 and 8x8
-COARSEST = 4  # side of the coarsest maps
 _WIDEST = 4  # times the width
 _CROP_LEVELS = 2  # the crops are a quarter of the canvas: two levels fewer
 _BLOCKS = 2  # residual blocks per level, on the way down and up
@@ -213,7 +213,7 @@ class VariationalUNet(nn.Module):
     def __init__(self, width: int = 32, levels: int = 7, dropout: float = 0.1) -> None:
         super().__init__()
         widths = [width * min(2**level, _WIDEST) for level in range(levels)]
-        self.canvas = COARSEST * 2 ** (levels - 1)
+        self.canvas = canvas_side(levels)
         self.crop = self.canvas // 2**_CROP_LEVELS
         self.appearance = AppearanceEncoder(_WIDEST * width, levels - _CROP_LEVELS, dropout)
         self.shape = DownPath(3, widths, dropout)

@@ -41,6 +41,7 @@ class BenchmarkSchema(BaseModel):
     train_pairs: str | None = None
     train_keypoints: str | None = None
     train_truth: str | None = None
+    train_parsing: str | None = None
     pairs: str
     keypoints: str
     truth: str | None = None

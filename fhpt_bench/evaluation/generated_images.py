@@ -139,11 +139,13 @@ class ModelImages(GeneratedImages):
         kind = type(self._model)
         card = kind.card
         self._conditioning = card.conditioning
-        for what, table in (("face-landmarks", benchmark.truth.face), ("parsing", benchmark.truth.parsing)):
+        for what, whose, table in (
+            ("face-landmarks", "the target's face-landmarks", benchmark.truth.face),
+            ("parsing", "the target's parsing", benchmark.truth.parsing),
+            ("source-parsing", "the source's parsing", benchmark.truth.parsing),
+        ):
             if what in self._conditioning and not table:
-                raise UserError(
-                    f"The model {card.name} needs the target's {what}, which {benchmark.id} lacks: choose another."
-                )
+                raise UserError(f"The model {card.name} needs {whose}, which {benchmark.id} lacks: choose another.")
         has_file = bool(getattr(sys.modules.get(kind.__module__), "__file__", None))
         code = code_digest(kind) if has_file else None
         trained = dict(self._model.trained) if isinstance(self._model, TrainedGenerator) else {}

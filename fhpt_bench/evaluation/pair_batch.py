@@ -24,7 +24,7 @@ def pair_batch(
         benchmark: the benchmark of the pairs.
         real: its images.
         pairs: B pairs.
-        conditioning: what of the target the model is given (`fhpt_bench.model.CONDITIONING`).
+        conditioning: what else the model is given (`fhpt_bench.model.CONDITIONING`).
         number: position of the batch in the whole run; it is part of the opaque keys.
     """
     import torch
@@ -48,7 +48,7 @@ def pair_batch(
         source_pose=pose(sources),
         target_pose=pose(targets),
         source_face_landmarks=face(sources),
-        source_parsing=parsing(sources),
+        source_parsing=parsing(sources) if "source-parsing" in conditioning else None,
         target_face_landmarks=face(targets) if "face-landmarks" in conditioning else None,
         target_parsing=parsing(targets) if "parsing" in conditioning else None,
     )

@@ -68,7 +68,7 @@ def model_label(model: ModelPart) -> str:
         model: the model part of a record.
 
     Returns:
-        The name; `(oracle)` if it sees the target; what it is given of the target in addition to the pose; the codec of
+        The name; `(oracle)` if it sees the target; what it is given in addition to image and poses; the codec of
         its images if lossy; whether the values of its output are doubtful; whether they were resized.
     """
     return plain(" ".join([model.name, *(f"[{text}]" if text.isupper() else f"({text})" for text in badges(model))]))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, get_type_hints
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_type_hints
 
 from fhpt_bench import weights
 from fhpt_bench.errors import UserError
@@ -53,10 +53,8 @@ class Checkpoint(Generic[H]):
         import torch
 
         held = {key: tuple(array.shape) for key, array in self.arrays.items()}
-        numbers = {f.name: getattr(self.hparams, f.name) for f in fields(cast(Any, self.hparams))}
-        blocks = [value for name, value in numbers.items() if name.endswith("blocks") and isinstance(value, int)]
         try:
-            if max(blocks, default=0) > len(held):
+            if max(_block_numbers(self.hparams), default=0) > len(held):
                 raise ValueError("more blocks than tensors")
             with torch.device("meta"):
                 described = {key: tuple(tensor.shape) for key, tensor in build(self.hparams).state_dict().items()}
@@ -145,6 +143,16 @@ def _decoded(kind: type[H], stored: Mapping[str, Any]) -> H:
             value = _decoded(part, dict(value))  # type: ignore[arg-type]  # a field's type is a class
         values[name] = tuple(value) if isinstance(value, list) else value
     return kind(**values)
+
+
+def _block_numbers(hparams: Any) -> Iterator[int]:
+    """The numbers of blocks among hyperparameters, also those of a network inside the network."""
+    for field in fields(hparams):
+        value = getattr(hparams, field.name)
+        if is_dataclass(value):
+            yield from _block_numbers(value)
+        elif field.name.endswith("blocks") and isinstance(value, int):
+            yield value
 
 
 def _field_names(kind: Any) -> list[str]:

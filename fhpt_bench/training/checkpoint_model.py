@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -33,7 +33,7 @@ class CheckpointModel(TrainedGenerator):
     def __init__(self, checkpoint: Path | None = None) -> None:
         found: Checkpoint[Any] = read_checkpoint(self.recipe, self.hyperparameters, checkpoint)
         self.hparams = found.hparams
-        self.network = found.make(self.build)
+        self.network: Any = found.make(self.build)
         self.network.eval()
         self.checkpoints: tuple[Checkpoint[Any], ...] = (found,)
 
@@ -53,16 +53,18 @@ class CheckpointModel(TrainedGenerator):
     def to(self, device: str) -> None:
         self.network.to(device)
 
-    def outputs(self, *inputs: Tensor) -> list[Any]:
+    def outputs(self, *inputs: Tensor, method: Callable[..., Any] | None = None) -> list[Any]:
         """Run the network: on a CPU image by image, on a GPU with the whole batch.
 
         On a CPU a batch saves no time, and would change the last bits of an image.
 
         Args:
             inputs: the arguments of the network, each (B, ...).
+            method: what is called with them; default: the network.
 
         Returns:
             The network's outputs, one for each call, in the order of the images.
         """
         size = 1 if inputs[0].device.type == "cpu" else len(inputs[0])
-        return [self.network(*(x[i : i + size] for x in inputs)) for i in range(0, len(inputs[0]), size)]
+        call = method or self.network
+        return [call(*(x[i : i + size] for x in inputs)) for i in range(0, len(inputs[0]), size)]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 
 from fhpt_bench.data.real_images import quantise
 from fhpt_bench.reporting.contact_sheet import image_grid
-from fhpt_bench.training.distributed import Precision, average_gradients, same_start
+from fhpt_bench.training.distributed import average_gradients, same_start
 from fhpt_bench.training.loop import Learner
 from fhpt_bench.training.losses import PerceptualNetwork, perceptual_loss, reconstruction_loss
 from fhpt_bench.training.schedules import fixed_then_linear
@@ -22,46 +23,38 @@ from fhpt_bench.training.views import CHANCES, TrainableGenerator, View, augment
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
+    from fhpt_bench.training.hyperparameters import TrainingHyperparameters
     from fhpt_bench.training.pairs import PairStream, TrainingBatch
 
 _SHOWN = 6  # pairs on a contact sheet
 _JUDGED = 8  # batch size of the evaluation
 
 
-class TrainingHyperparameters(Protocol):
-    """The hyperparameters that every generator's training has; each method's dataclass adds its own."""
+@dataclass(frozen=True)
+class Inputs:
+    """What a learner is given besides its hyperparameters.
 
-    @property
-    def batch_size(self) -> int:
-        """Pairs per batch, over all processes."""
+    Args:
+        stream: stream of training batches.
+        held_out: pairs of held-out people, for evaluation.
+        accelerator: gives the processes and the device.
+        seed: seed of the augmentation.
+    """
 
-    @property
-    def iterations(self) -> int:
-        """Number of iterations."""
+    stream: PairStream
+    held_out: TrainingBatch
+    accelerator: Accelerator
+    seed: int
 
-    @property
-    def fixed_iterations(self) -> int:
-        """Iterations before the learning rate begins to decrease linearly to 0."""
 
-    @property
-    def half_size_iterations(self) -> int:
-        """Number of first iterations with images of half the height and width."""
+def adam(part: nn.Module, hparams: TrainingHyperparameters) -> torch.optim.Optimizer:
+    """Make an Adam optimiser.
 
-    @property
-    def gradient_clip(self) -> float:
-        """Largest norm of the gradients of a step, over all its parameters; 0 for no limit."""
-
-    @property
-    def flip(self) -> bool:
-        """Whether to mirror pairs at random, source and target together."""
-
-    @property
-    def recolour(self) -> bool:
-        """Whether to change the colours of pairs at random, source and target together."""
-
-    @property
-    def mixed_precision(self) -> Precision:
-        """The precision of autocast."""
+    Args:
+        part: the module whose parameters it steps.
+        hparams: gives learning rate and betas.
+    """
+    return torch.optim.Adam(part.parameters(), hparams.learning_rate, hparams.betas)
 
 
 class GeneratorLearner(Learner):
@@ -77,10 +70,7 @@ class GeneratorLearner(Learner):
         optimisers: name -> optimiser of (a part of) the generator's network.
         critic_optimiser: optimiser of the discriminators; None if they are not trained.
         hparams: hyperparameters of the training; they become part of the checkpoint.
-        stream: stream of training batches.
-        held_out: pairs of held-out people, for evaluation.
-        accelerator: gives the processes and the device.
-        seed: seed of the augmentation.
+        inputs: batches, held-out pairs, processes, seed.
         perceptual: frozen network for a perceptual loss, also computed on held-out people; None for none.
     """
 
@@ -91,20 +81,17 @@ class GeneratorLearner(Learner):
         optimisers: Mapping[str, torch.optim.Optimizer],
         critic_optimiser: torch.optim.Optimizer | None,
         hparams: TrainingHyperparameters,
-        stream: PairStream,
-        held_out: TrainingBatch,
-        accelerator: Accelerator,
-        seed: int,
+        inputs: Inputs,
         perceptual: PerceptualNetwork | None = None,
     ) -> None:
         self.generator, self.critics, self.perceptual = generator, critics, perceptual
         self.optimisers, self.critic_optimiser = dict(optimisers), critic_optimiser
-        self.hparams, self.accelerator = hparams, accelerator
-        self._stream, self._seed = stream, seed
-        self._held_out = people_of(held_out, accelerator.device)
+        self.hparams, self.accelerator = hparams, inputs.accelerator
+        self._stream, self._seed = inputs.stream, inputs.seed
+        self._held_out = people_of(inputs.held_out, self.accelerator.device)
         for module in (generator.network, critics, *([perceptual] if perceptual else [])):
-            module.to(accelerator.device)
-        same_start(accelerator, [generator.network, critics])
+            module.to(self.accelerator.device)
+        same_start(self.accelerator, [generator.network, critics])
         every = [*self.optimisers.values(), *([critic_optimiser] if critic_optimiser else [])]
         fixed, total = hparams.fixed_iterations, hparams.iterations
         self._schedulers = [fixed_then_linear(o, fixed, total) for o in every] if fixed < total else []

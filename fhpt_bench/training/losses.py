@@ -151,28 +151,34 @@ def gram(features: Tensor) -> Tensor:
         return flat.transpose(1, 2) @ flat / features[0].numel()
 
 
-def lsgan_generator(fake_scores: Tensor) -> Tensor:
+def lsgan_generator(fake_scores: Tensor, counted: Tensor | None = None) -> Tensor:
     """Compute the least-squares loss of a generator [Mao et al. 2017]: the mean of (D(fake) - 1)^2.
 
     Args:
-        fake_scores: scores of a discriminator for generated images, any shape.
+        fake_scores: (B, ...) scores of a discriminator for generated images.
+        counted: (B,) bool, which images count; None for all.
 
     Returns:
-        A scalar.
+        A scalar; 0 if no image counts.
 
     Examples:
-        >>> lsgan_generator(torch.tensor([1.0, 0.0]))
-        tensor(0.5000)
+        >>> scores = torch.tensor([1.0, 0.0])
+        >>> lsgan_generator(scores), lsgan_generator(scores, torch.tensor([False, True]))
+        (tensor(0.5000), tensor(1.))
     """
-    return (fake_scores.float() - 1).square().mean()
+    return _mean_square(fake_scores.float() - 1, counted)
 
 
-def lsgan_discriminator(real_scores: Tensor, fake_scores: Tensor) -> Tensor:
+def lsgan_discriminator(
+    real_scores: Tensor, fake_scores: Tensor, real_counted: Tensor | None = None, fake_counted: Tensor | None = None
+) -> Tensor:
     """Compute the least-squares loss of a discriminator: half the sum of the means of (D(real) - 1)^2 and D(fake)^2.
 
     Args:
-        real_scores: its scores for real images, any shape.
-        fake_scores: its scores for generated images, any shape.
+        real_scores: (B, ...) its scores for real images.
+        fake_scores: the same for generated images.
+        real_counted: (B,) bool, which real images count; None for all.
+        fake_counted: the same for generated images.
 
     Returns:
         A scalar.
@@ -181,7 +187,15 @@ def lsgan_discriminator(real_scores: Tensor, fake_scores: Tensor) -> Tensor:
         >>> lsgan_discriminator(torch.tensor([1.0, 0.0]), torch.tensor([0.0]))
         tensor(0.2500)
     """
-    return ((real_scores.float() - 1).square().mean() + fake_scores.float().square().mean()) / 2
+    return (_mean_square(real_scores.float() - 1, real_counted) + _mean_square(fake_scores.float(), fake_counted)) / 2
+
+
+def _mean_square(scores: Tensor, counted: Tensor | None) -> Tensor:
+    """The mean square over the images that count."""
+    squares = scores.square()
+    if counted is None:
+        return squares.mean()
+    return (squares.flatten(1).mean(1) if squares.ndim > 1 else squares).mul(counted).sum() / counted.sum().clamp(min=1)
 
 
 def cross_entropy_generator(fake_logits: Tensor) -> Tensor:

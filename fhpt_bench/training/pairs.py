@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
@@ -70,6 +70,8 @@ class TrainingBatch:
         source_face: (B, 68, 2) float32 pixels (x, y), NaN if not visible or not known.
         target_face: like source_face.
         index: (B,) int64 position of each pair in the list of all pairs.
+        source_parsing: (B, H, W) uint8, 9 classes; None if they were not asked for.
+        target_parsing: like source_parsing.
     """
 
     source: Tensor
@@ -79,14 +81,21 @@ class TrainingBatch:
     source_face: Tensor
     target_face: Tensor
     index: Tensor
+    source_parsing: Tensor | None = None
+    target_parsing: Tensor | None = None
 
     def to(self, device: torch.device | str) -> TrainingBatch:
         """Copy the batch to a device; from pinned memory the copy is asynchronous."""
-        return TrainingBatch(*(getattr(self, part.name).to(device, non_blocking=True) for part in fields(self)))
+        return self._changed(lambda part: part.to(device, non_blocking=True))
 
     def pinned(self) -> TrainingBatch:
         """Copy the batch to pinned memory, from which a copy to a GPU is asynchronous."""
-        return TrainingBatch(*(getattr(self, part.name).pin_memory() for part in fields(self)))
+        return self._changed(lambda part: part.pin_memory())
+
+    def _changed(self, change: Callable[[Tensor], Tensor]) -> TrainingBatch:
+        parts = {part.name: getattr(self, part.name) for part in fields(self)}
+        new: dict[str, Any] = {name: part if part is None else change(part) for name, part in parts.items()}
+        return TrainingBatch(**new)
 
 
 class TrainingPairs:
@@ -96,6 +105,7 @@ class TrainingPairs:
         task: gives the benchmark, the training images, the seed and the device.
         folds: number of folds of the people; one fold is held out. If the file names give the gender, women and men are
             split evenly.
+        parsing: whether batches have parsing maps; the benchmark must name their table.
 
     Attributes:
         names: names of the images, sorted.
@@ -109,7 +119,7 @@ class TrainingPairs:
         UserError: if a table cannot be read or has no row for an image, or there are fewer than two people.
     """
 
-    def __init__(self, task: Task, folds: int = 10) -> None:
+    def __init__(self, task: Task, folds: int = 10, parsing: bool = False) -> None:
         files, self._images = task.benchmark.training_files, task.images
         pairs = read_pairs(files["pairs"])
         self.names = tuple(sorted({name for pair in pairs for name in pair}))
@@ -117,12 +127,17 @@ class TrainingPairs:
         self.source, self.target = np.array([[position[s], position[t]] for s, t in pairs]).T
         poses = read_keypoints(files["keypoints"], task.benchmark.image_size, task.benchmark.frame)
         faces = read_truth(files.get("truth"), None).face
-        for known, what in ((task.images.digests, "list of training images"), (poses, f"file {files['keypoints']}")):
+        maps = read_truth(None, files["parsing"]).parsing if parsing else {}
+        tables: list[tuple[Mapping[str, Any], str]] = [
+            (task.images.digests, "list of training images"), (poses, f"file {files['keypoints']}")
+        ]  # fmt: skip
+        for known, what in [*tables, *([(maps, f"table {files['parsing']}")] if parsing else [])]:
             if missing := next((name for name in self.names if name not in known), None):
                 raise UserError(f"The {what} has no line for {missing} of {files['pairs']}: add one.")
         hidden = np.full((_FACE, 2), np.nan, np.float32)
         self.pose = np.stack([poses[name] for name in self.names])
         self.face = np.stack([faces.get(name, hidden) for name in self.names])
+        self._parsing = np.stack([maps[name] for name in self.names]) if parsing else None
         self.people = _people(pairs)
         fold = _folds(self.people, [_gender(source) for source, _ in pairs], folds, task.seed)
         self.held_out, self.training = np.flatnonzero(fold == 0), np.flatnonzero(fold)
@@ -173,7 +188,8 @@ class TrainingPairs:
             images(source), images(target), self.pose[source], self.pose[target], self.face[source], self.face[target],
             np.asarray(index, np.int64),
         )  # fmt: skip
-        batch = TrainingBatch(*map(torch.from_numpy, arrays))
+        maps = [] if self._parsing is None else [self._parsing[source], self._parsing[target]]
+        batch = TrainingBatch(*map(torch.from_numpy, (*arrays, *maps)))
         return batch.pinned() if self._pinned else batch
 
 

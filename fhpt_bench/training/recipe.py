@@ -69,6 +69,8 @@ class Recipe(abc.ABC):
     # Name -> hyperparameters: a dataclass, or any JSON value. The first preset is the default. A field
     # `mixed_precision` sets the precision. The hyperparameters are part of the identity of a training.
     presets: ClassVar[Mapping[str, Any]] = {"": None}
+    # Names of trained weights that the training begins with; their digests are part of its identity as well.
+    builds_on: ClassVar[tuple[str, ...]] = ()
 
     def lacks(self, benchmark: Benchmark) -> str | None:
         """Check whether a benchmark has what this recipe needs, before any image or network is loaded.

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from fhpt_bench import weights
 from fhpt_bench.benchmark import Benchmark, load_benchmark
 from fhpt_bench.data.real_images import RealImages
 from fhpt_bench.errors import UserError, did_you_mean
@@ -59,6 +60,7 @@ def train(
         Facts about the result, from the recipe: name -> value.
 
     Raises:
+        WeightsMissing: if the recipe builds on weights that are missing.
         UserError: if an argument or an input cannot be used; the message names it and says what to do.
     """
     recipes.find(recipe)
@@ -73,8 +75,11 @@ def train(
     instance = plugin()
     if reason := instance.lacks(loaded):
         raise UserError(reason)
+    base = {name: weights.fetch(name) for name in plugin.builds_on}
     digests = loaded.train_image_digests()
     identity = _identity(plugin, chosen, loaded, digests, seed)
+    if base:
+        identity["builds_on"] = base
     default = Path(TRAINED) / loaded.id / "-".join(filter(None, (plugin.card.name, chosen)))
     if out is not None and not str(out):
         raise UserError("--out is empty: give a new folder.")

@@ -6,7 +6,7 @@ import abc
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -31,6 +31,8 @@ class People:
         target_pose: like source_pose.
         source_face: (B, 68, 2) pixels, NaN if not visible.
         target_face: like source_face.
+        source_parsing: (B, H, W) uint8, 9 classes; None if the training does not use parsing maps.
+        target_parsing: like source_parsing.
     """
 
     source: Tensor
@@ -39,6 +41,13 @@ class People:
     target_pose: Tensor
     source_face: Tensor
     target_face: Tensor
+    source_parsing: Tensor | None = None
+    target_parsing: Tensor | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the images."""
+        return self.source.shape[2], self.source.shape[3]
 
     def parts(self, size: int) -> Iterator[People]:
         """Split the pairs into parts.
@@ -46,8 +55,11 @@ class People:
         Args:
             size: largest number of pairs in a part.
         """
+        tensors = {field.name: getattr(self, field.name) for field in fields(self)}
         for start in range(0, len(self.source), size):
-            yield People(*(getattr(self, field.name)[start : start + size] for field in fields(self)))
+            part = slice(start, start + size)
+            cut: dict[str, Any] = {name: whole if whole is None else whole[part] for name, whole in tensors.items()}
+            yield People(**cut)
 
 
 def people_of(batch: TrainingBatch, device: torch.device) -> People:
@@ -62,7 +74,11 @@ def people_of(batch: TrainingBatch, device: torch.device) -> People:
         part.to(device, non_blocking=True)
         for part in (batch.source_pose, batch.target_pose, batch.source_face, batch.target_face)
     ]
-    return People(*images, *points)
+    maps = [
+        part if part is None else part.to(device, non_blocking=True)
+        for part in (batch.source_parsing, batch.target_parsing)
+    ]
+    return People(*images, *points, *maps)
 
 
 def augmented(people: People, chance: Tensor, flip: bool, recolours: bool) -> People:
@@ -96,6 +112,10 @@ def _mirrored(people: People, chosen: Tensor) -> People:
         choose(flip_pose(people.target_pose, width), people.target_pose),
         choose(flip_landmarks(people.source_face, width), people.source_face),
         choose(flip_landmarks(people.target_face, width), people.target_face),
+        *(
+            part if part is None else choose(part.flip(2), part)
+            for part in (people.source_parsing, people.target_parsing)
+        ),
     )
 
 
@@ -133,14 +153,15 @@ def recolour(images: Tensor, chance: Tensor) -> Tensor:
 
 
 def half_size(people: People) -> People:
-    """Halve height and width: means of 2x2 pixels; points move along.
+    """Halve height and width: means of 2x2 pixels, every second label of a parsing map; points move along.
 
     Args:
         people: B pairs, height and width even.
     """
     images = [functional.avg_pool2d(image, 2) for image in (people.source, people.target)]
     points = (people.source_pose, people.target_pose, people.source_face, people.target_face)
-    return People(*images, *(part * 0.5 for part in points))
+    maps = [part if part is None else part[:, ::2, ::2] for part in (people.source_parsing, people.target_parsing)]
+    return People(*images, *(part * 0.5 for part in points), *maps)
 
 
 class View(NamedTuple):
@@ -216,7 +237,6 @@ class WholeImageGenerator(TrainableGenerator):
         """Make images and heat maps; the Gaussians shrink with the image."""
         scale = 0.5 if half else 1.0
         people = half_size(people) if half else people
-        size = (people.source.shape[2], people.source.shape[3])
         poses = (people.source_pose, people.target_pose)
-        maps = [heat_maps(pose, size, SIGMA * scale, self._kind) for pose in poses]
+        maps = [heat_maps(pose, people.size, SIGMA * scale, self._kind) for pose in poses]
         return View(people.target, (people.source, *maps))

@@ -18,6 +18,7 @@ from baselines.patn.learner import PATNLearner
 from baselines.patn.losses import adversarial_loss, discriminator_loss
 from baselines.patn.network import PATNetwork
 from fhpt_bench.training.distributed import make_accelerator
+from fhpt_bench.training.generator_learner import Inputs
 
 TINY = replace(
     SMALL, width=2, blocks=2, discriminator_width=2, batch_size=2, iterations=10, fixed_iterations=5,
@@ -107,7 +108,7 @@ def test_losses_of_two_discriminators_by_hand() -> None:
 def make(stream: Any, held_out: Any, **changes: Any) -> PATNLearner:
     options = {"adversarial": changes.pop("adversarial")} if "adversarial" in changes else {}
     torch.manual_seed(1)
-    return PATNLearner(replace(TINY, **changes), stream, held_out, make_accelerator("cpu"), 0, **options)
+    return PATNLearner(replace(TINY, **changes), Inputs(stream, held_out, make_accelerator("cpu"), 0), **options)
 
 
 def parts(learner: PATNLearner) -> dict[str, Tensor]:

@@ -19,6 +19,7 @@ from baselines.pg2.losses import masked_l1
 from baselines.pg2.masks import LIMBS, body_mask, joint_discs
 from baselines.pg2.network import CoarseGenerator, DifferenceGenerator, PG2Network
 from fhpt_bench.training.distributed import make_accelerator
+from fhpt_bench.training.generator_learner import Inputs
 
 TINY = replace(
     SMALL, width=2, blocks=3, bottleneck=4, discriminator_width=2, image_size=(64, 48), batch_size=2, iterations=4,
@@ -132,7 +133,7 @@ def test_the_mask_is_the_closing_of_the_limbs() -> None:
 
 def make(stream: Any, held_out: Any, adversarial: bool = True, **changes: Any) -> PG2Learner:
     torch.manual_seed(1)
-    return PG2Learner(replace(TINY, **changes), stream, held_out, make_accelerator("cpu"), 0, adversarial)
+    return PG2Learner(replace(TINY, **changes), Inputs(stream, held_out, make_accelerator("cpu"), 0), adversarial)
 
 
 def parts(learner: PG2Learner) -> dict[str, Tensor]:

@@ -11,21 +11,32 @@ import torch
 from PIL import Image
 
 import fhpt_bench as fb
-from baselines.patn.hyperparameters import Hyperparameters as PATNHyperparameters
+from baselines.dsc.models import DSC
+from baselines.dsc.recipe import DSCRecipe
 from baselines.patn.models import PATN
 from baselines.patn.recipe import PATNRecipe
-from baselines.pg2.hyperparameters import Hyperparameters as PG2Hyperparameters
 from baselines.pg2.models import PG2
 from baselines.pg2.recipe import PG2Recipe
+from baselines.spt.models import SPT
+from baselines.spt.recipe import SPTRecipe
+from baselines.vunet.models import VUNet
+from baselines.vunet.recipe import VUNetRecipe
 from fhpt_bench.benchmark import load_benchmark
 from fhpt_bench.errors import UserError
 from fhpt_bench.model import PairBatch, models
 from fhpt_bench.training.checkpoint import read_checkpoint
+from fhpt_bench.training.checkpoint_model import CheckpointModel
+from fhpt_bench.training.generator_recipe import GeneratorRecipe
 from fhpt_bench.training.recipe import recipes
 from fhpt_bench.training.train import train
 from tests.float64 import TOLERANCE, Float64
 
-NAMES = ("patn", "pg2")
+MODELS: dict[str, type[CheckpointModel]] = {"dsc": DSC, "patn": PATN, "pg2": PG2, "spt": SPT, "vunet": VUNet}
+RECIPES: dict[str, type[GeneratorRecipe]] = {
+    "dsc": DSCRecipe, "patn": PATNRecipe, "pg2": PG2Recipe, "spt": SPTRecipe, "vunet": VUNetRecipe
+}  # fmt: skip
+YEARS = {"dsc": 2018, "patn": 2019, "pg2": 2017, "spt": 2019, "vunet": 2018}
+NAMES = tuple(MODELS)
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +54,7 @@ def test_a_resumed_training_gives_the_same_bytes(
     name: str, trained: Path, small_people: Path, tiny_recipes: str, tmp_path: Path
 ) -> None:
     path = f"{tiny_recipes}:{name.title()}"
-    for done in ("1 of 3", "2 of 3", "3 of 3"):  # PG2's second stage begins with the third iteration
+    for done in ("1 of 3", "2 of 3", "3 of 3"):  # PG2 and SPT have stages
         facts = train(path, str(small_people), out=tmp_path / "pieces", device="cpu", time_budget=1e-9)
         assert facts["iterations"] == done
     for file in (f"{name}.safetensors", "log.csv", "samples/000003.png"):
@@ -54,11 +65,10 @@ def test_a_resumed_training_gives_the_same_bytes(
 def test_a_trained_checkpoint_runs(name: str, trained: Path, small_people: Path, tmp_path: Path) -> None:
     file = trained / name / f"{name}.safetensors"
     record = fb.run(name, str(small_people), "psnr", checkpoint=file, limit=4, out=tmp_path / "run")
-    kind = {"patn": PATNHyperparameters, "pg2": PG2Hyperparameters}[name]
-    found = read_checkpoint(name, kind, file)
+    found = read_checkpoint(name, MODELS[name].hyperparameters, file)
     assert record["psnr"].n == 4
     assert record.model.trained == {name: found.digest}
-    assert record.model.conditioning == ("pose",)
+    assert record.model.conditioning == (("pose", "source-parsing") if name == "spt" else ("pose",))
     assert {array.dtype for array in found.arrays.values()} == {np.dtype(np.float16)}
     assert found.hparams.width == 2
     assert found.card["benchmark"]["id"] == "small"
@@ -87,13 +97,14 @@ def test_a_checkpoint_of_another_model_is_refused(trained: Path) -> None:
 
 
 def test_models_recipes_and_weights_have_the_same_names() -> None:
-    for name, model, recipe in (("patn", PATN, PATNRecipe), ("pg2", PG2, PG2Recipe)):
+    for name, model in MODELS.items():
+        recipe = RECIPES[name]
         assert models.load(name) is model
         assert recipes.load(name) is recipe
         assert model.recipe == model.card.name == recipe.card.name == name
         assert model.card.trainable
-        assert list(recipe.presets) == ["small", "paper"]
-    assert (PATN.card.year, PG2.card.year) == (2019, 2017)
+        assert [preset for preset in recipe.presets if preset != "cpu"] == ["small", "paper"]
+        assert model.card.year == YEARS[name]
     odd = replace(load_benchmark("studio"), image_size=(256, 178))
     assert "patn needs multiples of 4" in (PATNRecipe().lacks(odd) or "")
     assert PG2Recipe().lacks(odd) is None

@@ -16,6 +16,7 @@ from drn.network import DetailReplenishingNetwork
 from drn.views import DRNGenerator, FaceGenerator
 from fhpt_bench.networks.vgg import VGG16Maps
 from fhpt_bench.training.distributed import make_accelerator
+from fhpt_bench.training.generator_learner import Inputs
 from fhpt_bench.training.pairs import TrainingBatch
 from fhpt_bench.training.views import TrainableGenerator, people_of
 
@@ -65,14 +66,16 @@ def keep_random_state() -> Iterator[None]:
         yield
 
 
+def inputs(size: int = 2) -> Inputs:
+    return Inputs(Stream(size), batch(0), make_accelerator("cpu"), 0)
+
+
 def make(
     hparams: Hyperparameters = TINY, alternate: bool = True, detail: bool = True, **options: Any
 ) -> AdversarialLearner:
     torch.manual_seed(1)
     generator = DRNGenerator(DetailReplenishingNetwork(hparams, detail))
-    return AdversarialLearner(
-        generator, hparams, Stream(hparams.batch_size), batch(0), make_accelerator("cpu"), 0, alternate, **options
-    )
+    return AdversarialLearner(generator, hparams, inputs(hparams.batch_size), alternate, **options)
 
 
 def parts(learner: AdversarialLearner) -> dict[str, torch.Tensor]:
@@ -230,7 +233,7 @@ def test_the_face_module_is_trained_with_the_sketch_as_its_shape_condition() -> 
     from drn.face import FaceModule
 
     generator: TrainableGenerator = FaceGenerator(FaceModule(2, 4, 4))
-    learner = AdversarialLearner(generator, TINY, Stream(), batch(0), make_accelerator("cpu"), 0)
+    learner = AdversarialLearner(generator, TINY, inputs())
     losses = learner.advance(1)
     assert "coarse_reconstruction" not in losses
     assert learner.samples().ndim == 3

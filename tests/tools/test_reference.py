@@ -27,7 +27,8 @@ from baselines.pg2.recipe import PG2Recipe
 from fhpt_bench.training.recipe import RecipeCard
 
 TINY = replace(
-    SMALL, width=2, blocks=3, bottleneck=4, discriminator_width=2, batch_size=2, iterations=6, coarse_iterations=3
+    SMALL, width=2, blocks=3, bottleneck=4, discriminator_width=2, batch_size=2, iterations=6, fixed_iterations=6,
+    coarse_iterations=3,
 )
 
 
@@ -58,7 +59,9 @@ def run(options: list[str], *more: str) -> Result:
 
 def test_each_phase_keeps_its_share() -> None:
     changes = shortened(SMALL, 20)
-    assert changes == {"iterations": 20, "coarse_iterations": 12}
+    assert changes == {
+        "iterations": 20, "fixed_iterations": 20, "half_size_iterations": 0, "coarse_iterations": 12
+    }  # fmt: skip
     assert dataclasses.replace(SMALL, **changes).coarse_iterations == 12
 
 

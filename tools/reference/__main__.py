@@ -82,7 +82,7 @@ def _plan_lines(trainings: Sequence[Training], seconds: float | None, work: Path
         phases = ", ".join(
             f"{value:,} {name.removesuffix('_iterations').replace('_', ' ')}"
             for name, value in vars(h).items()
-            if name.endswith("_iterations") and value
+            if name.endswith("_iterations") and value not in (0, h.iterations)
         )
         state = "finished" if finished(one) else f"{done:,} done in {spent:.0f} s" if done else "not begun"
         lines.append(

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from baselines.dsc.discriminator import Discriminator
-from baselines.dsc.losses import adversarial_discriminator, adversarial_generator, nearest_neighbour_loss
+from baselines.dsc.losses import nearest_neighbour_loss
 from baselines.dsc.network import DeformableGenerator
+from fhpt_bench.training.losses import cross_entropy_discriminator, cross_entropy_generator
 
 
 @pytest.fixture(autouse=True)
@@ -66,9 +67,9 @@ def test_an_even_window_is_an_error() -> None:
 def test_adversarial_losses_equal_binary_cross_entropy() -> None:
     real, fake = torch.randn(2, 1, 3, 2) * 3, torch.randn(2, 1, 3, 2) * 3
     chance = torch.sigmoid
-    torch.testing.assert_close(adversarial_generator(fake), -chance(fake).log().mean())
-    expected = -chance(real).log().mean() - (1 - chance(fake)).log().mean()
-    torch.testing.assert_close(adversarial_discriminator(real, fake), expected)
+    torch.testing.assert_close(cross_entropy_generator(fake), -chance(fake).log().mean())
+    expected = (-chance(real).log().mean() - (1 - chance(fake)).log().mean()) / 2
+    torch.testing.assert_close(cross_entropy_discriminator(real, fake), expected)
 
 
 def losses() -> Iterator[tuple[str, nn.Module, Callable[[], Tensor]]]:
@@ -80,12 +81,12 @@ def losses() -> Iterator[tuple[str, nn.Module, Callable[[], Tensor]]]:
     yield "nearest neighbour", generator, lambda: nearest_neighbour_loss(generator(*inputs), target)
     yield (
         "generator", generator,
-        lambda: adversarial_generator(critic(source, source_maps, generator(*inputs), target_maps)),
+        lambda: cross_entropy_generator(critic(source, source_maps, generator(*inputs), target_maps)),
     )  # fmt: skip
     fake = generator(*inputs).detach()
     yield (
         "discriminator", critic,
-        lambda: adversarial_discriminator(
+        lambda: cross_entropy_discriminator(
             critic(source, source_maps, target, target_maps), critic(source, source_maps, fake, target_maps)
         ),
     )  # fmt: skip

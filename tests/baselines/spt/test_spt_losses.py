@@ -10,8 +10,6 @@ from torch import Tensor, nn
 
 from baselines.spt.discriminators import PatchDiscriminator
 from baselines.spt.losses import (
-    adversarial_discriminator,
-    adversarial_generator,
     class_grams,
     content_loss,
     pose_loss,
@@ -20,6 +18,7 @@ from baselines.spt.losses import (
 from baselines.spt.network import AppearanceGenerator
 from baselines.spt.parsing import CLASSES, FACE, SemanticGenerator, one_hot, parsing_loss
 from baselines.spt.pose_detector import PoseDetector
+from fhpt_bench.training.losses import lsgan_discriminator, lsgan_generator
 
 UPPER, LOWER = CLASSES.index("upper"), CLASSES.index("lower")
 
@@ -100,9 +99,9 @@ def test_only_counted_images_enter_an_adversarial_loss() -> None:
     real, fake = torch.randn(2, 3, 1, 2, 2)
     some = torch.tensor([True, False, True])
     expected = ((real[some] - 1) ** 2).mean() / 2 + (fake[~some] ** 2).mean() / 2
-    torch.testing.assert_close(adversarial_discriminator(real, fake, some, ~some), expected)
-    torch.testing.assert_close(adversarial_generator(fake, some), ((fake[some] - 1) ** 2).mean())
-    assert adversarial_generator(fake, torch.zeros(3, dtype=torch.bool)) == 0
+    torch.testing.assert_close(lsgan_discriminator(real, fake, some, ~some), expected)
+    torch.testing.assert_close(lsgan_generator(fake, some), ((fake[some] - 1) ** 2).mean())
+    assert lsgan_generator(fake, torch.zeros(3, dtype=torch.bool)) == 0
 
 
 def losses() -> Iterator[tuple[str, nn.Module, Callable[[], Tensor]]]:
@@ -129,11 +128,11 @@ def losses() -> Iterator[tuple[str, nn.Module, Callable[[], Tensor]]]:
     yield "content", painter, lambda: content_loss(fixed(painted()), fixed(target))
     yield "pose", painter, lambda: pose_loss(detector(painted()), target_maps)
     yield "detector", detector, lambda: pose_loss(detector(target), target_maps)
-    yield "generator", painter, lambda: adversarial_generator(critic(torch.cat([painted(), target_parsing], 1)))
+    yield "generator", painter, lambda: lsgan_generator(critic(torch.cat([painted(), target_parsing], 1)))
     fake = painted().detach()
     yield (
         "discriminator", critic,
-        lambda: adversarial_discriminator(
+        lambda: lsgan_discriminator(
             critic(torch.cat([target, target_parsing], 1)), critic(torch.cat([fake, target_parsing], 1))
         ),
     )  # fmt: skip

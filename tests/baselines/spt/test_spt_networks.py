@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from baselines.spt.discriminators import PatchDiscriminator, face_crops
+from baselines.spt.discriminators import PatchDiscriminator, face_crops, face_squares
 from baselines.spt.hyperparameters import PAPER, SMALL, fade_in
 from baselines.spt.network import AppearanceGenerator, SemanticParsingTransformation
 from baselines.spt.parsing import CLASSES, FACE, SemanticGenerator, one_hot
@@ -134,7 +134,7 @@ def test_a_face_crop_is_the_square_around_the_face() -> None:
     pose[1, 8] = torch.nan
     x, y = torch.arange(100.0) + 0.5, torch.arange(130.0) + 0.5
     images = torch.stack([x.expand(130, 100), y[:, None].expand(130, 100), torch.ones(130, 100)]).expand(3, 3, 130, 100)
-    crops, shown = face_crops(images, pose, 8)
+    crops, shown = face_crops(images, face_squares(pose), 8)
     assert shown.tolist() == [True, False, False]  # the second has no hip, the third no face
     steps = torch.arange(8.0) * 5 + 2.5  # 40 pixels in 8 steps
     torch.testing.assert_close(crops[0, 0], (40 + steps).expand(8, 8), atol=1e-3, rtol=0)
