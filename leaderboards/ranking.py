@@ -8,13 +8,19 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from fhpt_bench.records.comparison import compare_scores
 from fhpt_bench.records.installed_cards import standing
 from fhpt_bench.records.schema import Record, ScoreEntry
+from fhpt_bench.statistics import certain_differences
 from leaderboards.columns import Column
 
 if TYPE_CHECKING:
     import pandas as pd
+    from numpy.typing import NDArray
+
+_MANY = 8  # models from which on it pays to compare all of them at once
 
 # A record and its values by pair: score key -> table.
 Measured = tuple[Record, Mapping[str, "pd.DataFrame"]]
@@ -67,14 +73,20 @@ def rank_models(column: Column, measured: Sequence[Measured]) -> Ranking:
         rivals = []
     ranks = {i: 1 for i, _ in rivals}
     paired, reason = True, ""
-    for (i, a), (j, b) in combinations(rivals, 2):
-        comparison = compare_scores(
-            a, b, measured[i][1].get(column.key), measured[j][1].get(column.key), column.higher_is_better
-        )
-        paired &= comparison.paired is not None
-        reason = reason or comparison.reason
-        if comparison.verdict != "tie":
-            ranks[j if comparison.verdict == "better" else i] += 1
+    verdicts = _all_at_once([values.get(column.key) for values in (measured[i][1] for i, _ in rivals)])
+    for (at_a, (i, a)), (at_b, (j, b)) in combinations(enumerate(rivals), 2):
+        if verdicts is not None:
+            sign = int(verdicts[at_a, at_b]) * (1 if column.higher_is_better else -1)
+            verdict = ("worse", "tie", "better")[sign + 1]
+        else:
+            comparison = compare_scores(
+                a, b, measured[i][1].get(column.key), measured[j][1].get(column.key), column.higher_is_better
+            )
+            paired &= comparison.paired is not None
+            reason = reason or comparison.reason
+            verdict = comparison.verdict or "tie"
+        if verdict != "tie":
+            ranks[j if verdict == "better" else i] += 1
     if len(rivals) < 2 or reason:  # a rank needs at least two models
         ranks = {}
     held = Counter(ranks.values())
@@ -83,6 +95,22 @@ def rank_models(column: Column, measured: Sequence[Measured]) -> Ranking:
         for i, score in enumerate(scores)
     ]
     return Ranking(cells, paired, reason)
+
+
+def _all_at_once(tables: Sequence[pd.DataFrame | None]) -> NDArray[np.int8] | None:
+    """The verdicts of all pairs of models, if all have values for the same pairs, as is usual; else None."""
+    counted = [table[table["skipped"] == ""].sort_index() for table in tables if table is not None]
+    if len(counted) < len(tables) or len(counted) < _MANY:
+        return None
+    first = counted[0]
+    if not first.index.is_unique or any(
+        not table.index.equals(first.index) or not table["person"].equals(first["person"]) for table in counted[1:]
+    ):
+        return None
+    value, weight = (np.stack([t[name].to_numpy(np.float64) for t in counted]) for name in ("value", "weight"))
+    if not np.isfinite(value).all() or not (weight > 0).all():
+        return None
+    return certain_differences(value, weight, first["person"].to_numpy(str))
 
 
 def _find(column: Column, record: Record) -> ScoreEntry | None:
