@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from markupsafe import escape
 
 from fhpt_bench.reporting.plots import line_style, literal
 from leaderboards.ranking import Measured
@@ -159,9 +160,10 @@ def _svg(figure: Figure, caption: str) -> str:
     text = buffer.getvalue()
     text = text[text.index("<svg") :].replace(_INK, "currentColor").replace(_BAR, "var(--bar)").replace("\r", "")
     text = re.sub(r"<metadata>.*?</metadata>\s*", "", text, flags=re.DOTALL)
-    text = re.sub(
-        r'<svg [^>]*?viewBox="([^"]*)"[^>]*>', r'<svg viewBox="\1" role="img" focusable="false">', text, count=1
-    )
+    box = re.search(r'viewBox="([-\d. ]+)"', text)
+    assert box is not None
+    head = f'<svg viewBox="{box[1]}" role="img" focusable="false" aria-label="{escape(caption)}">'
+    text = head + text[text.index(">") + 1 :]
     # Ids are shared by all plots of the page otherwise.
     mark = re.sub("[^a-z0-9]+", "-", caption.lower())[:60]
     text = re.sub(r'(id="|url\(#|href="#)', lambda found: f"{found[1]}{mark}-", text)

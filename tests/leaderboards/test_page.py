@@ -252,6 +252,19 @@ def test_cards_compare_and_pairs(browser: Any, made: Path) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(browser: Any, made: Path, scheme: str) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    for view in ("table", "compare", "pairs", "plots", "published"):
+        address = f"{(made / 'index.html').as_uri()}#v={view}"
+        with Seen(browser, address, color_scheme=scheme, bypass_csp=True) as seen:
+            found = axe.run(seen.page).response["violations"]
+            serious = [
+                (one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in ("serious", "critical")
+            ]
+            assert serious == [], view
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 800, 1440])
 def test_sizes_and_schemes(browser: Any, made: Path, width: int, scheme: str) -> None:
     size = {"width": width, "height": 800}
