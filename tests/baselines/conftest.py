@@ -31,7 +31,7 @@ SIZES = dict(width=2, discriminator_width=2, batch_size=4, iterations=3, mixed_p
 
 
 class Dsc(dsc.DSCRecipe):
-    presets = {"tiny": replace(DSC, levels=4, half_size_iterations=0, **SIZES)}
+    presets = {"tiny": replace(DSC, levels=4, dropout=0.5, half_size_iterations=0, **SIZES)}
     judged = 2
 
 
@@ -49,7 +49,8 @@ class Pg2(pg2.PG2Recipe):
 
 class Spt(spt.SPTRecipe):
     presets = {"tiny": replace(
-        SPT, levels=4, semantic_width=2, semantic_levels=4, detector_width=2, detector_blocks=1, face_side=32,
+        SPT, levels=4, dropout=0.5, semantic_width=2, semantic_levels=4, detector_width=2, detector_blocks=1,
+        face_side=32,
         detector_iterations=1, semantic_iterations=1, coarse_iterations=1, **SIZES
     )}
     judged = 2
