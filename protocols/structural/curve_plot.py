@@ -15,13 +15,13 @@ _PARTS = ("body", "face", "hands")
 _LEGEND = "area under the curve (AUC), 95 % interval"
 
 
-def plot_curves(scores: Mapping[str, Mapping[str, Score]], title: str, decimals: int) -> bytes | None:
+def plot_curves(scores: Mapping[str, Mapping[str, Score]], title: str, decimals: Mapping[str, int]) -> bytes | None:
     """Plot the share of keypoints by distance threshold, like Fig. 7 of Yang et al., arXiv:2005.12494.
 
     Args:
         scores: model -> metric -> score with the curve in its details; the lines of the first model are thicker.
         title: title of the figure.
-        decimals: of the areas in the legends.
+        decimals: metric -> those of its areas in the legend.
 
     Returns:
         A PNG file, or None if no score has a curve. Each legend lists the models by area (AUC), the largest first.
@@ -42,7 +42,7 @@ def plot_curves(scores: Mapping[str, Mapping[str, Score]], title: str, decimals:
                 [0, *details["anchors"]], [0, *details["curve"]], linewidth=1.6 if number else 2.8, **line_style(number)
             )
             counted = f", n = {details['n_keypoints']}" if len(n) > 1 else ""
-            lines.append((of[part].value or 0.0, line, f"{_area(of[part], decimals)} {literal(model)}{counted}"))
+            lines.append((of[part].value or 0.0, line, f"{_area(of[part], decimals[part])} {literal(model)}{counted}"))
         lines.sort(key=lambda found: -found[0])
         legend_below(panel, [line for _, line, _ in lines], [label for _, _, label in lines], _LEGEND)
         panel.set(xlabel="distance threshold, pixels", ylabel="share of keypoints", ylim=(0, 1), xlim=(0, None))

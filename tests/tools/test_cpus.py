@@ -16,7 +16,9 @@ from PIL import Image
 
 from fhpt_bench.protocol import MetricCard, protocols
 from fhpt_bench.records.schema import Record, read_record
+from fhpt_bench.reporting.formatting import score_format
 from tools.docs.cpus.moves import (
+    ALL,
     Move,
     Repainted,
     compare_images,
@@ -169,17 +171,29 @@ def test_instruction_sets_are_hidden(tmp_path: Path) -> None:
         assert ("AVX2" in found) <= (name == "avx2")
 
 
+def rows_after(mark: str) -> list[list[str]]:
+    """The cells of the rows of the first table after a text in docs/precision.md, without its two head lines."""
+    after = PAGE.read_text(encoding="utf-8").partition(mark)[2].partition("\n|")[2].partition("\n\n")[0]
+    lines = [line for line in after.splitlines() if line.startswith("| `")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def card_of(key: str) -> MetricCard:
+    protocol, variant, name = key.strip("`").split(":")
+    (card,) = (metric for metric in protocols.load(protocol)(variant).metrics if metric.name == name)
+    return card
+
+
 def measured() -> list[tuple[MetricCard, int, int]]:
     """(card, decimals that hold, decimals that were printed) of each row of the tables in docs/precision.md."""
-    text, rows = PAGE.read_text(encoding="utf-8"), []
-    for model in ("warp", "drn"):
-        start, end = marks(f"cpus {model}")
-        for line in text.partition(start)[2].partition(end)[0].strip().splitlines()[2:]:
-            cells = [cell.strip() for cell in line.strip("|").split("|")]
-            protocol, variant, name = cells[0].strip("`").split(":")
-            (card,) = (metric for metric in protocols.load(protocol)(variant).metrics if metric.name == name)
-            rows.append((card, 15 if cells[-2] == "all" else int(cells[-2]), int(cells[-1])))
-    return rows
+    rows = [row for model in ("warp", "drn") for row in rows_after(marks(f"cpus {model}")[0])]
+    found = [(card_of(row[0]), ALL if row[-2] == "all" else int(row[-2]), int(row[-1])) for row in rows]
+    for key, here, there, holds in rows_after("On a second machine"):
+        assert decimals_that_hold(abs(float(here) - float(there))) == int(holds)
+        card = card_of(key)
+        printed = format(float(here), score_format([float(here)], card))
+        found.append((card, int(holds), len(printed.partition(".")[2])))
+    return found
 
 
 def test_no_table_prints_more_decimals_than_hold() -> None:
@@ -187,11 +201,11 @@ def test_no_table_prints_more_decimals_than_hold() -> None:
     assert len(rows) > 30
     for card, holds, printed in rows:
         assert printed <= holds, f"{card.label}: {printed} decimals are printed, {holds} hold"
-        assert printed <= (15 if card.decimals is None else card.decimals)
+        assert printed <= (ALL if card.decimals is None else card.decimals)
 
 
 def test_no_card_takes_away_a_decimal_that_holds() -> None:
     held: dict[str, int] = {}
     for card, holds, _ in measured():
-        held[card.name] = min(held.get(card.name, 15), holds)
+        held[card.name] = min(held.get(card.name, ALL), holds)
     assert {card.name: card.decimals for card, *_ in measured() if card.decimals not in (None, held[card.name])} == {}

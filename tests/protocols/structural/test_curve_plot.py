@@ -21,6 +21,9 @@ def entry(metric: str, curve: list[float], n: int, interval: bool = True) -> Sco
     return Score(metric, value, 1, interval=found, details={"anchors": [10, 20], "curve": curve, "n_keypoints": n})
 
 
+DECIMALS = {"body": 3, "face": 3, "hands": 3}
+
+
 @pytest.fixture
 def figures(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
     """The figures that are encoded during a test."""
@@ -45,7 +48,7 @@ def test_every_model_has_its_line_in_every_part(figures: list[Figure]) -> None:
         "$theirs$ of a very long name indeed": {"body": entry("body", [0.6, 0.8], 9), "face": entry("face", [0, 1], 3)},
         "_third": {"hands": entry("hands", [0.1, 0.3], 4), "hand-left": entry("hand-left", [1, 1], 2)},
     }
-    png = plot_curves(scores, "a title", 3)
+    png = plot_curves(scores, "a title", DECIMALS)
     assert png is not None
     with Image.open(io.BytesIO(png)) as image:
         assert 1200 < image.width < 2000
@@ -67,8 +70,8 @@ def test_every_model_has_its_line_in_every_part(figures: list[Figure]) -> None:
 def test_many_models_and_none(figures: list[Figure]) -> None:
     curves = np.random.default_rng(0).random((28, 2))
     scores = {f"m{i}": {"face": entry("face", curve.tolist(), 3)} for i, curve in enumerate(curves)}
-    assert plot_curves(scores, "", 3) is not None
+    assert plot_curves(scores, "", DECIMALS) is not None
     (panel,) = figures[0].axes
     assert len({(line.get_color(), line.get_linestyle()) for line in panel.get_lines()}) == 28
     assert len(legend(panel)) == 28
-    assert plot_curves({"m": {"hand-left": entry("hand-left", [0, 1], 2)}}, "", 3) is None
+    assert plot_curves({"m": {"hand-left": entry("hand-left", [0, 1], 2)}}, "", DECIMALS) is None

@@ -23,8 +23,9 @@ from tools.docs.pages import fill
 PAGE = Path(__file__).parents[3] / "docs" / "precision.md"
 MODELS = ("warp", "drn")
 PAIRS, FEW = 100, 16
-# Painting 100 images takes a long time here: fewer pairs, which are among the 100, and only their images are compared.
-ONLY_IMAGES = {("sse4", "drn"), ("threads", "drn")}
+# Runs of fewer pairs, which are among the others', and of which only the images are compared. `drn` without AVX would
+# take half an hour for all of them.
+ONLY_IMAGES = {("sse4", "drn"), ("threads", "warp"), ("threads", "drn")}
 PACKAGES = ("torch", "numpy", "scipy", "scikit-image", "mediapipe", "dlib-bin", "faiss-cpu", "pillow")
 # The instruction sets of x86-64 that libraries choose their code by, as Linux names them.
 FEATURES = ("sse4_1", "sse4_2", "avx", "fma", "avx2", "avx512f", "avx512bw", "avx512_vnni", "avx512_bf16", "amx_tile")
