@@ -11,14 +11,13 @@ import json
 import os
 import re
 import secrets
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from fhpt_bench.errors import UserError
 
-_KEY_BYTES, _KEY_TRIALS = 32, 100
+_KEY_BYTES = 32
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -170,14 +169,31 @@ def _private(path: str, flags: int) -> int:
 def _local_key(path: Path) -> bytes:
     with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        for _ in range(_KEY_TRIALS):
-            # Of several processes one creates the file, and the others wait until it has been written.
-            with contextlib.suppress(FileExistsError), open(path, "xb", opener=_private) as file:
-                file.write(secrets.token_bytes(_KEY_BYTES))
-            if len(key := path.read_bytes()) == _KEY_BYTES:
-                return key
-            time.sleep(0.02)
+        if not path.exists():
+            _create_key(path)
+        if len(key := path.read_bytes()) == _KEY_BYTES:
+            return key
     raise UserError(f"The file {path} is damaged: remove it, and earlier work of runs is computed again.")
+
+
+def _create_key(path: Path) -> None:
+    """Create the key, all of it or nothing, even if this is killed; never over the key of another process."""
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        with open(part, "xb", opener=_private) as file:
+            file.write(secrets.token_bytes(_KEY_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(part, path)
+        except FileExistsError:
+            return
+        except OSError as error:
+            if is_disk_failure(error):
+                raise
+            part.replace(path)  # a drive without hard links
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def file_name(text: str) -> str:

@@ -34,7 +34,7 @@ class TrainingFolder:
         inputs: folders that the training reads.
 
     Raises:
-        UserError: if the folder cannot be written, or holds anything else.
+        UserError: if the folder cannot be written, holds anything else, or another command writes into it.
     """
 
     def __init__(self, path: Path, identity: Mapping[str, Any], dry: bool = False, inputs: Iterable[Path] = ()) -> None:
@@ -63,9 +63,16 @@ class TrainingFolder:
             self._lock.release()
 
     def _claim(self, identity: Mapping[str, Any]) -> None:
-        self._check()
-        if self._writes:  # before anything else
+        """Write the identity before anything else; of two trainings that begin together, only the first one does."""
+        self._check()  # before the lock, whose file must not be left in a folder that is refused
+        if not self._writes:
+            return
+        lock = FolderLock(self.path)
+        try:
+            self._check()
             write_text(self.path / _IDENTITY, json.dumps({"id": self._id, **identity}, indent=1) + "\n")
+        finally:
+            lock.release()
 
     def _check(self) -> None:
         if (self.path / _IDENTITY).is_file() and self._held() != self._id:

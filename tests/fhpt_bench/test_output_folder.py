@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
 import fhpt_bench as fb
+from fhpt_bench import files
 from fhpt_bench.cli import cli
 from fhpt_bench.data.images import encode_png
 from fhpt_bench.evaluation import engine
@@ -162,6 +165,25 @@ def test_the_probe_of_a_disk_has_no_name(tmp_path: Path, monkeypatch: pytest.Mon
     assert seen == [[]]
 
 
+@pytest.mark.parametrize("link", [os.link, None], ids=["links", "no links"])
+def test_a_key_is_whole_or_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, link: Any) -> None:
+    """A kill between creating and writing it left an empty key, after which every run was refused."""
+
+    def refuse(*given: object) -> None:
+        raise PermissionError
+
+    sync = os.fsync
+    monkeypatch.setenv("FHPT_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr("os.link", link or refuse)
+    monkeypatch.setattr("os.fsync", refuse)  # ends it after the content was written
+    with pytest.raises(fb.UserError, match="Cannot write"):
+        files.local_signature(b"x")
+    assert not list(tmp_path.iterdir())
+    monkeypatch.setattr("os.fsync", sync)
+    files.local_signature(b"x")
+    assert [(file.name, file.stat().st_size) for file in tmp_path.iterdir()] == [("key", 32)]
+
+
 @pytest.mark.parametrize("text", ["", "{", "[1]", '{"run_id": 5}', "[" * 100_000, '{"model": 1}'])
 def test_a_foreign_run_json_is_no_run(tiny: Path, tmp_path: Path, text: str) -> None:
     (tmp_path / "mine").mkdir()
@@ -230,15 +252,12 @@ def test_what_a_run_resumes_is_its_own_work(tiny: Path, tmp_path: Path, change: 
 
 
 def test_a_damaged_key_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from fhpt_bench import files
-
     monkeypatch.setenv("FHPT_CACHE_DIR", str(tmp_path / "cache"))
     assert files.local_signature(b"x") == files.local_signature(b"x") != files.local_signature(b"y")
     assert (tmp_path / "cache" / "key").stat().st_mode & 0o777 == 0o600
     monkeypatch.setenv("FHPT_CACHE_DIR", str(tmp_path / "other"))
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "key").touch()
-    monkeypatch.setattr(files, "_KEY_TRIALS", 2)
     with pytest.raises(fb.UserError, match="other/key is damaged"):
         files.local_signature(b"x")
 

@@ -19,6 +19,7 @@ from fhpt_bench.data.images import codec_of, read_image
 from fhpt_bench.errors import UserError
 from fhpt_bench.output_folder import FolderLock
 from fhpt_bench.training import precision
+from fhpt_bench.training.folder import TrainingFolder
 from tests.hostile.conftest import Done, write_benchmark
 
 Call = Callable[..., Done]
@@ -189,3 +190,19 @@ def test_a_limited_cpu_has_no_native_bfloat16(limit: dict[str, str]) -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ | limit
     )
     assert done.stdout == "False\n"
+
+
+def test_a_refused_training_does_not_leave_its_identity(tmp_path: Path) -> None:
+    """It was written before the lock was taken: beside the weights of another training."""
+    lock = FolderLock(tmp_path)
+    with pytest.raises(UserError, match="Another command is writing into"):
+        TrainingFolder(tmp_path, {"seed": 1})
+    assert [file.name for file in tmp_path.iterdir()] == [".lock"]
+    lock.release()
+    first = TrainingFolder(tmp_path, {"seed": 0})
+    held = (tmp_path / "training.json").read_bytes()
+    with pytest.raises(UserError, match="something other than this training"):
+        TrainingFolder(tmp_path, {"seed": 1})
+    assert (tmp_path / "training.json").read_bytes() == held
+    first.lock()
+    first.release()

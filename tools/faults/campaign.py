@@ -15,7 +15,7 @@ from tools.faults.process import load_libraries
 from tools.faults.races import Raced, race
 
 KILLS, PAIRS = 6, 40  # kills of each command, and pairs of commands
-_SHORT_KILLS, _SHORT_PAIRS = 1, 3
+_SHORT_KILLS, _SHORT_PAIRS = 1, 2
 
 Found = TypeVar("Found", Killed, Failed, Raced, Refused)
 

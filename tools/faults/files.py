@@ -23,7 +23,7 @@ _FAILS: dict[Kind, tuple[str, ...]] = {
     "read-only": ("create", "mkdir", "rename", "remove"),
     "kill": ("create", "mkdir", "write", "sync", "rename", "remove"),
 }
-_EVENTS = {"os.mkdir": "mkdir", "os.rename": "rename", "os.remove": "remove", "os.rmdir": "remove"}
+_EVENTS = {"os.mkdir": "mkdir", "os.rename": "rename", "os.link": "rename", "os.remove": "remove", "os.rmdir": "remove"}
 _PART = re.compile(r"\.([^/]+)\.[0-9a-f]{8}\.part$")
 _RANDOM = re.compile(r"[^/]*(___|tfevents|fashion)[^/]*|#\d+ \(deleted\)|\d+(?=\.)")
 
@@ -100,7 +100,7 @@ class Disk:
         if event == "open" and (given[2] or 0) & (os.O_WRONLY | os.O_RDWR):
             self.meet("create", given[0])
         elif event in _EVENTS and (_EVENTS[event] != "remove" or os.path.lexists(given[0])):
-            self.meet(_EVENTS[event], given[event == "os.rename"])  # the new name
+            self.meet(_EVENTS[event], given[_EVENTS[event] == "rename"])  # the new name
 
     def _open(self, file: Any, mode: str = "r", *more: Any, **named: Any) -> Any:
         """Files that are open for binary writing count and fail."""

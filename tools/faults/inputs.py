@@ -29,7 +29,6 @@ KINDS: dict[str, Kinds] = {
     "trainings and weights": TRAININGS, "plugins": PLUGINS,
 }  # fmt: skip
 CPU = 3.0  # seconds of processor time that a refusal may take, without the import of torch if a plugin needs it
-_SHORT = 2  # kinds of a group in the short campaign
 
 
 @dataclass
@@ -59,11 +58,11 @@ def refuse(material: Material, seed: int, short: bool) -> Iterator[Refused]:
     Args:
         material: the inputs.
         seed: of the choice of kinds in the short campaign.
-        short: whether only some kinds are tried.
+        short: whether only one kind of each group is tried.
     """
     template, torch = write_template(material), _cpu([sys.executable, "-c", "import torch"])[1]
     for group, kinds in KINDS.items():
-        chosen = random.Random(f"{seed} {group}").sample(sorted(kinds), _SHORT) if short else list(kinds)
+        chosen = random.Random(f"{seed} {group}").sample(sorted(kinds), 1) if short else list(kinds)
         done = Refused(group, 0, 0.0, 0, 0.0, [])
         for number, name in enumerate(chosen):
             place = Place(material.root / "inputs" / f"{group.replace(' ', '-')}-{number}")

@@ -28,7 +28,7 @@ _LIBRARIES = (
 PATIENCE = 300  # seconds after which a command counts as hanging
 # What `evaluate` says of the images, and the leaderboard of records, before they go on.
 _NOTES = ("Layout ", "ignored: ")
-_BAR = re.compile(r"[━╸╺]|\d+/\d+ .*:..:..$")
+_BAR = re.compile(r"[━╸╺]|\d+/\d+ .*:..:..$|images/s$")
 
 
 @dataclass(frozen=True)

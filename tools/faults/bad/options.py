@@ -21,7 +21,7 @@ def _linked(place: Place) -> list[object]:
 
 def _no_access(place: Place) -> list[object]:
     """A folder that nobody can create, root neither."""
-    return ["run", "-m", "copy-source", "-b", place.benchmark, "-p", "psnr", "-o", "/proc/nothing/out"]
+    return ["run", "-m", "copy-source", "-b", place.benchmark, "-p", "psnr", "-o", "/proc/nothing"]
 
 
 def _two(place: Place) -> list[object]:
