@@ -66,6 +66,7 @@ class ProtocolCard:
         used_by: which papers or tools have printed this variant; "" if none is known.
         group: "perceptual", "structural", "semantic" or "other": where tables show it.
         headlines: names of the metrics that short tables show.
+        landmarks: whether it uses the benchmark's keypoints of face and hands.
     """
 
     id: str
@@ -82,6 +83,7 @@ class ProtocolCard:
     used_by: str = ""
     group: str = "other"
     headlines: tuple[str, ...] = ()
+    landmarks: bool = False
 
     @property
     def key(self) -> str:
@@ -109,6 +111,7 @@ class Protocol(abc.ABC):
     metrics: tuple[MetricCard, ...]  # of the class, or of a variant if variants report different numbers
     headlines: ClassVar[tuple[str, ...]] = ()  # metrics that short tables show; default: the first
     numerics: ClassVar[str] = "numpy float64"
+    landmarks: ClassVar[bool] = False  # whether it uses the benchmark's keypoints of face and hands
     moved_by: ClassVar[tuple[str, ...]] = ()  # what else changes the number, one phrase each, shown on the card
 
     def __init__(self, variant: str | None = None) -> None:
@@ -149,7 +152,7 @@ class Protocol(abc.ABC):
         return ProtocolCard(
             self.id, self.variant, self.version, self.title, self.variants[self.variant], self.citation,
             self.metrics, self.features, self.weights, self.numerics, self.training_images,
-            self.used_by.get(self.variant, ""), self.group, self.headlines or (self.metrics[0].name,),
+            self.used_by.get(self.variant, ""), self.group, self.headlines or (self.metrics[0].name,), self.landmarks,
         )  # fmt: skip
 
     def compare(self, images: ImagePairs) -> Mapping[str, PairValues]:

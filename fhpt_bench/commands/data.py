@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from fhpt_bench.commands.landmarks import landmarks
 from fhpt_bench.commands.options import OutputFolder
 
 _FEWEST_JOINTS = 4  # of 18: fewer cannot be the poses of people
@@ -15,6 +16,9 @@ SHOWN = 10  # files that differ are named up to here, then counted
 @click.group()
 def data() -> None:
     """Prepare and check the data of a benchmark."""
+
+
+data.add_command(landmarks)
 
 
 @data.command()

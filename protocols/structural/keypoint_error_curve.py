@@ -190,6 +190,7 @@ class KeypointErrorCurve(Protocol):
     title = "Keypoint error curve"
     group = "structural"
     headlines = ("body", "face", "hands")
+    landmarks = True
     citation = (
         "Yang et al., Towards Fine-grained Human Pose Transfer with Detail Replenishing Network, arXiv:2005.12494"
     )
