@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
-    from leaderboards.ranking import Measured
     from leaderboards.tables import Table
-    from leaderboards.text_table import TextTable
 
 
 @click.command()
@@ -57,11 +54,13 @@ def leaderboard(
     from leaderboards.columns import check_wanted
     from leaderboards.literature import load_published, select
     from leaderboards.literature_tables import published_tables
+    from leaderboards.measured import read_measured
+    from leaderboards.printing import print_tables
     from leaderboards.rendering import as_text_table, comma_separated
     from leaderboards.tables import build_tables
 
     rows = load_published() if published else []
-    measured = _read_records(folders, optional=published)
+    measured = read_measured(folders, optional=published)
     if sort is not None and not measured:
         raise UserError(f"--sort {sort} sorts measured rows, but no record was found: published rows are never ranked.")
     known = {record.benchmark.id for record, _ in measured} | {row.benchmark for row in rows}
@@ -81,36 +80,8 @@ def leaderboard(
         echo(comma_separated(tables, rows), end="")
         return
     width = Console().width if format_ == "table" else None
-    _show([as_text_table(table, width) for table in tables], "" if wanted else _hint(tables, len(keys)),
-          published_tables(rows), format_)  # fmt: skip
-
-
-def _read_records(folders: Sequence[str], optional: bool) -> list[Measured]:
-    """All readable records with their values by pair; a message for each other record goes to stderr.
-
-    Args:
-        folders: where to search; default: `runs`.
-        optional: whether it is no error if no record is found in the default folder.
-    """
-    from fhpt_bench.errors import UserError
-    from fhpt_bench.records.comparison import MAKE_ONE, find_records, read_values
-    from fhpt_bench.reporting.listing import echo
-
-    chosen = [Path(folder).expanduser() for folder in folders or ("runs",)]
-    if optional and not folders and not chosen[0].is_dir():
-        return []
-    records, problems = find_records(chosen)
-    measured: list[Measured] = []
-    for record in records:
-        try:
-            measured.append((record, read_values(record)))
-        except UserError as error:
-            problems.append(str(error))
-    for problem in problems:
-        echo(f"ignored: {problem}", err=True)
-    if not measured and not optional:
-        raise UserError(f"No readable record was found in {', '.join(map(str, chosen))}: {MAKE_ONE}.")
-    return measured
+    hint = "" if wanted else _hint(tables, len(keys))
+    print_tables([as_text_table(table, width) for table in tables], format_, hint, published_tables(rows))
 
 
 def _hint(tables: Sequence[Table], total: int) -> str:
@@ -119,27 +90,3 @@ def _hint(tables: Sequence[Table], total: int) -> str:
     if len(shown) == total:
         return ""
     return f"Headline scores only: `fhpt-bench leaderboard --full` shows all {total} scores, `--protocols ID` some."
-
-
-def _show(measured: Sequence[TextTable], hint: str, published: Sequence[TextTable], format_: str) -> None:
-    """Print the measured tables, the hint below them, and the published tables."""
-    from rich.console import Console
-
-    from fhpt_bench.reporting.listing import echo
-    from leaderboards.latex import PREAMBLE, latex
-    from leaderboards.text_table import markdown, terminal
-
-    if format_ == "table":
-        console = Console(highlight=False)
-        for table in measured:
-            console.print(*terminal(table, console.width), sep="\n")
-        if hint:
-            console.print(hint, "", markup=False, sep="\n")
-        for table in published:
-            console.print(*terminal(table, console.width), sep="\n")
-    elif format_ == "markdown":
-        parts = [*map(markdown, measured), *([f"{hint}\n"] if hint else []), *map(markdown, published)]
-        echo("\n".join(parts), end="")
-    else:
-        parts = [*map(latex, measured), *([f"% {hint}\n"] if hint else []), *map(latex, published)]
-        echo("\n".join([PREAMBLE, *parts]), end="")

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from leaderboards.text_table import TextCell, TextRow, TextTable, pack
 
-PREAMBLE = "% Made by `fhpt-bench leaderboard --format latex`. Needs \\usepackage{booktabs}.\n"
+PREAMBLE = "% Made by `fhpt-bench`. Needs \\usepackage{booktabs}.\n"
 # In points, for the usual 10 pt class: the width of a page and of a column, of a character in \footnotesize and in
 # \scriptsize, and the gap between columns.
 _PAGE, _COLUMN = 500.0, 245.0

@@ -87,7 +87,7 @@ def build_tables(
     kept = {key for key in known if not wanted or any(fits(key, word) for word in wanted)}
     if sort is not None and not any(fits(key, sort) for key in kept):
         raise UserError(f"There is no score {sort!r} to sort by: {did_you_mean(sort, kept)}")
-    groups = [list(group) for _, group in groupby(sorted(measured, key=_conditions), key=_conditions)]
+    groups = [list(group) for _, group in groupby(sorted(measured, key=conditions), key=conditions)]
     tables = []
     for group in groups:
         both = [_build_table(group, sort, wanted, full, apart) for apart in (False, True)]
@@ -95,7 +95,7 @@ def build_tables(
     return _with_tags(tables)
 
 
-def _conditions(item: Measured) -> tuple[str, str, str, str, int, int, tuple[int, int]]:
+def conditions(item: Measured) -> tuple[str, str, str, str, int, int, tuple[int, int]]:
     """What the records of one table share."""
     part = item[0].benchmark
     pairs = part.subset or "", part.pairs_sha256, part.limit or 0, part.n_pairs
