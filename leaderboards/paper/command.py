@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
+from fhpt_bench.commands.options import OutputFolder
 from leaderboards.text_table import FORMATS
 
 NUMBERS = ("II", "III", "IV", "V", "VI")
+DRAWN = ("5", "6", "7", "8", "9", "10")
 
 
 @click.group()
@@ -47,3 +51,48 @@ def tables(
     published = load_published()
     chosen = [table for table in TABLES if table.number in (numbers or NUMBERS)]
     print_tables([paper_table(table, choice, published) for table in chosen], format_)
+
+
+@paper.command()
+@click.option("--benchmark", "-b", metavar="ID", default="studio", show_default=True, help="Name of the benchmark.")
+@click.option("--data-root", type=click.Path(path_type=Path), help="Folder of the benchmark's data.")
+@click.option(
+    "--records", "folders", multiple=True, type=click.Path(),
+    help="Folder to search for records; can be given several times.  [default: runs]",
+)  # fmt: skip
+@click.option("--subset", help="Only records of this subset, as in `run --subset`.")
+@click.option("--figure", "numbers", multiple=True, type=click.Choice(DRAWN), help="Which figure.  [default: all]")
+@click.option("--pair", "ids", multiple=True, help="Id of a pair to show, in place of random ones; can be repeated.")
+@click.option("--count", type=click.IntRange(1, 24), default=6, show_default=True, help="Number of random pairs.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the random pairs.")
+@click.option("--checkpoint", type=click.Path(path_type=Path), help="Checkpoint of `drn` for Figure 10.")
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
+@click.option("--out", "-o", type=OutputFolder(), help="Folder of the PNG files.  [default: paper/BENCHMARK]")
+@click.pass_context
+def figures(
+    context: click.Context,
+    benchmark: str,
+    data_root: Path | None,
+    folders: tuple[str, ...],
+    subset: str | None,
+    numbers: tuple[str, ...],
+    ids: tuple[str, ...],
+    count: int,
+    seed: int,
+    checkpoint: Path | None,
+    device: str,
+    out: Path | None,
+) -> None:
+    """Draw Figures 5 to 10.
+
+    5: systems side by side. 6: ablations. 7: keypoint error curves. 8: faces, enlarged. 9: what each system's image
+    retrieves. 10: the guidance map (`fhpt-bench visualize guidance`). Systems without a record are left out and named.
+    """
+    from leaderboards.measured import read_measured
+    from leaderboards.paper.choice import choose_records
+    from leaderboards.paper.drawing import Request, draw_figures
+
+    choice = choose_records(read_measured(folders), benchmark, subset)
+    place = (out or Path("paper") / benchmark).expanduser()
+    request = Request(benchmark, data_root, tuple(map(int, numbers or DRAWN)), ids, count, seed, checkpoint, device)
+    draw_figures(choice, request, place, context.find_root().command)

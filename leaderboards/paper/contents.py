@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
@@ -61,13 +61,13 @@ class PaperFigure:
         number: its number.
         title: what it shows.
         systems: its systems.
-        measures: scores of these systems, for the line below the images; see `Measure.keys`.
+        measure: scores of these systems, for the line below the images; see `Measure.keys`.
     """
 
     number: int
     title: str
     systems: tuple[System, ...]
-    measure: tuple[str, ...] = field(default=())
+    measure: tuple[str, ...] = ()
 
 
 PB_ONLY = System("PB Only", "drn-pb-only", ("DRN", "ablation: pose transfer branch only"))
@@ -102,6 +102,11 @@ _RETRIEVAL = (
     *(Measure((key,), (key,)) for key in _PAPER_KEYS),
     *(Measure((f"retrieval:unique-efficientnet-lite0:{k}",)) for k in _RECALLS),
 )
+_GALLERIES = tuple(
+    f"retrieval:{way}-{name}:retrieval"
+    for way in ("unique", "paper")
+    for name in ("resnet50", "vgg16", "efficientnet-lite0")
+)
 _GENDER = (Measure(("gender-bias:canonical:gender-bias",), ("gender-bias:unknown:gender-bias",)),)
 
 _PAIR = "DRN, Tables II and III"
@@ -121,6 +126,6 @@ FIGURES = (
     PaperFigure(6, "ablations side by side", (PB_ONLY, TEXTURE64, PB_FIXED, END2END, FULL), _LPIPS),
     PaperFigure(7, "keypoint error curves", (PB_ONLY, TEXTURE64, PB_FIXED, END2END, FULL)),
     PaperFigure(8, "faces", (DSC, PATN, NO_FACE, FULL), ("face-id:canonical:face-id",)),
-    PaperFigure(9, "what each image retrieves", (DSC, PATN, FULL, REAL)),
+    PaperFigure(9, "what each image retrieves", (DSC, PATN, FULL, REAL), _GALLERIES),
     PaperFigure(10, "guidance map", (FULL,)),
 )

@@ -29,8 +29,14 @@ _OTHERS = f"{_APART}: measured on other pairs, data or weights than the rest of 
 
 
 @dataclass(frozen=True)
-class _Filled:
-    """A column of the table: the measured scores, the printed ones, or both."""
+class Filled:
+    """A measure of some systems.
+
+    Args:
+        measure: the measure.
+        column: the score that was chosen for it, or None if no record has one.
+        ranking: the records' scores in this column, or None.
+    """
 
     measure: Measure
     column: Column | None
@@ -53,7 +59,7 @@ def paper_table(table: PaperTable, choice: Choice, published: Sequence[Published
     records = [record for record, _ in measured]
     printed = _printed(table, choice.benchmark.id, published)
     everything = find_columns(records)
-    filled = [_fill(measure, everything, measured, choice) for measure in table.measures]
+    filled = [fill(measure, everything, measured, choice) for measure in table.measures]
     numbers = {measure for measure in table.measures if any(_number(measure, row) for row in printed.values())}
     shown = [part for part in filled if part.column or part.measure in numbers]
     lacking = [part.measure.keys[0] for part in filled if part not in shown]
@@ -85,8 +91,17 @@ def paper_table(table: PaperTable, choice: Choice, published: Sequence[Published
     return TextTable(heading, tuple(columns), tuple(rows), tuple(notes), tuple(references))
 
 
-def _fill(measure: Measure, columns: Sequence[Column], measured: Sequence[Measured], choice: Choice) -> _Filled:
-    """The score, and the fingerprint, of most records; a record that leaves pairs out counts only without others."""
+def fill(measure: Measure, columns: Sequence[Column], measured: Sequence[Measured], choice: Choice) -> Filled:
+    """Choose the score, and its fingerprint, that most records have.
+
+    A record that leaves pairs out counts only if there are no others.
+
+    Args:
+        measure: the measure.
+        columns: all columns of the records (`find_columns`).
+        measured: the records.
+        choice: the records of all models.
+    """
     records = [record for record, _ in measured]
     whole = [record for record in records if record.benchmark.pairs_sha256 == choice.benchmark.pairs_sha256]
     for some in (whole, records):
@@ -96,8 +111,8 @@ def _fill(measure: Measure, columns: Sequence[Column], measured: Sequence[Measur
         found = max(able, key=lambda pair: counts[pair], default=None)
         if found is not None:
             column = next(column for column in columns if (column.key, column.fingerprint) == found)
-            return _Filled(measure, column, rank_models(column, measured))
-    return _Filled(measure, None, None)
+            return Filled(measure, column, rank_models(column, measured))
+    return Filled(measure, None, None)
 
 
 def _number(measure: Measure, printed: Mapping[str, tuple[str, PublishedRow]]) -> str | None:
@@ -105,7 +120,7 @@ def _number(measure: Measure, printed: Mapping[str, tuple[str, PublishedRow]]) -
     return next((printed[name][0] for name in measure.printed if name in printed), None)
 
 
-def _measured_cell(system: System, part: _Filled, records: Sequence[Record], choice: Choice) -> TextCell:
+def _measured_cell(system: System, part: Filled, records: Sequence[Record], choice: Choice) -> TextCell:
     if part.column is None or part.ranking is None or system.model not in choice.measured:
         return TextCell((_NOTHING,))
     record = choice.measured[system.model][0]
