@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 @click.option(
     "--protocols", metavar="LIST", help="Show only these scores: protocol[:variant[:metric]], separated by commas."
 )
+@click.option("--no-reference", is_flag=True, help="Leave out the records that ship, which are shown beside yours.")
 @click.option("--published", is_flag=True, help="Also show numbers from papers, in separate tables, never ranked.")
 def leaderboard(
     folders: tuple[str, ...],
@@ -40,12 +41,14 @@ def leaderboard(
     full: bool,
     sort: str | None,
     protocols: str | None,
+    no_reference: bool,
     published: bool,
 ) -> None:
     """Rank the models of all records, one table per benchmark.
 
     Records share a table if benchmark, version, subset and pair list are equal. Scores share a column only if their
-    fingerprints are equal. The default shows the headline scores of each protocol's first variant.
+    fingerprints are equal. The default shows the headline scores of each protocol's first variant. Records that ship
+    are marked as reference; with --records, only the records of these folders are shown.
     """
     from rich.console import Console
 
@@ -60,7 +63,7 @@ def leaderboard(
     from leaderboards.tables import build_tables
 
     rows = load_published() if published else []
-    measured = read_measured(folders, optional=published)
+    measured = read_measured(folders, optional=published, reference=not no_reference)
     if sort is not None and not measured:
         raise UserError(f"--sort {sort} sorts measured rows, but no record was found: published rows are never ranked.")
     known = {record.benchmark.id for record, _ in measured} | {row.benchmark for row in rows}

@@ -11,9 +11,10 @@ from itertools import groupby
 from fhpt_bench.errors import UserError, did_you_mean, plain
 from fhpt_bench.records.installed_cards import standing
 from fhpt_bench.records.schema import BenchmarkPart, CardPart, Record
-from fhpt_bench.reporting.formatting import describe_pairs, model_label
+from fhpt_bench.reporting.formatting import describe_pairs
 from leaderboards.columns import Column, choose_columns, find_columns, fits
 from leaderboards.footnotes import footnotes
+from leaderboards.measured import label_of
 from leaderboards.ranking import Cell, Measured, rank_models
 
 _LAST = 10**6
@@ -146,7 +147,7 @@ def _headlines(record: Record) -> Iterator[str]:
 
 def _labels(records: Sequence[Record]) -> list[str]:
     """One label per record; models with the same name get their folders added."""
-    labels = [model_label(record.model) for record in records]
+    labels = [label_of(record) for record in records]
     same = defaultdict(list)
     for i, label in enumerate(labels):
         same[label].append(i)

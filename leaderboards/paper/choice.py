@@ -10,6 +10,7 @@ from fhpt_bench.benchmark import benchmarks
 from fhpt_bench.benchmarks.schema import read_schema
 from fhpt_bench.errors import UserError, did_you_mean
 from fhpt_bench.records.schema import BenchmarkPart
+from leaderboards.measured import is_reference
 from leaderboards.ranking import Measured
 from leaderboards.tables import conditions
 
@@ -33,12 +34,11 @@ def choose_records(measured: Sequence[Measured], benchmark: str, subset: str | N
     """Choose one record of each model.
 
     Of the installed version of the benchmark; of several pair lists, the longest, then the one with the most records;
-    of several records of a model, the newest. A model without a record on these pairs may have one that leaves some of
-    them out.
+    of several records of a model, the newest, and one that ships only if there is no other. A model without a record on
+    these pairs may have one that leaves some of them out.
 
     Args:
-        measured: records with their values by pair, in the order of preference: a model's records in an earlier folder
-            are not replaced by newer ones of a later folder if they are marked as reference.
+        measured: records with their values by pair.
         benchmark: id of the benchmark.
         subset: only records of this subset; None for all pairs.
 
@@ -77,7 +77,8 @@ def _preference(group: Sequence[Measured], here: str | None) -> tuple[bool, bool
 
 
 def _newest(group: Sequence[Measured]) -> dict[str, Measured]:
+    """Model -> its newest record; a record that ships only if there is no other."""
     found: dict[str, Measured] = {}
-    for item in sorted(group, key=lambda item: item[0].provenance.created):
+    for item in sorted(group, key=lambda item: (not is_reference(item[0]), item[0].provenance.created)):
         found[item[0].model.name] = item
     return found

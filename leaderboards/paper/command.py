@@ -27,13 +27,19 @@ def paper() -> None:
     "--records", "folders", multiple=True, type=click.Path(),
     help="Folder to search for records; can be given several times.  [default: runs]",
 )  # fmt: skip
+@click.option("--no-reference", is_flag=True, help="Leave out the records that ship.")
 @click.option("--subset", help="Only records of this subset, as in `run --subset`.")
 @click.option("--table", "numbers", multiple=True, type=click.Choice(NUMBERS), help="Which table.  [default: all]")
 @click.option(
     "--format", "format_", type=click.Choice(FORMATS), default="table", show_default=True, help="latex needs booktabs."
 )
 def tables(
-    benchmark: str, folders: tuple[str, ...], subset: str | None, numbers: tuple[str, ...], format_: str
+    benchmark: str,
+    folders: tuple[str, ...],
+    no_reference: bool,
+    subset: str | None,
+    numbers: tuple[str, ...],
+    format_: str,
 ) -> None:
     """Print Tables II to VI.
 
@@ -47,7 +53,7 @@ def tables(
     from leaderboards.paper.tables import paper_table
     from leaderboards.printing import print_tables
 
-    choice = choose_records(read_measured(folders), benchmark, subset)
+    choice = choose_records(read_measured(folders, reference=not no_reference), benchmark, subset)
     published = load_published()
     chosen = [table for table in TABLES if table.number in (numbers or NUMBERS)]
     print_tables([paper_table(table, choice, published) for table in chosen], format_)
@@ -60,6 +66,7 @@ def tables(
     "--records", "folders", multiple=True, type=click.Path(),
     help="Folder to search for records; can be given several times.  [default: runs]",
 )  # fmt: skip
+@click.option("--no-reference", is_flag=True, help="Leave out the records that ship.")
 @click.option("--subset", help="Only records of this subset, as in `run --subset`.")
 @click.option("--figure", "numbers", multiple=True, type=click.Choice(DRAWN), help="Which figure.  [default: all]")
 @click.option("--pair", "ids", multiple=True, help="Id of a pair to show, in place of random ones; can be repeated.")
@@ -74,6 +81,7 @@ def figures(
     benchmark: str,
     data_root: Path | None,
     folders: tuple[str, ...],
+    no_reference: bool,
     subset: str | None,
     numbers: tuple[str, ...],
     ids: tuple[str, ...],
@@ -92,7 +100,7 @@ def figures(
     from leaderboards.paper.choice import choose_records
     from leaderboards.paper.drawing import Request, draw_figures
 
-    choice = choose_records(read_measured(folders), benchmark, subset)
+    choice = choose_records(read_measured(folders, reference=not no_reference), benchmark, subset)
     place = (out or Path("paper") / benchmark).expanduser()
     request = Request(benchmark, data_root, tuple(map(int, numbers or DRAWN)), ids, count, seed, checkpoint, device)
     draw_figures(choice, request, place, context.find_root().command)

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 from fhpt_bench.errors import plain
 from fhpt_bench.records.schema import Record
-from fhpt_bench.reporting.formatting import describe_pairs, model_label, number_format
+from fhpt_bench.reporting.formatting import describe_pairs, number_format
 from leaderboards.columns import Column, find_columns
 from leaderboards.footnotes import footnotes
 from leaderboards.literature import PublishedRow
+from leaderboards.measured import label_of
 from leaderboards.paper.choice import Choice
 from leaderboards.paper.contents import Measure, PaperTable, System
 from leaderboards.ranking import Measured, Ranking, rank_models
@@ -81,7 +82,7 @@ def paper_table(table: PaperTable, choice: Choice, published: Sequence[Published
     notes = [
         *footnotes(
             [part.column for part in shown if part.column], [part.ranking for part in shown if part.ranking], records,
-            [_label(record) for record in records],
+            [label_of(record) for record in records],
         ),
         *([_PRINTED] if numbers else []),
         *([_OTHERS] if any(_APART in cell.lines[0] for row in rows for cell in row.cells) else []),
@@ -149,13 +150,9 @@ def _row(
         texts += [f"{source.name}, {source.url} ({source.grade}): {source.note}", row.note]
     numbers = tuple(dict.fromkeys(references.setdefault(plain(t), len(references) + 1) for t in texts if t))
     found = choice.measured.get(system.model)
-    below = _label(found[0]) if found else f"{system.model}: no record"
+    below = label_of(found[0]) if found else f"{system.model}: no record"
     cited = f" {list(numbers)}" if numbers else ""
     return TextRow((system.label, f"{below}{cited}"), tuple(cells), numbers)
-
-
-def _label(record: Record) -> str:
-    return model_label(record.model)
 
 
 def _printed(
