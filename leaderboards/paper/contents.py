@@ -84,7 +84,7 @@ FULL = System("Ours Full", "drn", ("DRN", "full"))
 REAL = System("Real Images", "real", ("Real images", ""))
 
 _LPIPS = ("lpips:alex-0.1:lpips", "lpips:vgg-0.1:lpips", "lpips:alex-0.0:lpips")
-_PERCEPTUAL = (
+PERCEPTUAL = (
     Measure(("ssim:patn:ssim", "ssim:canonical:ssim"), ("ssim:patn:ssim", "ssim:unknown:ssim")),
     Measure(
         ("is:drn:is", "is:canonical:is", "is-effnet-lite0:canonical:is-effnet-lite0"), ("is:drn:is", "is:unknown:is")
@@ -102,7 +102,7 @@ _RETRIEVAL = (
     *(Measure((key,), (key,)) for key in _PAPER_KEYS),
     *(Measure((f"retrieval:unique-efficientnet-lite0:{k}",)) for k in _RECALLS),
 )
-_GALLERIES = tuple(
+GALLERIES = tuple(
     f"retrieval:{way}-{name}:retrieval"
     for way in ("unique", "paper")
     for name in ("resnet50", "vgg16", "efficientnet-lite0")
@@ -111,8 +111,8 @@ _GENDER = (Measure(("gender-bias:canonical:gender-bias",), ("gender-bias:unknown
 
 _PAIR = "DRN, Tables II and III"
 TABLES = (
-    PaperTable("II", "ablation study", _PAIR, (PB_ONLY, TEXTURE64, PB_FIXED, END2END, FULL), _PERCEPTUAL),
-    PaperTable("III", "systems, perceptual", _PAIR, (VUNET, SPT, DSC, PATN, COARSE, FULL), _PERCEPTUAL),
+    PaperTable("II", "ablation study", _PAIR, (PB_ONLY, TEXTURE64, PB_FIXED, END2END, FULL), PERCEPTUAL),
+    PaperTable("III", "systems, perceptual", _PAIR, (VUNET, SPT, DSC, PATN, COARSE, FULL), PERCEPTUAL),
     PaperTable("IV", "identity of faces", "DRN, Table IV", (DSC, PATN, NO_FACE, FULL), _FACES),
     PaperTable(
         "V", "retrieval of the same item", "DRN, Table V",
@@ -121,11 +121,13 @@ TABLES = (
     PaperTable("VI", "gender error", "DRN, Table VI", (DSC, PATN, FULL), _GENDER),
 )  # fmt: skip
 
+CURVES = tuple(f"kec:canonical:{part}" for part in ("body", "face", "hands"))
+
 FIGURES = (
     PaperFigure(5, "systems side by side", (VUNET, SPT, DSC, PATN, COARSE, FULL), _LPIPS),
     PaperFigure(6, "ablations side by side", (PB_ONLY, TEXTURE64, PB_FIXED, END2END, FULL), _LPIPS),
     PaperFigure(7, "keypoint error curves", (PB_ONLY, TEXTURE64, PB_FIXED, END2END, FULL)),
     PaperFigure(8, "faces", (DSC, PATN, NO_FACE, FULL), ("face-id:canonical:face-id",)),
-    PaperFigure(9, "what each image retrieves", (DSC, PATN, FULL, REAL), _GALLERIES),
+    PaperFigure(9, "what each image retrieves", (DSC, PATN, FULL, REAL), GALLERIES),
     PaperFigure(10, "guidance map", (FULL,)),
 )

@@ -14,7 +14,7 @@ from fhpt_bench.records.schema import ScoreEntry
 from fhpt_bench.reporting.contact_sheet import draw_pose, image_grid, scaled
 from fhpt_bench.reporting.formatting import describe_pairs, number_format
 from leaderboards.columns import find_columns
-from leaderboards.paper.contents import Measure, PaperFigure, System
+from leaderboards.paper.contents import CURVES, Measure, PaperFigure, System
 from leaderboards.paper.pictures import Image8, Pictures
 from leaderboards.paper.tables import fill
 from protocols.structural.curve_plot import plot_curves
@@ -26,7 +26,6 @@ _FEWEST = 55  # points of a frontal face
 _AROUND = 1.8  # side of a face's square, relative to the extent of its landmarks
 _EYES = 4.5  # the same, relative to the distance of the eyes in a pose
 _SMALLEST = 24  # pixels
-_CURVES = ("body", "face", "hands")
 
 
 def side_by_side(figure: PaperFigure, pictures: Pictures, pairs: Sequence[Pair], how: str) -> Image8:
@@ -136,11 +135,11 @@ def error_curves(figure: PaperFigure, pictures: Pictures) -> bytes | None:
         A PNG file; None if no system has a curve.
     """
     curves: dict[str, dict[str, Score]] = {}
-    for part in _CURVES:
-        found = measured_scores((f"kec:canonical:{part}",), figure.systems, pictures)
+    for key in CURVES:
+        found = measured_scores((key,), figure.systems, pictures)
         # The last system of the paper's list is the full one; the first curve is the thickest.
         for system in reversed(found):
-            curves.setdefault(system.label, {})[part] = as_score(found[system])
+            curves.setdefault(system.label, {})[key.rpartition(":")[2]] = as_score(found[system])
     title = f"Figure {figure.number}: {figure.title}. {describe_pairs(pictures.choice.benchmark)}"
     return plot_curves(curves, title)
 
