@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test install lint types tests clean
+.PHONY: run test install lint types tests reference clean
 
 run: install  ## install, then the main job: a model, measured under all protocols
 	$(BIN)/fhpt-bench run --model drn --protocols all
@@ -31,6 +31,9 @@ types: $(VENV)/.installed-dev
 tests: $(VENV)/.installed-dev  ## unit tests and doctests; the pinned weights that they need are fetched once
 	$(BIN)/fhpt-bench weights fetch alexnet vgg16 efficientnet-lite0
 	$(BIN)/python -m pytest -W error
+
+reference: $(VENV)/.installed  ## measure every model that can run on studio, for leaderboards/reference
+	$(BIN)/python -m tools.reference.records
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache build *.egg-info

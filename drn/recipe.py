@@ -150,8 +150,9 @@ class FaceRecipe(DRNRecipe):
         if reason := super().lacks(benchmark):
             return reason
         if "truth" not in benchmark.training_files:
-            return (
-                f"The benchmark {benchmark.id} has no face landmarks of its training images: name their table in its "
-                "benchmark file as train_truth."
+            return f"The benchmark {benchmark.id} has no face landmarks of its training images: " + (
+                "run `fhpt-bench data landmarks`."
+                if "train" in benchmark.landmark_files
+                else "name their table in its benchmark file as train_truth or train_landmarks."
             )
         return None

@@ -76,7 +76,7 @@ def guidance_sheet(
         model.card.name: generated,
         "target": real.stack([pair.target for pair in pairs]),
     }
-    return image_grid([list(row) for row in zip(*columns.values(), strict=True)], list(columns))
+    return _grid(columns, "Guidance map F_t, the first three principal components", model, benchmark)
 
 
 def stages_sheet(
@@ -111,7 +111,16 @@ def stages_sheet(
     if isinstance(model, DRN):
         columns |= {"with face": quantise(final)}
     columns |= {"target": real.stack(targets)}
-    return image_grid([list(row) for row in zip(*columns.values(), strict=True)], list(columns))
+    return _grid(columns, "Stages", model, benchmark)
+
+
+def _grid(
+    columns: dict[str, NDArray[np.uint8]], what: str, model: DRNWithoutFace, benchmark: Benchmark
+) -> NDArray[np.uint8]:
+    rows = [list(row) for row in zip(*columns.values(), strict=True)]
+    noun = "pair" if len(rows) == 1 else "pairs"
+    heading = f"{what}: {model.card.name}, {len(rows)} {noun} of {benchmark.id} {benchmark.version}"
+    return image_grid(rows, list(columns), heading)
 
 
 def _batch(model: DRNWithoutFace, benchmark: Benchmark, real: RealImages, pairs: Sequence[Pair]) -> PairBatch:

@@ -72,7 +72,7 @@ class Benchmark:
         train_folder: folder of the training images.
         train_images: names of the training images in the order of their list; empty if the folder is missing.
         training_files: "pairs", "keypoints", "truth", "parsing" of the training split -> path of the file, which is not
-            read; only those that the benchmark file names.
+            read; only those that the benchmark file names. Landmarks are a "truth" too, once their table exists.
         train_list: names of the training images if their list is available, with or without the images.
         people_known: whether pairs with different `person` show different people (in DeepFashion, two items may show
             the same person).
@@ -81,6 +81,8 @@ class Benchmark:
         shown: image name -> person, item, gender and view, as far as a table of people or the name says.
         frame: the images to which the keypoint files refer, if the benchmark file states them.
         shareable: whether the licence of the images allows to publish them.
+        landmark_files: "test", "train" -> table of estimated keypoints of face and hands, which may not exist yet; only
+            those that the benchmark file names.
     """
 
     id: str
@@ -105,6 +107,7 @@ class Benchmark:
     shown: Mapping[str, Shown] = field(default_factory=dict)
     frame: Frame | None = None
     shareable: bool = False
+    landmark_files: Mapping[str, Path] = field(default_factory=dict)
 
     @property
     def clusters_known(self) -> bool:
@@ -170,16 +173,23 @@ class Benchmark:
         """
         return digest_named(self.train_folder, self.train_images, self.image_size, progress)
 
+    @property
+    def landmarks_digest(self) -> str | None:
+        """Digest of the keypoints of face and hands if an estimator found them, and of its name; otherwise None."""
+        if self.truth.estimator is None:
+            return None
+        tables = [self.truth.keypoints[part] for part in sorted(self.truth.keypoints)]
+        points = {name: [sha256_bytes(table[name].tobytes()) for table in tables] for name in self.images}
+        return sha256_json([self.truth.estimator, points])
+
     def data_digest(self, images: dict[str, str]) -> str:
-        """Digest of the pixels, the keypoints and the anchors.
+        """Digest of the pixels, the keypoints and the anchors; `landmarks_digest` is that of estimated keypoints.
 
         Args:
             images: the result of `image_digests`.
         """
-        points = {
-            name: [self.poses[name], *(self.truth.keypoints[part][name] for part in sorted(self.truth.keypoints))]
-            for name in self.images
-        }
+        exact = {} if self.truth.estimator else self.truth.keypoints
+        points = {name: [self.poses[name], *(exact[part][name] for part in sorted(exact))] for name in self.images}
         digests = {name: [images[name], *(sha256_bytes(p.tobytes()) for p in points[name])] for name in self.images}
         return sha256_json([digests, self.anchors])
 
@@ -294,7 +304,11 @@ def load_benchmark(
     known = all(shown.get(source) and getattr(shown[source], schema.cluster) for source, _ in listed_names)
     # Without the person of every image nothing can be resampled: one unknown cluster gives no interval.
     pairs = [Pair(s, t, getattr(shown[s], schema.cluster) if known else UNKNOWN) for s, t in listed_names]
-    truth = read_truth(root / schema.truth if schema.truth else None, root / schema.parsing if schema.parsing else None)
+    estimated = {"test": schema.landmarks, "train": schema.train_landmarks}
+    landmarks = {split: root / table for split, table in estimated.items() if table}
+    present = {split: table for split, table in landmarks.items() if table.is_file()}
+    exact = root / schema.truth if schema.truth else None
+    truth = read_truth(exact or present.get("test"), root / schema.parsing if schema.parsing else None)
     for image in sorted({name for pair in pairs for name in (pair.source, pair.target)}):
         if image not in poses:
             raise UserError(f"The keypoint file {root / schema.keypoints} has no line for {image}: add one.")
@@ -306,7 +320,7 @@ def load_benchmark(
         listed, poses, truth, schema.protocols,
         schema.anchors.model_dump(exclude_none=True) if schema.anchors else {},
         people_known=schema.cluster == "person" and known, listed=listed, frame=frame,
-        shown=shown if table is None else table, shareable=schema.shareable,
+        shown=shown if table is None else table, shareable=schema.shareable, landmark_files=landmarks,
     )  # fmt: skip
     if schema.train_images and schema.train_list:
         folder, file = root / schema.train_images, root / schema.train_list
@@ -317,6 +331,8 @@ def load_benchmark(
             "parsing": schema.train_parsing,
         }  # fmt: skip
         files = {what: root / table for what, table in tables.items() if table}
+        if "train" in present:
+            files["truth"] = present["train"]
         benchmark = replace(benchmark, train_folder=folder, train_images=held, train_list=names, training_files=files)
     return benchmark.restricted(subset).limited(limit)
 

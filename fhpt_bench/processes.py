@@ -198,3 +198,10 @@ def end_with(main: int) -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
+
+
+def peak_memory() -> int:
+    """The largest amount of memory that this process has used so far, in bytes."""
+    import resource  # not on Windows
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)

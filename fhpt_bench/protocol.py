@@ -69,6 +69,7 @@ class ProtocolCard:
         used_by: which papers or tools have printed this variant; "" if none is known.
         group: "perceptual", "structural", "semantic" or "other": where tables show it.
         headlines: names of the metrics that short tables show.
+        landmarks: whether it uses the benchmark's keypoints of face and hands.
     """
 
     id: str
@@ -85,6 +86,7 @@ class ProtocolCard:
     used_by: str = ""
     group: str = "other"
     headlines: tuple[str, ...] = ()
+    landmarks: bool = False
 
     @property
     def key(self) -> str:
@@ -112,6 +114,7 @@ class Protocol(abc.ABC):
     metrics: tuple[MetricCard, ...]  # of the class, or of a variant if variants report different numbers
     headlines: ClassVar[tuple[str, ...]] = ()  # metrics that short tables show; default: the first
     numerics: ClassVar[str] = "numpy float64"
+    landmarks: ClassVar[bool] = False  # whether it uses the benchmark's keypoints of face and hands
     moved_by: ClassVar[tuple[str, ...]] = ()  # what else changes the number, one phrase each, shown on the card
     sees_pose: ClassVar[bool] = True  # False if a copy of the source image can have a good score
 
@@ -153,7 +156,7 @@ class Protocol(abc.ABC):
         return ProtocolCard(
             self.id, self.variant, self.version, self.title, self.variants[self.variant], self.citation,
             self.metrics, self.features, self.weights, self.numerics, self.training_images,
-            self.used_by.get(self.variant, ""), self.group, self.headlines or (self.metrics[0].name,),
+            self.used_by.get(self.variant, ""), self.group, self.headlines or (self.metrics[0].name,), self.landmarks,
         )  # fmt: skip
 
     def compare(self, images: ImagePairs) -> Mapping[str, PairValues]:

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from leaderboards.literature import PublishedRow
     from leaderboards.ranking import Measured
     from leaderboards.tables import Table
-    from leaderboards.text_table import TextTable
 
 
 @click.command()
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
 @click.option(
     "--protocols", metavar="LIST", help="Show only these scores: protocol[:variant[:metric]], separated by commas."
 )
+@click.option("--no-reference", is_flag=True, help="Leave out the records that ship, which are shown beside yours.")
 @click.option("--published", is_flag=True, help="Also show numbers from papers, in separate tables, never ranked.")
 @click.option("--out", type=OutputFolder(), help="html: folder of the page.  [default: page]")
 @click.option("--single-file", is_flag=True, help="html: one file without images.")
@@ -50,6 +50,7 @@ def leaderboard(
     full: bool,
     sort: str | None,
     protocols: str | None,
+    no_reference: bool,
     published: bool,
     out: Path | None,
     single_file: bool,
@@ -58,7 +59,8 @@ def leaderboard(
     """Rank the models of all records, one table per benchmark.
 
     Records share a table if benchmark, version, subset and pair list are equal. Scores share a column only if their
-    fingerprints are equal. The default shows the headline scores of each protocol's first variant.
+    fingerprints are equal. The default shows the headline scores of each protocol's first variant. Records that ship
+    are marked as reference; with --records, only the records of these folders are shown.
     """
     from rich.console import Console
 
@@ -67,13 +69,15 @@ def leaderboard(
     from leaderboards.columns import check_wanted
     from leaderboards.literature import load_published, select
     from leaderboards.literature_tables import published_tables
+    from leaderboards.measured import read_measured
+    from leaderboards.printing import print_tables
     from leaderboards.rendering import as_text_table, comma_separated
     from leaderboards.tables import build_tables
 
     if format_ != "html" and (out is not None or single_file or with_images):
         raise UserError("--out, --single-file and --with-images are options of --format html: add it.")
     rows = load_published() if published or format_ == "html" else []
-    measured = _read_records(folders, optional=published or format_ == "html")
+    measured = read_measured(folders, optional=published or format_ == "html", reference=not no_reference)
     if sort is not None and not measured:
         raise UserError(f"--sort {sort} sorts measured rows, but no record was found: published rows are never ranked.")
     known = {record.benchmark.id for record, _ in measured} | {row.benchmark for row in rows}
@@ -96,36 +100,8 @@ def leaderboard(
         echo(comma_separated(tables, rows), end="")
         return
     width = Console().width if format_ == "table" else None
-    _show([as_text_table(table, width) for table in tables], "" if wanted else _hint(tables, len(keys)),
-          published_tables(rows), format_)  # fmt: skip
-
-
-def _read_records(folders: Sequence[str], optional: bool) -> list[Measured]:
-    """All readable records with their values by pair; a message for each other record goes to stderr.
-
-    Args:
-        folders: where to search; default: `runs`.
-        optional: whether it is no error if no record is found in the default folder.
-    """
-    from fhpt_bench.errors import UserError
-    from fhpt_bench.records.comparison import MAKE_ONE, find_records, read_values
-    from fhpt_bench.reporting.listing import echo
-
-    chosen = [Path(folder).expanduser() for folder in folders or ("runs",)]
-    if optional and not folders and not chosen[0].is_dir():
-        return []
-    records, problems = find_records(chosen)
-    measured: list[Measured] = []
-    for record in records:
-        try:
-            measured.append((record, read_values(record)))
-        except UserError as error:
-            problems.append(str(error))
-    for problem in problems:
-        echo(f"ignored: {problem}", err=True)
-    if not measured and not optional:
-        raise UserError(f"No readable record was found in {', '.join(map(str, chosen))}: {MAKE_ONE}.")
-    return measured
+    hint = "" if wanted else _hint(tables, len(keys))
+    print_tables([as_text_table(table, width) for table in tables], format_, hint, published_tables(rows))
 
 
 def _write_page(
@@ -157,27 +133,3 @@ def _hint(tables: Sequence[Table], total: int) -> str:
     if len(shown) == total:
         return ""
     return f"Headline scores only: `fhpt-bench leaderboard --full` shows all {total} scores, `--protocols ID` some."
-
-
-def _show(measured: Sequence[TextTable], hint: str, published: Sequence[TextTable], format_: str) -> None:
-    """Print the measured tables, the hint below them, and the published tables."""
-    from rich.console import Console
-
-    from fhpt_bench.reporting.listing import echo
-    from leaderboards.latex import PREAMBLE, latex
-    from leaderboards.text_table import markdown, terminal
-
-    if format_ == "table":
-        console = Console(highlight=False)
-        for table in measured:
-            console.print(*terminal(table, console.width), sep="\n")
-        if hint:
-            console.print(hint, "", markup=False, sep="\n")
-        for table in published:
-            console.print(*terminal(table, console.width), sep="\n")
-    elif format_ == "markdown":
-        parts = [*map(markdown, measured), *([f"{hint}\n"] if hint else []), *map(markdown, published)]
-        echo("\n".join(parts), end="")
-    else:
-        parts = [*map(latex, measured), *([f"% {hint}\n"] if hint else []), *map(latex, published)]
-        echo("\n".join([PREAMBLE, *parts]), end="")

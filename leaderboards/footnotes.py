@@ -11,6 +11,7 @@ from fhpt_bench.errors import plain
 from fhpt_bench.records.schema import Record
 from fhpt_bench.weights import overridden
 from leaderboards.columns import Column
+from leaderboards.measured import is_reference
 from leaderboards.ranking import Ranking
 
 
@@ -85,6 +86,9 @@ def _about_cells(rankings: Sequence[Ranking], records: Sequence[Record], labels:
         ),
         "No intervals: the benchmark does not name its people (people = FILE in the benchmark file).": any(
             record.benchmark.people == 0 for record in records
+        ),
+        "(reference): ships with this package (`--no-reference` leaves it out).": any(
+            is_reference(record) for record in records
         ),
         "(oracle): uses the target image; never ranked.": any(record.model.oracle for record in records),
         "(given ...): is given more than the source image and both poses.": any(

@@ -36,12 +36,15 @@ def _as_text_table(table: Table, digits: int, between: str) -> TextTable:
     specs = [_format(table, i, digits) for i in range(len(table.columns))]
     return TextTable(
         table.heading,
-        tuple(TextColumn(tuple(_head(column)), plain(column.fingerprint)) for column in table.columns),
+        tuple(TextColumn(tuple(head(column)), plain(column.fingerprint)) for column in table.columns),
         tuple(
             TextRow(
                 (row.label,),
                 tuple(
-                    TextCell(tuple(_cell(cell, spec, between, table)), cell is not None and cell.rank == 1)
+                    TextCell(
+                        tuple(cell_lines(cell, spec, between, table.benchmark.n_pairs)),
+                        cell is not None and cell.rank == 1,
+                    )
                     for cell, spec in zip(row.cells, specs, strict=True)
                 ),
             )
@@ -115,8 +118,15 @@ def _safe(value: object) -> object:
     return f"'{text}" if text.lstrip()[:1] in tuple("=+-@\N{REPLACEMENT CHARACTER}") else text
 
 
-def _head(column: Column) -> list[str]:
-    """Label with unit and direction; the protocol, if the label does not begin with it; variant; fingerprint."""
+def head(column: Column) -> list[str]:
+    """The lines of a column's head.
+
+    Args:
+        column: the column.
+
+    Returns:
+        Label with unit and direction; the protocol, if the label does not begin with it; variant; fingerprint.
+    """
     unit = f" ({column.unit})" if column.unit else ""
     protocol, variant, _ = column.key.split(":", 2)
     label, start = ("".join(filter(str.isalnum, text)).casefold() for text in (column.label, protocol))
@@ -139,8 +149,18 @@ def _format(table: Table, i: int, digits: int) -> str:
     return score_format(values[len(values[False]) == 1], table.columns[i].metric, digits)
 
 
-def _cell(cell: Cell | None, spec: str, between: str, table: Table) -> list[str]:
-    """Lines: value and rank (or the status); interval; n if it is not the number of pairs."""
+def cell_lines(cell: Cell | None, spec: str, between: str, n_pairs: int) -> list[str]:
+    """The lines of a cell.
+
+    Args:
+        cell: the cell, or None if the record does not have the score.
+        spec: format of its numbers.
+        between: what separates the bounds of an interval.
+        n_pairs: number of pairs of the table.
+
+    Returns:
+        Value and rank (or the status); interval; n if it is not the number of pairs.
+    """
     if cell is None:
         return ["-"]
     score = cell.score
@@ -150,6 +170,6 @@ def _cell(cell: Cell | None, spec: str, between: str, table: Table) -> list[str]
     lines = [f"{score.value:{spec}}{rank}"]
     if score.interval is not None:
         lines += f"[{score.interval[0]:{spec}}{between}{score.interval[1]:{spec}}]".split("\n")
-    if score.n != table.benchmark.n_pairs:
+    if score.n != n_pairs:
         lines.append(f"n={score.n}")
     return lines

@@ -11,9 +11,10 @@ from itertools import groupby
 from fhpt_bench.errors import UserError, did_you_mean, plain
 from fhpt_bench.records.installed_cards import standing
 from fhpt_bench.records.schema import BenchmarkPart, CardPart, Record
-from fhpt_bench.reporting.formatting import describe_pairs, model_label
+from fhpt_bench.reporting.formatting import describe_pairs
 from leaderboards.columns import Column, choose_columns, find_columns, fits
 from leaderboards.footnotes import footnotes
+from leaderboards.measured import label_of
 from leaderboards.ranking import Cell, Measured, rank_models
 
 _LAST = 10**6
@@ -87,7 +88,7 @@ def build_tables(
     kept = {key for key in known if not wanted or any(fits(key, word) for word in wanted)}
     if sort is not None and not any(fits(key, sort) for key in kept):
         raise UserError(f"There is no score {sort!r} to sort by: {did_you_mean(sort, kept)}")
-    groups = [list(group) for _, group in groupby(sorted(measured, key=_conditions), key=_conditions)]
+    groups = [list(group) for _, group in groupby(sorted(measured, key=conditions), key=conditions)]
     tables = []
     for group in groups:
         both = [_build_table(group, sort, wanted, full, apart) for apart in (False, True)]
@@ -95,7 +96,7 @@ def build_tables(
     return _with_tags(tables)
 
 
-def _conditions(item: Measured) -> tuple[str, str, str, str, int, int, tuple[int, int]]:
+def conditions(item: Measured) -> tuple[str, str, str, str, int, int, tuple[int, int]]:
     """What the records of one table share."""
     part = item[0].benchmark
     pairs = part.subset or "", part.pairs_sha256, part.limit or 0, part.n_pairs
@@ -146,7 +147,7 @@ def _headlines(record: Record) -> Iterator[str]:
 
 def _labels(records: Sequence[Record]) -> list[str]:
     """One label per record; models with the same name get their folders added."""
-    labels = [model_label(record.model) for record in records]
+    labels = [label_of(record) for record in records]
     same = defaultdict(list)
     for i, label in enumerate(labels):
         same[label].append(i)

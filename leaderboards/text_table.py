@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+FORMATS = ("table", "markdown", "latex")
 NAME_WIDTH = 28
 _HEAD_WIDTH = 8  # a column head is not folded to less
 _GAP = 2  # between columns; 1 in a block that is too wide with it

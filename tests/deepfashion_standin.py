@@ -108,16 +108,19 @@ class StandIn:
         (root / "Anno" / "list_item_inshop.txt").write_text(f"{len(listed)}\n" + "\n".join(listed) + "\n")
 
 
-def stand_in(test_people: int = 3, train_people: int = 2) -> StandIn:
+def stand_in(test_people: int = 3, train_people: int = 2, train_women: int = 0) -> StandIn:
     """The first people of `studio`'s splits, five images each; one item is in both splits, as in DeepFashion.
 
     Args:
         test_people: number of people of the test split.
-        train_people: number of people of the training split.
+        train_people: number of people of the training split; the first ones are men.
+        train_women: number of women, the last people of the split, in addition to them.
     """
     folder, made = data_folder("studio"), StandIn()
     for split, people in (("test", test_people), ("train", train_people)):
-        names = [stem(line) for line in (folder / f"{split}.lst").read_text().split()][: 5 * people]
+        listed = [stem(line) for line in (folder / f"{split}.lst").read_text().split()]
+        women = train_women if split == "train" else 0
+        names = listed[: 5 * people] + listed[len(listed) - 5 * women :]
         poses = read_keypoints(folder / f"fasion-resize-annotation-{split}.csv", (HEIGHT, WIDTH))
         spelled = {name: name for name in names}
         if split == "train":

@@ -42,9 +42,11 @@ class BenchmarkSchema(BaseModel):
     train_keypoints: str | None = None
     train_truth: str | None = None
     train_parsing: str | None = None
+    train_landmarks: str | None = None
     pairs: str
     keypoints: str
     truth: str | None = None
+    landmarks: str | None = None
     parsing: str | None = None
     cluster: Literal["person", "item"] = "person"
     people: str | None = None
@@ -67,6 +69,8 @@ class BenchmarkSchema(BaseModel):
     def _list_and_folder(self) -> BenchmarkSchema:
         if (self.train_images is None) != (self.train_list is None):
             raise ValueError("train_images (a folder) and train_list (one name per line) must be given together")
+        if (self.truth and self.landmarks) or (self.train_truth and self.train_landmarks):
+            raise ValueError("landmarks are estimates for images without truth: name one of the two tables")
         return self
 
 

@@ -27,6 +27,7 @@ def benchmarks(name: str | None, data_root: Path | None) -> None:
                 "training images": str(len(loaded.train_images) or "none available"),
                 "pair list": loaded.pairs_digest, "protocols": ", ".join(loaded.protocols),
                 "anchors": ", ".join(f"{part} {reach} px" for part, reach in loaded.anchors.items()) or "none",
+                **({"landmarks": loaded.truth.estimator or "none yet"} if loaded.landmark_files else {}),
                 "data": str(loaded.folder), "from": entry.origin,
             },
         )  # fmt: skip

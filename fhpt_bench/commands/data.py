@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from fhpt_bench.commands.landmarks import landmarks
 from fhpt_bench.commands.options import OutputFolder
 from fhpt_bench.commands.own_data import keypoints, new
 
@@ -20,6 +21,7 @@ def data() -> None:
 
 data.add_command(keypoints)
 data.add_command(new)
+data.add_command(landmarks)
 
 
 @data.command()

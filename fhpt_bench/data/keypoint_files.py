@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from fhpt_bench.data.keypoints import BODY_FROM_OPENPOSE_25, KEYPOINTS, SLICES
 from fhpt_bench.errors import UserError
+from fhpt_bench.files import explained
+from fhpt_bench.progress import print_note, progress_bar
 from fhpt_bench.reading import SIDE, read_json
 
 # Points of these tools count from this score on, as in their own drawings; OpenPose's at any confidence above 0.
@@ -106,6 +108,69 @@ def _best(
         return KeypointFile(_nothing(), name)
     best = max(people, key=lambda points: float(np.nansum(points[SLICES["body"], 2])))
     return KeypointFile(_in_pixels(best, canvas, size, path, name), name)
+
+
+def find_keypoint_files(folder: Path, names: Iterable[str]) -> dict[str, Path]:
+    """Find the keypoint files of images: `<name>_keypoints.json` as OpenPose writes them, or `<name>.json`.
+
+    Args:
+        folder: the folder of the files.
+        names: names of the images without suffix.
+
+    Returns:
+        Name -> file; names without a file are left out. If both files exist, OpenPose's own name is used.
+
+    Raises:
+        UserError: if the folder cannot be read.
+    """
+    with explained(folder, "read"):
+        present = {path.name for path in folder.iterdir()}
+    return {
+        name: folder / file for name in names for file in (f"{name}.json", f"{name}_keypoints.json") if file in present
+    }
+
+
+def read_keypoint_files(
+    folder: Path, files: Mapping[str, Path], size: tuple[int, int], progress: bool = False
+) -> tuple[dict[str, NDArray[np.float32]], str]:
+    """Read the keypoint files of several images, all by one tool.
+
+    Args:
+        folder: the folder of the files, for messages.
+        files: from `find_keypoint_files`.
+        size: (height, width) of the images.
+        progress: show a progress bar.
+
+    Returns:
+        Name -> (128, 3) keypoints, see `KeypointFile`; and the tool, in lower case letters.
+
+    Raises:
+        UserError: if a file cannot be read or belongs to an image of another size, files of several tools are mixed, or
+            no file has a keypoint.
+    """
+    height, width = size
+    keypoints: dict[str, NDArray[np.float32]] = {}
+    formats: dict[str, Path] = {}
+    with progress_bar("keypoint files", len(files), progress) as done:
+        for name, path in files.items():
+            found = read_keypoint_file(path, size)
+            if found.format:
+                formats.setdefault(found.format, path)
+            keypoints[name] = found.keypoints
+            if (found.keypoints[SLICES["body"], :2] > (width + 1, height + 1)).any():  # not found: NaN, never larger
+                raise UserError(
+                    f"The file {path} ({found.format}) has a joint outside of the {width}x{height} images: run the "
+                    "estimator on the images themselves, without resizing or padding them."
+                )
+            done(1)
+    if len(formats) > 1:
+        files_of = ", ".join(f"{path.name} ({name})" for name, path in formats.items())
+        raise UserError(f"The folder {folder} mixes keypoint files of several tools: {files_of}. Give those of one.")
+    if not any((points[:, 2] > 0).any() for points in keypoints.values()):
+        raise UserError(f"The files in {folder} have no keypoint at all: run the estimator again.")
+    (tool,) = formats
+    print_note(f"Keypoints: {len(files)} files, recognised as {tool}.", progress)
+    return keypoints, tool
 
 
 def _images(content: Any) -> tuple[str, dict[str, list[Any]], tuple[float, float] | None]:

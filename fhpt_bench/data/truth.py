@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+import io
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fhpt_bench.data.keypoints import PARTS
-from fhpt_bench.errors import UserError
-from fhpt_bench.reading import read_archive
+from fhpt_bench.data.keypoints import PARTS, SLICES
+from fhpt_bench.errors import UserError, plain
+from fhpt_bench.files import write_bytes
+from fhpt_bench.reading import NAME, read_archive
 
 
 @dataclass(frozen=True)
@@ -23,10 +25,12 @@ class Truth:
         keypoints: part (`fhpt_bench.data.keypoints.PARTS`) -> name -> (K, 3) float32: x, y in pixels and visible, 0 or
             1; hidden points have coordinates too. Only the parts that the benchmark has.
         parsing: name -> (H, W) uint8, SPT's 9 classes; empty if the benchmark has none.
+        estimator: what estimated the keypoints, if they are not exact.
     """
 
     keypoints: dict[str, dict[str, NDArray[np.float32]]] = field(default_factory=dict)
     parsing: dict[str, NDArray[np.uint8]] = field(default_factory=dict)
+    estimator: str | None = None
 
     @property
     def tables(self) -> list[Mapping[str, NDArray[np.generic]]]:
@@ -46,15 +50,18 @@ def read_truth(keypoints: Path | None, parsing: Path | None) -> Truth:
     """Read the compressed tables of a benchmark (NumPy archives without pickles).
 
     Args:
-        keypoints: archive with names (N,) and, for some of the parts, (N, K, 3) as x, y, visible; or None.
+        keypoints: archive with names (N,) and, for some of the parts, (N, K, 3) as x, y, visible; an array
+            `estimator` names what estimated them; or None.
         parsing: archive with names (N,) and labels (N, H, W); or None.
 
     Raises:
         UserError: if an archive cannot be read, or an array is missing or of another shape.
     """
     points: dict[str, dict[str, NDArray[np.float32]]] = {}
+    estimator = None
     if keypoints:
         arrays = read_archive(keypoints)
+        estimator = plain(str(arrays["estimator"]))[:NAME] if "estimator" in arrays else None
         for part in (part for part in PARTS if part in arrays):
             rows = _named(keypoints, arrays, part)
             points[part] = {name: row.astype(np.float32) for name, row in rows.items()}
@@ -65,7 +72,29 @@ def read_truth(keypoints: Path | None, parsing: Path | None) -> Truth:
     maps: dict[str, NDArray[np.uint8]] = {}
     if parsing:
         maps = {name: row.astype(np.uint8) for name, row in _named(parsing, read_archive(parsing), "labels").items()}
-    return Truth(points, maps)
+    return Truth(points, maps, estimator)
+
+
+def write_landmarks(path: Path, names: Sequence[str], keypoints: NDArray[np.float32], estimator: str) -> bytes:
+    """Write estimated keypoints of face and hands as a table for `read_truth`.
+
+    Args:
+        path: the file.
+        names: N image names.
+        keypoints: (N, 128, 3) x, y in pixels and found, 0 or 1.
+        estimator: what estimated them.
+
+    Returns:
+        The bytes of the file; equal input gives equal bytes.
+
+    Raises:
+        UserError: if it cannot be written.
+    """
+    buffer = io.BytesIO()
+    parts = {part: keypoints[:, place] for part, place in SLICES.items() if part != "body"}
+    np.savez_compressed(buffer, names=np.array(names), estimator=np.array(estimator), **parts)
+    write_bytes(path, buffer.getvalue())
+    return buffer.getvalue()
 
 
 def _named(path: Path, arrays: dict[str, NDArray[np.generic]], key: str) -> dict[str, NDArray[np.generic]]:

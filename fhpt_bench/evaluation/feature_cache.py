@@ -11,6 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fhpt_bench import weights
+from fhpt_bench.data.images import pixels_sha256
+from fhpt_bench.errors import UserError
+from fhpt_bench.feature import Feature, VectorFeature, features
 from fhpt_bench.files import cache_folder, local_signature, sha256_json, write_bytes
 from fhpt_bench.reading import ARCHIVE_BYTES, parse_array, read_file
 
@@ -83,3 +87,39 @@ class FeatureCache:
 
     def _signature(self, path: Path, array: bytes) -> bytes:
         return local_signature(path.name.encode() + array)
+
+
+class CachedFeature:
+    """A feature of single images; the network is loaded when a value is not in the cache.
+
+    Args:
+        name: the registered name of a feature that gives vectors.
+        device: "cpu" or "cuda".
+
+    Raises:
+        WeightsMissing: if no source has the network's weights.
+        UserError: if there is no such feature, or it gives maps.
+    """
+
+    def __init__(self, name: str, device: str) -> None:
+        self._plugin, self._device = features.load(name), device
+        if not issubclass(self._plugin, VectorFeature):
+            raise UserError(f"The feature {name} gives maps, which are not cached: use a feature that gives a vector.")
+        digests = {weight: weights.fetch(weight) for weight in self._plugin.spec.weights}
+        self._cache = FeatureCache(self._plugin.spec.identity(digests))
+        self._network: Feature | None = None
+
+    def __call__(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """The value of one image.
+
+        Args:
+            pixels: (H, W, 3) uint8.
+        """
+        digest = pixels_sha256(pixels)
+        value = self._cache.get(digest)
+        if value is None:
+            self._network = self._network or self._plugin(self._device)
+            # One image at a time: the last bits of a value must not depend on the other images of a batch.
+            value = self._network.extract(pixels[None])[0]  # type: ignore[attr-defined]
+            self._cache.put(digest, value)
+        return value

@@ -137,11 +137,11 @@ def _exhibits(
     measurement: Measurement, step: Step, own: Mapping[str, ScoreEntry], others: Sequence[Record]
 ) -> Exhibits:
     scores: dict[str, Mapping[str, Score]] = {
-        model_label(measurement.generated.card): {metric: _as_score(entry) for metric, entry in own.items()}
+        model_label(measurement.generated.card): {metric: as_score(entry) for metric, entry in own.items()}
     }
     for record in others:
         comparable = {
-            score.metric: _as_score(score)
+            score.metric: as_score(score)
             for score in record.scores
             if score.fingerprint == step.fingerprint and score.value is not None
         }
@@ -152,8 +152,12 @@ def _exhibits(
     return Exhibits(scores, lambda pairs: measurement.generated.images(0, pairs), measurement.real.stack)
 
 
-def _as_score(entry: ScoreEntry) -> Score:
-    """A record's score in the form that protocols use, without values by pair."""
+def as_score(entry: ScoreEntry) -> Score:
+    """A record's score in the form that protocols use, without values by pair.
+
+    Args:
+        entry: the score.
+    """
     interval = Interval(*entry.interval) if entry.interval else None
     return Score(entry.metric, entry.value, entry.n, None, interval, entry.skipped, entry.details)
 

@@ -145,7 +145,9 @@ class ModelImages(GeneratedImages):
             ("source-parsing", "the source's parsing", benchmark.truth.parsing),
         ):
             if what in self._conditioning and not table:
-                raise UserError(f"The model {card.name} needs {whose}, which {benchmark.id} lacks: choose another.")
+                estimable = what == "face-landmarks" and "test" in benchmark.landmark_files
+                way = "run `fhpt-bench data landmarks`" if estimable else "choose another"
+                raise UserError(f"The model {card.name} needs {whose}, which {benchmark.id} lacks: {way}.")
         has_file = bool(getattr(sys.modules.get(kind.__module__), "__file__", None))
         code = code_digest(kind) if has_file else None
         trained = dict(self._model.trained) if isinstance(self._model, TrainedGenerator) else {}
@@ -157,6 +159,8 @@ class ModelImages(GeneratedImages):
         self.identity = {"name": card.name, "target": Path(entry.target).name, "code": code, "seed": SEED}
         if trained:
             self.identity["trained"] = trained
+        if benchmark.landmarks_digest:  # models are given them
+            self.identity["landmarks"] = benchmark.landmarks_digest
         if isinstance(model, Generator) or code is None:
             # No digest covers what an instance holds, or code without a file: such images are never reused.
             if launched()[0] > 1:

@@ -25,6 +25,17 @@ _MOST = 8  # processes: each holds its networks in memory
 _WAITING = 4  # batches per process at most, which bounds the memory
 
 
+def worker_count(share: int) -> int:
+    """How many worker processes a pool starts: one per core, without those of the main processes.
+
+    Args:
+        share: the number of main processes of this run on this machine.
+    """
+    from loky import cpu_count
+
+    return max(1, min(_MOST, int(cpu_count()) // share - 1))
+
+
 class WorkerPool:
     """A few worker processes that fill the feature cache.
 
@@ -56,9 +67,9 @@ class WorkerPool:
         """
         if self._pool is None:
             # Not the standard library's pool: it would run the user's script again in each worker.
-            from loky import ProcessPoolExecutor, cpu_count
+            from loky import ProcessPoolExecutor
 
-            self._count = max(1, min(_MOST, cpu_count() // self._share - 1))
+            self._count = worker_count(self._share)
             self._pool = ProcessPoolExecutor(self._count, initializer=_begin, initargs=(os.getpid(),))
         self._waiting.append(
             (plugin.spec.id, len(digests), self._pool.submit(_extract, _portable(plugin), identity, images, digests))

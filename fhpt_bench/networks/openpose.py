@@ -10,13 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fhpt_bench.benchmark import Benchmark, Pair
-from fhpt_bench.data.keypoint_files import read_keypoint_file
-from fhpt_bench.data.keypoints import SLICES
+from fhpt_bench.data.keypoint_files import find_keypoint_files, read_keypoint_files
 from fhpt_bench.data.names import stem
 from fhpt_bench.errors import UserError
 from fhpt_bench.feature import FeatureSpec, SuppliedFeature
-from fhpt_bench.files import explained, sha256_bytes, sha256_json
-from fhpt_bench.progress import print_note, progress_bar
+from fhpt_bench.files import sha256_bytes, sha256_json
 
 
 class OpenPoseFolder(SuppliedFeature):
@@ -52,39 +50,9 @@ class OpenPoseFolder(SuppliedFeature):
                 f"There is no folder of keypoints {folder}: give the folder of OpenPose's files with --keypoints."
             )
         pairs, targets = [pair.id for pair in benchmark.pairs], sorted({stem(p.target) for p in benchmark.pairs})
-        with explained(folder, "read"):
-            present = {path.name for path in folder.iterdir()}
-        files = {
-            name: folder / file
-            for name in (*pairs, *targets)
-            for file in (f"{name}.json", f"{name}_keypoints.json")  # if both exist, OpenPose's own name is used
-            if file in present
-        }
+        files = find_keypoint_files(folder, (*pairs, *targets))
         _check_complete(folder, files, pairs, targets)
-        height, width = benchmark.image_size
-        self._keypoints: dict[str, NDArray[np.float32]] = {}
-        formats: dict[str, Path] = {}
-        with progress_bar("OpenPose files", len(files), progress) as done:
-            for name, path in files.items():
-                found = read_keypoint_file(path, benchmark.image_size)
-                if found.format:
-                    formats.setdefault(found.format, path)
-                keypoints = self._keypoints[name] = found.keypoints
-                if (keypoints[SLICES["body"], :2] > (width + 1, height + 1)).any():  # not found: NaN, never larger
-                    raise UserError(
-                        f"The file {path} ({found.format}) has a joint outside of the {width}x{height} images: run the "
-                        "estimator on the images themselves, without resizing or padding them."
-                    )
-                done(1)
-        if len(formats) > 1:
-            files_of = ", ".join(f"{path.name} ({name})" for name, path in formats.items())
-            raise UserError(
-                f"The folder {folder} mixes keypoint files of several tools: {files_of}. Give those of one."
-            )
-        if not any((keypoints[:, 2] > 0).any() for keypoints in self._keypoints.values()):
-            raise UserError(f"The files in {folder} have no keypoint at all: run the estimator again.")
-        (tool,) = formats
-        print_note(f"Keypoints: {len(files)} files, recognised as {tool}.", progress)
+        self._keypoints, tool = read_keypoint_files(folder, files, benchmark.image_size, progress)
         if tool != "openpose":  # another estimator: its scores are comparable only with each other
             self.spec = replace(self.spec, id=f"{tool}-json", backend=tool)
         self.targets = targets[0] in self._keypoints

@@ -23,6 +23,7 @@ def describe(benchmark: Benchmark, images: dict[str, str], train: dict[str, str]
         n_pairs=len(benchmark.pairs), subset=benchmark.subset, limit=benchmark.limit,
         pairs_sha256=benchmark.pairs_digest, data_sha256=benchmark.data_digest(images),
         train_sha256=sha256_json(list(train.items())) if train else None, missing=benchmark.missing,
+        landmarks_sha256=benchmark.landmarks_digest, landmarks_by=benchmark.truth.estimator,
         people=len({pair.person for pair in benchmark.pairs}) if benchmark.clusters_known else 0,
     )  # fmt: skip
 
@@ -51,4 +52,6 @@ def fingerprint(
     }
     if card.training_images:
         content["training images"] = benchmark.train_sha256
+    if card.landmarks and benchmark.landmarks_sha256:
+        content["landmarks"] = benchmark.landmarks_sha256
     return sha256_json(content)

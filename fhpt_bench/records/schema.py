@@ -59,6 +59,10 @@ class BenchmarkPart(_Part):
     subset: _Name | None = None
     # Digest of the training images' pixels, if a protocol uses them: part of such protocols' fingerprints only.
     train_sha256: str | None = None
+    # Digest and estimator of the keypoints of face and hands, if they are estimates: part of the fingerprints of
+    # protocols that use them.
+    landmarks_sha256: str | None = None
+    landmarks_by: _Name | None = None
     # Number of pairs without a generated image: `n_pairs` and `pairs_sha256` do not include them.
     missing: _Count = 0
     # Number of people (or items) that intervals resample; 0 if the benchmark does not name them.
@@ -162,6 +166,7 @@ class CardPart(_Part):
     used_by: str = ""
     group: _Name = "other"
     headlines: tuple[_Name, ...] = ()
+    landmarks: bool = False
 
     @property
     def shown(self) -> tuple[str, ...]:

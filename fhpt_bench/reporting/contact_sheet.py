@@ -92,6 +92,7 @@ def image_grid(
     titles: Sequence[str],
     heading: str = "",
     captions: Sequence[str] | None = None,
+    notes: Sequence[str] = (),
 ) -> NDArray[np.uint8]:
     """Show images of one size in rows and titled columns, on a white background.
 
@@ -100,9 +101,10 @@ def image_grid(
         titles: one per column.
         heading: a line above everything, if any.
         captions: a line above each row, if any.
+        notes: texts below the images, which are folded to the width.
 
     Returns:
-        (h, w, 3) uint8; texts that do not fit are shortened.
+        (h, w, 3) uint8; other texts that do not fit are shortened.
 
     Examples:
         >>> image_grid([[np.zeros((30, 90, 3), np.uint8), None]], ["a", "b"]).shape
@@ -113,9 +115,12 @@ def image_grid(
         raise ValueError("the first place of the grid is empty")
     height, width = first.shape[:2]
     top, above = _LINE * (2 if heading else 1), _LINE if captions else 0
-    size = (_GAP + len(titles) * (width + _GAP), top + len(rows) * (above + height + _GAP))
+    fonts = [ImageFont.load_default(letters) for letters in _LETTERS]
+    wide, high = _GAP + len(titles) * (width + _GAP), top + len(rows) * (above + height + _GAP)
+    lines = [line for note in notes for line in _folded(note, fonts[-1], wide - 2 * _GAP)]
+    size = (wide, high + _LINE * len(lines))
     sheet = Image.new("RGB", size, (255, 255, 255))
-    draw, fonts = ImageDraw.Draw(sheet), [ImageFont.load_default(letters) for letters in _LETTERS]
+    draw = ImageDraw.Draw(sheet)
 
     def write(text: str, x: int, y: int, room: int) -> None:
         font = next((font for font in fonts if font.getlength(text) <= room), fonts[-1])
@@ -133,4 +138,18 @@ def image_grid(
         for column, tile in enumerate(row):
             if tile is not None:
                 sheet.paste(Image.fromarray(tile), (_GAP + column * (width + _GAP), y + above))
+    for number, text in enumerate(lines):
+        draw.text((_GAP, high + number * _LINE + 5), text, fill=_INK, font=fonts[-1])
     return np.asarray(sheet)
+
+
+def _folded(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, room: int) -> list[str]:
+    """A text in lines that fit into the room, as far as its words do."""
+    lines: list[str] = []
+    for word in text.split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and font.getlength(longer) <= room:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines

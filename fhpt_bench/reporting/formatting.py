@@ -129,3 +129,17 @@ def folder_notes(model: ModelPart) -> list[str]:
     if folder.extra:
         lines.append(f"Ignored, because no pair has this name: {count_and_name(folder.extra, 'file')}.")
     return [plain(line) for line in (*lines, *folder.remarks)]
+
+
+def format_duration(seconds: float) -> str:
+    """Format a duration in its two largest units.
+
+    Examples:
+        >>> [format_duration(s) for s in (12.4, 75, 3 * 3600 + 59, 200_000)]
+        ['12 s', '1 min 15 s', '3 h 1 min', '2 d 8 h']
+    """
+    for unit, size, below, name in (("d", 86400, 3600, "h"), ("h", 3600, 60, "min"), ("min", 60, 1, "s")):
+        if seconds >= size:
+            whole, rest = divmod(round(seconds / below), size // below)
+            return f"{whole} {unit} {rest} {name}"
+    return f"{seconds:.0f} s"

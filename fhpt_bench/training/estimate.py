@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import functools
 import itertools
-import resource
-import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
-from fhpt_bench.processes import launched
+from fhpt_bench.processes import launched, peak_memory
+from fhpt_bench.reporting.formatting import format_duration
 from fhpt_bench.training.loop import Learner, Schedule, own_random_numbers, seed_unit
 from fhpt_bench.training.recipe import Task
 
@@ -70,7 +69,7 @@ def estimate_cost(learner: Learner, schedule: Schedule, task: Task) -> dict[str,
         f"one {learner.unit}": f"{per_unit}{rate}",
         "one evaluation on held-out people": f"{evaluation_seconds:.3g} s"
         + ("" if judged else " (not measured: as one unit)"),
-        "estimated time": f"{_format_duration(total)} "
+        "estimated time": f"{format_duration(total)} "
         f"({schedule.units:,} {learner.unit}s, {evaluations:,} evaluations; from one of each that was measured)",
     }
 
@@ -93,23 +92,8 @@ def _memory(device: str) -> str:
     """The largest amount of memory in use so far."""
     import torch
 
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    process = f"{peak / _GIB:.2f} GiB of this process"
+    process = f"{peak_memory() / _GIB:.2f} GiB of this process"
     if device != "cuda":
         return process
     total = torch.cuda.get_device_properties(torch.cuda.current_device()).total_memory
     return f"{torch.cuda.max_memory_allocated() / _GIB:.2f} of the GPU's {total / _GIB:.0f} GiB, {process}"
-
-
-def _format_duration(seconds: float) -> str:
-    """Format a duration in its two largest units.
-
-    Examples:
-        >>> [_format_duration(s) for s in (12.4, 75, 3 * 3600 + 59, 200_000)]
-        ['12 s', '1 min 15 s', '3 h 1 min', '2 d 8 h']
-    """
-    for unit, size, below, name in (("d", 86400, 3600, "h"), ("h", 3600, 60, "min"), ("min", 60, 1, "s")):
-        if seconds >= size:
-            whole, rest = divmod(round(seconds / below), size // below)
-            return f"{whole} {unit} {rest} {name}"
-    return f"{seconds:.0f} s"

@@ -7,11 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from fhpt_bench import weights
-from fhpt_bench.data.images import pixels_sha256
-from fhpt_bench.errors import UserError
-from fhpt_bench.evaluation.feature_cache import FeatureCache
-from fhpt_bench.feature import VectorFeature, features
+from fhpt_bench.evaluation.feature_cache import CachedFeature
 from fhpt_bench.progress import progress_bar
 from fhpt_bench.training.recipe import Task
 
@@ -33,25 +29,14 @@ def training_features(task: Task, name: str, changes: Sequence[Change]) -> list[
         WeightsMissing: if no source has the network's weights.
         UserError: if the feature is not a vector.
     """
-    plugin = features.load(name)
-    if not issubclass(plugin, VectorFeature):
-        raise UserError(f"The feature {name} gives maps, which are not cached: use a feature that gives a vector.")
-    cache = FeatureCache(plugin.spec.identity({weight: weights.fetch(weight) for weight in plugin.spec.weights}))
-    network: VectorFeature | None = None
+    feature = CachedFeature(name, task.device)
     rows: list[list[NDArray[np.float32]]] = [[] for _ in range(1 + len(changes))]
     with progress_bar(f"{name} of training images", len(task.images.digests) * len(rows), task.progress) as done:
         for position, image in enumerate(task.images.digests):
             (original,) = task.images.stack([image])
             for way, kept in enumerate(rows):
                 pixels = np.ascontiguousarray(changes[way - 1](position, original)) if way else original
-                digest = pixels_sha256(pixels)
-                value = cache.get(digest)
-                if value is None:
-                    network = network or plugin(task.device)
-                    # One image at a time: the last bits of a value must not depend on the other images of a batch.
-                    value = network.extract(pixels[None])[0]
-                    cache.put(digest, value)
-                kept.append(value)
+                kept.append(feature(pixels))
                 done(1)
     return [np.stack(kept) for kept in rows]
 

@@ -11,13 +11,13 @@ from fhpt_bench.protocol import Protocol, protocols
 from fhpt_bench.records.comparison import what_differs
 from fhpt_bench.records.installed_cards import standing
 from fhpt_bench.records.schema import Record
-from fhpt_bench.reporting.formatting import badges, model_label, number_format
+from fhpt_bench.reporting.formatting import badges, score_format
 from leaderboards.columns import Column
+from leaderboards.measured import is_reference, label_of
 from leaderboards.tables import Row, Table
 from leaderboards.text_table import TextTable
 
 GROUPS = ("perceptual", "structural", "semantic", "other")
-_DIGITS = 4
 _DIFFERS = (  # as `what_differs` names them: beginning -> in words
     ("images or poses", "copy of the data"), ("image size", "image size"), ("weights", "network weights"),
     ("protocol's version", "protocol version"), ("protocol's features", "network"),
@@ -83,10 +83,10 @@ def _row(row: Row) -> dict[str, Any]:
     return {
         "label": row.label,
         "name": model.name,
-        "place": row.label.removeprefix(model_label(model)).removeprefix(" in "),
+        "place": row.label.removeprefix(label_of(row.record)).removeprefix(" in "),
         "title": model.title,
         "paper": paper,
-        "badges": badges(model),
+        "badges": [*badges(model), *(["reference"] if is_reference(row.record) else [])],
         "oracle": model.oracle,
         "cells": cells,
     }
@@ -99,7 +99,7 @@ def _decimals(table: Table, at: int) -> tuple[int, bool]:
         cell = row.cells[at]
         if cell is not None and cell.score.value is not None:
             values[row.record.model.oracle].append(cell.score.value)
-    spec = number_format(values[len(values[False]) == 1], _DIGITS)
+    spec = score_format(values[len(values[False]) == 1], table.columns[at].metric)
     return int(re.sub(r"\D", "", spec)), spec.endswith("e")
 
 

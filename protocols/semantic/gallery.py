@@ -72,9 +72,9 @@ def draw_gallery(queries: Sequence[Query], depth: int, heading: str) -> bytes:
     """
     rows = [
         [
-            _framed(query.generated, None),
-            _framed(query.target, None),
-            *(_framed(image, right) for image, right in query.found),
+            framed(query.generated, None),
+            framed(query.target, None),
+            *(framed(image, right) for image, right in query.found),
         ]
         for query in queries
     ]
@@ -82,8 +82,16 @@ def draw_gallery(queries: Sequence[Query], depth: int, heading: str) -> bytes:
     return encode_png(image_grid(rows, titles, heading, [query.caption for query in queries]))
 
 
-def _framed(image: Image8, right: bool | None) -> Image8:
-    """An image in a coloured frame with a tick or cross below; in a white frame if `right` is None."""
+def framed(image: Image8, right: bool | None) -> Image8:
+    """An image in a coloured frame with a tick or cross below; in a white frame if `right` is None.
+
+    Args:
+        image: (H, W, 3) uint8.
+        right: whether it is a correct result; None for a query.
+
+    Returns:
+        (h, w, 3) uint8.
+    """
     small = scaled(image, _WIDTH)
     ground = _PLAIN if right is None else _RIGHT if right else _WRONG
     tile = Image.new("RGB", (_WIDTH + 2 * _FRAME, small.shape[0] + _FRAME + _STRIP), ground)

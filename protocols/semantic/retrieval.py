@@ -17,7 +17,7 @@ from protocols.semantic.heads.backbones import BACKBONES, Backbone
 from protocols.semantic.heads.head import load_head, unusable
 
 if TYPE_CHECKING:
-    from fhpt_bench.benchmark import Benchmark
+    from fhpt_bench.benchmark import Benchmark, Pair
 
 # Cosines are compared to this many decimals: the order of a summation changes later digits.
 _DECIMALS = 9
@@ -282,16 +282,40 @@ class Retrieval(Protocol):
             return features[:, self._backbone.plain]
         return load_head(self._backbone.retrieval_head, self._backbone)(features[:, self._backbone.seen])
 
-    def _search(self, evidence: Evidence, role: str) -> Found:
-        sources, targets = (np.array([getattr(pair, side) for pair in evidence.pairs]) for side in ("source", "target"))
-        names, first, left_out = sources, np.arange(len(sources)), None
+    def rank(
+        self,
+        benchmark: Benchmark,
+        pairs: Sequence[Pair],
+        queries: NDArray[np.float32],
+        sources: NDArray[np.float32],
+    ) -> tuple[NDArray[np.str_], Found]:
+        """Rank the benchmark's source images for the queries of some pairs.
+
+        Args:
+            benchmark: the source images of its n pairs are the gallery.
+            pairs: N of its pairs.
+            queries: (N, D) feature of the image that queries for each of these pairs.
+            sources: (n, D) feature of the source image of each of the benchmark's pairs.
+
+        Returns:
+            The names of the gallery's images, and the result.
+        """
+        names, first, left_out = np.array([pair.source for pair in benchmark.pairs]), np.arange(len(sources)), None
         if self._way != "paper":
-            names, first = np.unique(sources, return_index=True)
-            left_out = (sources[:, None] == names) | (targets[:, None] == names)
-        items = np.array([_item(evidence.benchmark, name) for name in sources])
-        queries, gallery = (self._compared(evidence.vectors(self._backbone.feature, r)) for r in (role, "source"))
+            names, first = np.unique(names, return_index=True)
+            own = np.array([(pair.source, pair.target) for pair in pairs])
+            left_out = (own[:, :1] == names) | (own[:, 1:] == names)
+        items = [_item(benchmark, pair.source) for pair in pairs]
+        theirs = [_item(benchmark, name) for name in names]
         depth = None if self._way == "map" else max(_TOP)
-        return search_gallery(queries, gallery[first], items, items[first], depth, names, left_out)
+        found = search_gallery(
+            self._compared(queries), self._compared(sources)[first], items, theirs, depth, names, left_out
+        )
+        return names, found
+
+    def _search(self, evidence: Evidence, role: str) -> Found:
+        vectors = (evidence.vectors(self._backbone.feature, r) for r in (role, "source"))
+        return self.rank(evidence.benchmark, evidence.pairs, *vectors)[1]
 
     def draw(self, evidence: Evidence, exhibits: Exhibits) -> dict[str, bytes]:
         """Draw what a few generated images retrieve from the gallery without repeats."""

@@ -18,7 +18,7 @@ def estimator(evidence: Evidence) -> dict[str, str]:
 
 
 def ground_truth(evidence: Evidence, part: str, occluded: bool = False) -> tuple[NDArray[np.float64], str | None]:
-    """Keypoints of each pair's target: those of the benchmark, if it has them.
+    """Keypoints of each pair's target: those of the benchmark, if it has them, exact or estimated.
 
     Otherwise the body is the annotated pose, and face and hands come from the same estimator on the real target.
 
@@ -38,7 +38,8 @@ def ground_truth(evidence: Evidence, part: str, occluded: bool = False) -> tuple
     origin: str | None
     if table:
         points = np.stack([table[name] for name in targets]).astype(np.float64)
-        origin = "the benchmark's own"
+        by = benchmark.truth.estimator
+        origin = f"{by} on the real target" if by else "the benchmark's own"
         if occluded:
             points[..., 2] = 1
     elif part == "body":

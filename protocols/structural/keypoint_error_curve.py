@@ -29,7 +29,7 @@ _METRICS = {
     "hands": (("hand_left", "hand_right"), "hand"),
 }
 # Further ones differ between CPUs: an image that changes by one level moves some keypoints (docs/precision.md).
-_DECIMALS = {"body": 3, "face": 2, "hand-left": 2, "hand-right": 2, "hands": 2}
+DECIMALS = {"body": 3, "face": 2, "hand-left": 2, "hand-right": 2, "hands": 2}
 
 Points = NDArray[np.floating[Any]]
 
@@ -192,6 +192,7 @@ class KeypointErrorCurve(Protocol):
     title = "Keypoint error curve"
     group = "structural"
     headlines = ("body", "face", "hands")
+    landmarks = True
     citation = (
         "Yang et al., Towards Fine-grained Human Pose Transfer with Detail Replenishing Network, arXiv:2005.12494"
     )
@@ -204,7 +205,7 @@ class KeypointErrorCurve(Protocol):
         "positions",
     }
     metrics = tuple(
-        MetricCard(metric, f"KEC({metric})", higher_is_better=True, range=(0.0, 1.0), decimals=_DECIMALS[metric])
+        MetricCard(metric, f"KEC({metric})", higher_is_better=True, range=(0.0, 1.0), decimals=DECIMALS[metric])
         for metric in _METRICS
     )
     moved_by = (
@@ -238,7 +239,7 @@ class KeypointErrorCurve(Protocol):
 
         loaded = evidence.benchmark
         title = f"Keypoint error curves ({self.variant}) on {loaded.id} {loaded.version}, {len(loaded.pairs)} pairs"
-        curves = plot_curves(exhibits.scores, title, _DECIMALS)
+        curves = plot_curves(exhibits.scores, title, DECIMALS)
         return {"curves": curves} if curves else {}
 
     def _score(self, metric: str, evidence: Evidence) -> Score:

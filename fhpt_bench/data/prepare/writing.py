@@ -11,7 +11,7 @@ from PIL import Image
 
 from fhpt_bench.data.images import encode_png, in_threads, read_image
 from fhpt_bench.data.keypoint_tables import pose_table
-from fhpt_bench.data.manifest import manifest_entry, write_manifest
+from fhpt_bench.data.manifest import manifest_entry, read_manifest, write_manifest
 from fhpt_bench.data.pairs import pair_table
 from fhpt_bench.data.prepare.search import HEIGHT, PADDED, WIDTH, Archive
 from fhpt_bench.data.prepare.survey import Survey
@@ -63,7 +63,9 @@ def _write(survey: Survey, out: Path, lists: dict[str, bytes], source: bytes, pr
     for name, content in lists.items():
         write_bytes(out / name, content)
     entries |= {name: manifest_entry(content) for name, content in {**lists, SOURCE: source}.items()}
-    write_manifest(out, entries)
+    earlier = read_manifest(out)
+    added = {name: file.model_dump() for name, file in earlier.files.items()} if earlier else {}
+    write_manifest(out, {**added, **entries})  # other commands add tables
 
 
 def to_benchmark(pixels: NDArray[np.uint8], archive: Archive) -> NDArray[np.uint8]:

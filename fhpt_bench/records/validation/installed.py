@@ -79,6 +79,8 @@ def _setting(record: Record, benchmark: Benchmark, people: pd.Series[str] | None
     if part.data_sha256 != here.data_sha256:
         what = "its images, keypoints and anchors have"
         yield f"{what} the digest {part.data_sha256[:12]}, those here {here.data_sha256[:12]}"
+    if (part.landmarks_by, part.landmarks_sha256) != (here.landmarks_by, here.landmarks_sha256):
+        yield f"its keypoints of face and hands are by {part.landmarks_by}, those here by {here.landmarks_by}"
     if part.train_sha256 != here.train_sha256:
         yield "its training images are not those of the installed benchmark"
     if people is not None and people.to_dict() != {pair.id: pair.person for pair in benchmark.pairs}:

@@ -1,0 +1,95 @@
+"""The paper's Figure 9: what the image of each system retrieves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from fhpt_bench.benchmark import Pair
+from fhpt_bench.errors import UserError
+from fhpt_bench.evaluation.feature_cache import CachedFeature
+from fhpt_bench.progress import progress_bar
+from fhpt_bench.reporting.contact_sheet import image_grid
+from leaderboards.paper.contents import REAL, PaperFigure, System
+from leaderboards.paper.figures import heading_of, measured_scores, notes_of
+from leaderboards.paper.pictures import Image8, Pictures
+from protocols.semantic.gallery import framed
+from protocols.semantic.retrieval import Retrieval
+
+DEPTH = 10
+
+
+def retrieval_gallery(
+    figure: PaperFigure, pictures: Pictures, pairs: Sequence[Pair], how: str, device: str, progress: bool = False
+) -> Image8:
+    """Draw Figure 9: source, query and the ten best images, a row for each system and one for the real target.
+
+    Args:
+        figure: which figure.
+        pictures: the images.
+        pairs: the pairs; the rows of one pair follow each other.
+        how: how the pairs were chosen.
+        device: "cpu" or "cuda", for features that are not in the cache.
+        progress: show a progress bar.
+
+    Returns:
+        (h, w, 3) uint8; each retrieved image has a tick on green or a cross on orange below it.
+
+    Raises:
+        UserError: if no record has a score of retrieval.
+        WeightsMissing: if the weights of the network are not here.
+    """
+    protocol = _protocol(figure, pictures)
+    (name,) = protocol.features
+    feature = CachedFeature(name, device)
+    sources = [pair.source for pair in pictures.benchmark.pairs]
+    unique = sorted(set(sources))
+    with progress_bar(f"{name} of the gallery", len(unique), progress) as done:
+        vectors = {}
+        for image in unique:
+            vectors[image] = feature(pictures.real([image])[0])
+            done(1)
+    gallery = np.stack([vectors[image] for image in sources])
+    systems = pictures.shown([system for system in figure.systems if system != REAL])
+    rows, captions = [], []
+    for pair in pairs:
+        source, target = pictures.real([pair.source, pair.target])
+        queries = {**{system: pictures.generated(system, pair) for system in systems}, REAL: target}
+        features = np.stack([feature(query) for query in queries.values()])
+        names, found = protocol.rank(pictures.benchmark, [pair] * len(queries), features, gallery)
+        for row, (system, query) in enumerate(queries.items()):
+            places = [place for place in found.ranked[row].tolist() if place >= 0][:DEPTH]
+            images = pictures.real(names[places].tolist())
+            right = found.relevant[row].tolist()
+            tiles = [framed(source, None), framed(query, None), *map(framed, images, right)]
+            rows.append(tiles)
+            captions.append(_caption(system, right[: len(places)], int(found.total[row]), pair))
+    titles = ["source", "query", *map(str, range(1, DEPTH + 1))]
+    heading = heading_of(figure, pictures, len(pairs), how)
+    notes = [
+        f"Retrieval ({protocol.variant}). Gallery: {_gallery(protocol, len(unique), len(sources))}. A tick marks an "
+        "image of the same item.",
+        *notes_of(figure, pictures),
+    ]
+    return image_grid(rows, titles, heading, captions, notes)
+
+
+def _gallery(protocol: Retrieval, unique: int, pairs: int) -> str:
+    if protocol.variant.startswith("paper"):
+        return f"the source image of each of the {pairs} pairs, with repeats and the pair's own"
+    return f"the {unique} source images, without the pair's own source and target"
+
+
+def _protocol(figure: PaperFigure, pictures: Pictures) -> Retrieval:
+    """The variant that most records of the figure's systems have."""
+    found = measured_scores(figure.measure, figure.systems, pictures)
+    if not found:
+        variants = ", ".join(key.rpartition(":")[0] for key in figure.measure)
+        raise UserError(f"No record of its systems has one of {variants}: run them with --protocols.")
+    return Retrieval(next(iter(found.values())).variant)
+
+
+def _caption(system: System, right: Sequence[bool], total: int, pair: Pair) -> str:
+    who = "Real image" if system == REAL else system.label
+    return f"{who}: {sum(right)} of the {total} images of its item among the first {DEPTH}  {pair.id}"
