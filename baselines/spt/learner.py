@@ -165,6 +165,12 @@ class SPTLearner(GeneratorLearner):
             self.step(self.critics.parameters(), self.critic_optimiser)
         return losses
 
+    def generated(self, view: View) -> dict[str, Tensor]:
+        """Paint what H_S predicts: the image of H_A's inner generator, and the final image."""
+        given = SPTInputs(*view.inputs)
+        coarse = self.generator.network(given.source, given.source_parsing, *given.poses, 0.0).image
+        return {"coarse": coarse, "final": self.generator.generate(view)}
+
     @property
     def _terms(self) -> list[str]:
         """The terms of H_A's loss, named like their weights."""

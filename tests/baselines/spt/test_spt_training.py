@@ -85,6 +85,15 @@ def test_h_a_begins_with_the_coarse_image(stream: Any, held_out: Any) -> None:
     assert any("fine" in name for name in first if not torch.equal(first[name], last[name]))
 
 
+def test_the_evaluation_has_the_images_of_both_generators(stream: Any, held_out: Any) -> None:
+    learner = make(stream, held_out)
+    values = learner.judge()
+    ends = ("coarse_reconstruction", "coarse_perceptual", "final_reconstruction", "final_perceptual")
+    assert set(values) == {f"held_out_{end}" for end in ends}
+    assert values["held_out_coarse_reconstruction"] != values["held_out_final_reconstruction"]
+    assert learner.samples().shape[2] == 3
+
+
 def test_the_loss_of_h_s_is_the_cross_entropy_of_the_targets_parsing_map(stream: Any, held_out: Any) -> None:
     learner = make(stream, held_out)
     view = learner.next_view(False)
