@@ -94,8 +94,8 @@ def _made(record: Record) -> str:
         f"Made by `python -m tools.docs.cpus` on {datetime.datetime.now(datetime.UTC):%Y-%m-%d}, on a CPU "
         f"({platform.system()} {platform.machine()}) with {', '.join(name for name in FEATURES if name in flags)}, "
         f"with Python {platform.python_version()}, {versions}; commit of the runs: {commit}. "
-        f"Each run: `fhpt-bench run --model MODEL --limit {PAIRS} --protocols all --device cpu --processes 1`; `warp` with "
-        f"{SETTINGS['sse4'].title}: `--protocols {WITHOUT_VGG}`; where {FEW} images are compared: "
+        f"Each run: `fhpt-bench run --model MODEL --limit {PAIRS} --protocols all --device cpu --processes 1`; "
+        f"`warp` with {SETTINGS['sse4'].title}: `--protocols {WITHOUT_VGG}`; where {FEW} images are compared: "
         f"`--limit {FEW} --protocols psnr`."
     )
 
