@@ -71,7 +71,15 @@ def test_moves_of_pairs_and_of_sets(tmp_path: Path, make_record: Callable[..., P
     assert distance.apart == pytest.approx(0.04), "of the two that are on different sides of the first run"
 
 
-def test_a_score_that_only_one_run_has_is_an_error(
+def test_a_run_may_lack_a_score(tmp_path: Path, make_record: Callable[..., Path], given: Any) -> None:
+    kept, left_out = (given(f"{name}:canonical:{name}", [0.5, 0.6, 0.7, 0.8]) for name in ("ssim", "psnr"))
+    whole = read_record(make_record(tmp_path / "a", [kept, left_out], PEOPLE))
+    part = read_record(make_record(tmp_path / "b", [kept], PEOPLE))
+    ssim, psnr = find_moves({FIRST: whole, "sse4": part})
+    assert (ssim.away, psnr.away) == ({"sse4": 0.0}, {"sse4": None})
+
+
+def test_scores_that_cannot_be_compared_are_an_error(
     tmp_path: Path, make_record: Callable[..., Path], given: Any
 ) -> None:
     whole = read_record(make_record(tmp_path / "a", [given("psnr:canonical:psnr", [20.0] * 4)], PEOPLE))
@@ -80,7 +88,7 @@ def test_a_score_that_only_one_run_has_is_an_error(
         "no value": given("psnr:canonical:psnr", status="skipped"),
     }.items():
         lacking = read_record(make_record(tmp_path / name, [other], PEOPLE))
-        with pytest.raises(ValueError, match="not all runs have psnr"):
+        with pytest.raises(ValueError, match="not all runs have a value of psnr"):
             find_moves({FIRST: whole, "avx2": lacking})
 
 
@@ -117,11 +125,11 @@ def test_images_of_two_runs(tmp_path: Path) -> None:
 def test_tables_say_what_does_not_hold() -> None:
     moves = [
         Move("a:b:c", "", 0.1234567, 4, {"avx2": 0.0, "sse4": 0.00012}, 0.00012, 0.01, 3, 100),
-        Move("d:e:f", "dB", 20.0, 2, {"avx2": 0.0, "sse4": 0.0}, 0.0, None, None, 100),
+        Move("d:e:f", "dB", 20.0, 2, {"avx2": 0.0, "sse4": None}, 0.0, None, None, 100),
     ]
     assert moves_table(moves).splitlines()[2:] == [
         "| `a:b:c` | 0.1235 | 3 of 100 | 1e-2 | 0 | 2e-4 | 3 | 4 |",
-        "| `d:e:f` | 20.00 dB |  |  | 0 | 0 | all | 2 |",
+        "| `d:e:f` | 20.00 dB |  |  | 0 |  | all | 2 |",
     ]
 
 

@@ -30,7 +30,7 @@ class Move:
         unit: "" for a number without a unit.
         value: the score of the run without a limit.
         printed: the decimals that tables print of it.
-        away: setting -> the absolute difference of its score from that.
+        away: setting -> the absolute difference of its score from that; None if it was not measured there.
         apart: the largest difference between the scores of any two runs.
         pair: the largest difference between the values of one pair in any two runs; None for one number of a set.
         moved: the number of pairs whose values differ, or that only some runs skip; None as above.
@@ -41,7 +41,7 @@ class Move:
     unit: str
     value: float
     printed: int
-    away: Mapping[str, float]
+    away: Mapping[str, float | None]
     apart: float
     pair: float | None
     moved: int | None
@@ -55,23 +55,23 @@ def find_moves(records: Mapping[str, Record]) -> list[Move]:
         records: setting -> its record, all of one model.
 
     Raises:
-        ValueError: if a run does not have a score of the others, or has it with another fingerprint.
+        ValueError: if a run has a score without a value, or with another fingerprint.
     """
     return [_move(score, records) for score in records[FIRST].headlines if score.value is not None]
 
 
 def _move(first: ScoreEntry, records: Mapping[str, Record]) -> Move:
-    scores = {name: record[first.key] for name, record in records.items()}
+    scores = {name: one for name, record in records.items() for one in record.scores if one.key == first.key}
     values = {name: one.value for name, one in scores.items() if one.value is not None}
     if len(values) < len(scores) or len({one.fingerprint for one in scores.values()}) > 1:
-        raise ValueError(f"not all runs have {first.key} with one fingerprint")
+        raise ValueError(f"not all runs have a value of {first.key} with one fingerprint")
     metric = standing(records[FIRST], first).metric
     pair, moved = None, None
     if metric is not None and metric.per_pair:
         order = first.per_pair.index
         pair, moved = largest_spread(np.stack([one.per_pair.loc[order].to_numpy() for one in scores.values()]))
     printed = len(format(values[FIRST], score_format([values[FIRST]], metric)).partition(".")[2])
-    away = {name: abs(value - values[FIRST]) for name, value in values.items() if name != FIRST}
+    away = {name: abs(values[name] - values[FIRST]) if name in values else None for name in records if name != FIRST}
     apart = max(values.values()) - min(values.values())
     return Move(first.key, first.unit, values[FIRST], printed, away, apart, pair, moved, first.n)
 
@@ -176,7 +176,7 @@ def moves_table(moves: Sequence[Move]) -> str:
             f"`{move.key}`", f"{move.value:.{move.printed}f} {move.unit}".rstrip(),
             "" if move.moved is None else f"{move.moved} of {move.n}",
             "" if move.pair is None else rounded_up(move.pair, ""),
-            *(rounded_up(move.away[name], "") for name in names),
+            *("" if (away := move.away[name]) is None else rounded_up(away, "") for name in names),
             "all" if (holds := decimals_that_hold(move.apart)) == ALL else holds, move.printed,
         ]
         for move in moves
