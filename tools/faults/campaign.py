@@ -49,7 +49,7 @@ def run_parts(
 
     def disk() -> report.Part:
         failed = shown(fail(material, seed, short))
-        return report.disk(failed, None if short else real_disk(material, seed))
+        return report.disk(failed, *([] if short else [real_disk(material, seed)]))
 
     def races() -> report.Part:
         return report.races(shown(race(material, seed, _SHORT_PAIRS if short else PAIRS))[-1])
@@ -58,4 +58,4 @@ def run_parts(
         return report.inputs(shown(refuse(material, seed, short)))
 
     parts: dict[str, Callable[[], report.Part]] = {"kills": kills, "disk": disk, "races": races, "inputs": inputs}
-    return [report.made(parts[name](), seed) for name in names]
+    return [report.made(parts[name](), seed, short) for name in names]

@@ -99,8 +99,11 @@ class Disk:
     def _audit(self, event: str, given: tuple[Any, ...]) -> None:
         if event == "open" and (given[2] or 0) & (os.O_WRONLY | os.O_RDWR):
             self.meet("create", given[0])
-        elif event in _EVENTS and (_EVENTS[event] != "remove" or os.path.lexists(given[0])):
-            self.meet(_EVENTS[event], given[_EVENTS[event] == "rename"])  # the new name
+        elif event in _EVENTS:
+            what = _EVENTS[event]
+            # A folder that exists is not made, and a file that does not exist is not removed, on a disk that works too.
+            if what == "rename" or os.path.lexists(given[0]) == (what == "remove"):
+                self.meet(what, given[what == "rename"])  # the new name
 
     def _open(self, file: Any, mode: str = "r", *more: Any, **named: Any) -> Any:
         """Files that are open for binary writing count and fail."""

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ KINDS: dict[str, Kinds] = {
     "trainings and weights": TRAININGS, "plugins": PLUGINS,
 }  # fmt: skip
 CPU = 3.0  # seconds of processor time that a refusal may take, without the import of torch if a plugin needs it
+_AT_ONCE = 2  # processes
 
 
 @dataclass
@@ -64,10 +66,18 @@ def refuse(material: Material, seed: int, short: bool) -> Iterator[Refused]:
     for group, kinds in KINDS.items():
         chosen = random.Random(f"{seed} {group}").sample(sorted(kinds), 1) if short else list(kinds)
         done = Refused(group, 0, 0.0, 0, 0.0, [])
-        for number, name in enumerate(chosen):
+
+        def tried(number: int, name: str, kinds: Kinds = kinds, group: str = group) -> tuple[float, bool, str]:
             place = Place(material.root / "inputs" / f"{group.replace(' ', '-')}-{number}")
             shutil.copytree(template, place.root)
-            seconds, loads_torch, wrong = _case(material, place, kinds[name](place))
+            try:
+                return _case(material, place, kinds[name](place))
+            finally:
+                shutil.rmtree(place.root)
+
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            ends = list(pool.map(tried, range(len(chosen)), chosen))
+        for name, (seconds, loads_torch, wrong) in zip(chosen, ends, strict=True):
             done.kinds += 1
             if loads_torch:
                 done.with_torch += 1
@@ -78,7 +88,6 @@ def refuse(material: Material, seed: int, short: bool) -> Iterator[Refused]:
                 wrong = f"it took {seconds:.1f} s of processor time"
             if wrong:
                 done.wrong.append(f"{name}: {wrong}")
-            shutil.rmtree(place.root)
         yield done
 
 

@@ -52,17 +52,15 @@ def kills(found: Sequence[Killed]) -> Part:
     return Part("kills", [*rows, total], [text for one in found for text in one.wrong])
 
 
-def disk(found: Sequence[Failed], mounted: Failed | None) -> Part:
-    """The part of the disks; `mounted` is None if no disk can be mounted here."""
+def disk(found: Sequence[Failed], *tried: Failed | None) -> Part:
+    """The part of the disks; `tried` is a mounted one, or None if none can be mounted here."""
     rows: list[list[object]] = [
         [f"`{one.name}`", one.kind, one.operations, one.stages, one.tried, len(one.wrong)] for one in found
     ]
-    if mounted is None:
-        rows.append(["`run`", "a mounted tmpfs", "-", "-", "skipped: none can be mounted here", "-"])
-    else:
-        rows.append(["`run`", "a mounted tmpfs", "-", "-", f"{mounted.tried} ends", len(mounted.wrong)])
-    everything = [*found, *([mounted] if mounted else [])]
-    return Part("disk", rows, [text for one in everything for text in one.wrong])
+    for one in tried:
+        shown = [f"{one.tried} ends", len(one.wrong)] if one else ["skipped: none can be mounted here", "-"]
+        rows.append(["`run`", "a mounted tmpfs", "-", "-", *shown])
+    return Part("disk", rows, [text for one in [*found, *tried] if one for text in one.wrong])
 
 
 def races(found: Raced) -> Part:
@@ -85,10 +83,10 @@ def inputs(found: Sequence[Refused]) -> Part:
     return Part("inputs", rows, wrong)
 
 
-def made(part: Part, seed: int) -> Part:
+def made(part: Part, seed: int, short: bool) -> Part:
     """The part with the command, date and machine that it was made by."""
     text = (
-        f"Made by `python -m tools.faults --only {part.name} --seed {seed}` on "
+        f"Made by `python -m tools.faults --only {part.name} --seed {seed}{' --short' if short else ''}` on "
         f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}, on {_cpu()} ({platform.system()}, "
         f"Python {platform.python_version()})."
     )
