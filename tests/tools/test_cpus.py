@@ -119,7 +119,7 @@ def test_images_of_two_runs(tmp_path: Path) -> None:
             Image.fromarray(image).save(folder / f"{i}.png")
     found = compare_images(first, other)
     assert found == Repainted(images=2, changed=1, values=2 / 120, levels=3)
-    assert images_table({"warp": {"avx2": found}}).endswith("| warp | AVX2 | 1 of 2 | 1.67% | 3 |")
+    assert images_table({"warp": {"avx2": found}}).endswith("| warp | AVX2 | 1 of 2 | 16,666.7 | 3 |")
 
 
 def test_tables_say_what_does_not_hold() -> None:

@@ -10,7 +10,7 @@ import importlib.metadata
 import platform
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import click
@@ -55,7 +55,7 @@ def main(work: Path) -> None:
         for model in MODELS:
             records[name, model] = _run(name, model, work / name / model, env)
     blocks = {
-        "cpus made": _made(records[FIRST, MODELS[0]]),
+        "cpus made": _made(records.values()),
         "cpus limits": probes_table(said),
         "cpus images": images_table(
             {
@@ -86,14 +86,14 @@ def _measured(records: Mapping[tuple[str, str], Record], model: str) -> dict[str
     return {name: record for (name, of), record in records.items() if of == model and record.benchmark.n_pairs == PAIRS}
 
 
-def _made(record: Record) -> str:
+def _made(records: Iterable[Record]) -> str:
     flags = Path("/proc/cpuinfo").read_text(encoding="utf-8").partition("\nflags")[2].partition("\n")[0].split()
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES)
-    commit = (record.provenance.git_commit or "none")[:12]
+    commits = ", ".join(dict.fromkeys((record.provenance.git_commit or "none")[:12] for record in records))
     return (
         f"Made by `python -m tools.docs.cpus` on {datetime.datetime.now(datetime.UTC):%Y-%m-%d}, on a CPU "
         f"({platform.system()} {platform.machine()}) with {', '.join(name for name in FEATURES if name in flags)}, "
-        f"with Python {platform.python_version()}, {versions}; commit of the runs: {commit}. "
+        f"with Python {platform.python_version()}, {versions}; commits of the runs: {commits}. "
         f"Each run: `fhpt-bench run --model MODEL --limit {PAIRS} --protocols all --device cpu --processes 1`; "
         f"`warp` with {SETTINGS['sse4'].title}: `--protocols {WITHOUT_VGG}`; where {FEW} images are compared: "
         f"`--limit {FEW} --protocols psnr`."

@@ -157,11 +157,12 @@ def images_table(found: Mapping[str, Mapping[str, Repainted]]) -> str:
         found: model -> setting -> the comparison with the run without a limit.
     """
     rows = [
-        [model, SETTINGS[name].title, f"{one.changed} of {one.images}", f"{one.values:.2%}", one.levels]
+        [model, SETTINGS[name].title, f"{one.changed} of {one.images}", f"{one.values * 1e6:,.1f}", one.levels]
         for model, settings in found.items()
         for name, one in settings.items()
     ]
-    return table(["model", "setting", "images that change", "values that change", "largest change, of 255"], rows)
+    head = ["model", "setting", "images that change", "values that change, of a million", "largest change, of 255"]
+    return table(head, rows)
 
 
 def moves_table(moves: Sequence[Move]) -> str:
