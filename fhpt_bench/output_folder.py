@@ -11,6 +11,7 @@ from fhpt_bench.errors import UserError, plain
 from fhpt_bench.files import explained, is_unfinished
 
 LOCK = ".lock"
+MARKERS = ("run.json", "training.json", "prepared.json", "page.json")  # of the commands that own their folder
 
 
 class FolderLock:
@@ -112,6 +113,21 @@ def find_link(folder: Path) -> Path | None:
             if os.path.islink(os.path.join(here, name)):
                 return Path(here) / name
     return None
+
+
+def check_not_taken(folder: Path) -> None:
+    """Refuse a folder in which another command of ours works: what is added there would be part of its result.
+
+    Args:
+        folder: the folder; it may be missing.
+
+    Raises:
+        UserError: if it holds a marker of another command.
+    """
+    with explained(folder, "read"):
+        taken = [name for name in MARKERS if (folder / name).exists()]
+    if taken:
+        raise UserError(f"The folder {plain(str(folder))} holds {taken[0]} of another command: give a new folder.")
 
 
 def check_new(path: Path, content: bytes) -> None:

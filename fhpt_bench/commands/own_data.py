@@ -78,7 +78,7 @@ def new(
     from fhpt_bench.data.new_benchmark import Given, plan_benchmark
     from fhpt_bench.feature import VectorFeature, features, supplied_features
     from fhpt_bench.files import write_bytes
-    from fhpt_bench.output_folder import FolderLock, check_new
+    from fhpt_bench.output_folder import FolderLock, check_new, check_not_taken
     from fhpt_bench.reporting.listing import echo
 
     place = folder.expanduser()
@@ -100,6 +100,7 @@ def new(
     planned = plan_benchmark(given, protocols, make_estimator, progress=True)
 
     def check() -> None:
+        check_not_taken(place)
         for file, content in planned.files.items():
             check_new(place / file, content)
 

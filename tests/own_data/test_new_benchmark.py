@@ -281,3 +281,13 @@ def test_anchors_of_some_parts(place: Path, call: Call) -> None:
     assert (scores["body"].value, scores["body"].n) == (0, 3), "noise shows nobody"
     assert (scores["face"].value, scores["hands"].value) == (None, None)
     assert call("validate", place / "out").code == 0
+
+
+def test_a_folder_of_another_command_is_refused(place: Path, call: Call) -> None:
+    write_images(place / "images", nested(2))
+    write_keypoints(place / "files", nested(2))
+    (place / "out").mkdir()
+    (place / "out/run.json").write_text("{}")
+    done = call("data", "new", "out", "--images", "images", "--keypoints", "files")
+    assert (done.code, [path.name for path in (place / "out").iterdir()]) == (2, ["run.json"])
+    assert "holds run.json of another command" in done.err

@@ -116,12 +116,19 @@ def _prepare(fewer: bool) -> Callable[[Material, Path], list[object]]:
     return words
 
 
+def _new(material: Material, out: Path) -> list[object]:
+    data = material.benchmark.parent
+    return ["data", "new", out, "--images", data / "test", "--pairs", data / "pairs.csv",
+            "--keypoints", data / "keypoints.csv"]  # fmt: skip
+
+
 # Kills and full disks: one line a command. A new command that writes a folder is added here.
 WRITERS = (
     Writer("run", _run("warp"), record, True),
     Writer("evaluate", _evaluate(other=True), record, True),
     Writer("train", _train(0), training),
     Writer("data prepare", _prepare(fewer=False), files),
+    Writer("data new", _new, files),
 )
 # Kills only: a run that shares its work between processes.
 TWO_PROCESSES = Writer("run, 2 processes", _run("warp", "--processes", 2), record, True)
