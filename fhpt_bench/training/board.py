@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import socket
@@ -10,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from fhpt_bench.errors import UserError
 from fhpt_bench.files import explained
 
 _FORMAT = "brain.Event:2"
@@ -37,8 +39,13 @@ class Board:
             folder.mkdir(parents=True, exist_ok=True)
             self._file = self._path.open("wb")
         self._writer = RecordWriter(self._file)
-        self._write(file_version=_FORMAT)
-        self._write(step=begins, session_log=SessionLog(status=SessionLog.START))
+        try:
+            self._write(file_version=_FORMAT)
+            self._write(step=begins, session_log=SessionLog(status=SessionLog.START))
+        except UserError:
+            with contextlib.suppress(UserError):  # what could not be written cannot be written now either
+                self.close()
+            raise
 
     def add(self, values: Mapping[str, float], number: int) -> None:
         """Add the values of a unit, name -> value.
