@@ -158,7 +158,7 @@ def test_published_rows_are_shown_without_any_record(tmp_path: Path, monkeypatch
     with pytest.raises(UserError, match="There is no folder"):
         shown("--no-reference")
     with pytest.raises(UserError, match="never ranked"):
-        shown("--published", "--sort", "fid")
+        shown("--published", "--no-reference", "--sort", "fid")
 
 
 def test_published_rows_belong_to_their_benchmark(three: Path) -> None:
