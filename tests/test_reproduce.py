@@ -23,11 +23,11 @@ from tests.deepfashion_standin import stand_in
 
 PAGE = Path(__file__).parents[1] / "docs" / "reproduce.md"
 TINY = {
-    "width": 2, "blocks": 1, "transfer_blocks": 1, "detail_blocks": 1, "style": 4, "hidden": 4, "batch_size": 2,
+    "width": 2, "blocks": 3, "transfer_blocks": 1, "detail_blocks": 1, "style": 4, "hidden": 4, "batch_size": 1,
     "discriminator_width": 2, "iterations": 2, "fixed_iterations": 1, "coarse_iterations": 1,
-    "half_size_iterations": 0, "mixed_precision": "no", "perceptual_network": "vgg16",
+    "half_size_iterations": 2, "discriminator_steps": 1, "mixed_precision": "no", "perceptual_network": "vgg16",
 }  # fmt: skip
-PAIRS = "6"
+PAIRS = "4"
 WHOLE = ("real", "patn", "drn")  # models that are measured under all of the page's protocols; the others under one
 
 
@@ -55,7 +55,7 @@ def place(tmp_path: Path, random_inception: Path, monkeypatch: pytest.MonkeyPatc
         recipe = recipes.load(name)
         if "paper" in recipe.presets:
             monkeypatch.setattr(recipe, "presets", {"paper": tiny(recipe.presets["paper"])})
-            monkeypatch.setattr(recipe, "judged", 2)
+            monkeypatch.setattr(recipe, "judged", 1)
         elif hasattr(recipe, "changes"):
             monkeypatch.setattr(recipe, "changes", ())
     return tmp_path

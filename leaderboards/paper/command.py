@@ -73,7 +73,6 @@ def tables(
 @click.option("--count", type=click.IntRange(1, 24), default=6, show_default=True, help="Number of random pairs.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the random pairs.")
 @click.option("--checkpoint", type=click.Path(path_type=Path), help="Checkpoint of `drn` for Figure 10.")
-@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
 @click.option("--out", "-o", type=OutputFolder(), help="Folder of the PNG files.  [default: paper/BENCHMARK]")
 @click.pass_context
 def figures(
@@ -88,7 +87,6 @@ def figures(
     count: int,
     seed: int,
     checkpoint: Path | None,
-    device: str,
     out: Path | None,
 ) -> None:
     """Draw Figures 5 to 10.
@@ -102,5 +100,5 @@ def figures(
 
     choice = choose_records(read_measured(folders, reference=not no_reference), benchmark, subset)
     place = (out or Path("paper") / benchmark).expanduser()
-    request = Request(benchmark, data_root, tuple(map(int, numbers or DRAWN)), ids, count, seed, checkpoint, device)
+    request = Request(benchmark, data_root, tuple(map(int, numbers or DRAWN)), ids, count, seed, checkpoint)
     draw_figures(choice, request, place, context.find_root().command)

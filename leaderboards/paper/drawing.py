@@ -37,7 +37,6 @@ class Request:
         count: number of random pairs.
         seed: of the random pairs.
         checkpoint: checkpoint of the model of Figure 10; None for its default.
-        device: "cpu" or "cuda".
     """
 
     benchmark: str
@@ -47,7 +46,6 @@ class Request:
     count: int
     seed: int
     checkpoint: Path | None
-    device: str
 
 
 def draw_figures(choice: Choice, request: Request, out: Path, commands: click.Command) -> None:
@@ -105,7 +103,7 @@ def _draw(figure: PaperFigure, pictures: Pictures, named: Sequence[Pair], reques
     if figure.number == 8:
         return face_crops(figure, pictures, pairs, how)
     if figure.number == 9:
-        return retrieval_gallery(figure, pictures, pairs, how, request.device, progress=True)
+        return retrieval_gallery(figure, pictures, pairs, how, progress=True)
     return side_by_side(figure, pictures, pairs, how)
 
 

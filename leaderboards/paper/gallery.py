@@ -21,7 +21,7 @@ DEPTH = 10
 
 
 def retrieval_gallery(
-    figure: PaperFigure, pictures: Pictures, pairs: Sequence[Pair], how: str, device: str, progress: bool = False
+    figure: PaperFigure, pictures: Pictures, pairs: Sequence[Pair], how: str, progress: bool = False
 ) -> Image8:
     """Draw Figure 9: source, query and the ten best images, a row for each system and one for the real target.
 
@@ -30,7 +30,6 @@ def retrieval_gallery(
         pictures: the images.
         pairs: the pairs; the rows of one pair follow each other.
         how: how the pairs were chosen.
-        device: "cpu" or "cuda", for features that are not in the cache.
         progress: show a progress bar.
 
     Returns:
@@ -42,7 +41,7 @@ def retrieval_gallery(
     """
     protocol = _protocol(figure, pictures)
     (name,) = protocol.features
-    feature = CachedFeature(name, device)
+    feature = CachedFeature(name, "cpu")  # after a run here, everything is in the cache
     sources = [pair.source for pair in pictures.benchmark.pairs]
     unique = sorted(set(sources))
     with progress_bar(f"{name} of the gallery", len(unique), progress) as done:

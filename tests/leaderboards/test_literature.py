@@ -147,18 +147,18 @@ def test_published_rows_do_not_change_measured_tables(three: Path, format_: str)
 
 def test_published_rows_are_shown_without_any_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    alone = shown("--published").stdout
+    alone = shown("--published", "--no-reference").stdout
     assert alone == shown("--published", "--benchmark", "deepfashion").stdout
     assert max(map(len, alone.splitlines())) <= 80
     assert "…" not in alone
     with pytest.raises(UserError, match="choose one of deepfashion"):
-        shown("--published", "--benchmark", "studio")
+        shown("--published", "--no-reference", "--benchmark", "studio")
     with pytest.raises(UserError, match="There is no folder"):
         shown("--published", "--records", tmp_path / "absent")
     with pytest.raises(UserError, match="There is no folder"):
-        shown()
+        shown("--no-reference")
     with pytest.raises(UserError, match="never ranked"):
-        shown("--published", "--sort", "fid")
+        shown("--published", "--no-reference", "--sort", "fid")
 
 
 def test_published_rows_belong_to_their_benchmark(three: Path) -> None:

@@ -132,7 +132,7 @@ def test_curves_of_systems_without_a_record_are_left_out(pictures: Pictures) -> 
 
 def test_the_gallery_marks_images_of_the_same_item(pictures: Pictures) -> None:
     pair = pictures.benchmark.pairs[0]
-    sheet = retrieval_gallery(FIGURE[9], pictures, [pair], "chosen", "cpu")
+    sheet = retrieval_gallery(FIGURE[9], pictures, [pair], "chosen")
     green, orange = (0, 140, 105), (213, 94, 0)
     # In this gallery, with repeats, the source itself is the best answer to its copy.
     x = GAP + 2 * (136 + GAP)
