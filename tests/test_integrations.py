@@ -13,7 +13,7 @@ import fhpt_bench as fb
 from fhpt_bench.evaluation.evaluator import Evaluator
 
 PAGE = Path(__file__).parents[1] / "docs" / "integrations.md"
-EXAMPLES = dict(re.findall(r"```python\n# (.+)\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL))
+EXAMPLES = dict(re.findall(r"```python\n# ([^\n]+)\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL))
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_diffusers(execute) -> None:
     diffusers = pytest.importorskip("diffusers", reason="diffusers is not installed", exc_type=ImportError)
     measure = execute("Diffusers")["measure"]
     network = diffusers.UNet2DModel(
-        sample_size=(256, 176), block_out_channels=(4, 4), norm_num_groups=2, layers_per_block=1,
+        sample_size=(256, 176), block_out_channels=(4, 4), norm_num_groups=2, layers_per_block=1, attention_head_dim=2,
         down_block_types=("DownBlock2D", "DownBlock2D"), up_block_types=("UpBlock2D", "UpBlock2D"),
     )  # fmt: skip
     pipeline = diffusers.DDPMPipeline(network, diffusers.DDPMScheduler())

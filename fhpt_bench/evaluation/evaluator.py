@@ -189,7 +189,9 @@ class Evaluator:
             return np.stack([_pixels(pair.id, model[pair.id], self.benchmark.image_size) for pair in pairs])
         import torch
 
-        name = type(model).card.name if isinstance(model, Generator) else getattr(model, "__name__", "model")
+        name = (
+            type(model).card.name if isinstance(model, Generator) else getattr(model, "__name__", type(model).__name__)
+        )
         conditioning = type(model).card.conditioning if isinstance(model, Generator) else self._conditioning
         batch = pair_batch(self.benchmark, self._real.images, pairs, conditioning, number).to(self.device)
         torch.manual_seed(SEED + number)  # as `fb.run`: the same random numbers in each evaluation

@@ -127,12 +127,13 @@ class RealSide:
         if new := [name for name in dict.fromkeys(targets) if name not in found]:
             maps = self.maps[feature].extract(self.images.stack(new))
             for i, name in enumerate(new):
-                found[name] = tuple(level[i].clone() for level in maps)
+                found[name] = tuple(level[i : i + 1].clone() for level in maps)
                 size = sum(level.numel() * level.element_size() for level in found[name])
                 if size <= self._free:
                     self._free -= size
                     self._target_maps[feature, name] = found[name]
-        return tuple(torch.stack(levels) for levels in zip(*(found[name] for name in targets), strict=True))
+        # Joined as batches of one image, they keep their memory format, on which the order of sums depends.
+        return tuple(torch.cat(levels) for levels in zip(*(found[name] for name in targets), strict=True))
 
 
 def _embed(embedder: Embedder, images: RealImages, steps: Sequence[Step], batch_size: int) -> list[str]:
