@@ -14,11 +14,13 @@ from fhpt_bench.version import VERSION as __version__
 if TYPE_CHECKING:
     from fhpt_bench.errors import UserError
     from fhpt_bench.evaluation.engine import evaluate, run
+    from fhpt_bench.evaluation.evaluator import Evaluator
     from fhpt_bench.records.schema import Record, read_record
 
-__all__ = ["Record", "UserError", "__version__", "evaluate", "read_record", "run"]
+__all__ = ["Evaluator", "Record", "UserError", "__version__", "evaluate", "read_record", "run"]
 
 _MODULES = {
+    "Evaluator": "fhpt_bench.evaluation.evaluator",
     "Record": "fhpt_bench.records.schema",
     "UserError": "fhpt_bench.errors",
     "evaluate": "fhpt_bench.evaluation.engine",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 # In the order of use; other packages add commands through the entry-point group `fhpt_bench.commands`.
 BUILT_IN = (
     "run", "evaluate", "compare", "train", "validate", "models", "protocols", "benchmarks", "data", "weights", "doctor",
-    "check-plugin",
+    "check-plugin", "submit",
 )  # fmt: skip
 
 

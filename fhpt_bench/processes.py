@@ -69,6 +69,32 @@ def check_device(device: str | None) -> None:
         raise UserError(f"--device {device!r} is unknown: give cpu, cuda, or cuda:1 for the second GPU.")
 
 
+def find_device(device: str | None) -> str:
+    """The device that a name means, if it exists.
+
+    Args:
+        device: "cpu", "cuda", "cuda:1" for the second GPU; None for "cuda" if torch finds a GPU, else "cpu".
+
+    Returns:
+        "cpu", "cuda", or "cuda:" and a number.
+
+    Raises:
+        UserError: if the name is unknown or there is no such GPU.
+    """
+    import torch
+
+    check_device(device)
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if device is None:
+        return "cuda" if gpus else "cpu"
+    kind, _, number = device.partition(":")
+    if kind == "cuda" and not gpus:
+        raise UserError(f"--device {device}: torch finds no GPU here; give --device cpu.")
+    if number and int(number) >= gpus:
+        raise UserError(f"--device {device}: torch finds {gpus} GPU{'' if gpus == 1 else 's'} here, from cuda:0.")
+    return device
+
+
 @contextlib.contextmanager
 def on_device(device: str | None, processes: int | None = 1) -> Iterator[str]:
     """Choose the device of a run or a training; a GPU that is named by its number is torch's current one meanwhile.
@@ -87,20 +113,13 @@ def on_device(device: str | None, processes: int | None = 1) -> Iterator[str]:
     """
     import torch
 
-    check_device(device)
-    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if device is None:
-        device = "cuda" if gpus else "cpu"
-    kind, _, number = device.partition(":")
-    if kind == "cuda" and not gpus:
-        raise UserError(f"--device {device}: torch finds no GPU here; give --device cpu.")
+    chosen = find_device(device)
+    kind, _, number = chosen.partition(":")
     if not number:
         yield kind
         return
-    if int(number) >= gpus:
-        raise UserError(f"--device {device}: torch finds {gpus} GPU{'' if gpus == 1 else 's'} here, from cuda:0.")
     if max(processes or 1, launched()[0]) > 1:
-        raise UserError(f"--device {device} is one GPU, but several processes share the work: give --device cuda.")
+        raise UserError(f"--device {chosen} is one GPU, but several processes share the work: give --device cuda.")
     with torch.cuda.device(int(number)):
         yield kind
 

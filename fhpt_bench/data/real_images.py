@@ -15,7 +15,7 @@ from fhpt_bench.data.images import read_image
 if TYPE_CHECKING:
     from torch import Tensor
 
-# Enough for the source and target images of neighbouring pairs; 35 MB at 256x176.
+# 35 MB at 256x176.
 _DECODED_IMAGES = 256
 
 
@@ -26,11 +26,14 @@ class RealImages:
         folder: folder of the images.
         size: their (height, width).
         digests: image name -> digest of its pixels.
+        kept: number of images that stay in memory; default: enough for the images of neighbouring pairs.
     """
 
-    def __init__(self, folder: Path, size: tuple[int, int], digests: dict[str, str]) -> None:
+    def __init__(
+        self, folder: Path, size: tuple[int, int], digests: dict[str, str], kept: int = _DECODED_IMAGES
+    ) -> None:
         self._folder, self._size, self.digests = folder, size, digests
-        self._read = functools.lru_cache(_DECODED_IMAGES)(self._decode)
+        self._read = functools.lru_cache(kept)(self._decode)
 
     def _decode(self, name: str) -> NDArray[np.uint8]:
         return read_image(self._folder / name, self._size)

@@ -94,7 +94,7 @@ def run(
     )  # fmt: skip
     # Everything that can be wrong with the input is checked before torch is imported or a network loads.
     find_model(model)
-    loaded, selection, digests = _load(options)
+    loaded, selection, digests = load_inputs(options)
     check_type("checkpoint", checkpoint, (str, Path, type(None)), "a path: str or pathlib.Path")
     file = Path(checkpoint).expanduser() if checkpoint is not None else None
     return _evaluate(options, loaded, selection, digests, lambda real: ModelImages(model, loaded, real, file))
@@ -148,7 +148,7 @@ def evaluate(
     check_type("name", name, (str, type(None)), "a text")
     for option, word in (("layout", layout), ("resize", resize)):
         check_type(option, word, (str, type(None)), "a text")
-    loaded, selection, digests = _load(options)
+    loaded, selection, digests = load_inputs(options)
     path = Path(images).expanduser()
     matched = match_folder(path, loaded, layout, resize, allow_missing)
     loaded = loaded.only(matched.files)
@@ -159,7 +159,7 @@ def evaluate(
     return _evaluate(options, loaded, selection, digests, lambda _: generated)
 
 
-def _load(options: RunOptions) -> tuple[Benchmark, Selection, dict[str, str]]:
+def load_inputs(options: RunOptions) -> tuple[Benchmark, Selection, dict[str, str]]:
     """The benchmark, the chosen protocols by name, and the digest of each image's pixels."""
     if options.batch_size < 1:
         raise UserError(f"--batch-size {options.batch_size} is not positive: give 1 or more.")
@@ -187,7 +187,7 @@ def _evaluate(
     chosen = load_protocols(selection, options.variants)
     # A model that is not trained is refused before the weights of any network are fetched.
     generated = make_generated(real)
-    part, plan, train = _plan(benchmark, chosen, digests, supplied, options.progress)
+    part, plan, train = plan_steps(benchmark, chosen, digests, supplied, options.progress)
     with on_device(options.device, options.processes) as device:
         # Before anything moves to a GPU: one per process.
         processes = _processes(options.processes, device, benchmark)
@@ -217,7 +217,7 @@ def _supplied(options: RunOptions, benchmark: Benchmark) -> dict[str, SuppliedFe
     return {kind.replaces: kind(Path(options.keypoints).expanduser(), benchmark, options.progress)}
 
 
-def _plan(
+def plan_steps(
     benchmark: Benchmark,
     chosen: Sequence[Protocol],
     digests: dict[str, str],

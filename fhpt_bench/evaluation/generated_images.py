@@ -139,15 +139,7 @@ class ModelImages(GeneratedImages):
         kind = type(self._model)
         card = kind.card
         self._conditioning = card.conditioning
-        for what, whose, table in (
-            ("face-landmarks", "the target's face-landmarks", benchmark.truth.face),
-            ("parsing", "the target's parsing", benchmark.truth.parsing),
-            ("source-parsing", "the source's parsing", benchmark.truth.parsing),
-        ):
-            if what in self._conditioning and not table:
-                estimable = what == "face-landmarks" and "test" in benchmark.landmark_files
-                way = "run `fhpt-bench data landmarks`" if estimable else "choose another"
-                raise UserError(f"The model {card.name} needs {whose}, which {benchmark.id} lacks: {way}.")
+        check_conditioning(card.name, self._conditioning, benchmark)
         has_file = bool(getattr(sys.modules.get(kind.__module__), "__file__", None))
         code = code_digest(kind) if has_file else None
         trained = dict(self._model.trained) if isinstance(self._model, TrainedGenerator) else {}
@@ -237,14 +229,7 @@ class ModelImages(GeneratedImages):
             raise UserError(
                 f"The model {self.card.name} failed on the batch from {pairs[0].id} on: {with_location(error)}"
             ) from error
-        expected = (len(pairs), 3, *self._benchmark.image_size)
-        if not isinstance(generated, torch.Tensor) or tuple(generated.shape) != expected:
-            got = tuple(generated.shape) if isinstance(generated, torch.Tensor) else type(generated).__name__
-            raise UserError(f"The model {self.card.name} returned {got}, not a tensor of shape {expected}.")
-        if not torch.isfinite(generated).all():
-            raise UserError(
-                f"The model {self.card.name} returned NaN or infinite pixels for {pairs[0].id}: return finite values."
-            )
+        check_generated(self.card.name, generated, pairs, self._benchmark.image_size)
         if number == 0 and (found := doubtful_range(generated)):
             self.output_range = found
             log.warning(
@@ -252,6 +237,50 @@ class ModelImages(GeneratedImages):
                 "values are clipped. Its scores get the badge [RANGE].", plain(self.card.name), *found,
             )  # fmt: skip
         return quantise(generated)
+
+
+def check_conditioning(name: str, conditioning: Sequence[str], benchmark: Benchmark) -> None:
+    """Refuse a model that needs what a benchmark does not have.
+
+    Args:
+        name: name of the model.
+        conditioning: what else it is given, see `fhpt_bench.model.CONDITIONING`.
+        benchmark: the benchmark.
+
+    Raises:
+        UserError: if the benchmark has no table of it.
+    """
+    for what, whose, table in (
+        ("face-landmarks", "the target's face-landmarks", benchmark.truth.face),
+        ("parsing", "the target's parsing", benchmark.truth.parsing),
+        ("source-parsing", "the source's parsing", benchmark.truth.parsing),
+    ):
+        if what in conditioning and not table:
+            estimable = what == "face-landmarks" and "test" in benchmark.landmark_files
+            way = "run `fhpt-bench data landmarks`" if estimable else "choose another"
+            raise UserError(f"The model {name} needs {whose}, which {benchmark.id} lacks: {way}.")
+
+
+def check_generated(name: str, generated: Any, pairs: Sequence[Pair], size: tuple[int, int]) -> None:
+    """Refuse what a model returned for a batch if it is not finite images of the right shape.
+
+    Args:
+        name: name of the model.
+        generated: what it returned.
+        pairs: the B pairs of the batch.
+        size: (height, width) of the images.
+
+    Raises:
+        UserError: if it is not a (B, 3, H, W) tensor of finite numbers.
+    """
+    import torch
+
+    expected = (len(pairs), 3, *size)
+    if not isinstance(generated, torch.Tensor) or tuple(generated.shape) != expected:
+        got = tuple(generated.shape) if isinstance(generated, torch.Tensor) else type(generated).__name__
+        raise UserError(f"The model {name} returned {got}, not a tensor of shape {expected}.")
+    if not torch.isfinite(generated).all():
+        raise UserError(f"The model {name} returned NaN or infinite pixels for {pairs[0].id}: return finite values.")
 
 
 def doubtful_range(images: Tensor) -> tuple[float, float] | None:

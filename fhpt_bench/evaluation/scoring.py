@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from fhpt_bench.errors import with_location
@@ -15,7 +16,7 @@ from fhpt_bench.evaluation.measurement import Measurement
 from fhpt_bench.evaluation.provenance import provenance
 from fhpt_bench.evaluation.run_folder import RunFolder
 from fhpt_bench.files import sha256_bytes
-from fhpt_bench.protocol import MetricCard, ProtocolCard, Score
+from fhpt_bench.protocol import Evidence, MetricCard, ProtocolCard, Score
 from fhpt_bench.records.installed_cards import slack
 from fhpt_bench.records.pair_table import PAIRS_FILE, images_digest, pair_table
 from fhpt_bench.records.schema import (
@@ -56,7 +57,8 @@ def write_results(measurement: Measurement, part: BenchmarkPart, progress: bool)
     tables: dict[str, pd.DataFrame] = {}
     for step in measurement.plan:
         start = time.perf_counter()
-        for entry, table in _score(measurement, step):
+        reason = measurement.accounting.failed.get(step.protocol.card.key)
+        for entry, table in score_step(step, reason, functools.partial(measurement.evidence, step)):
             entries.append(entry)
             if table is not None:
                 tables[entry.key] = table
@@ -100,15 +102,22 @@ def _write(record: Record, folder: RunFolder) -> None:
     folder.write(RECORD_FILE, f"{record.model_dump_json(indent=1)}\n".encode())
 
 
-def _score(measurement: Measurement, step: Step) -> list[tuple[ScoreEntry, pd.DataFrame | None]]:
-    """The entries of one protocol; if it raises, its entries have the status failed."""
+def score_step(
+    step: Step, reason: str | None, evidence: Callable[[], Evidence]
+) -> list[tuple[ScoreEntry, pd.DataFrame | None]]:
+    """The entries of one protocol with their values by pair; if it raises, its entries have the status failed.
+
+    Args:
+        step: the protocol.
+        reason: why it has failed before, or None.
+        evidence: returns the evidence; called only if it has not failed.
+    """
     card = step.protocol.card
     if step.skip:
         return [(_entry(card, metric, step, "skipped", step.skip), None) for metric in card.metrics]
-    reason = measurement.accounting.failed.get(card.key)
     if reason is None:
         try:
-            found = step.protocol.score(measurement.evidence(step))
+            found = step.protocol.score(evidence())
             if not isinstance(found, tuple | list) or not all(isinstance(score, Score) for score in found):
                 raise TypeError(f"score returned {type(found).__name__}, not a tuple of Score")
             scores = {score.metric: score for score in found}

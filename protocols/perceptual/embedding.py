@@ -39,7 +39,11 @@ class Embedding:
         return evidence.vectors(self.feature, "generated")[:, self.pooled :]
 
     def embed(self, name: str, images: NDArray[np.uint8], device: str | None, batch_size: int) -> NDArray[np.float32]:
-        """(N, pooled) features of images.
+        """(N, pooled) float32 features of images; arguments and errors are those of `rows`."""
+        return self.rows(name, images, device, batch_size)[:, : self.pooled]
+
+    def rows(self, name: str, images: NDArray[np.uint8], device: str | None, batch_size: int) -> NDArray[np.float32]:
+        """Features and logits of images.
 
         Args:
             name: name of the argument, for the message.
@@ -48,7 +52,7 @@ class Embedding:
             batch_size: images per batch, 1 or more; it changes values by rounding only.
 
         Returns:
-            (N, pooled) float32.
+            (N, pooled + classes) float32; without images (0, pooled).
 
         Raises:
             ValueError: if the images are not such an array, or the batch size is not positive.
@@ -59,7 +63,7 @@ class Embedding:
             raise ValueError(f"batch_size must be 1 or more, not {batch_size}")
         network = _network(self.feature, device)
         batches = [network.extract(images[i : i + batch_size]) for i in range(0, len(images), batch_size)]
-        return np.concatenate([np.empty((0, self.pooled), np.float32), *(rows[:, : self.pooled] for rows in batches)])
+        return np.concatenate(batches) if batches else np.empty((0, self.pooled), np.float32)
 
 
 INCEPTION = Embedding("inception-2015", 2048)

@@ -155,10 +155,11 @@ def fid(
     chosen = _VARIANTS[variant]
     embed = chosen.embedding.embed
     sets = (embed("generated", generated, device, batch_size), embed("target", target, device, batch_size))
-    return frechet_distance(*(_full_batches(features, chosen.batch) for features in sets))
+    return frechet_distance(*(full_batches(features, chosen.batch) for features in sets))
 
 
-def _full_batches(features: NDArray[np.float32], batch: int) -> NDArray[np.float32]:
+def full_batches(features: NDArray[np.float32], batch: int) -> NDArray[np.float32]:
+    """The rows of the complete batches; all rows if there is no complete batch."""
     return features[: len(features) // batch * batch] if len(features) >= batch else features
 
 
@@ -197,7 +198,7 @@ class FrechetProtocol(Protocol):
         def sides(keep: NDArray[np.bool_]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
             ours = generated[by_id[keep[by_id]]]
             theirs = real if rows is None else real[rows[keep[rows]]]
-            return _full_batches(ours, chosen.batch), _full_batches(theirs, chosen.batch)
+            return full_batches(ours, chosen.batch), full_batches(theirs, chosen.batch)
 
         a, b = sides(np.ones(len(generated), bool))
         if min(len(a), len(b)) < 2:

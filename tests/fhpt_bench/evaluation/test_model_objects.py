@@ -87,4 +87,4 @@ def test_other_objects_are_refused(tiny: Path) -> None:
 
 
 def test_public_names_are_listed() -> None:
-    assert dir(fb) == sorted(["Record", "UserError", "__version__", "evaluate", "read_record", "run"])
+    assert dir(fb) == sorted(["Evaluator", "Record", "UserError", "__version__", "evaluate", "read_record", "run"])
