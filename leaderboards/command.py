@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     type=click.Path(),
     help="Folder to search for records; can be given several times.  [default: runs]",
 )
+@click.option("--add", "added", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
+              help="Also show a submission, a zip file of `submit`; may be repeated.")  # fmt: skip
 @click.option("--benchmark", metavar="ID", help="Show only this benchmark.")
 @click.option("--subset", help="Show only records of this subset, as in `run --subset`.")
 @click.option(
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
               help="html: also show images that nothing allows to publish; only for yourself.")  # fmt: skip
 def leaderboard(
     folders: tuple[str, ...],
+    added: tuple[Path, ...],
     benchmark: str | None,
     subset: str | None,
     format_: str,
@@ -62,6 +65,8 @@ def leaderboard(
     fingerprints are equal. The default shows the headline scores of each protocol's first variant. Records that ship
     are marked as reference; with --records, only the records of these folders are shown.
     """
+    import tempfile
+
     from rich.console import Console
 
     from fhpt_bench.errors import UserError, did_you_mean
@@ -69,7 +74,7 @@ def leaderboard(
     from leaderboards.columns import check_wanted
     from leaderboards.literature import load_published, select
     from leaderboards.literature_tables import published_tables
-    from leaderboards.measured import read_measured
+    from leaderboards.measured import add_submissions, read_measured
     from leaderboards.printing import print_tables
     from leaderboards.rendering import as_text_table, comma_separated
     from leaderboards.tables import build_tables
@@ -77,7 +82,9 @@ def leaderboard(
     if format_ != "html" and (out is not None or single_file or with_images):
         raise UserError("--out, --single-file and --with-images are options of --format html: add it.")
     rows = load_published() if published or format_ == "html" else []
-    measured = read_measured(folders, optional=published or format_ == "html", reference=not no_reference)
+    place = Path(click.get_current_context().with_resource(tempfile.TemporaryDirectory()))
+    places = add_submissions([file.expanduser() for file in added], place)
+    measured = read_measured(folders, published or format_ == "html" or bool(added), not no_reference, places)
     if sort is not None and not measured:
         raise UserError(f"--sort {sort} sorts measured rows, but no record was found: published rows are never ranked.")
     known = {record.benchmark.id for record, _ in measured} | {row.benchmark for row in rows}

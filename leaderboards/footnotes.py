@@ -11,7 +11,7 @@ from fhpt_bench.errors import plain
 from fhpt_bench.records.schema import Record
 from fhpt_bench.weights import overridden
 from leaderboards.columns import Column
-from leaderboards.measured import is_reference
+from leaderboards.measured import origin_of
 from leaderboards.ranking import Ranking
 
 
@@ -76,6 +76,7 @@ def _about_weights(records: Sequence[Record], labels: Sequence[str]) -> Iterator
 def _about_cells(rankings: Sequence[Ranking], records: Sequence[Record], labels: Sequence[str]) -> Iterator[str]:
     scores = [cell.score for ranking in rankings for cell in ranking.cells if cell]
     total = records[0].benchmark.n_pairs
+    origins = {origin_of(record) for record in records}
     applies = {
         "[low, high]: 95 % interval.": any(score.interval for score in scores),
         f"n: number of pairs or images behind a value, if it is not {total}.": any(
@@ -87,9 +88,8 @@ def _about_cells(rankings: Sequence[Ranking], records: Sequence[Record], labels:
         "No intervals: the benchmark does not name its people (people = FILE in the benchmark file).": any(
             record.benchmark.people == 0 for record in records
         ),
-        "(reference): ships with this package (`--no-reference` leaves it out).": any(
-            is_reference(record) for record in records
-        ),
+        "(reference): ships with this package (`--no-reference` leaves it out).": "reference" in origins,
+        "(submission): sent by somebody else; `validate FILE` says what cannot be checked.": "submission" in origins,
         "(oracle): uses the target image; never ranked.": any(record.model.oracle for record in records),
         "(given ...): is given more than the source image and both poses.": any(
             set(record.model.conditioning) - {"pose"} for record in records

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from fhpt_bench.errors import UserError
 from fhpt_bench.records.comparison import MAKE_ONE, find_records, read_values
 from fhpt_bench.records.schema import Record
+from fhpt_bench.records.submission import CARD_FILE, check_submission, unpack_submission
 from fhpt_bench.reporting.formatting import model_label
 from fhpt_bench.reporting.listing import echo
 
@@ -24,22 +25,65 @@ def is_reference(record: Record) -> bool:
     return record.folder is not None and record.folder.is_relative_to(REFERENCE)
 
 
-def label_of(record: Record) -> str:
-    """A record's model with its badges; `(reference)` if the record ships with this package.
+def origin_of(record: Record) -> str:
+    """ "reference" if a record ships with this package, "submission" if it was added from a file of others, else "".
 
     Args:
         record: the record.
     """
-    return f"{model_label(record.model)}{' (reference)' if is_reference(record) else ''}"
+    if is_reference(record):
+        return "reference"
+    return "submission" if record.folder is not None and (record.folder / CARD_FILE).is_file() else ""
 
 
-def read_measured(folders: Sequence[str], optional: bool = False, reference: bool = False) -> list[Measured]:
+def label_of(record: Record) -> str:
+    """A record's model with its badges, and where the record comes from if it is not the user's own.
+
+    Args:
+        record: the record.
+    """
+    origin = origin_of(record)
+    return f"{model_label(record.model)}{f' ({origin})' if origin else ''}"
+
+
+def add_submissions(files: Sequence[Path], folder: Path) -> list[str]:
+    """Check submissions, and unpack them so that `read_measured` finds their records.
+
+    Args:
+        files: zip files of `fhpt-bench submit`.
+        folder: an empty folder to unpack into.
+
+    Returns:
+        The folders of the records.
+
+    Raises:
+        UserError: if a file is not a submission, or something in it is wrong.
+    """
+    places = []
+    for number, file in enumerate(files):
+        place = folder / str(number)
+        found = check_submission(unpack_submission(file, place))
+        wrong = [check for check in found.checks if check.status == "WRONG"]
+        if wrong:
+            raise UserError(
+                f"{file} is wrong at {wrong[0].name}: {wrong[0].detail.rstrip('.')}; `fhpt-bench validate` shows all."
+            )
+        unknown = ", ".join(check.name for check in found.checks if check.status == "cannot")
+        echo(f"{file}: nothing is wrong; cannot be checked from the file: {unknown}", err=True)
+        places.append(str(place))
+    return places
+
+
+def read_measured(
+    folders: Sequence[str], optional: bool = False, reference: bool = False, added: Sequence[str] = ()
+) -> list[Measured]:
     """Read all records with their values by pair; a message for each record that cannot be used goes to stderr.
 
     Args:
         folders: where to search; default: `runs`.
         optional: whether it is no error if no record is found in the default folder.
         reference: also read the records that ship, if no folders are given.
+        added: further folders, from `add_submissions`.
 
     Raises:
         UserError: if a folder does not exist, or no record is found.
@@ -47,9 +91,9 @@ def read_measured(folders: Sequence[str], optional: bool = False, reference: boo
     chosen = [Path(folder).expanduser() for folder in folders or (RUNS,)]
     if reference and not folders:
         chosen = [*(folder for folder in chosen if folder.is_dir()), REFERENCE]
-    elif optional and not folders and not chosen[0].is_dir():
-        return []
-    records, problems = find_records(chosen)
+    elif optional and not folders:
+        chosen = [folder for folder in chosen if folder.is_dir()]
+    records, problems = find_records([*chosen, *map(Path, added)])
     measured: list[Measured] = []
     for record in records:
         try:

@@ -13,7 +13,7 @@ from fhpt_bench.records.installed_cards import standing
 from fhpt_bench.records.schema import Record
 from fhpt_bench.reporting.formatting import badges, score_format
 from leaderboards.columns import Column
-from leaderboards.measured import is_reference, label_of
+from leaderboards.measured import label_of, origin_of
 from leaderboards.tables import Row, Table
 from leaderboards.text_table import TextTable
 
@@ -86,7 +86,7 @@ def _row(row: Row) -> dict[str, Any]:
         "place": row.label.removeprefix(label_of(row.record)).removeprefix(" in "),
         "title": model.title,
         "paper": paper,
-        "badges": [*badges(model), *(["reference"] if is_reference(row.record) else [])],
+        "badges": [*badges(model), *filter(None, [origin_of(row.record)])],
         "oracle": model.oracle,
         "cells": cells,
     }
