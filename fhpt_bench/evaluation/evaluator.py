@@ -175,7 +175,10 @@ class Evaluator:
         count, rank = process_group()
         pairs: Sequence[Pair] = self.benchmark.pairs
         if not isinstance(model, Mapping):
-            return list(enumerate(target_batches(pairs, self._batch_size)))[rank::count]
+            every = list(enumerate(target_batches(pairs, self._batch_size)))
+            # All processes call the model equally often, some on the last batch again: wrapped models (DDP, FSDP)
+            # exchange tensors in each call.
+            return [every[min(i + rank, len(every) - 1)] for i in range(0, len(every), count)]
         givers = from_all([pair.id for pair in pairs if pair.id in model])
         giver = {pair: number for number, given in reversed([*enumerate(givers)]) for pair in given}
         if missing := [pair.id for pair in pairs if pair.id not in giver]:
