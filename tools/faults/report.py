@@ -16,7 +16,7 @@ from tools.faults.races import Raced
 
 COLUMNS = {
     "kills": ["command", "kills", "after output had begun", "resumed to the end", "other results"],
-    "disk": ["command", "fault", "file operations", "kinds of file", "failed from one each on",
+    "disk": ["command", "fault", "file operations", "kinds of file", "cases, one each",
              "wrong ends or results"],
     "races": ["pairs of commands", "one was refused", "both ended well", "wrong ends or results"],
     "inputs": ["input", "kinds", "most processor time", "of these load torch", "most processor time", "wrong ends"],
