@@ -119,7 +119,7 @@ def _prepare(fewer: bool) -> Callable[[Material, Path], list[object]]:
 def _new(material: Material, out: Path) -> list[object]:
     data = material.benchmark.parent
     return ["data", "new", out, "--images", data / "test", "--pairs", data / "pairs.csv",
-            "--keypoints", data / "keypoints.csv"]  # fmt: skip
+            "--keypoints", data / "keypoints.csv", "--id", "mine"]  # fmt: skip
 
 
 # Kills and full disks: one line a command. A new command that writes a folder is added here.
