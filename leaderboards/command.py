@@ -82,8 +82,10 @@ def leaderboard(
     if format_ != "html" and (out is not None or single_file or with_images):
         raise UserError("--out, --single-file and --with-images are options of --format html: add it.")
     rows = load_published() if published or format_ == "html" else []
-    place = Path(click.get_current_context().with_resource(tempfile.TemporaryDirectory()))
-    places = add_submissions([file.expanduser() for file in added], place)
+    places = []
+    if added:
+        place = Path(click.get_current_context().with_resource(tempfile.TemporaryDirectory()))
+        places = add_submissions([file.expanduser() for file in added], place)
     measured = read_measured(folders, published or format_ == "html" or bool(added), not no_reference, places)
     if sort is not None and not measured:
         raise UserError(f"--sort {sort} sorts measured rows, but no record was found: published rows are never ranked.")

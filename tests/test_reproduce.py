@@ -26,7 +26,7 @@ TINY = {
     "discriminator_width": 2, "iterations": 2, "fixed_iterations": 1, "coarse_iterations": 1,
     "half_size_iterations": 2, "discriminator_steps": 1, "mixed_precision": "no", "perceptual_network": "vgg16",
 }  # fmt: skip
-PAIRS = "4"
+PAIRS = "8"
 # Commands of the other systems differ in the name only, and their trainings have tests of their own: three minutes.
 TRAINED = ("retrieval-vgg16", "retrieval-resnet50", "gender-vgg16", "patn", "drn", "drn-face", "drn-pb-only")
 MEASURED = ("real", "patn", "drn", "drn-pb-only")

@@ -109,7 +109,7 @@ def test_the_anchors_of_the_targets_themselves(few: Path, tmp_path: Path) -> Non
 
 def test_anchors_in_a_file_are_checked(tiny: Path) -> None:
     text = tiny.read_text()
-    for wrong, where in (("body = 40\nface = 10", "anchors.hand"), (ANCHORS[11:].replace("40", "0"), "anchors.body")):
+    for wrong, where in (("body = 40\nhead = 10", "anchors.head"), (ANCHORS[11:].replace("40", "0"), "anchors.body")):
         tiny.write_text(f"{text}\n[anchors]\n{wrong}\n")
         with pytest.raises(UserError, match=where):
             load_benchmark(str(tiny))
