@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from click.testing import CliRunner
 
 from fhpt_bench.cli import cli
 from fhpt_bench.data.images import is_own_png
-from fhpt_bench.model import models
 from fhpt_bench.records.schema import read_record
 from fhpt_bench.training.recipe import recipes
 from fhpt_bench.weights import WeightsMissing
@@ -27,8 +27,10 @@ TINY = {
     "discriminator_width": 2, "iterations": 2, "fixed_iterations": 1, "coarse_iterations": 1,
     "half_size_iterations": 2, "discriminator_steps": 1, "mixed_precision": "no", "perceptual_network": "vgg16",
 }  # fmt: skip
-PAIRS = "4"
-WHOLE = ("real", "patn", "drn")  # models that are measured under all of the page's protocols; the others under one
+PAIRS = "6"  # one of them with two frontal faces, for Figure 8
+# Commands of the other systems differ in the name only, and their trainings have tests of their own: three minutes.
+TRAINED = ("retrieval-vgg16", "retrieval-resnet50", "gender-vgg16", "patn", "drn", "drn-face", "drn-pb-only")
+MEASURED = ("real", "patn", "drn", "drn-pb-only")
 
 
 def commands() -> list[str]:
@@ -71,8 +73,13 @@ def call(words: list[str]) -> str:
     return done.output
 
 
-def test_the_page_leads_to_all_tables_and_figures(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_page_leads_to_all_tables_and_figures(
+    place: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
     said: dict[str, str] = {}
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # tiny networks: more threads only wait for each other
+    request.addfinalizer(lambda: torch.set_num_threads(threads))
     for line in commands():
         text = line
         for home in ("$HOME", "$PWD", "~"):
@@ -82,17 +89,17 @@ def test_the_page_leads_to_all_tables_and_figures(place: Path, monkeypatch: pyte
             monkeypatch.setenv(found[1], found[2])
             continue
         if not text.startswith("fhpt-bench"):
+            if "drn-pb-fixed" in text:
+                continue
             subprocess.run(text, shell=True, check=True, cwd=place)
             continue
         words = text.split()
-        known = {"train": recipes.entries(), "run": models.entries()}.get(words[1])
+        used = {"train": TRAINED, "run": MEASURED}.get(words[1])
         name = words[3] if words[1] == "run" else words[2]
-        if (known is not None and name not in known) or words[1:3] == ["weights", "fetch"]:
+        if (used is not None and name not in used) or words[1:3] == ["weights", "fetch"]:
             continue
         if words[1] == "run":
             words += ["--limit", PAIRS]
-            if name not in WHOLE:
-                words[words.index("--protocols") + 1] = "ssim:patn"
         said[text] = call(words)
     tables = next(text for line, text in said.items() if line.endswith("paper tables --benchmark deepfashion"))
     for words in ("Table II: ", "Table III: ", "Table IV: ", "Table V: ", "Table VI: ", "printed"):
