@@ -111,6 +111,8 @@ def test_the_page_leads_to_all_tables_and_figures(
     assert all(map(is_own_png, drawn))
     record = read_record(place / "runs" / "deepfashion" / f"drn-limit{PAIRS}")
     assert record.benchmark.landmarks_by == "mediapipe-holistic 1 (mediapipe 0.10.21)"
-    missing = {score.protocol + ":" + score.variant for score in record.scores if score.value is None}
-    assert {key for key in missing if "resnet50" not in key and not key.startswith("face-id")} == set()
+    assert record.failed == ()
+    # IS needs more images than there are here, and ResNet50's weights need a download.
+    for key in ("ssim:patn", "fid:drn", "lpips", "kec:canonical:body", "kec:canonical:face", "gender-bias"):
+        assert record[key].status == "ok", (key, record[key].reason)
     assert record["retrieval:paper-vgg16"].n == int(PAIRS)
