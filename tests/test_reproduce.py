@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from click.testing import CliRunner
 
 from fhpt_bench.cli import cli
@@ -26,7 +27,7 @@ TINY = {
     "discriminator_width": 2, "iterations": 2, "fixed_iterations": 1, "coarse_iterations": 1,
     "half_size_iterations": 2, "discriminator_steps": 1, "mixed_precision": "no", "perceptual_network": "vgg16",
 }  # fmt: skip
-PAIRS = "8"
+PAIRS = "6"  # one of them with two frontal faces, for Figure 8
 # Commands of the other systems differ in the name only, and their trainings have tests of their own: three minutes.
 TRAINED = ("retrieval-vgg16", "retrieval-resnet50", "gender-vgg16", "patn", "drn", "drn-face", "drn-pb-only")
 MEASURED = ("real", "patn", "drn", "drn-pb-only")
@@ -72,8 +73,13 @@ def call(words: list[str]) -> str:
     return done.output
 
 
-def test_the_page_leads_to_all_tables_and_figures(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_page_leads_to_all_tables_and_figures(
+    place: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
     said: dict[str, str] = {}
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # tiny networks: more threads only wait for each other
+    request.addfinalizer(lambda: torch.set_num_threads(threads))
     for line in commands():
         text = line
         for home in ("$HOME", "$PWD", "~"):
@@ -105,6 +111,8 @@ def test_the_page_leads_to_all_tables_and_figures(place: Path, monkeypatch: pyte
     assert all(map(is_own_png, drawn))
     record = read_record(place / "runs" / "deepfashion" / f"drn-limit{PAIRS}")
     assert record.benchmark.landmarks_by == "mediapipe-holistic 1 (mediapipe 0.10.21)"
-    missing = {score.protocol + ":" + score.variant for score in record.scores if score.value is None}
-    assert {key for key in missing if "resnet50" not in key and not key.startswith("face-id")} == set()
+    assert record.failed == ()
+    # IS needs more images than there are here, and ResNet50's weights need a download.
+    for key in ("ssim:patn", "fid:drn", "lpips", "kec:canonical:body", "kec:canonical:face", "gender-bias"):
+        assert record[key].status == "ok", (key, record[key].reason)
     assert record["retrieval:paper-vgg16"].n == int(PAIRS)
