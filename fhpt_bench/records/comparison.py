@@ -12,7 +12,7 @@ import numpy as np
 
 from fhpt_bench.errors import UserError, did_you_mean
 from fhpt_bench.reading import sha256_file
-from fhpt_bench.records.installed_cards import contradiction, standing
+from fhpt_bench.records.installed_cards import contradiction, slack, standing
 from fhpt_bench.records.pair_table import PAIRS_FILE, read_pair_values
 from fhpt_bench.records.schema import RECORD_FILE, Record, ScoreEntry, read_record
 from fhpt_bench.statistics import METHOD, PairedDifference, paired_difference, weighted_mean
@@ -91,7 +91,8 @@ def _contradiction(record: Record, values: Mapping[str, pd.DataFrame]) -> str | 
             return f"{score.key} has {'no values' if metric.per_pair else 'values'} by pair, unlike its protocol"
         if score.interval is not None and score.value is not None:
             low, high, method = score.interval
-            if not low <= score.value <= high:
+            # Equal values of all people: the resampled means differ from the mean by rounding.
+            if not low - slack(score.value) <= score.value <= high + slack(score.value):
                 return f"{score.key} is {score.value!r}, outside its interval [{low}, {high}]"
             if metric is not None and metric.per_pair and method != METHOD:
                 return f"{score.key} has an interval by {method!r}, its protocol resamples people"
@@ -99,8 +100,8 @@ def _contradiction(record: Record, values: Mapping[str, pd.DataFrame]) -> str | 
             counted = values[score.key][values[score.key]["skipped"] == ""]
             value, weight = counted["value"].to_numpy(), counted["weight"].to_numpy()
             mean = weighted_mean(value, weight)
-            slack = _ROUNDING * (weighted_mean(np.abs(value), weight) or 0.0)
-            if mean is None or not abs(mean - score.value) <= slack:
+            rounding = _ROUNDING * (weighted_mean(np.abs(value), weight) or 0.0)
+            if mean is None or not abs(mean - score.value) <= rounding:
                 return f"{score.key} is {score.value!r}, but its values by pair give {mean!r}"
     return None
 

@@ -164,7 +164,7 @@ def inconsistent(scores: Collection[ScoreEntry]) -> Iterator[str]:
     for score in scores:
         if score.interval is not None and score.value is not None:
             low, high, _ = score.interval
-            if not low <= score.value <= high:
+            if not low - slack(score.value) <= score.value <= high + slack(score.value):
                 yield f"{score.key} is {score.value!r}, outside its interval [{low}, {high}]"
 
 

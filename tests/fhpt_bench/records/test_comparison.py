@@ -67,6 +67,22 @@ def test_the_better_model_wins_in_both_directions(two: Path, a: str, b: str, ver
         assert wins in line
 
 
+@pytest.mark.parametrize("value", [0.15, 0.7, 1 / 3])
+def test_equal_values_of_all_people_are_no_contradiction(
+    tmp_path: Path, make_record: Callable[..., Path], given: Callable[..., Any], people: list[str], value: float
+) -> None:
+    """The ends of such an interval differ from the value by rounding: the record was ignored."""
+    record = read_record(make_record(tmp_path / "a", [given(SSIM, np.full(60, value))], people))
+
+    def shift(content: dict[str, Any]) -> None:
+        score = next(score for score in content["scores"] if score["value"] is not None)
+        score["interval"][:2] = [np.nextafter(score["value"], 0)] * 2
+
+    assert read_values(record)
+    edit(tmp_path / "a", shift)
+    assert read_values(read_record(tmp_path / "a"))
+
+
 def test_values_are_those_of_the_common_pairs(
     tmp_path: Path,
     make_record: Callable[..., Path],
