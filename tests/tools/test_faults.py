@@ -31,8 +31,8 @@ def test_the_short_campaign(tmp_path: Path) -> None:
         env={**os.environ, "TMPDIR": str(tmp_path)},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("|---|") == len(PARTS)
-    assert not list(tmp_path.iterdir())
+    assert sum(line.startswith("|---|") for line in done.stdout.splitlines()) == len(PARTS)
+    assert not list(tmp_path.glob("fhpt-faults-*"))
 
 
 def test_there_are_enough_kinds() -> None:
