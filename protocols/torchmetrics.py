@@ -12,6 +12,7 @@ processes; `FID(variant="gfla")` and the splits of an inception score depend on 
 
 from __future__ import annotations
 
+import abc
 import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
@@ -84,8 +85,9 @@ class _PairMetric(_ImageMetric):
         self.set_dtype(torch.float64)
         self.add_state("values", default=[], dist_reduce_fx="cat")
 
+    @abc.abstractmethod
     def _measure(self, generated: NDArray[np.uint8], target: NDArray[np.uint8]) -> NDArray[np.float64]:
-        raise NotImplementedError
+        """The value of each pair, (N,)."""
 
     def update(self, generated: Tensor, target: Tensor) -> None:
         """Add pairs.
@@ -220,8 +222,9 @@ class _DistanceMetric(_SetMetric):
             marks = np.stack([_digest(image) for image in images])
             self.target.append(self._kept(np.concatenate([rows, marks], axis=1)))
 
+    @abc.abstractmethod
     def _distance(self, generated: NDArray[np.float32], target: NDArray[np.float32]) -> float:
-        raise NotImplementedError
+        """The distance of two sets of features, (N, D) and (M, D)."""
 
     def compute(self) -> Tensor:
         """The distance of the two sets, a float64 scalar."""

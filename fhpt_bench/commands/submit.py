@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.option("--licence", help="Licence of the images and weights.  [default: as in the record]")
 @click.option(
     "--thumbnails/--no-thumbnails", default=None,
-    help="Small images of up to 1000 pairs.  [default: only of benchmarks that ship with the package]",
+    help="Small images of up to 1000 pairs.  [default: only if the benchmark file says shareable = true]",
 )  # fmt: skip
 @click.option("--out", "-o", type=click.Path(path_type=Path), help="File to write.  [default: MODEL-BENCHMARK.zip]")
 def submit(
@@ -57,8 +57,8 @@ def submit(
         )  # fmt: skip
     except ValueError as error:
         raise UserError("--who and --made must not be empty, and texts have at most 2000 characters.") from error
-    shown = _ships(record.benchmark.id) if thumbnails is None else thumbnails
-    if thumbnails and not _ships(record.benchmark.id):
+    shown = _shareable(record.benchmark.id) if thumbnails is None else thumbnails
+    if thumbnails and not _shareable(record.benchmark.id):
         echo(f"The licence of {record.benchmark.id} may forbid you to publish images of its people.", err=True)
     images, sheet = _images(record, folder / "images", shown)
     if images is None:
@@ -82,13 +82,12 @@ def submit(
     echo(f"{found.summary}\nwritten  {file} ({len(packed):,} bytes)")
 
 
-def _ships(benchmark: str) -> bool:
-    """Whether a benchmark's images are part of this package, which may be shown."""
+def _shareable(benchmark: str) -> bool:
+    """Whether an installed benchmark says that its images may be published."""
     from fhpt_bench.benchmark import benchmarks
     from fhpt_bench.benchmarks.schema import read_schema
 
-    entry = benchmarks.entries().get(benchmark)
-    return entry is not None and entry.own and read_schema(benchmarks.load(benchmark)).root is not None
+    return benchmark in benchmarks.entries() and read_schema(benchmarks.load(benchmark)).shareable
 
 
 def _images(record: Record, folder: Path, shown: bool) -> tuple[dict[str, str] | None, NDArray[np.uint8] | None]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fhpt_bench import weights
 from fhpt_bench.benchmark import Benchmark
-from fhpt_bench.data.images import digest_images
+from fhpt_bench.data.images import digest_named
 from fhpt_bench.data.keypoint_files import find_keypoint_files, read_keypoint_files
 from fhpt_bench.data.names import stem
 from fhpt_bench.data.pairs import read_pairs
@@ -220,5 +220,4 @@ def _name(kind: type[VectorFeature]) -> str:
 
 
 def _digests(images: Images, progress: bool) -> dict[str, str]:
-    digests = digest_images([images.folder / name for name in images.names], images.size, progress)
-    return {path.name: digest for path, digest in digests.items()}
+    return digest_named(images.folder, images.names, images.size, progress)

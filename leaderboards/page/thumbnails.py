@@ -58,7 +58,7 @@ def choose_pairs(pairs: Sequence[Pair], wanted: Sequence[str], models: int) -> t
 
 
 def make_sprites(benchmark: Benchmark, pairs: Sequence[Pair], folders: Sequence[Path | None]) -> Sprites:
-    """Draw the thumbnails, at the best quality at which all of them fit into `LIMIT`.
+    """Draw the thumbnails, at the best quality at which all of them fit into `LIMIT`; else of half of the pairs.
 
     Args:
         benchmark: the benchmark; its images are read.
@@ -80,12 +80,11 @@ def make_sprites(benchmark: Benchmark, pairs: Sequence[Pair], folders: Sequence[
             files_of = [folder / f"{pair.id}.png" for pair in pairs]
             tiles = in_threads(lambda path: _small(path, size), files_of, lambda _: None)
             sheets[f"model-{row}"] = _sheet(tiles, size)
-    files: dict[str, bytes] = {}
     for quality in _QUALITIES:
         files = {name: _encoded(sheet, quality) for name, sheet in sheets.items()}
         if sum(map(len, files.values())) <= LIMIT:
-            break
-    return Sprites(tuple(pairs), files, size)
+            return Sprites(tuple(pairs), files, size)
+    return make_sprites(benchmark, pairs[: len(pairs) // 2], folders)
 
 
 def _small(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:

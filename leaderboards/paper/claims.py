@@ -1,4 +1,4 @@
-"""The claims of the paper's Section V, held against records."""
+"""The claims of the paper's Section V, compared with records."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from fhpt_bench.protocol import MetricCard
 from fhpt_bench.records.comparison import Comparison, compare_scores
 from fhpt_bench.records.installed_cards import standing
 from fhpt_bench.records.schema import ScoreEntry
-from fhpt_bench.reporting.formatting import number_format
+from fhpt_bench.reporting.formatting import score_format
 from leaderboards.columns import find_columns
 from leaderboards.paper.choice import Choice
 from leaderboards.paper.contents import (
@@ -181,7 +182,13 @@ def _examine(part: Part, choice: Choice) -> Finding:
     found = compare_scores(a, b, pair[0][1].get(a.key), pair[1][1].get(a.key), metric.higher_is_better)
     name = f"{a.label} {'↑' if metric.higher_is_better else '↓'} ({a.variant})"
     return Finding(
-        part, _answer(found, part.worse), name, _values(a, b), _difference(found), _count(found, a, b), _reason(found)
+        part,
+        _answer(found, part.worse),
+        name,
+        _values(a, b, metric),
+        _difference(found, metric),
+        _count(found, a, b),
+        _reason(found),
     )
 
 
@@ -191,8 +198,8 @@ def _answer(found: Comparison, worse: bool) -> Answer:
     return answers.get(found.verdict, "cannot be told")
 
 
-def _values(a: ScoreEntry, b: ScoreEntry) -> str:
-    spec = number_format([score.value for score in (a, b) if score.value is not None], 4)
+def _values(a: ScoreEntry, b: ScoreEntry, metric: MetricCard) -> str:
+    spec = score_format([score.value for score in (a, b) if score.value is not None], metric)
     texts = []
     for score in (a, b):
         interval = f" [{score.interval[0]:{spec}}, {score.interval[1]:{spec}}]" if score.interval else ""
@@ -200,10 +207,10 @@ def _values(a: ScoreEntry, b: ScoreEntry) -> str:
     return " and ".join(texts)
 
 
-def _difference(found: Comparison) -> str:
+def _difference(found: Comparison, metric: MetricCard) -> str:
     if found.paired is None:
         return ""
-    spec = f"+{number_format([found.value_a, found.value_b], 4)}"
+    spec = f"+{score_format([found.value_a, found.value_b], metric)}"
     text = f"{found.value_a - found.value_b:{spec}}"
     interval = found.paired.interval
     return text if interval is None else f"{text} [{interval.low:{spec}}, {interval.high:{spec}}]"

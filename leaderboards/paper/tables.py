@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from fhpt_bench.errors import plain
 from fhpt_bench.records.schema import Record
-from fhpt_bench.reporting.formatting import describe_pairs, number_format
+from fhpt_bench.reporting.formatting import describe_pairs, score_format
 from leaderboards.columns import Column, find_columns
 from leaderboards.footnotes import footnotes
 from leaderboards.literature import PublishedRow
@@ -19,7 +19,7 @@ from leaderboards.ranking import Measured, Ranking, rank_models
 from leaderboards.rendering import cell_lines, head
 from leaderboards.text_table import TextCell, TextColumn, TextRow, TextTable
 
-_DIGITS, _BETWEEN = 4, ", "
+_BETWEEN = ", "
 _NOTHING = "-"
 _APART = "†"
 _PRINTED = (
@@ -127,7 +127,7 @@ def _measured_cell(system: System, part: Filled, records: Sequence[Record], choi
     record = choice.measured[system.model][0]
     cell = part.ranking.cells[records.index(record)]
     values = [found.score.value for found in part.ranking.cells if found is not None and found.score.value is not None]
-    spec = number_format(values, _DIGITS)
+    spec = score_format(values, part.column.metric)
     if cell is None:
         other = next((s for s in record.scores if s.key == part.column.key and s.value is not None), None)
         if other is None:

@@ -21,6 +21,7 @@ from fhpt_bench.data.names import stem
 from fhpt_bench.data.real_images import RealImages
 from fhpt_bench.errors import UserError
 from fhpt_bench.evaluation import worker_pool
+from fhpt_bench.evaluation.landmarks import Images, estimate_landmarks
 from fhpt_bench.networks.keypoints import MediaPipeHolistic
 from fhpt_bench.records.validation import validate_record
 from fhpt_bench.training.folder import TrainingFolder
@@ -253,3 +254,15 @@ def test_landmarks_of_some_training_images_are_enough(people: StandIn, prepared:
     assert known
     assert known <= frontal(people, "train")
     assert {stem(name) for name in pairs.names} == set(people.images["train"])
+
+
+def test_images_in_nested_folders(tmp_path: Path) -> None:
+    """Digests were kept by the file's name without its folders."""
+    studio = load_benchmark("studio", limit=2)
+    names = []
+    for pair in studio.pairs:
+        names.append(f"{pair.person}/1.jpg")
+        (tmp_path / pair.person).mkdir()
+        shutil.copy(studio.folder / pair.target, tmp_path / names[-1])
+    images = Images("test", tmp_path, studio.image_size, tuple(sorted(names)), tmp_path / "landmarks.npz")
+    assert estimate_landmarks(images).keypoints.shape == (2, 128, 3)
