@@ -15,6 +15,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import click
+
 from leaderboards.measured import REFERENCE
 
 KEY = "ssim:canonical:ssim"
@@ -46,7 +48,7 @@ def main() -> None:
     """Print a line for each number of records."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("counts", nargs="*", type=int, default=[5, 50, 500])
-    print("| records | table | page, one file | its size |\n|---|---|---|---|")
+    click.echo("| records | table | page, one file | its size |\n|---|---|---|---|")
     for count in parser.parse_args().counts:
         with tempfile.TemporaryDirectory() as place:
             write_copies(Path(place) / "runs", count)
@@ -60,7 +62,7 @@ def main() -> None:
                 if "ignored" in done.stderr:
                     raise SystemExit(done.stderr)
             size = (Path(place) / "page" / "index.html").stat().st_size / 2**20
-        print(f"| {count} | {seconds[0]:.1f} s | {seconds[1]:.1f} s | {size:.1f} MiB |", flush=True)
+        click.echo(f"| {count} | {seconds[0]:.1f} s | {seconds[1]:.1f} s | {size:.1f} MiB |")
 
 
 if __name__ == "__main__":
