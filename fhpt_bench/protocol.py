@@ -117,6 +117,7 @@ class Protocol(abc.ABC):
     landmarks: ClassVar[bool] = False  # whether it uses the benchmark's keypoints of face and hands
     moved_by: ClassVar[tuple[str, ...]] = ()  # what else changes the number, one phrase each, shown on the card
     sees_pose: ClassVar[bool] = True  # False if a copy of the source image can have a good score
+    depends_on_set: ClassVar[bool] = False  # whether a pair's value depends on the other pairs, as in a gallery
 
     def __init__(self, variant: str | None = None) -> None:
         self.variant = variant if variant is not None else next(iter(self.variants))

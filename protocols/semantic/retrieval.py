@@ -221,6 +221,7 @@ class Retrieval(Protocol):
     """Garment retrieval: generated images query the source images; images of the same item are relevant."""
 
     sees_pose = False
+    depends_on_set = True
     id = "retrieval"
     title = "Retrieval of the same item"
     group = "semantic"

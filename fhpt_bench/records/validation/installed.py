@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -116,14 +116,14 @@ def _recomputed_fingerprints(record: Record) -> list[Check]:
     for score in record.scores:
         if score.status == "ok":
             said = record.card(score)
-            expected = _expected(record, score)
+            expected = expected_fingerprint(record, score, record.provenance.weights)
             if expected is None:
                 unknown.append(score.key)
             elif said is None or said.version != expected.version:
-                if expected.fingerprint == score.fingerprint:
+                if expected.digits == score.fingerprint:
                     problems.append(f"{score.key} has the fingerprint of version {expected.version} of its protocol")
                 unknown.append(score.key)
-            elif expected.fingerprint == score.fingerprint:
+            elif expected.digits == score.fingerprint:
                 right += 1
             else:
                 problems.append(f"{score.key} does not follow from its card, benchmark and weights")
@@ -137,26 +137,31 @@ def _recomputed_fingerprints(record: Record) -> list[Check]:
 
 
 @dataclass(frozen=True)
-class _Expected:
-    """The version of the installed protocol, and the fingerprint that it gives."""
+class Expected:
+    """What this installation gives a score of a record: the version of the protocol, and the fingerprint's digits."""
 
     version: int
-    fingerprint: str
+    digits: str
 
 
-def _expected(record: Record, score: ScoreEntry) -> _Expected | None:
-    """The fingerprint that this installation gives, or None where it has not the same protocol."""
+def expected_fingerprint(record: Record, score: ScoreEntry, digests: Mapping[str, str]) -> Expected | None:
+    """The fingerprint that the installed protocol gives a score, or None where the same protocol is not installed.
+
+    Args:
+        record: the record.
+        score: one of its scores.
+        digests: name -> digest of the networks' weights.
+    """
     said = record.card(score)
     if said is None or score.protocol not in protocols.entries():
         return None
     try:
         protocol = protocols.load(score.protocol)(score.variant)
-        digests = record.provenance.weights
-        identities = [spec.identity(digests) for spec in _specs(protocol, said)]
+        identities = [spec.identity(dict(digests)) for spec in _specs(protocol, said)]
         own = {weight: digests[weight] for weight in protocol.weights}
     except (UserError, KeyError):
         return None
-    return _Expected(protocol.card.version, fingerprint(protocol.card, record.benchmark, identities, own))
+    return Expected(protocol.card.version, fingerprint(protocol.card, record.benchmark, identities, own))
 
 
 def _specs(protocol: Protocol, said: CardPart) -> list[FeatureSpec]:
