@@ -2,7 +2,7 @@
 // Every text of the content becomes a text node or an attribute, never markup.
 const content = JSON.parse(document.getElementById("content").textContent);
 const GROUPS = ["perceptual", "structural", "semantic", "other"];
-const VIEWS = { table: "Table", compare: "Compare", pairs: "Pairs", plots: "Plots", published: "Published numbers" };
+const VIEWS = { table: "Table", compare: "Compare", pairs: "Pairs", plots: "Plots and galleries", published: "Published numbers" };
 const DEFAULTS = { t: "", v: "table", s: "", d: "", q: "", g: "", c: "", a: "", b: "", k: "", o: "worst", p: "", f: "" };
 const main = document.getElementById("main");
 let state = {};
@@ -276,7 +276,22 @@ function drawPairs(one) {
 
 function drawPlots(one) {
   const figures = [...document.querySelectorAll("#plots figure")].filter((figure) => figure.dataset.table === one.id);
-  main.replaceChildren(el("div", { class: "plots" }, ...(figures.length ? figures.map((figure) => figure.cloneNode(true)) : [el("p", {}, "There are no plots: two models with a common score are needed.")])));
+  main.replaceChildren(el("div", { class: "plots" }, ...(figures.length ? figures.map((figure) => figure.cloneNode(true)) : [el("p", {}, "There are no plots: two models with a common score are needed.")])), ...galleries(one));
+}
+
+function galleries(one) {
+  if (!one.retrieval) return [];
+  const { variant, images, depth, examples } = one.retrieval;
+  const tile = (style, node, caption) => el("figure", { class: `tile ${style}` }, node, el("figcaption", {}, caption));
+  const line = (at, id, [row, found, right, total]) => {
+    const name = row < 0 ? "real target image" : one.rows[row].label;
+    const query = at < 0 ? el("p", { class: "interval" }, "no image") : thumb(one, row < 0 ? "target" : `model-${row}`, at, `${name}, ${id}`);
+    return el("div", { class: "wrap gallery", tabindex: "0", role: "group", "aria-label": `${name}: ${right} of ${total}` }, tile("query", query, `${name}: ${right} of ${total}`),
+      ...found.map(([place, same], k) => tile(same ? "right" : "wrong", thumb(one, "gallery", place, `${k + 1}: ${same ? "the same item" : "another item"}`), `${k + 1} ${same ? "✓" : "✗"}`)));
+  };
+  return [el("h2", {}, `What the images retrieve (${variant})`),
+    el("p", {}, `The ${depth} most similar of the ${images} source images, without the pair's own. ✓: the same item. "2 of 3": of the 3 images of the item, 2 are shown. A model that paints the pose wrong can retrieve well.`),
+    ...examples.map(([id, rows]) => { const at = one.pairs_shown.findIndex((pair) => pair[0] === id); return el("section", { "aria-label": `Retrieval, ${id}` }, el("p", { class: "interval" }, id), ...rows.map((row) => line(at, id, row))); })];
 }
 
 function drawPublished() {

@@ -64,7 +64,7 @@ def _forest(table: Table, at: int) -> tuple[str, str] | None:
     axes.set_yticks(range(len(rows)), [literal(row.label) for row in reversed(rows)])
     axes.set_ylim(-0.6, len(rows) - 0.4)
     better = "higher is better" if column.higher_is_better else "lower is better"
-    axes.set_xlabel(literal(f"{column.label}{f' ({column.unit})' if column.unit else ''}, {better}"))
+    axes.set_xlabel(f"{literal(column.label)}{literal(f' ({column.unit})') if column.unit else ''}, {better}")
     caption = f"{column.name}: value and 95 % interval, n = {table.benchmark.n_pairs} pairs"
     return caption, _svg(figure, caption)
 

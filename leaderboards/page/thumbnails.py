@@ -30,7 +30,7 @@ class Sprites:
 
     Args:
         pairs: the pairs, in the order of the thumbnails.
-        files: name of a sprite -> WebP file. The names are "source", "pose", "target", and "model-<row>".
+        files: name of a sprite -> WebP file. The names are "source", "pose", "target", "model-<row>", and "gallery".
         size: (width, height) of a thumbnail.
     """
 
@@ -57,13 +57,16 @@ def choose_pairs(pairs: Sequence[Pair], wanted: Sequence[str], models: int) -> t
     return tuple(sorted(chosen, key=lambda pair: pair.id))
 
 
-def make_sprites(benchmark: Benchmark, pairs: Sequence[Pair], folders: Sequence[Path | None]) -> Sprites:
+def make_sprites(
+    benchmark: Benchmark, pairs: Sequence[Pair], folders: Sequence[Path | None], gallery: Sequence[str] = ()
+) -> Sprites:
     """Draw the thumbnails, at the best quality at which all of them fit into `LIMIT`; else of half of the pairs.
 
     Args:
         benchmark: the benchmark; its images are read.
         pairs: the pairs to show.
         folders: the folder of each row's generated images, `<pair id>.png`; None if a row has none.
+        gallery: other images of the benchmark, for a sprite of their own.
     """
     height, width = benchmark.image_size
     size = (max(1, round(HEIGHT * width / height)), HEIGHT)
@@ -75,6 +78,8 @@ def make_sprites(benchmark: Benchmark, pairs: Sequence[Pair], folders: Sequence[
     sheets["source"] = _sheet([real(pair.source) for pair in pairs], size)
     sheets["target"] = _sheet([real(pair.target) for pair in pairs], size)
     sheets["pose"] = _sheet([_pose(benchmark, pair, size) for pair in pairs], size)
+    if gallery:
+        sheets["gallery"] = _sheet([real(name) for name in gallery], size)
     for row, folder in enumerate(folders):
         if folder is not None:
             files_of = [folder / f"{pair.id}.png" for pair in pairs]
@@ -84,7 +89,7 @@ def make_sprites(benchmark: Benchmark, pairs: Sequence[Pair], folders: Sequence[
         files = {name: _encoded(sheet, quality) for name, sheet in sheets.items()}
         if sum(map(len, files.values())) <= LIMIT:
             return Sprites(tuple(pairs), files, size)
-    return make_sprites(benchmark, pairs[: len(pairs) // 2], folders)
+    return make_sprites(benchmark, pairs[: len(pairs) // 2], folders, gallery)
 
 
 def _small(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:

@@ -20,6 +20,7 @@ from leaderboards.literature_tables import published_tables
 from leaderboards.page.comparisons import MOST_ROWS, compare_rows
 from leaderboards.page.content import card_content, headline_keys, published_content, table_content, unique_ids
 from leaderboards.page.plots import table_plots
+from leaderboards.page.retrieval import find_examples
 from leaderboards.page.thumbnails import COLUMNS, choose_pairs, make_sprites
 from leaderboards.ranking import Measured
 from leaderboards.tables import Table
@@ -70,7 +71,7 @@ def make_page(
                 for caption, svg in table_plots(table, headlines, rows)
             ]
             if images:
-                _add_pairs(page, content, table, headlines, rows, every_image)
+                _add_pairs(page, content, table, headlines, rows, every_image, progress)
             done(1)
     cards = card_content([column["card"] for content in contents for column in content["columns"]])
     whole = {
@@ -83,8 +84,9 @@ def make_page(
 
 
 def _add_pairs(
-    page: Page, content: dict[str, Any], table: Table, headlines: set[str], rows: dict[str, Measured], every: bool
-) -> None:
+    page: Page, content: dict[str, Any], table: Table, headlines: set[str], rows: dict[str, Measured], every: bool,
+    progress: bool,
+) -> None:  # fmt: skip
     """Thumbnails and values by pair, if the benchmark is here and its images may be shown."""
     benchmark = _benchmark(table)
     folders = [row.record.folder / "images" if row.record.folder else None for row in table.rows]
@@ -104,7 +106,14 @@ def _add_pairs(
     keys = [column.key for column in table.columns if column.key in headlines]
     wanted = [entry[0] for both in content["compare"].values() for some in both["extremes"].values() for entry in some]
     pairs = choose_pairs(benchmark.pairs, wanted, sum(folder is not None for folder in held))
-    sprites = make_sprites(benchmark, pairs, held)
+    try:
+        examples = find_examples(table, benchmark, pairs, held, progress)
+    except UserError as error:
+        page.remarks.append(f"{table.heading}: no retrieval galleries: {error}")
+        examples = None
+    if examples is not None:
+        content["retrieval"] = examples.content
+    sprites = make_sprites(benchmark, pairs, held, examples.images if examples else ())
     content["pairs_shown"] = [
         [pair.id, pair.person, shown.view if (shown := benchmark.facts(pair.target)) else ""] for pair in sprites.pairs
     ]

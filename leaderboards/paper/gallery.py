@@ -4,20 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from fhpt_bench.benchmark import Pair
 from fhpt_bench.errors import UserError
-from fhpt_bench.evaluation.feature_cache import CachedFeature
-from fhpt_bench.progress import progress_bar
 from fhpt_bench.reporting.contact_sheet import image_grid
 from leaderboards.paper.contents import REAL, PaperFigure, System
 from leaderboards.paper.figures import heading_of, measured_scores, notes_of
 from leaderboards.paper.pictures import Image8, Pictures
+from leaderboards.retrieved import DEPTH, Gallery, Retrieved
 from protocols.semantic.gallery import framed
 from protocols.semantic.retrieval import Retrieval
-
-DEPTH = 10
 
 
 def retrieval_gallery(
@@ -40,35 +35,22 @@ def retrieval_gallery(
         WeightsMissing: if the weights of the network are not here.
     """
     protocol = _protocol(figure, pictures)
-    (name,) = protocol.features
-    feature = CachedFeature(name, "cpu")  # after a run here, everything is in the cache
-    sources = [pair.source for pair in pictures.benchmark.pairs]
-    unique = sorted(set(sources))
-    with progress_bar(f"{name} of the gallery", len(unique), progress) as done:
-        vectors = {}
-        for image in unique:
-            vectors[image] = feature(pictures.real([image])[0])
-            done(1)
-    gallery = np.stack([vectors[image] for image in sources])
+    gallery = Gallery(protocol, pictures.benchmark, progress)
     systems = pictures.shown([system for system in figure.systems if system != REAL])
     rows, captions = [], []
     for pair in pairs:
         source, target = pictures.real([pair.source, pair.target])
         queries = {**{system: pictures.generated(system, pair) for system in systems}, REAL: target}
-        features = np.stack([feature(query) for query in queries.values()])
-        names, found = protocol.rank(pictures.benchmark, [pair] * len(queries), features, gallery)
-        for row, (system, query) in enumerate(queries.items()):
-            places = [place for place in found.ranked[row].tolist() if place >= 0][:DEPTH]
-            images = pictures.real(names[places].tolist())
-            right = found.relevant[row].tolist()
-            tiles = [framed(source, None), framed(query, None), *map(framed, images, right)]
-            rows.append(tiles)
-            captions.append(_caption(system, right[: len(places)], int(found.total[row]), pair))
+        found = gallery.rank([pair] * len(queries), list(queries.values()))
+        for (system, query), one in zip(queries.items(), found, strict=True):
+            images = pictures.real(one.names)
+            rows.append([framed(source, None), framed(query, None), *map(framed, images, one.right)])
+            captions.append(_caption(system, one, pair))
     titles = ["source", "query", *map(str, range(1, DEPTH + 1))]
     heading = heading_of(figure, pictures, len(pairs), how)
+    shown = _gallery(protocol, len(gallery.unique), len(pictures.benchmark.pairs))
     notes = [
-        f"Retrieval ({protocol.variant}). Gallery: {_gallery(protocol, len(unique), len(sources))}. A tick marks an "
-        "image of the same item.",
+        f"Retrieval ({protocol.variant}). Gallery: {shown}. A tick marks an image of the same item.",
         *notes_of(figure, pictures),
     ]
     return image_grid(rows, titles, heading, captions, notes)
@@ -89,6 +71,6 @@ def _protocol(figure: PaperFigure, pictures: Pictures) -> Retrieval:
     return Retrieval(next(iter(found.values())).variant)
 
 
-def _caption(system: System, right: Sequence[bool], total: int, pair: Pair) -> str:
+def _caption(system: System, found: Retrieved, pair: Pair) -> str:
     who = "Real image" if system == REAL else system.label
-    return f"{who}: {sum(right)} of the {total} images of its item among the first {DEPTH}  {pair.id}"
+    return f"{who}: {sum(found.right)} of the {found.total} images of its item among the first {DEPTH}  {pair.id}"

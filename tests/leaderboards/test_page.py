@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 import fhpt_bench as fb
+from fhpt_bench.cli import cli
+from fhpt_bench.weights import WeightsMissing
 from leaderboards.page.thumbnails import LIMIT
 from tests.hostile.conftest import Done, Forger, call, forge, true_record  # noqa: F401
 
@@ -107,6 +110,50 @@ def test_sprites_fit(runs: Path, tmp_path: Path, call: Call) -> None:  # noqa: F
     for file in files:
         with Image.open(file) as image:
             assert image.format == "WEBP"
+
+
+@pytest.fixture(scope="module")
+def retrieving(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of two models with a score of retrieval."""
+    place = tmp_path_factory.mktemp("retrieving")
+    for model in ("copy-source", "warp", "real"):
+        fb.run(model, "studio", "retrieval:unique-efficientnet-lite0", limit=60, out=place / "runs" / model)
+    words = ["leaderboard", "--records", str(place / "runs"), "--format", "html", "--out", str(place / "page")]
+    assert CliRunner().invoke(cli, words).exit_code == 0
+    return place
+
+
+def test_galleries_show_what_was_measured(retrieving: Path) -> None:
+    (table,) = content(retrieving / "page")["tables"]
+    shown = table["retrieval"]
+    assert (shown["variant"], shown["depth"]) == ("unique-efficientnet-lite0", 10)
+    assert set(table["sprites"]) >= {"gallery", "source", "target"}
+    names = [row["name"] for row in table["rows"]]
+    assert 1 <= len(shown["examples"]) <= 4
+    for pair, rows in shown["examples"]:
+        assert [names[row] if row >= 0 else "target" for row, *_ in rows] == [*names[:2], "target"], "no oracle"
+        for row, found, right, total in rows:
+            assert sum(same for _, same in found) == right <= total
+            # The target queries as the oracle's images do.
+            record = fb.read_record(retrieving / "runs" / (names[row] if row >= 0 else "real"))
+            measured = record["retrieval"].per_pair[pair]
+            assert right / min(total, 10) == pytest.approx(measured)
+
+
+def test_without_the_network_the_page_has_no_galleries(
+    retrieving: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    call: Call,  # noqa: F811
+) -> None:
+    def missing(*_: object) -> None:
+        raise WeightsMissing("The weights efficientnet-lite0 are not here.")
+
+    monkeypatch.setattr("fhpt_bench.weights.fetch", missing)
+    done = call("leaderboard", "--records", retrieving / "runs", "--format", "html", "--out", tmp_path / "page")
+    assert done.code == 0
+    assert "no retrieval galleries: The weights" in " ".join((done.out + done.err).split())
+    assert "retrieval" not in content(tmp_path / "page")["tables"][0]
 
 
 @pytest.fixture
@@ -265,11 +312,26 @@ def test_axe_finds_nothing_serious(browser: Any, made: Path, scheme: str) -> Non
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_galleries_in_a_browser(browser: Any, retrieving: Path, scheme: str) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    address = f"{(retrieving / 'page' / 'index.html').as_uri()}#v=plots"
+    with Seen(browser, address, color_scheme=scheme, bypass_csp=True) as seen:
+        shown = content(retrieving / "page")["tables"][0]["retrieval"]
+        tiles = sum(len(found) for _, rows in shown["examples"] for _, found, *_ in rows)
+        assert seen.page.locator(".gallery .right, .gallery .wrong").count() == tiles
+        assert "real target image: " in seen.page.locator("main").inner_text()
+        serious = [
+            one["id"] for one in axe.run(seen.page).response["violations"] if one["impact"] in ("serious", "critical")
+        ]
+        assert serious == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 800, 1440])
 def test_sizes_and_schemes(browser: Any, made: Path, width: int, scheme: str) -> None:
     size = {"width": width, "height": 800}
     with Seen(browser, (made / "index.html").as_uri(), viewport=size, color_scheme=scheme) as seen:
-        for view in ("Table", "Compare", "Pairs", "Plots", "Published numbers"):
+        for view in ("Table", "Compare", "Pairs", "Plots and galleries", "Published numbers"):
             seen.page.get_by_role("button", name=view, exact=True).click()
             assert seen.page.evaluate("document.documentElement.scrollWidth") <= width, view
         background = seen.page.evaluate("getComputedStyle(document.body).backgroundColor")
@@ -280,6 +342,6 @@ def test_hostile_texts_do_nothing(browser: Any, hostile: Path) -> None:
     with Seen(browser, (hostile / "index.html").as_uri()) as seen:
         shown = seen.page.locator("main").inner_text()
         assert all(fb.errors.plain(text) in shown for text in HOSTILE)
-        for view in ("Compare", "Plots"):
+        for view in ("Compare", "Plots and galleries"):
             seen.page.get_by_role("button", name=view, exact=True).click()
         assert seen.page.locator("main img").count() == 0

@@ -84,7 +84,9 @@ def _uninterrupted(writer: Writer, material: Material) -> _Alone:
 def _scores(ended: Ended) -> list[str]:
     """What a command prints of its result: everything but paths and times."""
     lines = ended.out.splitlines()
-    return [line for line in lines if not line.startswith(("record ", "images ", "time ", "prepared "))]
+    return [
+        line for line in lines if not line.startswith(("record ", "images ", "time ", "prepared ", "written ", "next "))
+    ]
 
 
 def _together(material: Material, writers: list[Writer], out: Path, wait: float) -> list[Ended]:
