@@ -21,6 +21,7 @@ FEWEST_CLUSTERS = 10
 METHOD = f"bootstrap over people, {RESAMPLES} resamples, 95 % percentile"
 BLOCKS = 20
 _KEPT = 1 << 24  # drawn clusters in memory at a time
+_USED = ("person", "value", "weight")  # columns of a table of values by pair
 PAIRED_METHOD = f"{METHOD}, the same people drawn for both"
 
 
@@ -89,8 +90,18 @@ def cluster_bootstrap(
         raise ValueError("value, weight and cluster differ in length")
     if not np.isfinite(value).all():
         raise ValueError("cannot resample values that are not finite")
-    means = _resampled_means(value[np.newaxis], weight[np.newaxis], cluster)
+    means = resampled_means(value[np.newaxis], weight[np.newaxis], cluster)
     return None if means is None else _percentiles(means[0], METHOD)
+
+
+def counts(values: pd.DataFrame) -> NDArray[np.bool_]:
+    """Which pairs of a table of values by pair count: those that are not skipped.
+
+    Args:
+        values: as in `paired_difference`.
+    """
+    found: NDArray[np.bool_] = values["skipped"].to_numpy(object) == ""
+    return found
 
 
 def paired_difference(values_a: pd.DataFrame, values_b: pd.DataFrame) -> PairedDifference | None:
@@ -119,22 +130,28 @@ def paired_difference(values_a: pd.DataFrame, values_b: pd.DataFrame) -> PairedD
     """
     if not (values_a.index.is_unique and values_b.index.is_unique):
         raise ValueError("a pair occurs twice")
-    counted_a, counted_b = (table[table["skipped"] == ""] for table in (values_a, values_b))
-    common = counted_a.index.intersection(counted_b.index).sort_values()
-    a, b = counted_a.loc[common], counted_b.loc[common]
-    people = a["person"].to_numpy(str)
-    if (people != b["person"].to_numpy(str)).any():
+    if values_a.index.equals(values_b.index):
+        sorted_already = values_a.index.is_monotonic_increasing
+        order = np.arange(len(values_a)) if sorted_already else values_a.index.argsort()
+        order = order[counts(values_a)[order] & counts(values_b)[order]]
+        a, b = ({name: table[name].to_numpy()[order] for name in _USED} for table in (values_a, values_b))
+    else:
+        counted_a, counted_b = values_a[counts(values_a)], values_b[counts(values_b)]
+        common = counted_a.index.intersection(counted_b.index).sort_values()
+        a, b = ({name: table.loc[common, name].to_numpy() for name in _USED} for table in (counted_a, counted_b))
+    people = a["person"].astype(str)
+    if (people != b["person"].astype(str)).any():
         raise ValueError("a pair belongs to two people")
-    value = np.stack([a["value"].to_numpy(np.float64), b["value"].to_numpy(np.float64)])
-    weight = np.stack([a["weight"].to_numpy(np.float64), b["weight"].to_numpy(np.float64)])
+    value = np.stack([a["value"].astype(np.float64), b["value"].astype(np.float64)])
+    weight = np.stack([a["weight"].astype(np.float64), b["weight"].astype(np.float64)])
     if not np.isfinite(value).all():
         raise ValueError("cannot resample values that are not finite")
     mean_a, mean_b = weighted_mean(value[0], weight[0]), weighted_mean(value[1], weight[1])
     if mean_a is None or mean_b is None:
         return None
-    means = _resampled_means(value, weight, people)
+    means = resampled_means(value, weight, people)
     return PairedDifference(
-        n=len(common),
+        n=len(people),
         mean_a=mean_a,
         mean_b=mean_b,
         difference=mean_a - mean_b,
@@ -145,61 +162,35 @@ def paired_difference(values_a: pd.DataFrame, values_b: pd.DataFrame) -> PairedD
     )
 
 
-def certain_differences(
+def resampled_means(
     value: NDArray[np.float64], weight: NDArray[np.float64], cluster: NDArray[np.str_]
-) -> NDArray[np.int8] | None:
-    """For which models the interval of the paired difference excludes 0, for every two of many models at once.
-
-    The same as the intervals of `paired_difference`, if all models have the same pairs.
+) -> NDArray[np.float64] | None:
+    """Weighted means of k models, resampling the same clusters for all of them.
 
     Args:
         value: (k, n) one finite value per model and pair.
-        weight: (k, n) positive.
+        weight: (k, n) not negative.
         cluster: (n,) the person of each pair.
 
     Returns:
-        (k, k): 1 if the interval of row minus column is above 0, -1 if it is below, else 0; None under 10 people.
-
-    Examples:
-        >>> value = np.arange(40.0).reshape(2, 20) % 20 + [[0], [1]]
-        >>> certain_differences(value, np.ones((2, 20)), np.array([f"p{i}" for i in range(20)])).tolist()
-        [[0, -1], [1, 0]]
+        (k, resamples), without resamples of weight 0; None under 10 clusters.
     """
-    means = _resampled_means(value, weight, cluster)
-    if means is None:
-        return None
-    # A percentile lies between two neighbouring ordered values: counts decide unless zero is between just these.
-    at = 0.025 * (means.shape[1] - 1)
-    found = np.zeros((len(means), len(means)), np.int8)
-    for row, own in enumerate(means):
-        gains = own - means
-        for sign in (1, -1):
-            below = (sign * gains <= 0).sum(1)
-            found[row, below <= int(at)] = sign
-            for column in np.flatnonzero((below > int(at)) & (below <= int(np.ceil(at)))):
-                low = np.percentile(sign * gains[column], 2.5)
-                if low > 0:
-                    found[row, column] = sign
-    return found
-
-
-def _resampled_means(
-    value: NDArray[np.float64], weight: NDArray[np.float64], cluster: NDArray[np.str_]
-) -> NDArray[np.float64] | None:
-    """(k, resamples) weighted means of k models, (k, n) values, for the same drawn clusters; None under 10 clusters."""
     # Sorted by cluster name, so that the resamples do not depend on the order of the pairs.
     names, position = np.unique(cluster, return_inverse=True)
     if len(names) < FEWEST_CLUSTERS:
         return None
-    rows = [np.bincount(position, row) for row in (*(weight * value), *weight)]
-    sums = np.concatenate([np.stack([row[drawn].sum(1) for row in rows]) for drawn in _draws(len(names))], axis=1)
+    masses = weight[:1] if (weight == weight[0]).all() else weight
+    rows = [np.bincount(position, row) for row in (*(weight * value), *masses)]
+    sums = np.concatenate(
+        [np.stack([row[drawn].sum(1) for row in rows]) for drawn in drawn_clusters(len(names))], axis=1
+    )
     total, mass = sums[: len(value)], sums[len(value) :]
     usable = (mass > 0).all(0)
     return total[:, usable] / mass[:, usable] if usable.any() else None
 
 
-def _draws(n: int) -> Iterator[NDArray[np.int64]]:
-    """The rows of `_drawn_clusters(n)`, a few at a time if all of them would need much memory."""
+def drawn_clusters(n: int) -> Iterator[NDArray[np.int64]]:
+    """The clusters that are drawn from n, (resamples, n): in one part, or in several if that would need much memory."""
     if n * RESAMPLES <= _KEPT:
         yield _drawn_clusters(n)
         return

@@ -57,13 +57,14 @@ def _hub_text(record: Record, format_: str, dataset: str | None, full: bool) -> 
 
 def _table_text(record: Record, format_: str, full: bool) -> str:
     """The table that `leaderboard` makes of this record alone."""
+    from fhpt_bench.records.pair_table import PairValues
     from leaderboards.latex import PREAMBLE, latex
     from leaderboards.rendering import as_text_table, comma_separated
     from leaderboards.tables import build_tables
     from leaderboards.text_table import markdown
 
     # One model is not ranked, so that its values by pair are not needed.
-    tables = build_tables([(record, {})], full=full or format_ == "csv")
+    tables = build_tables([(record, PairValues.none())], full=full or format_ == "csv")
     if format_ == "csv":
         return comma_separated(tables)
     write = latex if format_ == "latex" else markdown

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fhpt_bench.errors import UserError
+from fhpt_bench.processes import end_with
 from fhpt_bench.records.comparison import MAKE_ONE, find_records, read_values
+from fhpt_bench.records.pair_table import PairValues
 from fhpt_bench.records.schema import Record
 from fhpt_bench.records.submission import CARD_FILE, check_submission, unpack_submission
 from fhpt_bench.reporting.formatting import model_label
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
     from leaderboards.ranking import Measured
 
 RUNS = "runs"
+_MANY, _PROCESSES = 100, 8  # records from which on processes pay, and how many of them
 REFERENCE = Path(__file__).parent / "reference"  # records that ship: reference/<benchmark>/<model>/
 
 
@@ -95,14 +99,32 @@ def read_measured(
         chosen = [folder for folder in chosen if folder.is_dir()]
     records, problems = find_records([*chosen, *map(Path, added)])
     measured: list[Measured] = []
-    for record in records:
-        try:
-            measured.append((record, read_values(record)))
-        except UserError as error:
-            problems.append(str(error))
+    for record, values in zip(records, _read_all(records), strict=True):
+        if isinstance(values, str):
+            problems.append(values)
+        else:
+            measured.append((record, values))
     for problem in problems:
         echo(f"ignored: {problem}", err=True)
     if not measured and not optional:
         where = ", ".join(folders or (RUNS,))
         raise UserError(f"No readable record was found in {where}: {MAKE_ONE}.")
     return measured
+
+
+def _read_all(records: Sequence[Record]) -> Iterator[PairValues | str]:
+    """The values by pair of each record, or why they cannot be used; of many records in several processes."""
+    if len(records) < _MANY:
+        yield from map(_read, records)
+        return
+    from loky import ProcessPoolExecutor, cpu_count
+
+    with ProcessPoolExecutor(min(_PROCESSES, cpu_count()), initializer=end_with, initargs=(os.getpid(),)) as pool:
+        yield from pool.map(_read, records, chunksize=8)
+
+
+def _read(record: Record) -> PairValues | str:
+    try:
+        return read_values(record)
+    except UserError as error:
+        return str(error)

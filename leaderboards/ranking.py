@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
@@ -12,18 +12,18 @@ import numpy as np
 
 from fhpt_bench.records.comparison import compare_scores
 from fhpt_bench.records.installed_cards import standing
+from fhpt_bench.records.pair_table import PairValues
 from fhpt_bench.records.schema import Record, ScoreEntry
-from fhpt_bench.statistics import certain_differences
+from fhpt_bench.verdicts import certain_differences
 from leaderboards.columns import Column
 
 if TYPE_CHECKING:
-    import pandas as pd
     from numpy.typing import NDArray
 
 _MANY = 8  # models from which on it pays to compare all of them at once
 
-# A record and its values by pair: score key -> table.
-Measured = tuple[Record, Mapping[str, "pd.DataFrame"]]
+# A record and its values by pair.
+Measured = tuple[Record, PairValues]
 
 
 @dataclass(frozen=True)
@@ -71,22 +71,15 @@ def rank_models(column: Column, measured: Sequence[Measured]) -> Ranking:
     ]
     if not column.installed:
         rivals = []
-    ranks = {i: 1 for i, _ in rivals}
-    paired, reason = True, ""
-    verdicts = _all_at_once([values.get(column.key) for values in (measured[i][1] for i, _ in rivals)])
-    for (at_a, (i, a)), (at_b, (j, b)) in combinations(enumerate(rivals), 2):
-        if verdicts is not None:
-            sign = int(verdicts[at_a, at_b]) * (1 if column.higher_is_better else -1)
-            verdict = ("worse", "tie", "better")[sign + 1]
-        else:
-            comparison = compare_scores(
-                a, b, measured[i][1].get(column.key), measured[j][1].get(column.key), column.higher_is_better
-            )
-            paired &= comparison.paired is not None
-            reason = reason or comparison.reason
-            verdict = comparison.verdict or "tie"
-        if verdict != "tie":
-            ranks[j if verdict == "better" else i] += 1
+    tables = [measured[i][1] for i, _ in rivals]
+    whole = not any(column.key in values for values in tables)
+    verdicts = _by_intervals([score for _, score in rivals]) if whole else _all_at_once(tables, column.key)
+    if verdicts is not None:
+        better = verdicts == (1 if column.higher_is_better else -1)
+        ranks = {i: 1 + int(count) for (i, _), count in zip(rivals, better.sum(0), strict=True)}
+        paired, reason = not (whole and len(rivals) > 1), ""
+    else:
+        ranks, paired, reason = _one_by_one(column, measured, rivals)
     if len(rivals) < 2 or reason:  # a rank needs at least two models
         ranks = {}
     held = Counter(ranks.values())
@@ -97,20 +90,51 @@ def rank_models(column: Column, measured: Sequence[Measured]) -> Ranking:
     return Ranking(cells, paired, reason)
 
 
-def _all_at_once(tables: Sequence[pd.DataFrame | None]) -> NDArray[np.int8] | None:
-    """The verdicts of all pairs of models, if all have values for the same pairs, as is usual; else None."""
-    counted = [table[table["skipped"] == ""].sort_index() for table in tables if table is not None]
-    if len(counted) < len(tables) or len(counted) < _MANY:
+def _one_by_one(
+    column: Column, measured: Sequence[Measured], rivals: Sequence[tuple[int, ScoreEntry]]
+) -> tuple[dict[int, int], bool, str]:
+    """Rank of each model, whether all differences are paired, and why there are no ranks, or ""."""
+    ranks, paired = {i: 1 for i, _ in rivals}, True
+    for (i, a), (j, b) in combinations(rivals, 2):
+        tables = measured[i][1].get(column.key), measured[j][1].get(column.key)
+        comparison = compare_scores(a, b, *tables, column.higher_is_better)
+        paired &= comparison.paired is not None
+        if comparison.reason:
+            return {}, paired, comparison.reason
+        if comparison.verdict != "tie":
+            ranks[j if comparison.verdict == "better" else i] += 1
+    return ranks, paired, ""
+
+
+def _by_intervals(scores: Sequence[ScoreEntry]) -> NDArray[np.int8]:
+    """The verdicts of all pairs of models by scores of the whole set: 1 if the interval of the row is above."""
+    ends = np.array([score.interval[:2] for score in scores if score.interval is not None]).reshape(-1, 2)
+    above = ends[:, :1] > ends[:, 1]
+    return above.astype(np.int8) - above.T.astype(np.int8)
+
+
+def _all_at_once(given: Sequence[PairValues], key: str) -> NDArray[np.int8] | None:
+    """The verdicts of all pairs of models, if all have the same pairs of the same people, as is usual; else None."""
+    if len(given) < _MANY or any(key not in values for values in given):
         return None
-    first = counted[0]
-    if not first.index.is_unique or any(
-        not table.index.equals(first.index) or not table["person"].equals(first["person"]) for table in counted[1:]
-    ):
+    index, people = given[0].people.index, given[0].people.to_numpy(object)
+    if not index.is_unique:
         return None
-    value, weight = (np.stack([t[name].to_numpy(np.float64) for t in counted]) for name in ("value", "weight"))
-    if not np.isfinite(value).all() or not (weight > 0).all():
+    columns = []
+    for values in given:
+        theirs, arrays = values.people, values.arrays(key)
+        if not theirs.index.equals(index):
+            order = theirs.index.get_indexer(index) if theirs.index.is_unique else None
+            if order is None or len(theirs) != len(index) or (order < 0).any():
+                return None
+            theirs, arrays = theirs.iloc[order], (arrays[0][order], arrays[1][order], arrays[2][order])
+        if (theirs.to_numpy(object) != people).any():
+            return None
+        columns.append(arrays)
+    value, weight, counts = map(np.stack, zip(*columns, strict=True))
+    if not np.isfinite(value[counts]).all() or not (weight[counts] > 0).all():
         return None
-    return certain_differences(value, weight, first["person"].to_numpy(str))
+    return certain_differences(value, weight, people.astype(str), counts)
 
 
 def _find(column: Column, record: Record) -> ScoreEntry | None:

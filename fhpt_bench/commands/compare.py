@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,7 +47,7 @@ def compare(a: str, b: str, folders: tuple[Path, ...]) -> None:
     _print_rest(first, second)
 
 
-def _print_comparable(a: Record, b: Record, tables: Sequence[dict[str, pd.DataFrame]]) -> None:
+def _print_comparable(a: Record, b: Record, tables: Sequence[Mapping[str, pd.DataFrame]]) -> None:
     from dataclasses import replace
 
     from fhpt_bench.records.comparison import compare_scores

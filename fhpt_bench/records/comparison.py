@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -13,9 +13,9 @@ import numpy as np
 from fhpt_bench.errors import UserError, did_you_mean
 from fhpt_bench.reading import sha256_file
 from fhpt_bench.records.installed_cards import contradiction, slack, standing
-from fhpt_bench.records.pair_table import PAIRS_FILE, read_pair_values
+from fhpt_bench.records.pair_table import PAIRS_FILE, PairValues, read_pair_values
 from fhpt_bench.records.schema import RECORD_FILE, Record, ScoreEntry, read_record
-from fhpt_bench.statistics import METHOD, PairedDifference, paired_difference, weighted_mean
+from fhpt_bench.statistics import METHOD, PairedDifference, paired_difference
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,7 +55,7 @@ def find_records(folders: Iterable[Path]) -> tuple[list[Record], list[str]]:
     return records, problems
 
 
-def read_values(record: Record) -> dict[str, pd.DataFrame]:
+def read_values(record: Record) -> PairValues:
     """Read a record's values by pair, and check that the file has not changed since the run.
 
     Args:
@@ -72,14 +72,14 @@ def read_values(record: Record) -> dict[str, pd.DataFrame]:
     if sha256_file(file) != record.pairs.sha256:
         raise UserError(f"{file} has changed since its record was written: `fhpt-bench validate` shows details.")
     values = read_pair_values(file.parent, record.pairs.rows)
-    if any(not table.index.is_unique for table in values.values()):
+    if not values.people.index.is_unique:
         raise UserError(f"{file} is not a table of pairs: a pair occurs twice.")
     if problem := _contradiction(record, values):
         raise UserError(f"In {file.parent}, {problem}: `fhpt-bench validate` shows details.")
     return values
 
 
-def _contradiction(record: Record, values: Mapping[str, pd.DataFrame]) -> str | None:
+def _contradiction(record: Record, values: PairValues) -> str | None:
     """What a record says against the installed protocols or its own values by pair, without slow checks."""
     if record.pairs.rows != record.benchmark.n_pairs:
         return f"{PAIRS_FILE} has {record.pairs.rows} pairs, the benchmark of the record {record.benchmark.n_pairs}"
@@ -97,10 +97,10 @@ def _contradiction(record: Record, values: Mapping[str, pd.DataFrame]) -> str | 
             if metric is not None and metric.per_pair and method != METHOD:
                 return f"{score.key} has an interval by {method!r}, its protocol resamples people"
         if score.key in values and score.value is not None:
-            counted = values[score.key][values[score.key]["skipped"] == ""]
-            value, weight = counted["value"].to_numpy(), counted["weight"].to_numpy()
-            mean = weighted_mean(value, weight)
-            rounding = _ROUNDING * (weighted_mean(np.abs(value), weight) or 0.0)
+            value, weight = values.counted(score.key)
+            mass = weight.sum()
+            mean, size = ((weight * part).sum() / mass if mass > 0 else None for part in (value, np.abs(value)))
+            rounding = _ROUNDING * (size or 0.0)
             if mean is None or not abs(mean - score.value) <= rounding:
                 return f"{score.key} is {score.value!r}, but its values by pair give {mean!r}"
     return None

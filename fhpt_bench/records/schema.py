@@ -247,6 +247,14 @@ class Record(_Part):
     scores: Annotated[tuple[ScoreEntry, ...], Field(max_length=SCORES)]
     _folder: Path | None = PrivateAttr(None)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _plain_texts(cls, content: Any) -> Any:
+        """As in the parts, which replace the characters in theirs."""
+        if not isinstance(content, dict):
+            return content
+        return {_cleaned(key): _cleaned(value) if isinstance(value, str) else value for key, value in content.items()}
+
     @model_validator(mode="after")
     def _unique(self) -> Record:
         keys = [score.key for score in self.scores]

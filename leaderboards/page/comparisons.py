@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from fhpt_bench.records.comparison import compare_scores
+from fhpt_bench.records.pair_table import PairValues
+from leaderboards.page.content import short
 from leaderboards.ranking import Measured
 from leaderboards.tables import Table
 
@@ -27,15 +29,17 @@ def compare_rows(table: Table, measured: dict[str, Measured]) -> dict[str, Any]:
         pairs on which they differ most by headline score.
     """
     found: dict[str, Any] = {}
-    for i, j in combinations(range(min(len(table.rows), MOST_ROWS)), 2):
-        (_, values_a), (_, values_b) = measured[table.rows[i].label], measured[table.rows[j].label]
+    shown = table.rows[:MOST_ROWS]
+    values = [measured[row.label][1].sorted() for row in shown]
+    tables = [{key: one[key] for key in one} for one in values]  # made once, not for every two models
+    for i, j in combinations(range(len(shown)), 2):
         rows, extremes = {}, {}
         for at, column in enumerate(table.columns):
-            cells = table.rows[i].cells[at], table.rows[j].cells[at]
+            cells = shown[i].cells[at], shown[j].cells[at]
             if not column.installed or any(cell is None or cell.score.value is None for cell in cells):
                 continue
             a, b = (cell.score for cell in cells if cell is not None)
-            table_a, table_b = values_a.get(column.key), values_b.get(column.key)
+            table_a, table_b = tables[i].get(column.key), tables[j].get(column.key)
             done = compare_scores(a, b, table_a, table_b, column.higher_is_better)
             paired = done.paired
             low, high = (paired.interval.low, paired.interval.high) if paired and paired.interval else (None, None)
@@ -43,24 +47,30 @@ def compare_rows(table: Table, measured: dict[str, Measured]) -> dict[str, Any]:
             if paired and not column.higher_is_better:
                 wins = wins[::-1]
             rows[at] = [
-                done.value_a - done.value_b,
-                low,
-                high,
+                short(done.value_a - done.value_b),
+                None if low is None else short(low),
+                None if high is None else short(high),
                 done.verdict or done.reason,
                 paired.n if paired else a.n,
                 *wins,
             ]
             if table_a is not None and table_b is not None:
-                extremes[at] = _extremes(table_a, table_b, column.higher_is_better)
+                extremes[at] = _extremes(values[i], values[j], column.key, column.higher_is_better)
         found[f"{i}-{j}"] = {"scores": rows, "extremes": extremes}
     return found
 
 
-def _extremes(table_a: Any, table_b: Any, higher_is_better: bool) -> list[list[Any]]:
-    """Pairs with the largest advantage of a, then of b: [pair, a's value, b's value] each."""
-    a, b = (table[table["skipped"] == ""]["value"] for table in (table_a, table_b))
-    common = a.index.intersection(b.index).sort_values()
-    gain = (a.loc[common] - b.loc[common]).to_numpy() * (1 if higher_is_better else -1)
+def _extremes(ours: PairValues, theirs: PairValues, key: str, higher_is_better: bool) -> list[list[Any]]:
+    """Pairs with the largest advantage of a, then of b: [pair, a's value, b's value] each; both are sorted."""
+    common = ours.people.index
+    (a, _, counts_a), (b, _, counts_b) = ours.arrays(key), theirs.arrays(key)
+    if not common.equals(theirs.people.index):
+        common = common.intersection(theirs.people.index)
+        at_a, at_b = ours.people.index.get_indexer(common), theirs.people.index.get_indexer(common)
+        a, counts_a, b, counts_b = a[at_a], counts_a[at_a], b[at_b], counts_b[at_b]
+    counts = counts_a & counts_b
+    common, a, b = common[counts], a[counts], b[counts]
+    gain = (a - b) * (1 if higher_is_better else -1)
     order = np.argsort(-gain, kind="stable")
     chosen = [*order[:_EXTREMES], *order[::-1][:_EXTREMES]]
-    return [[common[k], float(a[common[k]]), float(b[common[k]])] for k in dict.fromkeys(map(int, chosen)) if gain[k]]
+    return [[common[k], short(a[k]), short(b[k])] for k in dict.fromkeys(map(int, chosen)) if gain[k]]

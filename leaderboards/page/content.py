@@ -79,7 +79,8 @@ def _row(row: Row) -> dict[str, Any]:
             continue
         score = cell.score
         low, high = score.interval[:2] if score.interval else (None, None)
-        cells.append([score.value, low, high, cell.rank, int(cell.shared), score.n, score.status, score.reason or ""])
+        numbers = [None if number is None else short(number) for number in (score.value, low, high)]
+        cells.append([*numbers, cell.rank, int(cell.shared), score.n, score.status, score.reason or ""])
     return {
         "label": row.label,
         "name": model.name,
@@ -90,6 +91,16 @@ def _row(row: Row) -> dict[str, Any]:
         "oracle": model.oracle,
         "cells": cells,
     }
+
+
+def short(number: float) -> float:
+    """A number with 9 significant digits, more than any table prints: a page of hundreds of models stays small.
+
+    Examples:
+        >>> short(0.12345678987654321)
+        0.12345679
+    """
+    return float(f"{number:.9g}")
 
 
 def _decimals(table: Table, at: int) -> tuple[int, bool]:

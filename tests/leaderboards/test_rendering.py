@@ -46,9 +46,10 @@ def test_a_damaged_record_is_reported_and_the_others_are_shown(three: Path) -> N
 
 def test_without_records_the_message_says_how_to_make_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    for arguments in ((), ("--records", tmp_path)):
+    for arguments in (("--no-reference",), ("--records", tmp_path)):
         with pytest.raises(UserError, match="fhpt-bench run --model warp"):
             shown(*arguments)
+    assert "(reference)" in shown().stdout, "the records that ship"
 
 
 def test_unknown_benchmark(three: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -67,7 +67,7 @@ def validate_record(record: Record, data_root: Path | None = None, progress: boo
         raise ValueError("only a record in a folder can be checked")
     checks = [Check("ok", "schema", f"fits version {record.schema_version}; every score occurs once")]
     people: pd.Series[str] | None = None
-    tables: dict[str, pd.DataFrame] = {}
+    tables: Mapping[str, pd.DataFrame] = {}
     followed: set[str] = set()
     try:
         tables = read_pair_values(record.folder, record.pairs.rows)
