@@ -48,6 +48,7 @@ def test_accelerate_writes_the_scores(execute, tmp_path: Path) -> None:
     assert board.Scalars("lpips")[-1].value == pytest.approx(scores["lpips"])
 
 
+@pytest.mark.filterwarnings("ignore")  # of other packages
 def test_accelerate_writes_to_wandb_offline(execute, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     pytest.importorskip(
         "wandb", reason="wandb is not installed, or does not fit the other packages", exc_type=ImportError

@@ -27,6 +27,7 @@ SHOTS = {
     "leaderboard-table": ("", 1440, 860, "light"),
     "leaderboard-pairs": ("#v=pairs&o=disputed", 1440, 860, "dark"),
     "leaderboard-compare": ("#v=compare", 1440, 860, "light"),
+    "leaderboard-galleries": ("#v=plots", 1440, 860, "light"),
     "leaderboard-phone": ("", 390, 760, "dark"),
 }
 
@@ -51,6 +52,8 @@ def main(records: Path) -> None:
             opened = context.new_page()
             opened.goto((Path(folder) / INDEX).as_uri() + place)
             opened.wait_for_timeout(500)
+            if name == "leaderboard-galleries":
+                opened.locator("section:has(.gallery)").nth(2).evaluate("section => section.scrollIntoView()")
             buffer = io.BytesIO()
             with Image.open(io.BytesIO(opened.screenshot())) as image:
                 image.convert("RGB").save(buffer, "JPEG", quality=85, optimize=True)
