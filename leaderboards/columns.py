@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from fhpt_bench.errors import UserError, did_you_mean, plain
-from fhpt_bench.protocol import MetricCard
+from fhpt_bench.protocol import MetricCard, Protocol, protocols
 from fhpt_bench.records.installed_cards import standing
 from fhpt_bench.records.schema import Record
 
@@ -83,12 +83,16 @@ def choose_columns(
     Args:
         columns: from `find_columns`.
         wanted: `protocol`, `protocol:variant` or `protocol:variant:metric`; if given, only the columns that match.
-        headlines: without `wanted`: the keys of the headline scores, of which each protocol shows those of its first
-            variant; None for all columns.
+        headlines: the keys of the headline scores; None for all columns. Without `wanted`, each protocol shows those
+            of its first variant; with it, a protocol or variant shows its own, and a metric is shown in any case.
         sort: the column to sort by, which is shown in addition to the headlines.
     """
     if wanted:
-        return [column for column in columns if any(fits(column.key, word) for word in wanted)]
+        fitting = [column for column in columns if any(fits(column.key, word) for word in wanted)]
+        shown = {c.key for c in fitting if headlines is None or c.key in headlines or c.key in wanted}
+        # A variant without a headline score is not left out.
+        whole = {word for word in wanted if not any(fits(key, word) for key in shown)}
+        return [c for c in fitting if c.key in shown or any(fits(c.key, word) for word in whole)]
     if headlines is None:
         return list(columns)
     first: dict[str, str] = {}
@@ -124,3 +128,27 @@ def check_wanted(words: Sequence[str], known: Collection[str]) -> None:
         if not any(fits(key, word) for key in known):
             alike = {":".join(key.split(":")[: word.count(":") + 1]) for key in known}
             raise UserError(f"There is no score {word!r} to show: {did_you_mean(word, alike)}")
+
+
+def sees_pose(key: str) -> bool:
+    """Whether a score sees the pose; unknown protocols count as if they did.
+
+    Args:
+        key: `protocol:variant:metric`; only a registered name is looked up, since a path could run code.
+
+    Examples:
+        >>> sees_pose("ssim:canonical:ssim"), sees_pose("face-id:canonical:face-id")
+        (True, False)
+    """
+    kind = installed(key.partition(":")[0])
+    return kind is None or kind.sees_pose
+
+
+def installed(name: str) -> type[Protocol] | None:
+    """A registered protocol, or None. A path in a record could run code, so only names are looked up."""
+    if name not in protocols.entries():
+        return None
+    try:
+        return protocols.load(name)
+    except UserError:
+        return None

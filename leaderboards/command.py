@@ -36,9 +36,12 @@ if TYPE_CHECKING:
 @click.option("--full", is_flag=True, help="Show all scores, not only the headline scores.")
 @click.option("--sort", metavar="KEY", help="Sort by protocol[:variant[:metric]] instead of the first column.")
 @click.option(
-    "--protocols", metavar="LIST", help="Show only these scores: protocol[:variant[:metric]], separated by commas."
+    "--protocols",
+    metavar="LIST",
+    help="Show only these: protocol[:variant[:metric]], separated by commas. Without a metric: the headline "
+    "scores, unless --full.",
 )
-@click.option("--no-reference", is_flag=True, help="Leave out the records that ship, which are shown beside yours.")
+@click.option("--no-reference", is_flag=True, help="Leave out the records that ship, which are shown next to yours.")
 @click.option("--published", is_flag=True, help="Also show numbers from papers, in separate tables, never ranked.")
 @click.option("--out", type=OutputFolder(), help="html: folder of the page.  [default: page]")
 @click.option("--single-file", is_flag=True, help="html: one file without images.")

@@ -10,7 +10,7 @@ from fhpt_bench.data.images import is_lossy
 from fhpt_bench.errors import plain
 from fhpt_bench.records.schema import Record
 from fhpt_bench.weights import overridden
-from leaderboards.columns import Column
+from leaderboards.columns import Column, sees_pose
 from leaderboards.measured import origin_of
 from leaderboards.ranking import Ranking
 
@@ -28,6 +28,7 @@ def footnotes(
     """
     return [
         *_about_ranks(columns, rankings),
+        *_about_poses(columns),
         *_about_fingerprints(columns),
         *_about_weights(records, labels),
         *_about_cells(rankings, records, labels),
@@ -54,6 +55,12 @@ def _about_ranks(columns: Sequence[Column], rankings: Sequence[Ranking]) -> Iter
             why[ranking.reason].append(column.name)
     for reason, names in why.items():
         yield f"{', '.join(names)}: no ranks, because the models cannot be compared ({reason})."
+
+
+def _about_poses(columns: Sequence[Column]) -> Iterator[str]:
+    blind = [column.name for column in columns if not sees_pose(column.key)]
+    if blind:
+        yield f"{', '.join(blind)}: cannot see the pose; a copy of the source image can have a good value."
 
 
 def _about_fingerprints(columns: Sequence[Column]) -> Iterator[str]:

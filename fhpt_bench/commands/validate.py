@@ -60,6 +60,7 @@ def _share(text: str) -> float:
 
 
 def _check(record: Path, data_root: Path | None, images: str | None, share: float) -> Validation:
+    import contextlib
     import tempfile
 
     from fhpt_bench.errors import UserError
@@ -70,8 +71,8 @@ def _check(record: Path, data_root: Path | None, images: str | None, share: floa
     packed = record.suffix == ".zip"
     if packed and images == _OWN:
         raise UserError(f"{record} does not contain the images: give their folder, --images DIR, or leave it out.")
-    with tempfile.TemporaryDirectory() as place:
-        if packed:
+    with tempfile.TemporaryDirectory() if packed else contextlib.nullcontext() as place:
+        if place is not None:
             submission = unpack_submission(record, Path(place))
             given, found = submission.record, check_submission(submission, data_root, progress=True)
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import combinations
 from typing import Any
 
@@ -14,6 +15,7 @@ from leaderboards.ranking import Measured
 from leaderboards.tables import Table
 
 MOST_ROWS = 12  # models whose pairs of models are all compared; a page for hundreds stays small
+EXTREME = 3  # worst and best pairs of each model and score that the page always has
 _EXTREMES = 6
 
 
@@ -25,8 +27,8 @@ def compare_rows(table: Table, measured: dict[str, Measured]) -> dict[str, Any]:
         measured: label of a row -> its record with its values by pair.
 
     Returns:
-        `<i>-<j>`, positions of two rows -> {column: [difference, low, high, verdict, n, wins of i, wins of j]}, and the
-        pairs on which they differ most by headline score.
+        `<i>-<j>`, positions of two rows -> {column: [value of i, value of j, difference, low, high, verdict, n, wins of
+        i, wins of j]}, all on the common pairs, and the pairs on which they differ most by score.
     """
     found: dict[str, Any] = {}
     shown = table.rows[:MOST_ROWS]
@@ -47,6 +49,8 @@ def compare_rows(table: Table, measured: dict[str, Measured]) -> dict[str, Any]:
             if paired and not column.higher_is_better:
                 wins = wins[::-1]
             rows[at] = [
+                short(done.value_a),
+                short(done.value_b),
                 short(done.value_a - done.value_b),
                 None if low is None else short(low),
                 None if high is None else short(high),
@@ -74,3 +78,21 @@ def _extremes(ours: PairValues, theirs: PairValues, key: str, higher_is_better: 
     order = np.argsort(-gain, kind="stable")
     chosen = [*order[:_EXTREMES], *order[::-1][:_EXTREMES]]
     return [[common[k], short(a[k]), short(b[k])] for k in dict.fromkeys(map(int, chosen)) if gain[k]]
+
+
+def extreme_pairs(keys: Sequence[str], values: Sequence[PairValues]) -> list[str]:
+    """The `EXTREME` pairs with the smallest and the largest values of each model.
+
+    Args:
+        keys: the scores.
+        values: of each model.
+    """
+    found: dict[str, None] = {}
+    for key in keys:
+        for one in values:
+            if key in one:
+                value, _, counts = one.arrays(key)
+                known = np.flatnonzero(counts)
+                order = known[np.argsort(value[known], kind="stable")]
+                found.update(dict.fromkeys(one.people.index[[*order[:EXTREME], *order[::-1][:EXTREME]]]))
+    return list(found)

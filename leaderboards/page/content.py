@@ -6,18 +6,17 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fhpt_bench.errors import UserError
-from fhpt_bench.protocol import Protocol, protocols
 from fhpt_bench.records.comparison import what_differs
 from fhpt_bench.records.installed_cards import standing
 from fhpt_bench.records.schema import Record
 from fhpt_bench.reporting.formatting import badges, score_format
-from leaderboards.columns import Column
+from leaderboards.columns import Column, installed, sees_pose
 from leaderboards.measured import label_of, origin_of
 from leaderboards.tables import Row, Table
 from leaderboards.text_table import TextTable
 
 GROUPS = ("perceptual", "structural", "semantic", "other")
+_OF_TEXT = ("(rank)", "[low, high]", "failed, skipped", "n: ")  # notes about signs that the page does not have
 _DIFFERS = (  # as `what_differs` names them: beginning -> in words
     ("images or poses", "copy of the data"), ("image size", "image size"), ("weights", "network weights"),
     ("protocol's version", "protocol version"), ("protocol's features", "network"),
@@ -43,7 +42,7 @@ def table_content(table: Table, headlines: set[str]) -> dict[str, Any]:
         "benchmark": table.benchmark.id,
         "pairs": table.benchmark.n_pairs,
         "people": people,
-        "notes": list(table.notes),
+        "notes": [note for note in table.notes if not note.startswith(_OF_TEXT)],
         "columns": [_column(table, i, column, headlines) for i, column in enumerate(table.columns)],
         "rows": [_row(row) for row in table.rows],
     }
@@ -60,7 +59,7 @@ def _column(table: Table, at: int, column: Column, headlines: set[str]) -> dict[
         "better": 1 if column.higher_is_better else -1,
         "group": kind.group if kind and kind.group in GROUPS else "other",
         "variant": variant,
-        "pose": kind is None or kind.sees_pose,
+        "pose": sees_pose(column.key),
         "headline": column.key in headlines,
         "differs": _differs(table, column) if column.tag else "",
         "decimals": decimals,
@@ -119,7 +118,7 @@ def _differs(table: Table, column: Column) -> str:
     holders = {c.fingerprint: _holder(table, c) for c in table.columns if c.key == column.key}
     first, own = next(iter(holders.values())), holders[column.fingerprint]
     if first is None or own is None or first is own:
-        return "as measured first" if len(holders) > 1 else ""
+        return f"as {own.model.name}" if len(holders) > 1 and own is not None else ""
     score = next(score for score in own.scores if score.key == column.key)
     facts = what_differs(first, own, score)
     words = {word for fact in facts for begin, word in _DIFFERS if fact.startswith(begin)}
@@ -162,16 +161,6 @@ def card_content(keys: Sequence[str]) -> dict[str, dict[str, Any]]:
     return found
 
 
-def installed(name: str) -> type[Protocol] | None:
-    """A registered protocol, or None. A path in a record could run code, so only names are looked up."""
-    if name not in protocols.entries():
-        return None
-    try:
-        return protocols.load(name)
-    except UserError:
-        return None
-
-
 def published_content(tables: Sequence[TextTable]) -> list[dict[str, Any]]:
     """Published rows as they are printed in text tables."""
     return [
@@ -182,7 +171,7 @@ def published_content(tables: Sequence[TextTable]) -> list[dict[str, Any]]:
                 {"label": list(row.label), "cells": [list(cell.lines) for cell in row.cells]} for row in table.rows
             ],
             "references": list(table.references),
-            "notes": list(table.notes),
+            "notes": [note for note in table.notes if not note.startswith(_OF_TEXT)],
         }
         for table in tables
     ]

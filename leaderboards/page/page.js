@@ -3,7 +3,8 @@
 const content = JSON.parse(document.getElementById("content").textContent);
 const GROUPS = ["perceptual", "structural", "semantic", "other"];
 const VIEWS = { table: "Table", compare: "Compare", pairs: "Pairs", plots: "Plots and galleries", published: "Published numbers" };
-const DEFAULTS = { t: "", v: "table", s: "", d: "", q: "", g: "", c: "", a: "", b: "", k: "", o: "worst", p: "", f: "" };
+const DEFAULTS = { t: "", v: "table", s: "", d: "", q: "", g: "", c: "", a: "", b: "", k: "", o: "worst", p: "", f: "", m: "" };
+const PAIRS = 24; // shown at first
 const main = document.getElementById("main");
 let state = {};
 
@@ -54,6 +55,7 @@ function number(value, column) {
 
 const signed = (value, column) => (value > 0 ? "+" : "") + number(value, column);
 const columnName = (column) => column.label + (column.unit ? ` (${column.unit})` : "");
+const scoreName = (column) => `${columnName(column)} (${[column.variant, column.differs].filter(Boolean).join(", ")})`;
 const interval = (low, high, column) => (low === null ? "" : `[${number(low, column)}, ${number(high, column)}]`);
 
 // --- Head: benchmarks and views
@@ -62,8 +64,8 @@ function drawHead() {
   const one = table();
   const about = document.getElementById("about");
   const people = one?.people ? ` of ${one.people} people` : "";
-  about.textContent = one
-    ? `Human pose transfer. ${one.heading}${people ? "," + people.replace(" of", "") : ""}. Intervals: 95 %. A shared rank: no certain difference.`
+  about.textContent = state.v === "published" ? "Human pose transfer. Numbers from papers, as printed; never ranked." : one
+    ? `Human pose transfer. ${one.heading}${people ? "," + people.replace(" of", "") : ""}. Intervals: 95 %. Equal ranks (=): the models do not differ with certainty. Green: rank 1.`
     : "Human pose transfer. No measured records; published numbers only.";
   const tables = document.getElementById("tables");
   if (content.tables.length > 6) {
@@ -72,7 +74,7 @@ function drawHead() {
     tables.replaceChildren(select);
   } else {
     tables.replaceChildren(...content.tables.map((each, i) =>
-      el("button", { id: `table-${i}`, type: "button", "aria-current": each === one ? "true" : "false", onclick: () => go({ t: each.id, s: "", c: "", a: "", b: "", p: "", k: "" }) }, each.heading)));
+      el("button", { id: `table-${i}`, type: "button", "aria-current": each === one && state.v !== "published" ? "true" : "false", onclick: () => go({ t: each.id, v: state.v === "published" ? "table" : state.v, s: "", c: "", a: "", b: "", p: "", k: "" }) }, each.heading)));
   }
   document.getElementById("views").replaceChildren(...Object.entries(VIEWS)
     .filter(([name]) => (name === "published" ? content.published.length : one) && (name !== "pairs" || one.pairs_shown))
@@ -148,7 +150,7 @@ function toolbar(one) {
     el("button", { id: "all-scores", type: "button", "aria-pressed": String(state.c === "all"), onclick: () => go({ c: state.c === "all" ? "" : "all" }) }, "all scores"),
     el("input", { id: "filter", type: "search", placeholder: "model", "aria-label": "Filter by model", value: state.q, oninput: (event) => { go({ q: event.target.value }); const box = document.getElementById("filter"); box.setSelectionRange(box.value.length, box.value.length); } }),
     el("details", { class: "chooser", open: document.querySelector(".chooser")?.open ?? false }, el("summary", { id: "columns" }, "columns"),
-      el("div", {}, ...one.columns.map((column, at) => el("label", {}, el("input", { id: `column-${at}`, type: "checkbox", checked: chosen.has(at), onchange: () => pick(at) }), `${columnName(column)}, ${column.key}`)))));
+      el("div", {}, ...one.columns.map((column, at) => el("label", {}, el("input", { id: `column-${at}`, type: "checkbox", checked: chosen.has(at), onchange: () => pick(at) }), scoreName(column))))));
 }
 
 function drawTable(one) {
@@ -161,14 +163,14 @@ function drawTable(one) {
   const groups = el("tr", { class: "group" }, el("td", { class: "name" }));
   for (const group of GROUPS) {
     const count = columns.filter((column) => column.group === group).length;
-    if (count) groups.append(el("th", { colspan: count, scope: "colgroup" }, group));
+    if (count) groups.append(el("th", { colspan: count, scope: "colgroup" }, el("span", {}, group)));
   }
   const head = el("tr", {}, el("th", { class: "name", scope: "col" }, "model"), ...columns.map((column) => columnHead(column, sorted)));
   const body = rows.map((row) => el("tr", { class: row.oracle ? "oracle" : "" },
     el("th", { scope: "row" }, el("b", {}, row.name), ...badgeList(row), el("small", { class: "about", title: row.paper }, row.title), row.place ? el("small", {}, `in ${row.place}`) : null),
     ...columns.map((column, i) => scoreCell(row, column, ranges[i], one.pairs))));
   main.replaceChildren(toolbar(one), el("div", { class: "wrap", tabindex: "0", role: "region", "aria-label": `Scores on ${one.heading}` },
-    el("table", {}, el("thead", {}, groups, head), el("tbody", {}, ...body))));
+    el("table", {}, el("thead", {}, groups, head), el("tbody", {}, ...body))), rows.length ? "" : el("p", {}, `No model has "${state.q}" in its name.`));
 }
 
 function showCard(column) {
@@ -202,22 +204,25 @@ function drawCompare(one) {
   const bar = el("div", { class: "bar" }, modelSelect(one, "a", i), " against ", modelSelect(one, "b", j));
   if (i === j) return main.replaceChildren(bar, el("p", {}, "Choose two different models."));
   const flipped = i > j, sign = flipped ? -1 : 1, data = one.compare[flipped ? `${j}-${i}` : `${i}-${j}`];
-  const word = { better: ["better", "win"], worse: ["worse", "lose"], tie: ["no certain difference", ""] };
+  const word = { better: ["better", "win"], worse: ["worse", "lose"], tie: ["tie", ""] };
   const flip = (verdict) => (flipped ? { better: "worse", worse: "better" }[verdict] ?? verdict : verdict);
   const rows = one.columns.map((column, at) => [column, at, data.scores[at]]).filter(([column, , entry]) => entry && (state.c === "all" || column.headline));
-  const body = rows.map(([column, at, [difference, low, high, verdict, n, winsA, winsB]]) => {
+  const body = rows.map(([column, , [valueA, valueB, difference, low, high, verdict, n, winsA, winsB]]) => {
     const [text, style] = word[flip(verdict)] ?? [verdict, ""];
     const bounds = low === null ? "" : flipped ? interval(-high, -low, column) : interval(low, high, column);
-    const wins = winsA === null ? "–" : flipped ? `${winsB} : ${winsA}` : `${winsA} : ${winsB}`;
+    const equal = winsA === null ? 0 : n - winsA - winsB;
+    const wins = winsA === null ? "–" : (flipped ? `${winsB} : ${winsA}` : `${winsA} : ${winsB}`) + (equal > 0 ? `, ${equal} equal` : "");
     return el("tr", {}, el("th", { scope: "row" }, `${columnName(column)} ${column.better > 0 ? "↑" : "↓"}`, el("small", {}, column.key, column.pose ? "" : ", cannot see the pose")),
-      el("td", {}, number(one.rows[i].cells[at][0], column)), el("td", {}, number(one.rows[j].cells[at][0], column)),
-      el("td", {}, signed(sign * difference, column), el("span", { class: "interval" }, " " + bounds)), el("td", { class: style }, text), el("td", {}, wins), el("td", {}, String(n)));
+      el("td", { class: style }, text), el("td", {}, signed(sign * difference, column), el("small", {}, bounds)),
+      el("td", {}, number(flipped ? valueB : valueA, column)), el("td", {}, number(flipped ? valueA : valueB, column)), el("td", {}, wins), el("td", {}, String(n)));
   });
+  const missing = one.columns.filter((column, at) => !data.scores[at] && (state.c === "all" || column.headline));
   const names = [one.rows[i].label, one.rows[j].label];
-  const head = ["score", names[0], names[1], "difference", `${names[0]} is`, "wins", "n"].map((text, at) => el("th", { scope: "col", class: at ? "" : "name" }, text));
+  const head = ["score", "first is", "difference", names[0], names[1], "wins", "n"].map((text, at) => el("th", { scope: "col", class: at ? "" : "name" }, text));
   bar.append(el("button", { id: "all-scores", type: "button", "aria-pressed": String(state.c === "all"), onclick: () => go({ c: state.c === "all" ? "" : "all" }) }, "all scores"));
-  main.replaceChildren(bar, el("div", { class: "wrap", tabindex: "0", role: "region", "aria-label": "Comparison" }, el("table", {}, el("thead", {}, el("tr", {}, ...head)), el("tbody", {}, ...body))),
-    el("p", {}, "Difference: first minus second, on the pairs that both have, with a 95 % interval over people. Wins: pairs on which each is better."),
+  main.replaceChildren(bar, el("div", { class: "wrap", tabindex: "0", role: "region", "aria-label": "Comparison" }, el("table", { class: "compare" }, el("thead", {}, el("tr", {}, ...head)), el("tbody", {}, ...body))),
+    el("p", {}, "All numbers are on the pairs that both models have; the table has those of all pairs of a model. Difference: first minus second, with a 95 % interval over people. Wins: pairs on which each is better."),
+    missing.length ? el("p", {}, `Not compared, because one of the two has no value or another fingerprint: ${missing.map(scoreName).join("; ")}.`) : "",
     ...extremes(one, rows, data, i, j, flipped));
 }
 
@@ -226,7 +231,7 @@ function extremes(one, rows, data, i, j, flipped) {
   if (!usable.length) return [];
   const [column, at] = usable.find(([each]) => each.key === state.k) ?? usable[0];
   const select = el("select", { id: "extreme", "aria-label": "Score", onchange: (event) => go({ k: event.target.value }) },
-    ...usable.map(([each]) => el("option", { value: each.key, selected: each === column }, each.key)));
+    ...usable.map(([each]) => el("option", { value: each.key, selected: each === column }, scoreName(each))));
   const value = ([, a, b]) => (flipped ? [b, a] : [a, b]);
   return [el("h2", {}, "Pairs on which they differ most"), el("div", { class: "bar" }, select),
     ...data.extremes[at].map((entry) => pairTiles(one, entry[0], [i, j], value(entry).map((each) => `${column.label} ${number(each, column)}`)))];
@@ -253,7 +258,7 @@ function drawPairs(one) {
   const scores = one.columns.map((column, at) => ({ ...column, at })).filter((column) => one.pair_values[column.at]);
   const score = scores.find((column) => column.key === state.k) ?? scores[0];
   const models = one.rows.map((row, at) => at).filter((at) => !state.f || one.rows[at].label === state.f);
-  const first = models[0];
+  const first = models[0], most = Math.max(PAIRS, Number(state.m) || 0);
   const values = (model) => (score ? one.pair_values[score.at][model] : null) ?? [];
   const spread = (at) => { const known = one.rows.map((row, model) => (row.oracle ? null : values(model)[at])).filter((value) => value !== null && value !== undefined); return known.length > 1 ? Math.max(...known) - Math.min(...known) : null; };
   const key = (at) => (state.o === "disputed" ? spread(at) : values(first)[at] ?? null);
@@ -266,10 +271,11 @@ function drawPairs(one) {
     el("div", { class: "bar" },
       el("input", { id: "pair", type: "search", placeholder: "name, person or view", "aria-label": "Find pairs", value: state.p, oninput: (event) => { go({ p: event.target.value }); const box = document.getElementById("pair"); box.setSelectionRange(box.value.length, box.value.length); } }),
       choose("pair-model", "Model", [["", "all models"], ...one.rows.map((row) => [row.label, row.label])], state.f, (value) => go({ f: value })),
-      choose("pair-order", "Order", [["worst", "worst first"], ["best", "best first"], ["disputed", "most disputed first"]], state.o, (value) => go({ o: value })),
-      choose("pair-score", "Score", scores.map((column) => [column.key, column.key]), score?.key, (value) => go({ k: value }))),
-    el("p", { class: "interval" }, `${found.length} of the ${one.pairs_shown.length} pairs on this page (of ${one.pairs}); ${state.o === "disputed" ? "by the spread over models" : `by ${one.rows[first]?.label}`}; the first 24 are shown.`),
-    ...found.slice(0, 24).map(([pair, at]) => pairTiles(one, pair[0], models, models.map((model) => (score && values(model)[at] !== null && values(model)[at] !== undefined ? number(values(model)[at], score) : "")))));
+      choose("pair-order", "Order", [["worst", "worst first"], ["best", "best first"], ["disputed", "largest spread first"]], state.o, (value) => go({ o: value })),
+      choose("pair-score", "Score", scores.map((column) => [column.key, scoreName(column)]), score?.key, (value) => go({ k: value }))),
+    el("p", { class: "interval" }, `${found.length} of the ${one.pairs_shown.length} pairs on this page (of ${one.pairs}${one.extreme ? `; the ${one.extreme} best and worst of each model and headline score are here` : ""}), ${state.o === "disputed" ? "by the spread over models" : `by ${one.rows[first]?.label}`}.`),
+    ...found.slice(0, most).map(([pair, at]) => pairTiles(one, pair[0], models, models.map((model) => (score && values(model)[at] !== null && values(model)[at] !== undefined ? number(values(model)[at], score) : "")))),
+    found.length > most ? el("button", { id: "more", type: "button", onclick: () => go({ m: String(most + PAIRS) }) }, `show more (${found.length - most})`) : "");
 }
 
 // --- Plots, published rows, notes
@@ -290,7 +296,7 @@ function galleries(one) {
       ...found.map(([place, same], k) => tile(same ? "right" : "wrong", thumb(one, "gallery", place, `${k + 1}: ${same ? "the same item" : "another item"}`), `${k + 1} ${same ? "✓" : "✗"}`)));
   };
   return [el("h2", {}, `What the images retrieve (${variant})`),
-    el("p", {}, `The ${depth} most similar of the ${images} source images, without the pair's own. ✓: the same item. "2 of 3": of the 3 images of the item, 2 are shown. A model that paints the pose wrong can retrieve well.`),
+    el("p", {}, `The ${depth} most similar of the ${images} source images, without the pair's own. ✓: the same item. "2 of 3": 2 of the 3 images of this item are among the ${depth}. An image with a wrong pose can still retrieve well.`),
     ...examples.map(([id, rows]) => { const at = one.pairs_shown.findIndex((pair) => pair[0] === id); return el("section", { "aria-label": `Retrieval, ${id}` }, el("p", { class: "interval" }, id), ...rows.map((row) => line(at, id, row))); })];
 }
 

@@ -12,6 +12,7 @@ import numpy as np
 from markupsafe import escape
 
 from fhpt_bench.reporting.plots import line_style, literal
+from leaderboards.columns import Column, sees_pose
 from leaderboards.ranking import Measured
 from leaderboards.tables import Row, Table
 
@@ -77,7 +78,9 @@ def _forest(table: Table, at: int) -> tuple[str, str] | None:
     better = "higher is better" if column.higher_is_better else "lower is better"
     axes.set_xlabel(f"{literal(column.label)}{literal(f' ({column.unit})') if column.unit else ''}, {better}")
     which = "" if len(best) == len(models) else f", the best {len(best)} of {len(models)} models"
-    caption = f"{column.name}: value and 95 % interval, n = {table.benchmark.n_pairs} pairs{which}"
+    counts = sorted({score.n for score, _ in shown})
+    n = f"{counts[0]:,}" if len(counts) == 1 else f"{counts[0]:,} to {counts[-1]:,}"
+    caption = f"{_name(column)}: value and 95 % interval, n = {n}{which}"
     return caption, _svg(figure, caption)
 
 
@@ -98,19 +101,16 @@ def _curves(table: Table) -> list[tuple[str, str] | None]:
         axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, handlelength=3.2)
         counted = {int(score.details["n_keypoints"]) for row in rows if (score := _score(row, at))}
         keypoints = f"n = {counted.pop():,} keypoints" if len(counted) == 1 else "different numbers of keypoints"
-        caption = f"{column.name}: share of keypoints that are closer than a distance, {keypoints}"
+        caption = f"{_name(column)}: share of keypoints that are closer than a distance, {keypoints}"
         plots.append((caption, _svg(figure, caption)))
     return plots
 
 
 def _histograms(table: Table, headlines: set[str], measured: Mapping[str, Measured]) -> list[tuple[str, str] | None]:
     """Distribution of the values by pair of headline scores in which lower is better and the pose is not seen."""
-    from leaderboards.page.content import installed
-
     plots: list[tuple[str, str] | None] = []
     for at, column in enumerate(table.columns):
-        kind = installed(column.key.partition(":")[0])
-        if column.key not in headlines or kind is None or kind.sees_pose:
+        if column.key not in headlines or sees_pose(column.key):
             continue
         values = [
             (row, counted.loc[counted["skipped"] == "", "value"].to_numpy(float))
@@ -131,9 +131,14 @@ def _histograms(table: Table, headlines: set[str], measured: Mapping[str, Measur
             axes.stairs(shares, edges, label=labels[number], linewidth=1.6, **style)
         axes.set(xlabel=literal(column.label), ylabel="share of pairs")
         axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, handlelength=3.2)
-        caption = f"{column.name}: distribution over pairs"
+        caption = f"{_name(column)}: distribution over pairs"
         plots.append((caption, _svg(figure, caption)))
     return plots
+
+
+def _name(column: Column) -> str:
+    """A column's name in captions: that of the page's tables, with its variant."""
+    return f"{column.label} ({', '.join([column.key.split(':')[1], *([f'#{column.tag}'] if column.tag else [])])})"
 
 
 def _score(row: Row, at: int) -> Any:

@@ -17,7 +17,7 @@ from fhpt_bench.files import sha256_bytes, write_bytes
 from fhpt_bench.progress import progress_bar
 from fhpt_bench.version import VERSION
 from leaderboards.literature_tables import published_tables
-from leaderboards.page.comparisons import MOST_ROWS, compare_rows
+from leaderboards.page.comparisons import EXTREME, MOST_ROWS, compare_rows, extreme_pairs
 from leaderboards.page.content import card_content, headline_keys, published_content, table_content, unique_ids
 from leaderboards.page.plots import table_plots
 from leaderboards.page.retrieval import find_examples
@@ -104,7 +104,11 @@ def _add_pairs(
         )
     held = [folder if at < MOST_ROWS else None for at, folder in enumerate(held)]
     keys = [column.key for column in table.columns if column.key in headlines]
-    wanted = [entry[0] for both in content["compare"].values() for some in both["extremes"].values() for entry in some]
+    extreme = extreme_pairs(keys, [rows[row.label][1] for row in table.rows[:MOST_ROWS]])
+    wanted = [
+        *extreme,
+        *(entry[0] for both in content["compare"].values() for some in both["extremes"].values() for entry in some),
+    ]
     pairs = choose_pairs(benchmark.pairs, wanted, sum(folder is not None for folder in held))
     try:
         examples = find_examples(table, benchmark, pairs, held, progress)
@@ -114,6 +118,7 @@ def _add_pairs(
     if examples is not None:
         content["retrieval"] = examples.content
     sprites = make_sprites(benchmark, pairs, held, examples.images if examples else ())
+    content["extreme"] = EXTREME if {*extreme} <= {pair.id for pair in sprites.pairs} else 0
     content["pairs_shown"] = [
         [pair.id, pair.person, shown.view if (shown := benchmark.facts(pair.target)) else ""] for pair in sprites.pairs
     ]

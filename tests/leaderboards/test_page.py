@@ -67,9 +67,11 @@ def test_the_page_says_what_the_table_says(runs: Path, tmp_path: Path, call: Cal
         *(fb.records.comparison.read_values(fb.read_record(runs / name))["ssim:canonical:ssim"] for name in names),
         True,
     )
-    assert compared[0] == pytest.approx(comparison.value_a - comparison.value_b, rel=1e-8)
-    assert compared[3] == comparison.verdict
-    assert compared[5] + compared[6] <= 24
+    assert compared[:2] == pytest.approx([comparison.value_a, comparison.value_b], rel=1e-8)
+    assert compared[2] == pytest.approx(comparison.value_a - comparison.value_b, rel=1e-7)
+    assert compared[5] == comparison.verdict
+    assert compared[7] + compared[8] <= 24
+    assert not [note for note in table["notes"] if "bold" in note or "--format csv" in note], "of text tables"
 
 
 def test_a_second_call_writes_what_changed(runs: Path, tmp_path: Path, call: Call) -> None:  # noqa: F811
@@ -112,6 +114,26 @@ def test_sprites_fit(runs: Path, tmp_path: Path, call: Call) -> None:  # noqa: F
     for file in files:
         with Image.open(file) as image:
             assert image.format == "WEBP"
+
+
+def test_the_extremes_of_every_model_are_on_the_page(
+    runs: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    call: Call,  # noqa: F811
+) -> None:
+    """Few pairs fit: `worst first` must still begin with the worst ones of all pairs."""
+    monkeypatch.setattr("leaderboards.page.thumbnails.LIMIT", 2600 * 6 * 20)
+    monkeypatch.setattr("leaderboards.page.comparisons._EXTREMES", 0)
+    call("leaderboard", "--records", runs, "--format", "html", "--out", tmp_path / "page")
+    (table,) = content(tmp_path / "page")["tables"]
+    shown = {pair[0] for pair in table["pairs_shown"]}
+    assert len(shown) < 24
+    assert table["extreme"] == 3
+    for model in ("warp", "copy-source"):
+        for key in ("ssim", "psnr"):
+            values = fb.read_record(runs / model)[key].per_pair.sort_values(kind="stable")
+            assert {*values.index[:3], *values.index[-3:]} <= shown
 
 
 @pytest.fixture(scope="module")
@@ -288,6 +310,7 @@ def test_cards_compare_and_pairs(browser: Any, made: Path) -> None:
         assert page.locator(".thumb").count() > 0
         page.get_by_role("button", name="Pairs", exact=True).click()
         assert page.locator("section").count() == 24
+        assert page.locator("#more").count() == 0, "24 pairs, and all are shown"
         page.locator("#pair-order").select_option("disputed")
         page.get_by_label("Find pairs").fill("back")
         assert 0 < page.locator("section").count() < 24
@@ -311,6 +334,26 @@ def test_axe_finds_nothing_serious(browser: Any, made: Path, scheme: str) -> Non
                 (one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in ("serious", "critical")
             ]
             assert serious == [], view
+
+
+def test_more_pairs_on_demand_and_the_menu_of_columns_on_a_phone(browser: Any, retrieving: Path) -> None:
+    address = (retrieving / "page" / "index.html").as_uri()
+    with Seen(browser, address, viewport={"width": 390, "height": 800}) as seen:
+        page = seen.page
+        page.locator("#columns").click()
+        box = page.locator(".chooser div").bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 390
+        page.get_by_label("Filter by model").fill("nobody")
+        assert 'No model has "nobody" in its name.' in page.locator("main").inner_text()
+        page.get_by_role("button", name="Pairs", exact=True).click()
+        assert page.locator("section").count() == 24
+        page.locator("#more").click()
+        assert page.locator("section").count() == 48
+        link = page.url
+    with Seen(browser, link) as again:
+        assert again.page.locator("section").count() == 48
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

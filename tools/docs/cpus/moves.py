@@ -31,7 +31,7 @@ class Move:
         value: the score of the run without a limit.
         printed: the decimals that tables print of it.
         away: setting -> the absolute difference of its score from that; None if it was not measured there.
-        apart: the largest difference between the scores of any two runs.
+        apart: the largest difference between the scores of any two runs on CPUs that can run all protocols.
         pair: the largest difference between the values of one pair in any two runs; None for one number of a set.
         moved: the number of pairs whose values differ, or that only some runs skip; None as above.
         n: the number of pairs that count in the run without a limit.
@@ -72,7 +72,8 @@ def _move(first: ScoreEntry, records: Mapping[str, Record]) -> Move:
         pair, moved = largest_spread(np.stack([one.per_pair.loc[order].to_numpy() for one in scores.values()]))
     printed = len(format(values[FIRST], score_format([values[FIRST]], metric)).partition(".")[2])
     away = {name: abs(values[name] - values[FIRST]) if name in values else None for name in records if name != FIRST}
-    apart = max(values.values()) - min(values.values())
+    full = [value for name, value in values.items() if SETTINGS[name].complete]
+    apart = max(full) - min(full)
     return Move(first.key, first.unit, values[FIRST], printed, away, apart, pair, moved, first.n)
 
 

@@ -27,12 +27,14 @@ class Setting:
         limit: what `cpuid.c` hides: "avx2", "sse4", or "" for nothing.
         variables: the environment variables by which torch, oneDNN and MKL limit themselves.
         threads: the number of threads of torch, oneDNN, MKL and OpenBLAS.
+        complete: whether a CPU with these instruction sets can run all protocols: dlib needs AVX.
     """
 
     title: str
     limit: str = ""
     variables: Mapping[str, str] = field(default_factory=dict)
     threads: int = 1
+    complete: bool = True
 
 
 def _variables(torch: str, onednn: str, mkl: str) -> dict[str, str]:
@@ -43,7 +45,7 @@ SETTINGS = {
     FIRST: Setting("no limit"),
     "threads": Setting("2 threads", threads=2),
     "avx2": Setting("AVX2", "avx2", _variables("avx2", "AVX2", "AVX2")),
-    "sse4": Setting("SSE4", "sse4", _variables("default", "SSE41", "SSE4_2")),
+    "sse4": Setting("SSE4", "sse4", _variables("default", "SSE41", "SSE4_2"), complete=False),
 }
 
 
