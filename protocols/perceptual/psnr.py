@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from fhpt_bench.protocol import ImagePairs, MetricCard, PairValues, PairwiseProtocol
 from protocols.inputs import check_pairs
 
+_IDENTICAL = 100.0  # dB of an identical pair in the variant "unit"
+
 
 def psnr(generated: NDArray[np.uint8], target: NDArray[np.uint8]) -> NDArray[np.float64]:
     """10 log10(255² / mean squared error) over all pixels and channels of a pair.
@@ -49,7 +51,9 @@ class PSNR(PairwiseProtocol):
     citation = "Huynh-Thu and Ghanbari, Scope of validity of PSNR in image/video quality assessment, 2008"
     variants: ClassVar[Mapping[str, str]] = {
         "canonical": "uint8 RGB, data range 255, mean over pairs in dB; identical pairs are excluded and counted",
+        "unit": "as canonical, but an identical pair counts as 100 dB",
     }
+    used_by: ClassVar[Mapping[str, str]] = {"unit": "DisCo (tool/metrics)"}
     metrics = (MetricCard("psnr", "PSNR", higher_is_better=True, unit="dB", range=(0.0, np.inf)),)
     moved_by = (
         "borders that are equal in both images",
@@ -62,4 +66,6 @@ class PSNR(PairwiseProtocol):
         """PSNR of each pair that is not identical."""
         value = psnr(images.generated, images.target)
         same = np.isinf(value)
+        if self.variant == "unit":
+            return {"psnr": PairValues.of(np.where(same, _IDENTICAL, value))}
         return {"psnr": PairValues.of(np.where(same, np.nan, value), ["identical" if s else "" for s in same])}

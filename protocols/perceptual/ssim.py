@@ -25,6 +25,9 @@ class _Variant:
         arguments: further arguments, in addition to the window and the data range.
         measured_range: whether data range = largest - smallest value of the generated image; otherwise 255.
         border: number of white columns added on the left and on the right before comparing.
+        mirror: number of pixels by which the image is reflected at each edge, so that no border is excluded.
+        grey: None for RGB, or how the image becomes grey: "pillow" or "opencv".
+        single: whether the arithmetic is in float32.
     """
 
     definition: str
@@ -32,6 +35,9 @@ class _Variant:
     arguments: Mapping[str, Any] = field(default_factory=lambda: _GAUSSIAN)
     measured_range: bool = False
     border: int = 0
+    mirror: int = 0
+    grey: str | None = None
+    single: bool = False
 
 
 _VARIANTS = {
@@ -57,7 +63,26 @@ _VARIANTS = {
     "skimage": _Variant(
         "scikit-image's defaults: uniform window of 7 pixels, sample covariance, data range 255", 7, {}
     ),
+    "cfld-256": _Variant(
+        "as canonical, in float32; data range = max - min of the generated image (255 if that is 0)",
+        measured_range=True,
+        single=True,
+    ),
+    "torchmetrics": _Variant(
+        "as canonical, but no border is excluded: the images are reflected at their edges, as torchmetrics does from "
+        "version 1.4.2 on (up to 1.4.1 it excluded the border, as canonical does)",
+        mirror=5,
+    ),
+    "grey": _Variant(
+        "uniform window of 7 pixels, sample covariance, data range 255 on grey images (OpenCV's weights)",
+        7,
+        {},
+        grey="opencv",
+    ),
+    "hr-viton": _Variant("as canonical on grey images (Pillow's weights)", grey="pillow"),
 }
+# Weights of red, green and blue in 2^16 and in 2^15 parts: ITU-R BT.601, rounded as each library (OpenCV 4) does.
+_GREY = {"pillow": ((19595, 38470, 7471), 16), "opencv": ((9798, 19235, 3735), 15)}
 
 
 def ssim(generated: NDArray[np.uint8], target: NDArray[np.uint8], variant: str = "canonical") -> NDArray[np.float64]:
@@ -66,7 +91,7 @@ def ssim(generated: NDArray[np.uint8], target: NDArray[np.uint8], variant: str =
     Args:
         generated: (N, H, W, 3) uint8 RGB.
         target: the same.
-        variant: "canonical", "patn", "gfla", "pidm" or "skimage"; see `SSIM.variants`.
+        variant: a key of `SSIM.variants`, which has the definitions.
 
     Returns:
         (N,) float64 in [-1, 1], higher is better, 1 for identical images.
@@ -92,11 +117,25 @@ def ssim(generated: NDArray[np.uint8], target: NDArray[np.uint8], variant: str =
     check_pairs(generated, target, chosen.window)
     values = np.empty(len(generated))
     for i, pair in enumerate(zip(generated, target, strict=True)):
-        side = chosen.border
-        a, b = (np.pad(image, ((0, 0), (side, side), (0, 0)), constant_values=255) for image in pair)
-        data_range = (int(a.max()) - int(a.min()) if chosen.measured_range else 0) or 255
-        values[i] = similarity(a, b, win_size=chosen.window, data_range=data_range, channel_axis=-1, **chosen.arguments)
+        a, b = (_prepared(image, chosen) for image in pair)
+        data_range = (float(a.max()) - float(a.min()) if chosen.measured_range else 0) or 255
+        axis = None if chosen.grey else -1
+        values[i] = similarity(
+            a, b, win_size=chosen.window, data_range=data_range, channel_axis=axis, **chosen.arguments
+        )
     return values
+
+
+def _prepared(image: NDArray[np.uint8], variant: _Variant) -> NDArray[np.uint8] | NDArray[np.float32]:
+    """An image as a variant compares it."""
+    if variant.grey is not None:
+        parts, bits = _GREY[variant.grey]
+        image = ((image.astype(np.int64) @ np.array(parts) + (1 << bits - 1)) >> bits).astype(np.uint8)
+    if variant.border:
+        image = np.pad(image, ((0, 0), (variant.border,) * 2, (0, 0)), constant_values=255)
+    if variant.mirror:
+        image = np.pad(image, ((variant.mirror,) * 2,) * 2 + ((0, 0),), mode="reflect")
+    return image.astype(np.float32) if variant.single else image
 
 
 class SSIM(PairwiseProtocol):
@@ -109,9 +148,13 @@ class SSIM(PairwiseProtocol):
     variants: ClassVar[Mapping[str, str]] = {name: variant.definition for name, variant in _VARIANTS.items()}
     used_by: ClassVar[Mapping[str, str]] = {
         "patn": "PATN (tool/getMetrics_fashion.py); the authors of ADGAN and RATE/DRN use the same tool",
-        "gfla": "GFLA's script; DPTN uses it too",
+        "gfla": "GFLA's script; DPTN uses it too; CFLD and MCLD (metrics.py), in float32",
         "pidm": "PIDM; PCDMs (metrics.py)",
         "skimage": "no known paper: what scikit-image computes with default arguments",
+        "cfld-256": "CFLD and MCLD (metrics.py), as SSIM_256",
+        "torchmetrics": "VtonEval (Leffa) and CatVTON (eval.py), with torchmetrics 1.4.2 or later",
+        "grey": "DisCo (tool/metrics)",
+        "hr-viton": "HR-VITON (evaluate.py), on images of its own sizes",
     }
     metrics = (MetricCard("ssim", "SSIM", higher_is_better=True, range=(-1.0, 1.0), real=1.0),)
     numerics = "scikit-image float64"

@@ -16,7 +16,7 @@ from fhpt_bench.records.schema import read_record
 from fhpt_bench.reporting.variants import variant_tables
 
 ACME = Path(__file__).parents[2] / "third_party" / "acme_hpt.py"
-SSIM = ["canonical", "patn", "gfla", "pidm", "skimage"]
+SSIM = ["canonical", "patn", "gfla", "pidm", "skimage", "cfld-256", "torchmetrics", "grey", "hr-viton"]
 
 
 def keys(chosen: str, variants: str | None = "literature") -> list[str]:
@@ -25,7 +25,7 @@ def keys(chosen: str, variants: str | None = "literature") -> list[str]:
 
 def test_literature_stands_beside_what_was_chosen() -> None:
     assert keys("ssim") == [f"ssim:{variant}" for variant in SSIM]
-    assert keys("ssim:gfla,psnr") == [*(f"ssim:{variant}" for variant in SSIM), "psnr:canonical"]
+    assert keys("ssim:gfla,psnr") == [*(f"ssim:{variant}" for variant in SSIM), "psnr:canonical", "psnr:unit"]
     assert keys("is") == ["is:canonical", "is:drn"]
     # A variant that no paper uses is left out unless it is chosen.
     assert keys("kec") == ["kec:canonical"]
@@ -38,7 +38,7 @@ def test_the_benchmark_s_own_list_is_kept_whole_and_nothing_stands_twice() -> No
     assert set(own) < set(both)
     assert len(set(both)) == len(both)
     assert set(both) - set(own) == {
-        *(f"ssim:{variant}" for variant in SSIM[1:]), "lpips:alex-0.0", "retrieval:paper-resnet50",
+        *(f"ssim:{variant}" for variant in SSIM[1:]), "psnr:unit", "lpips:alex-0.0", "retrieval:paper-resnet50",
     }  # fmt: skip
 
 
@@ -63,7 +63,8 @@ def test_the_table_says_why_an_ssim_differs(tmp_path: Path) -> None:
     done = CliRunner().invoke(cli, [*words, "--variants", "literature", "--processes", "1"])
     assert done.exit_code == 0, done.output
     record = read_record(tmp_path / "run")
-    (table,) = variant_tables(record)  # PSNR has one variant
+    table, other = variant_tables(record)
+    assert [row[0] for row in other.rows] == ["canonical", "unit"]
     assert table.title == "Why your SSIM differs: SSIM ↑ of copy-source on studio 1.0"
     assert [row[0] for row in table.rows] == SSIM
     for name, value, interval, n, used in table.rows:

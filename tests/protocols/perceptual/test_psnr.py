@@ -46,6 +46,15 @@ def test_identical_pairs_are_excluded_and_counted(pairs):
     assert (score.n, score.skipped) == (2, {"identical": 1})
 
 
+def test_identical_pairs_count_as_100_decibels_in_unit(pairs):
+    generated, target = pairs(3, 31, 47)
+    target[1] = generated[1]
+    found = PSNR("unit").compare(ImagePairs(generated, target))["psnr"]
+    expected = psnr(generated, target)
+    assert found.value.tolist() == [expected[0], 100.0, expected[2]]
+    assert list(found.skipped) == ["", "", ""]
+
+
 def test_wrong_arrays_are_rejected():
     good = np.zeros((2, 8, 9, 3), np.uint8)
     for bad, complaint in [

@@ -1,14 +1,19 @@
 import subprocess
 import sys
 
+import cv2
 import numpy as np
 import pytest
+import torch
+from PIL import Image
 from skimage.metrics import structural_similarity
 
 from fhpt_bench.errors import UserError
 from fhpt_bench.protocol import ImagePairs
 from protocols.perceptual import ssim
 from protocols.perceptual.ssim import SSIM
+
+module = sys.modules[SSIM.__module__]
 
 GAUSSIAN = {"gaussian_weights": True, "use_sample_covariance": False, "channel_axis": -1}
 
@@ -31,8 +36,33 @@ REFERENCES = {
     "gfla": lambda g, t: structural_similarity(t / 255, g / 255, win_size=51, data_range=1, channel_axis=-1),
     "pidm": lambda g, t: structural_similarity(t / 255, g / 255, sigma=1.2, data_range=spread(g) / 255, **GAUSSIAN),
     "skimage": lambda g, t: structural_similarity(g, t, channel_axis=-1),
-}
-SMALLEST = {"canonical": 11, "patn": 11, "gfla": 51, "pidm": 9, "skimage": 7}
+    # float32 images in [0, 1] times 255
+    "cfld-256": lambda g, t: structural_similarity(
+        *(np.float32(x) / np.float32(255) * np.float32(255) for x in (t, g)), sigma=1.5, data_range=spread(g),
+        **GAUSSIAN,
+    ),
+    "torchmetrics": lambda g, t: by_torchmetrics(g, t),
+    "grey": lambda g, t: structural_similarity(
+        *(cv2.cvtColor(np.ascontiguousarray(x[..., ::-1]), cv2.COLOR_BGR2GRAY) for x in (t, g)), data_range=255
+    ),
+    "hr-viton": lambda g, t: structural_similarity(
+        *(np.asarray(Image.fromarray(x).convert("L")) for x in (g, t)), sigma=1.5, data_range=255,
+        gaussian_weights=True, use_sample_covariance=False,
+    ),
+}  # fmt: skip
+SMALLEST = {
+    "canonical": 11, "patn": 11, "gfla": 51, "pidm": 9, "skimage": 7, "cfld-256": 11, "torchmetrics": 11, "grey": 7,
+    "hr-viton": 11,
+}  # fmt: skip
+# Where the reference computes in float32, and in another order.
+TOLERANCE = {"cfld-256": 1e-6, "torchmetrics": 1e-10}
+
+
+def by_torchmetrics(generated, target):
+    from torchmetrics.functional.image import structural_similarity_index_measure
+
+    one, two = (torch.tensor(x).permute(2, 0, 1)[None].double() / 255 for x in (generated, target))
+    return float(structural_similarity_index_measure(one, two, data_range=1.0))
 
 
 def naive(a, b, window, bessel):
@@ -67,7 +97,7 @@ def naive(a, b, window, bessel):
 def test_equals_scikit_image(pairs, variant, size, n):
     generated, target = pairs(n, *size)
     expected = [REFERENCES[variant](g, t) for g, t in zip(generated, target, strict=True)]
-    np.testing.assert_allclose(ssim(generated, target, variant), expected, rtol=0, atol=1e-10)
+    np.testing.assert_allclose(ssim(generated, target, variant), expected, rtol=0, atol=TOLERANCE.get(variant, 1e-10))
 
 
 @pytest.mark.parametrize("size", [(11, 11), (16, 14)])
@@ -140,3 +170,24 @@ def test_importing_the_metrics_is_fast():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize("variant", ["grey", "hr-viton"])
+def test_grey_is_that_of_the_library(variant):
+    """Every eighth colour, and random ones: equal grey images, not nearly equal ones."""
+    some = np.stack(np.meshgrid(*[np.arange(0, 256, 8, dtype=np.uint8)] * 3, indexing="ij"), -1).reshape(-1, 32, 3)
+    image = np.concatenate([some, np.random.default_rng(0).integers(0, 256, (1000, 32, 3), np.uint8)])
+    expected = {
+        "grey": cv2.cvtColor(np.ascontiguousarray(image[..., ::-1]), cv2.COLOR_BGR2GRAY),
+        "hr-viton": np.asarray(Image.fromarray(image).convert("L")),
+    }[variant]
+    assert np.array_equal(module._prepared(image, module._VARIANTS[variant]), expected)
+
+
+def test_the_border_of_torchmetrics_counts():
+    """A wrong border column changes `torchmetrics`, and not `canonical`, which excludes it."""
+    target = np.random.default_rng(0).integers(0, 256, (1, 64, 48, 3), np.uint8)
+    wrong = target.copy()
+    wrong[:, :, 0] = 255 - wrong[:, :, 0]
+    assert ssim(wrong, target)[0] < 1
+    assert ssim(wrong, target, "torchmetrics")[0] < ssim(wrong, target)[0]

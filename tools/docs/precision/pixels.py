@@ -34,7 +34,10 @@ def _ssim(variant: str) -> Row:
         generated, target = images(1 if size == LARGE else 2, *size)
         expected = [module["REFERENCES"][variant](g, t) for g, t in zip(generated, target, strict=True)]
         worst = max(worst, apart(ssim(generated, target, variant), expected))
-    return Row(f"ssim:{variant}", "`structural_similarity`", "scikit-image", sizes(chosen), 1e-10, worst, "", test)
+    reference = ("`structural_similarity`", "scikit-image")
+    if variant == "torchmetrics":
+        reference = ("`structural_similarity_index_measure`", "torchmetrics")
+    return Row(f"ssim:{variant}", *reference, sizes(chosen), module["TOLERANCE"].get(variant, 1e-10), worst, "", test)
 
 
 def _ssim_by_definition(variant: str) -> Row:
