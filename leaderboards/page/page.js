@@ -119,10 +119,10 @@ function scoreCell(row, column, range, pairs) {
   if (!cell) return el("td", { class: "none" }, "–");
   if (cell[0] === null) return el("td", { class: "none", title: cell[7] }, cell[6], el("small", { class: "reason" }, cell[7].length > 60 ? "" : cell[7]));
   const rank = row.oracle ? "" : cell[3] ? `${cell[3]}${cell[4] ? "=" : ""}` : "";
-  const n = cell[5] !== pairs ? ` n = ${cell[5]}` : "";
+  const n = cell[5] !== pairs ? el("span", { class: cell[5] < pairs / 2 ? "few" : "" }, ` n = ${cell[5]}`) : "";
   return el("td", { class: cell[3] === 1 ? "best" : "" },
     el("span", { class: "value" }, number(cell[0], column)), el("span", { class: "rank", title: rank ? "rank" : "not ranked" }, rank || "–"),
-    bar(cell, ...range), el("span", { class: "interval" }, interval(cell[1], cell[2], column) + n));
+    bar(cell, ...range), el("span", { class: "interval" }, interval(cell[1], cell[2], column), n));
 }
 
 function badgeList(row) {
@@ -136,7 +136,7 @@ function columnHead(column, sorted) {
   return el("th", { scope: "col", "aria-sort": direction > 0 ? "descending" : direction < 0 ? "ascending" : "none" },
     el("button", { id: `sort-${column.at}`, type: "button", onclick: flip }, `${columnName(column)} ${column.better > 0 ? "↑" : "↓"}`),
     el("button", { id: `info-${column.at}`, type: "button", class: "info", "aria-label": `What ${column.label} computes`, onclick: () => showCard(column) }, "?"),
-    el("small", {}, more), column.pose ? null : el("small", { class: "nopose", title: "A copy of the source image can have a good value." }, "cannot see the pose"));
+    el("small", { title: content.cards[column.card]?.definition ?? "" }, more), column.pose ? null : el("small", { class: "nopose", title: "A copy of the source image can have a good value." }, "cannot see the pose"));
 }
 
 function toolbar(one) {
