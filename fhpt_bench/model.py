@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-# What a model may ask for besides the source image and its pose: of the target, or of the source.
+# What a model may ask for in addition to the source image and its pose: of the target, or of the source.
 CONDITIONING = ("pose", "face-landmarks", "parsing", "source-parsing")
 
 
@@ -29,9 +29,9 @@ class ModelCard:
         year: year of the paper, or None.
         licence: licence of the code.
         trainable: whether `fhpt-bench train` can train it.
-        conditioning: what it is given besides the source image and its pose, a subset of `CONDITIONING`: pose, face
-            landmarks and parsing map of the target, parsing map of the source; shown with its scores, because a model
-            that is given the face landmarks is also measured by them.
+        conditioning: what it is given in addition to the source image and its pose, a subset of `CONDITIONING`: pose,
+            face landmarks and parsing map of the target, parsing map of the source; shown with its scores, because a
+            model that is given the face landmarks is also measured by them.
 
     Raises:
         ValueError: if the conditioning names something that no benchmark provides.
