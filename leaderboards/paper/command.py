@@ -73,6 +73,8 @@ def tables(
 @click.option("--count", type=click.IntRange(1, 24), default=6, show_default=True, help="Number of random pairs.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the random pairs.")
 @click.option("--checkpoint", type=click.Path(path_type=Path), help="Checkpoint of `drn` for Figure 10.")
+@click.option("--images", "given", multiple=True, metavar="NAME=DIR",
+              help="Folder of images whose record is by `evaluate`; can be given several times.")  # fmt: skip
 @click.option("--out", "-o", type=OutputFolder(), help="Folder of the PNG files.  [default: paper/BENCHMARK]")
 @click.pass_context
 def figures(
@@ -87,6 +89,7 @@ def figures(
     count: int,
     seed: int,
     checkpoint: Path | None,
+    given: tuple[str, ...],
     out: Path | None,
 ) -> None:
     """Draw Figures 5 to 10.
@@ -94,11 +97,19 @@ def figures(
     5: systems side by side. 6: ablations. 7: keypoint error curves. 8: faces, enlarged. 9: what each system's image
     retrieves. 10: the guidance map (`fhpt-bench visualize guidance`). Systems without a record are left out and named.
     """
+    from fhpt_bench.errors import UserError
     from leaderboards.measured import read_measured
     from leaderboards.paper.choice import choose_records
     from leaderboards.paper.drawing import Request, draw_figures
 
+    images = {}
+    for word in given:
+        name, _, folder = word.partition("=")
+        if not name or not folder:
+            raise UserError(f"--images {word} is not NAME=DIR, such as dsc=results/dsc.")
+        images[name] = Path(folder).expanduser()
+
     choice = choose_records(read_measured(folders, reference=not no_reference), benchmark, subset)
     place = (out or Path("paper") / benchmark).expanduser()
-    request = Request(benchmark, data_root, tuple(map(int, numbers or DRAWN)), ids, count, seed, checkpoint)
+    request = Request(benchmark, data_root, tuple(map(int, numbers or DRAWN)), ids, count, seed, checkpoint, images)
     draw_figures(choice, request, place, context.find_root().command)

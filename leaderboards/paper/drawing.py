@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +37,7 @@ class Request:
         count: number of random pairs.
         seed: of the random pairs.
         checkpoint: checkpoint of the model of Figure 10; None for its default.
+        images: name of a model -> the folder that was evaluated.
     """
 
     benchmark: str
@@ -46,6 +47,7 @@ class Request:
     count: int
     seed: int
     checkpoint: Path | None
+    images: Mapping[str, Path]
 
 
 def draw_figures(choice: Choice, request: Request, out: Path, commands: click.Command) -> None:
@@ -64,7 +66,7 @@ def draw_figures(choice: Choice, request: Request, out: Path, commands: click.Co
     for figure in chosen:
         _check_free(_file(out, figure))
     systems = [system for figure in chosen for system in figure.systems]
-    pictures = open_pictures(choice, systems, request.benchmark, request.data_root)
+    pictures = open_pictures(choice, systems, request.benchmark, request.data_root, request.images)
     named = named_pairs(pictures, request.ids)
     for figure in chosen:
         file = _file(out, figure)
@@ -88,7 +90,8 @@ def _draw(figure: PaperFigure, pictures: Pictures, named: Sequence[Pair], reques
         return np.asarray(Image.open(io.BytesIO(curves)).convert("RGB"))
     systems = pictures.shown(figure.systems)
     if not systems:
-        raise UserError(f"None of {', '.join(s.model for s in figure.systems)} has a record with images.")
+        names = ", ".join(system.model for system in figure.systems)
+        raise UserError(f"None of {names} has a record with images: for evaluated folders, give --images NAME=DIR.")
     count = min(request.count, _QUERIES) if figure.number == 9 else request.count
     able = [pair for pair in pictures.benchmark.pairs if figure.number != 8 or frontal(pictures.benchmark, pair)]
     pairs = (

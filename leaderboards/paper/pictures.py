@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from fhpt_bench.benchmark import Benchmark, Pair, load_benchmark
 from fhpt_bench.data.images import read_image
-from fhpt_bench.errors import UserError
-from fhpt_bench.evaluation.generated_folder import GeneratedFolder, match_folder
+from fhpt_bench.errors import UserError, did_you_mean
+from fhpt_bench.evaluation.generated_folder import AUTO, GeneratedFolder, match_folder
+from fhpt_bench.records.pair_table import images_digest
 from fhpt_bench.records.schema import Record
 from leaderboards.paper.choice import Choice
 from leaderboards.paper.contents import System
@@ -21,20 +22,29 @@ Image8 = NDArray[np.uint8]
 
 
 class SystemImages:
-    """The images of a record: those that its run generated, or those of the folder that it evaluated.
+    """The images of a record: those of its run, or those of a folder that the user names.
+
+    A path in a record is never followed: records may come from strangers.
 
     Args:
         record: a record in its folder.
         benchmark: the benchmark with the pairs of the figures.
+        given: the folder that was evaluated, in any layout of `evaluate`; None: the folder of the run.
+
+    Raises:
+        UserError: if `given` cannot be used, or its images are not those that were measured.
     """
 
-    def __init__(self, record: Record, benchmark: Benchmark) -> None:
+    def __init__(self, record: Record, benchmark: Benchmark, given: Path | None = None) -> None:
         self._size = benchmark.image_size
         self._folder = (record.folder or Path()) / "images"
         self._evaluated: GeneratedFolder | None = None
-        given = record.model.folder
-        if given is not None and Path(record.model.origin).is_dir():
-            self._evaluated = match_folder(Path(record.model.origin), benchmark, given.layout, given.resize, True)
+        if given is not None:
+            resize = record.model.folder.resize if record.model.folder else None
+            self._evaluated = match_folder(given, benchmark, AUTO, resize, record.benchmark.missing > 0)
+            measured = record.pairs.images_sha256
+            if measured is not None and images_digest(self._evaluated.check(benchmark).digests) != measured:
+                raise UserError(f"The images in {given} are not those of the record of {record.model.name}.")
 
     def has(self, pair: Pair) -> bool:
         """Whether the image of a pair is there."""
@@ -81,7 +91,13 @@ class Pictures:
         return self.systems[system].image(pair)
 
 
-def open_pictures(choice: Choice, systems: Sequence[System], benchmark: str, data_root: Path | None) -> Pictures:
+def open_pictures(
+    choice: Choice,
+    systems: Sequence[System],
+    benchmark: str,
+    data_root: Path | None,
+    folders: Mapping[str, Path] | None = None,
+) -> Pictures:
     """Find the images of the chosen records.
 
     Args:
@@ -89,9 +105,11 @@ def open_pictures(choice: Choice, systems: Sequence[System], benchmark: str, dat
         systems: the systems of the figures.
         benchmark: name of the benchmark.
         data_root: folder of its data, if it does not ship with the package.
+        folders: name of a model -> the folder that was evaluated, for records whose runs have no images.
 
     Raises:
-        UserError: if the benchmark here has other pairs than the records.
+        UserError: if the benchmark here has other pairs than the records, there is no record of a model in `folders`,
+            or its folder cannot be used.
     """
     part = choice.benchmark
     loaded = load_benchmark(benchmark, data_root, part.limit, part.subset)
@@ -100,10 +118,13 @@ def open_pictures(choice: Choice, systems: Sequence[System], benchmark: str, dat
             f"The records of {part.id} have {part.n_pairs} pairs that are not those of the installed benchmark: "
             "measure the models again."
         )
+    folders = folders or {}
+    if unknown := set(folders) - choice.measured.keys():
+        raise UserError(f"There is no record of {min(unknown)} here: {did_you_mean(min(unknown), choice.measured)}")
     found = {}
     for system in systems:
         if system.model in choice.measured:
-            images = SystemImages(choice.measured[system.model][0], loaded)
+            images = SystemImages(choice.measured[system.model][0], loaded, folders.get(system.model))
             if any(images.has(pair) for pair in loaded.pairs):
                 found[system] = images
     return Pictures(loaded, choice, found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import shutil
 from pathlib import Path
 
@@ -46,7 +47,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def pictures(runs: Path) -> Pictures:
     choice = choose_records(read_measured([str(runs)]), "studio")
-    return open_pictures(choice, [s for figure in FIGURES for s in figure.systems], "studio", None)
+    systems = [s for figure in FIGURES for s in figure.systems]
+    return open_pictures(choice, systems, "studio", None, {"drn-pb-only": runs.parent / "evaluated"})
 
 
 def call(runs: Path, out: Path, *more: str) -> Result:
@@ -59,6 +61,25 @@ def test_images_of_runs_and_of_evaluated_folders_are_found(pictures: Pictures) -
     source, target = pictures.real([pair.source, pair.target])
     for system, expected in ((FULL, source), (PB_ONLY, source), (REAL, target)):
         np.testing.assert_array_equal(pictures.generated(system, pair), expected)
+
+
+def test_a_path_in_a_record_is_not_followed(runs: Path) -> None:
+    """The record of `drn-pb-only` says where its images were; a stranger's could name any folder."""
+    choice = choose_records(read_measured([str(runs)]), "studio")
+    assert choice.measured["drn-pb-only"][0].model.origin == str(runs.parent / "evaluated")
+    assert set(open_pictures(choice, [PB_ONLY, FULL], "studio", None).systems) == {FULL}
+
+
+def test_a_folder_of_other_images_is_refused(runs: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    for words, message in (
+        (["--images", f"drn-pb-only={runs / 'real' / 'images'}"], "are not those of the record of drn-pb-only"),
+        (["--images", "drn-pb-only=nowhere"], "There is no folder|nowhere"),
+        (["--images", f"nobody={runs}"], "no record of nobody"),
+        (["--images", "drn-pb-only"], "is not NAME=DIR"),
+    ):
+        assert re.search(message, str(call(runs, out, "--figure", "6", *words).exception))
+    assert call(runs, out, "--figure", "6", "--images", f"drn-pb-only={runs.parent / 'evaluated'}").exit_code == 0
 
 
 @pytest.mark.parametrize(("number", "columns"), [(5, 5), (6, 5)])
@@ -153,7 +174,7 @@ def test_the_command_draws_what_it_can_and_says_what_not(runs: Path, tmp_path: P
     shutil.copytree(runs / "pb", tmp_path / "one" / "pb")
     some = call(tmp_path / "one", tmp_path / "few", "--figure", "7", "--figure", "8")
     assert "figure 7   not drawn: No record of its systems has keypoint error curves" in some.output
-    assert "figure 8   not drawn: None of dsc, patn, drn-no-face, drn has a record with images." in some.output
+    assert "figure 8   not drawn: None of dsc, patn, drn-no-face, drn has a record with images: for eval" in some.output
 
 
 def test_chosen_pairs_are_drawn_and_unknown_ones_refused(runs: Path, pictures: Pictures, tmp_path: Path) -> None:
