@@ -33,8 +33,9 @@ SAME = 1e-9
 # Symmetric in generated and target images, if no target occurs twice. All others must change with the swap. If single
 # metrics are listed, these are symmetric, and another metric or detail of the protocol is not.
 SYMMETRIC = {
-    "ssim:canonical", "ssim:gfla", "ssim:skimage",  # not patn and pidm, which use the range of the generated image
-    "psnr:canonical", "lpips:alex-0.1", "lpips:vgg-0.1", "lpips:alex-0.0",
+    # Not patn, pidm and cfld-256, which use the range of the generated image.
+    "ssim:canonical", "ssim:gfla", "ssim:skimage", "ssim:torchmetrics", "ssim:grey", "ssim:hr-viton",
+    "psnr:canonical", "psnr:unit", "lpips:alex-0.1", "lpips:vgg-0.1", "lpips:alex-0.0",
     "fid:canonical", "fid:drn", "fid:clean", "kid:canonical", "fd-effnet-lite0:canonical", "kd-effnet-lite0:canonical",
     # Over the pairs with two faces; not `detected`, and not metrics that depend on real faces of other people.
     "face-id:canonical:face-id", "face-id:canonical:acc@0.6", "face-id:canonical:acc@0.7",
