@@ -26,9 +26,9 @@ _OWN = "-"  # --images without a folder: those of the record
 def validate(record: Path, data_root: Path | None, images: str | None, recompute: str | None) -> None:
     """Check that a record is consistent with its files.
 
-    RECORD is a folder, a record.json, or a zip file of `fhpt-bench submit`. It is held against the installed benchmark
-    and protocols. Everything that follows from the saved values by pair is computed again; what cannot be checked is
-    named. The exit code is 1 if anything is wrong.
+    RECORD is a folder, a record.json, or a zip file of `fhpt-bench submit`. It is compared with the installed
+    benchmark and protocols. Everything that follows from the saved values by pair is computed again; what cannot be
+    checked is named. The exit code is 1 if anything is wrong.
 
     With --recompute, the values by pair of pairs chosen at random are compared; scores that need all pairs, such as
     Fréchet distances, are named.

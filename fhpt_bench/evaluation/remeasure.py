@@ -37,8 +37,8 @@ def remeasure(
 ) -> list[Check]:
     """Measure a record's images with the installed protocols, and compare the numbers.
 
-    Nothing is written into the record's folder or the images' one. Only registered benchmarks and protocols are used,
-    since a path in a record could run code.
+    Nothing is written into the folder of the record or that of the images. Only registered benchmarks and protocols are
+    used, since a path in a record could run code.
 
     Args:
         record: a record in its folder.
@@ -122,7 +122,7 @@ def _compare_pairs(
     for key in sorted(alike & said.keys() & here.keys()):
         names = here[key].index
         one, two = said[key].reindex(names), here[key]
-        far = (one["skipped"] == "") != (two["skipped"] == "")
+        far = ((one["skipped"] == "") != (two["skipped"] == "")) | (one["weight"].fillna(0) != two["weight"].fillna(0))
         a, b = one["value"].to_numpy(float), two["value"].to_numpy(float)
         far |= np.abs(a - b) > _TOLERANCE * np.maximum(np.abs(a), np.abs(b))
         if far.sum() > max(1.0, _ODD_PAIRS * len(names)):

@@ -1,4 +1,4 @@
-"""What this installation says of a score: a record is held against it, never against the card that it brings."""
+"""What this installation says of a score: a record is compared with it, never with the card that it brings."""
 
 from __future__ import annotations
 

@@ -139,7 +139,7 @@ def _members(file: Path) -> Iterator[tuple[str, bytes]]:
                     most = f"{LIMITS[member.filename]:,}"
                     raise UserError(f"{file} is too large: {member.filename} has more than {most} bytes.")
                 yield member.filename, unpacked
-    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, RuntimeError, OSError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, RuntimeError, OSError) as error:
         raise UserError(f"{file} is not a zip file that can be read: {error}.") from error
 
 

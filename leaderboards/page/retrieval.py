@@ -11,7 +11,7 @@ import numpy as np
 
 from fhpt_bench.benchmark import Benchmark, Pair
 from fhpt_bench.data.images import read_image
-from leaderboards.retrieved import DEPTH, Gallery
+from leaderboards.retrieval_gallery import DEPTH, Gallery
 from leaderboards.tables import Table
 from protocols.semantic.gallery import spread
 from protocols.semantic.retrieval import Retrieval

@@ -10,7 +10,7 @@ from fhpt_bench.reporting.contact_sheet import image_grid
 from leaderboards.paper.contents import REAL, PaperFigure, System
 from leaderboards.paper.figures import heading_of, measured_scores, notes_of
 from leaderboards.paper.pictures import Image8, Pictures
-from leaderboards.retrieved import DEPTH, Gallery, Retrieved
+from leaderboards.retrieval_gallery import DEPTH, Gallery, Retrieved
 from protocols.semantic.gallery import framed
 from protocols.semantic.retrieval import Retrieval
 

@@ -27,7 +27,6 @@ class _Variant:
         border: number of white columns added on the left and on the right before comparing.
         mirror: number of pixels by which the image is reflected at each edge, so that no border is excluded.
         grey: None for RGB, or how the image becomes grey: "pillow" or "opencv".
-        single: whether the arithmetic is in float32.
     """
 
     definition: str
@@ -37,7 +36,6 @@ class _Variant:
     border: int = 0
     mirror: int = 0
     grey: str | None = None
-    single: bool = False
 
 
 _VARIANTS = {
@@ -64,9 +62,8 @@ _VARIANTS = {
         "scikit-image's defaults: uniform window of 7 pixels, sample covariance, data range 255", 7, {}
     ),
     "cfld-256": _Variant(
-        "as canonical, in float32; data range = max - min of the generated image (255 if that is 0)",
+        "as canonical, but data range = max - min of the generated image (255 if that is 0)",
         measured_range=True,
-        single=True,
     ),
     "torchmetrics": _Variant(
         "as canonical, but no border is excluded: the images are reflected at their edges, as torchmetrics does from "
@@ -118,7 +115,7 @@ def ssim(generated: NDArray[np.uint8], target: NDArray[np.uint8], variant: str =
     values = np.empty(len(generated))
     for i, pair in enumerate(zip(generated, target, strict=True)):
         a, b = (_prepared(image, chosen) for image in pair)
-        data_range = (float(a.max()) - float(a.min()) if chosen.measured_range else 0) or 255
+        data_range = (int(a.max()) - int(a.min()) if chosen.measured_range else 0) or 255
         axis = None if chosen.grey else -1
         values[i] = similarity(
             a, b, win_size=chosen.window, data_range=data_range, channel_axis=axis, **chosen.arguments
@@ -126,7 +123,7 @@ def ssim(generated: NDArray[np.uint8], target: NDArray[np.uint8], variant: str =
     return values
 
 
-def _prepared(image: NDArray[np.uint8], variant: _Variant) -> NDArray[np.uint8] | NDArray[np.float32]:
+def _prepared(image: NDArray[np.uint8], variant: _Variant) -> NDArray[np.uint8]:
     """An image as a variant compares it."""
     if variant.grey is not None:
         parts, bits = _GREY[variant.grey]
@@ -135,7 +132,7 @@ def _prepared(image: NDArray[np.uint8], variant: _Variant) -> NDArray[np.uint8] 
         image = np.pad(image, ((0, 0), (variant.border,) * 2, (0, 0)), constant_values=255)
     if variant.mirror:
         image = np.pad(image, ((variant.mirror,) * 2,) * 2 + ((0, 0),), mode="reflect")
-    return image.astype(np.float32) if variant.single else image
+    return image
 
 
 class SSIM(PairwiseProtocol):
@@ -151,7 +148,7 @@ class SSIM(PairwiseProtocol):
         "gfla": "GFLA's script; DPTN uses it too; CFLD and MCLD (metrics.py), in float32",
         "pidm": "PIDM; PCDMs (metrics.py)",
         "skimage": "no known paper: what scikit-image computes with default arguments",
-        "cfld-256": "CFLD and MCLD (metrics.py), as SSIM_256",
+        "cfld-256": "CFLD and MCLD (metrics.py), as SSIM_256, in float32",
         "torchmetrics": "VtonEval (Leffa) and CatVTON (eval.py), with torchmetrics 1.4.2 or later",
         "grey": "DisCo (tool/metrics)",
         "hr-viton": "HR-VITON (evaluate.py), on images of its own sizes",

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
+from numpy.typing import NDArray
 
 from fhpt_bench.statistics import paired_difference
 from fhpt_bench.verdicts import certain_differences
+
+
+def two_by_two(tables: list[pd.DataFrame]) -> NDArray[np.int_]:
+    """The verdict of every two models by `paired_difference`."""
+    expected = np.zeros((len(tables), len(tables)), int)
+    for i, j in itertools.permutations(range(len(tables)), 2):
+        paired = paired_difference(tables[i], tables[j])
+        assert paired is not None
+        assert paired.interval is not None
+        expected[i, j] = (paired.interval.low > 0) - (paired.interval.high < 0)
+    return expected
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -21,15 +35,7 @@ def test_the_same_verdicts_as_two_by_two(seed: int) -> None:
     found = certain_differences(value, weight, person)
     assert found is not None
     columns = [{"person": person, "value": value[i], "weight": weight[i], "skipped": ""} for i in range(models)]
-    tables = [pd.DataFrame(column, [f"x{j:03}" for j in range(n)]) for column in columns]
-    expected = np.zeros((models, models), int)
-    for i in range(models):
-        for j in range(models):
-            paired = paired_difference(tables[i], tables[j])
-            assert paired is not None
-            assert paired.interval is not None
-            if i != j:
-                expected[i, j] = (paired.interval.low > 0) - (paired.interval.high < 0)
+    expected = two_by_two([pd.DataFrame(column, [f"x{j:03}" for j in range(n)]) for column in columns])
     assert found.tolist() == expected.tolist()
     assert len(np.unique(expected)) > 1
 
@@ -78,15 +84,7 @@ def test_models_that_skip_different_pairs(seed: int, masks: int, monkeypatch: py
         {"person": person, "value": value[i], "weight": weight[i], "skipped": np.where(counted[i], "", "no face")}
         for i in range(models)
     ]
-    tables = [pd.DataFrame(column, [f"x{j:03}" for j in range(n)]) for column in columns]
-    expected = np.zeros((models, models), int)
-    for i in range(models):
-        for j in range(models):
-            paired = paired_difference(tables[i], tables[j])
-            assert paired is not None
-            assert paired.interval is not None
-            if i != j:
-                expected[i, j] = (paired.interval.low > 0) - (paired.interval.high < 0)
+    expected = two_by_two([pd.DataFrame(column, [f"x{j:03}" for j in range(n)]) for column in columns])
     assert found.tolist() == expected.tolist()
     assert found[0, 2] == 0
     assert len(np.unique(expected)) > 1

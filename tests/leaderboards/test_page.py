@@ -345,8 +345,8 @@ def test_more_pairs_on_demand_and_the_menu_of_columns_on_a_phone(browser: Any, r
         assert box is not None
         assert box["x"] >= 0
         assert box["x"] + box["width"] <= 390
-        page.get_by_label("Filter by model").fill("nobody")
-        assert 'No model has "nobody" in its name.' in page.locator("main").inner_text()
+        page.get_by_label("Filter by model").fill("absent")
+        assert 'No model has "absent" in its name.' in page.locator("main").inner_text()
         page.get_by_role("button", name="Pairs", exact=True).click()
         assert page.locator("section").count() == 24
         page.locator("#more").click()

@@ -75,7 +75,7 @@ def test_a_folder_of_other_images_is_refused(runs: Path, tmp_path: Path) -> None
     for words, message in (
         (["--images", f"drn-pb-only={runs / 'real' / 'images'}"], "are not those of the record of drn-pb-only"),
         (["--images", "drn-pb-only=nowhere"], "There is no folder|nowhere"),
-        (["--images", f"nobody={runs}"], "no record of nobody"),
+        (["--images", f"absent={runs}"], "no record of absent"),
         (["--images", "drn-pb-only"], "is not NAME=DIR"),
     ):
         assert re.search(message, str(call(runs, out, "--figure", "6", *words).exception))

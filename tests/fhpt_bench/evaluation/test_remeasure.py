@@ -97,6 +97,19 @@ def test_made_up_values_are_found(run: Path, tmp_path: Path, change: Callable[[p
     assert not re.search("WRONG.*psnr", result.output)
 
 
+def test_other_weights_are_found(run: Path, tmp_path: Path) -> None:
+    """Weights that are all 2 leave mean and interval as they are, but no image gives them."""
+    folder = made_up(run, tmp_path, lambda x: x)
+    table = pd.read_csv(folder / "pairs.csv", dtype={"person": str})
+    table.insert(table.columns.get_loc(SSIM) + 1, f"{SSIM} weight", 2.0)
+    table.to_csv(folder / "pairs.csv", index=False)
+    record = json.loads((folder / "record.json").read_text())
+    record["pairs"]["sha256"] = sha256_file(folder / "pairs.csv")
+    (folder / "record.json").write_text(json.dumps(record))
+    statuses = [check.status for check in remeasure(fb.read_record(folder), share=0.5)]
+    assert statuses == ["WRONG", "cannot"]
+
+
 def test_a_single_pair_may_be_odd(run: Path, tmp_path: Path) -> None:
     """A keypoint that is close to a threshold changes sides on another CPU."""
     folder = made_up(run, tmp_path, lambda x: x.where(x.index != 3, x + 0.2))
