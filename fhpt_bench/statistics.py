@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ SEED = 20200526
 FEWEST_CLUSTERS = 10
 METHOD = f"bootstrap over people, {RESAMPLES} resamples, 95 % percentile"
 BLOCKS = 20
+_JACKKNIFE = re.compile(r"delete-block jackknife over people, (\d+) blocks")
 _KEPT = 1 << 24  # drawn clusters in memory at a time
 _USED = ("person", "value", "weight")  # columns of a table of values by pair
 PAIRED_METHOD = f"{METHOD}, the same people drawn for both"
@@ -128,6 +130,38 @@ def paired_difference(values_a: pd.DataFrame, values_b: pd.DataFrame) -> PairedD
         >>> found.n, found.difference, found.a_higher, found.equal, found.interval
         (2, 0.25, 1, 1, None)
     """
+    people, value, weight = common_pairs(values_a, values_b)
+    mean_a, mean_b = weighted_mean(value[0], weight[0]), weighted_mean(value[1], weight[1])
+    if mean_a is None or mean_b is None:
+        return None
+    means = resampled_means(value, weight, people)
+    return PairedDifference(
+        n=len(people),
+        mean_a=mean_a,
+        mean_b=mean_b,
+        difference=mean_a - mean_b,
+        interval=None if means is None else _percentiles(means[0] - means[1], PAIRED_METHOD),
+        a_higher=int((value[0] > value[1]).sum()),
+        b_higher=int((value[0] < value[1]).sum()),
+        equal=int((value[0] == value[1]).sum()),
+    )
+
+
+def common_pairs(
+    values_a: pd.DataFrame, values_b: pd.DataFrame
+) -> tuple[NDArray[np.str_], NDArray[np.float64], NDArray[np.float64]]:
+    """The values of the pairs that two models have and neither skips, by pair id.
+
+    Args:
+        values_a: as in `paired_difference`.
+        values_b: as in `paired_difference`.
+
+    Returns:
+        (n,) the person of each pair, (2, n) values of a and b, (2, n) weights.
+
+    Raises:
+        ValueError: as in `paired_difference`.
+    """
     if not (values_a.index.is_unique and values_b.index.is_unique):
         raise ValueError("a pair occurs twice")
     if values_a.index.equals(values_b.index):
@@ -146,20 +180,7 @@ def paired_difference(values_a: pd.DataFrame, values_b: pd.DataFrame) -> PairedD
     weight = np.stack([a["weight"].astype(np.float64), b["weight"].astype(np.float64)])
     if not np.isfinite(value).all():
         raise ValueError("cannot resample values that are not finite")
-    mean_a, mean_b = weighted_mean(value[0], weight[0]), weighted_mean(value[1], weight[1])
-    if mean_a is None or mean_b is None:
-        return None
-    means = resampled_means(value, weight, people)
-    return PairedDifference(
-        n=len(people),
-        mean_a=mean_a,
-        mean_b=mean_b,
-        difference=mean_a - mean_b,
-        interval=None if means is None else _percentiles(means[0] - means[1], PAIRED_METHOD),
-        a_higher=int((value[0] > value[1]).sum()),
-        b_higher=int((value[0] < value[1]).sum()),
-        equal=int((value[0] == value[1]).sum()),
-    )
+    return people, value, weight
 
 
 def resampled_means(
@@ -249,6 +270,20 @@ def block_jackknife(statistic: Callable[[NDArray[np.bool_]], float], cluster: ND
     error = float(np.sqrt(np.mean((pseudo - estimate) ** 2 / (share - 1))))
     reach = float(stdtrit(blocks - 1, 0.975)) * error
     return Interval(value - reach, value + reach, f"delete-block jackknife over people, {blocks} blocks")
+
+
+def jackknife_blocks(method: str) -> int | None:
+    """The number of blocks of an interval by `block_jackknife`; None for another method.
+
+    Args:
+        method: `Interval.method`.
+
+    Examples:
+        >>> jackknife_blocks("delete-block jackknife over people, 20 blocks"), jackknife_blocks(METHOD)
+        (20, None)
+    """
+    found = _JACKKNIFE.fullmatch(method)
+    return int(found[1]) if found else None
 
 
 def weighted_mean(value: NDArray[np.float64], weight: NDArray[np.float64]) -> float | None:

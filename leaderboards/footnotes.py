@@ -9,6 +9,7 @@ from itertools import groupby
 from fhpt_bench.data.images import is_lossy
 from fhpt_bench.errors import plain
 from fhpt_bench.records.schema import Record
+from fhpt_bench.reporting.formatting import number_format
 from fhpt_bench.weights import overridden
 from leaderboards.columns import Column, sees_pose
 from leaderboards.measured import origin_of
@@ -28,6 +29,7 @@ def footnotes(
     """
     return [
         *_about_ranks(columns, rankings),
+        *_about_ties(columns, rankings, labels),
         *_about_poses(columns),
         *_about_fingerprints(columns),
         *_about_weights(records, labels),
@@ -55,6 +57,21 @@ def _about_ranks(columns: Sequence[Column], rankings: Sequence[Ranking]) -> Iter
             why[ranking.reason].append(column.name)
     for reason, names in why.items():
         yield f"{', '.join(names)}: no ranks, because the models cannot be compared ({reason})."
+
+
+def _about_ties(columns: Sequence[Column], rankings: Sequence[Ranking], labels: Sequence[str]) -> Iterator[str]:
+    """The two best models of each column that cannot be told apart, and the difference that so many pairs can show."""
+    parts = []
+    for column, ranking in zip(columns, rankings, strict=True):
+        if (tie := ranking.tie) is not None:
+            spec = number_format([tie.power.smallest], 2)
+            names = " and ".join(labels[row] for row in tie.rows)
+            parts.append(f"{column.name} at n = {tie.power.n}: {names} ({tie.power.smallest:{spec}})")
+    if parts:
+        yield (
+            "The two best cannot be told apart, and the smallest true difference that so many pairs show with a "
+            f"probability of 80 % (`fhpt-bench power`): {'; '.join(parts)}."
+        )
 
 
 def _about_poses(columns: Sequence[Column]) -> Iterator[str]:

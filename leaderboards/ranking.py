@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fhpt_bench.records.comparison import compare_scores
+from fhpt_bench.power import Power
+from fhpt_bench.records.comparison import compare_scores, score_power
 from fhpt_bench.records.installed_cards import standing
 from fhpt_bench.records.pair_table import PairValues
 from fhpt_bench.records.schema import Record, ScoreEntry
@@ -42,6 +43,19 @@ class Cell:
 
 
 @dataclass(frozen=True)
+class Tie:
+    """The two best models of a column, which cannot be told apart.
+
+    Args:
+        rows: their positions among the records, best value first.
+        power: what their pairs can show.
+    """
+
+    rows: tuple[int, int]
+    power: Power
+
+
+@dataclass(frozen=True)
 class Ranking:
     """The cells of a column.
 
@@ -49,11 +63,13 @@ class Ranking:
         cells: one per record; None if the record does not have the score.
         paired: whether all comparisons used paired differences.
         reason: why there are no ranks, or "".
+        tie: the two best models, if both have rank 1, and what their pairs can show; None if they differ.
     """
 
     cells: list[Cell | None]
     paired: bool
     reason: str
+    tie: Tie | None = None
 
 
 def rank_models(column: Column, measured: Sequence[Measured]) -> Ranking:
@@ -87,7 +103,19 @@ def rank_models(column: Column, measured: Sequence[Measured]) -> Ranking:
         None if score is None else Cell(score, ranks.get(i), held[ranks.get(i, 0)] > 1)
         for i, score in enumerate(scores)
     ]
-    return Ranking(cells, paired, reason)
+    return Ranking(cells, paired, reason, _tie_at_the_top(column, measured, rivals, ranks))
+
+
+def _tie_at_the_top(
+    column: Column, measured: Sequence[Measured], rivals: Sequence[tuple[int, ScoreEntry]], ranks: Mapping[int, int]
+) -> Tie | None:
+    sign = -1 if column.higher_is_better else 1
+    first = sorted(((sign * (score.value or 0.0), i, score) for i, score in rivals if ranks.get(i) == 1), key=lambda entry: entry[:2])[:2]
+    if len(first) < 2:
+        return None
+    (_, i, a), (_, j, b) = first
+    power = score_power(a, b, measured[i][1].get(column.key), measured[j][1].get(column.key))
+    return Tie((i, j), power) if power is not None and power.error > 0 else None
 
 
 def _one_by_one(

@@ -30,16 +30,13 @@ def compare(a: str, b: str, folders: tuple[Path, ...]) -> None:
     difference, resampling people, excludes 0.
     """
     from fhpt_bench.errors import plain
-    from fhpt_bench.records.comparison import choose_two, find_records, is_record_path, read_values, records_called
+    from fhpt_bench.records.comparison import read_values, two_records
     from fhpt_bench.reporting.formatting import model_label
     from fhpt_bench.reporting.listing import echo, print_card
 
-    records: list[Record] = []
-    if not (is_record_path(a) and is_record_path(b)):
-        records, problems = find_records(folders or (Path("runs"),))
-        for problem in problems:
-            echo(f"ignored: {problem}", err=True)
-    first, second = choose_two(records_called(a, records), records_called(b, records))
+    first, second, problems = two_records(a, b, folders)
+    for problem in problems:
+        echo(f"ignored: {problem}", err=True)
     tables = read_values(first), read_values(second)
     titles = {side: f"{model_label(r.model)} in {r.folder}" for side, r in (("A", first), ("B", second))}
     print_card(plain(f"{first.benchmark.id} {first.benchmark.version}"), {k: plain(v) for k, v in titles.items()})
@@ -50,12 +47,13 @@ def compare(a: str, b: str, folders: tuple[Path, ...]) -> None:
 def _print_comparable(a: Record, b: Record, tables: Sequence[Mapping[str, pd.DataFrame]]) -> None:
     from dataclasses import replace
 
-    from fhpt_bench.records.comparison import compare_scores
+    from fhpt_bench.records.comparison import compare_scores, score_power
     from fhpt_bench.records.installed_cards import standing
+    from fhpt_bench.reporting.formatting import number_format
     from fhpt_bench.reporting.listing import echo, print_table
 
     others = {score.key: score for score in b.scores}
-    rows = []
+    rows, tied = [], []
     for score in a.scores:
         other = others.get(score.key)
         if other and score.value is not None and other.value is not None and other.fingerprint == score.fingerprint:
@@ -67,10 +65,17 @@ def _print_comparable(a: Record, b: Record, tables: Sequence[Mapping[str, pd.Dat
             if metric is None:
                 found = replace(found, verdict=None, reason="its protocol or this version is not installed")
             rows.append(_row(score, found, better, metric))
+            power = score_power(score, other, table_a, table_b) if found.verdict == "tie" else None
+            if power is not None and power.error > 0:
+                smallest = format(power.smallest, number_format([power.smallest], 2))
+                tied.append((score.key, f"n = {power.n}", f"can show a difference of {smallest}"))
     if rows:
         print_table(("score", "A", "B", "A - B", "95 % interval", "pairs A/B/equal", "A is"), rows)
     else:
         echo("No scores of the two are comparable.")
+    if tied:
+        echo()
+        print_table(("cannot be told apart", "at", "what so many show with 80 % probability: see `power`"), tied)
 
 
 def _row(score: ScoreEntry, found: Comparison, higher_is_better: bool, metric: MetricCard | None) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from fhpt_bench.errors import UserError, did_you_mean
+from fhpt_bench.power import Power, paired_power, unpaired_power
 from fhpt_bench.reading import sha256_file
 from fhpt_bench.records.installed_cards import contradiction, slack, standing
 from fhpt_bench.records.pair_table import PAIRS_FILE, PairValues, read_pair_values
 from fhpt_bench.records.schema import RECORD_FILE, Record, ScoreEntry, read_record
-from fhpt_bench.statistics import METHOD, PairedDifference, paired_difference
+from fhpt_bench.statistics import METHOD, PairedDifference, jackknife_blocks, paired_difference
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -167,6 +168,35 @@ def compare_scores(
     return Comparison(paired.mean_a, paired.mean_b, paired, _verdict(sign, paired.interval.low, paired.interval.high))
 
 
+def score_power(
+    score_a: ScoreEntry, score_b: ScoreEntry, table_a: pd.DataFrame | None, table_b: pd.DataFrame | None
+) -> Power | None:
+    """What the pairs of two models can show in one score, by the test of `compare_scores`.
+
+    Args:
+        score_a: a's score, with a value.
+        score_b: b's score, with a value and the same fingerprint.
+        table_a: a's values by pair, or None for a score of the whole set.
+        table_b: b's.
+
+    Returns:
+        The power; None under 10 people in common, or for a score of the whole set without a jackknife interval.
+    """
+    if table_a is not None and table_b is not None:
+        try:
+            return paired_power(table_a, table_b)
+        except ValueError:  # `compare_scores` says why
+            return None
+    if score_a.interval is None or score_b.interval is None or score_a.value is None or score_b.value is None:
+        return None
+    (low_a, high_a, method), (low_b, high_b, other) = score_a.interval, score_b.interval
+    blocks = jackknife_blocks(method)
+    if blocks is None or method != other:
+        return None
+    n = min(score_a.n, score_b.n)
+    return unpaired_power(score_a.value, (low_a, high_a), score_b.value, (low_b, high_b), n, blocks - 1)
+
+
 def _verdict(sign: int, low: float, high: float) -> Literal["better", "worse", "tie"]:
     """The verdict of an interval of the difference a - b; `sign` is 1 if higher is better, else -1."""
     if low <= 0 <= high:
@@ -219,6 +249,28 @@ def choose_two(called_a: list[Record], called_b: list[Record]) -> tuple[Record, 
             raise UserError(f"Several records fit: give two of these paths instead of names: {', '.join(folders)}.")
         pairs = sharing
     return pairs[0]
+
+
+def two_records(a: str, b: str, folders: Sequence[Path]) -> tuple[Record, Record, list[str]]:
+    """The two records that two names or paths mean.
+
+    Args:
+        a: a model's name, or the path of a record.
+        b: another one.
+        folders: the folders to search for names; none for `runs`.
+
+    Returns:
+        The records, and one sentence for each record that could not be read.
+
+    Raises:
+        UserError: as `records_called` and `choose_two`.
+    """
+    records: list[Record] = []
+    problems: list[str] = []
+    if not (is_record_path(a) and is_record_path(b)):
+        records, problems = find_records(folders or (Path("runs"),))
+    first, second = choose_two(records_called(a, records), records_called(b, records))
+    return first, second, problems
 
 
 def _fingerprints(record: Record) -> set[str]:
