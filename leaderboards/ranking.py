@@ -110,7 +110,10 @@ def _tie_at_the_top(
     column: Column, measured: Sequence[Measured], rivals: Sequence[tuple[int, ScoreEntry]], ranks: Mapping[int, int]
 ) -> Tie | None:
     sign = -1 if column.higher_is_better else 1
-    first = sorted(((sign * (score.value or 0.0), i, score) for i, score in rivals if ranks.get(i) == 1), key=lambda entry: entry[:2])[:2]
+    first = sorted(
+        ((sign * (score.value or 0.0), i, score) for i, score in rivals if ranks.get(i) == 1),
+        key=lambda entry: entry[:2],
+    )[:2]
     if len(first) < 2:
         return None
     (_, i, a), (_, j, b) = first

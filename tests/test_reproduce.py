@@ -29,7 +29,16 @@ TINY = {
 }  # fmt: skip
 PAIRS = "6"  # one of them with two frontal faces, for Figure 8
 # Commands of the other systems differ in the name only, and their trainings have tests of their own: three minutes.
-TRAINED = ("retrieval-vgg16", "retrieval-resnet50", "gender-vgg16", "patn", "drn", "drn-face", "drn-pb-only", "drn-pb-fixed")
+TRAINED = (
+    "retrieval-vgg16",
+    "retrieval-resnet50",
+    "gender-vgg16",
+    "patn",
+    "drn",
+    "drn-face",
+    "drn-pb-only",
+    "drn-pb-fixed",
+)
 MEASURED = ("real", "patn", "drn", "drn-pb-only", "drn-pb-fixed")
 
 

@@ -13,7 +13,9 @@ from fhpt_bench.statistics import cluster_bootstrap, paired_difference
 STUDIES = 200
 
 
-def study(rng: np.random.Generator, people: int, each: NDArray[np.int64], gain: float) -> tuple[pd.DataFrame, pd.DataFrame]:
+def study(
+    rng: np.random.Generator, people: int, each: NDArray[np.int64], gain: float
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Values of two models by pair; a is better by `gain`, and pairs of one person resemble each other."""
     person = np.repeat(np.arange(people), each)
     shared = rng.normal(0, 1, people)[person] + rng.normal(0, 0.5, len(person))
@@ -105,7 +107,9 @@ def test_equal_values_show_everything_and_nothing() -> None:
 def test_scores_of_the_whole_set_need_intervals_that_do_not_overlap() -> None:
     rng = np.random.default_rng(9)
     error_a, error_b, reach = 2.0, 1.0, 2.093  # t of 19 degrees of freedom
-    found = unpaired_power(0.0, (-reach * error_a, reach * error_a), 1.0, (1 - reach * error_b, 1 + reach * error_b), 99, 19)
+    found = unpaired_power(
+        0.0, (-reach * error_a, reach * error_a), 1.0, (1 - reach * error_b, 1 + reach * error_b), 99, 19
+    )
     assert found.error == pytest.approx(5**0.5, rel=1e-3)
     apart = []
     for _ in range(4000):  # errors that are themselves estimated from 20 blocks
