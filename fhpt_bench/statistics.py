@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fhpt_bench.significance import resampled_p_value
+
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
@@ -49,6 +51,7 @@ class PairedDifference:
         a_higher: number of pairs on which a's value is higher.
         b_higher: number of pairs on which b's value is higher.
         equal: number of pairs with equal values.
+        p: see `fhpt_bench.significance.p_value`; None under 10 people.
     """
 
     n: int
@@ -59,6 +62,7 @@ class PairedDifference:
     a_higher: int
     b_higher: int
     equal: int
+    p: float | None = None
 
 
 def cluster_bootstrap(
@@ -135,15 +139,22 @@ def paired_difference(values_a: pd.DataFrame, values_b: pd.DataFrame) -> PairedD
     if mean_a is None or mean_b is None:
         return None
     means = resampled_means(value, weight, people)
+    interval, p = None, None
+    if means is not None:
+        resampled = means[0] - means[1]
+        interval = _percentiles(resampled, PAIRED_METHOD)
+        apart = not interval.low <= 0 <= interval.high
+        p = float(resampled_p_value(resampled.mean(), resampled.std(), np.array(apart), len(np.unique(people))))
     return PairedDifference(
         n=len(people),
         mean_a=mean_a,
         mean_b=mean_b,
         difference=mean_a - mean_b,
-        interval=None if means is None else _percentiles(means[0] - means[1], PAIRED_METHOD),
+        interval=interval,
         a_higher=int((value[0] > value[1]).sum()),
         b_higher=int((value[0] < value[1]).sum()),
         equal=int((value[0] == value[1]).sum()),
+        p=p,
     )
 
 

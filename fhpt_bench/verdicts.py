@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fhpt_bench.significance import resampled_p_value
 from fhpt_bench.statistics import FEWEST_CLUSTERS, drawn_clusters, resampled_means
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+# Signs and p-values of the differences of every two models.
+Verdicts = tuple["NDArray[np.int8]", "NDArray[np.float64]"]
 
 _MASKS = 16  # different choices of pairs up to which models with the same one are compared together
 _HEAD = 160  # resamples that show most ties
@@ -25,7 +29,7 @@ def certain_differences(
     weight: NDArray[np.float64],
     cluster: NDArray[np.str_],
     counted: NDArray[np.bool_] | None = None,
-) -> NDArray[np.int8] | None:
+) -> Verdicts | None:
     """For which models the interval of the paired difference excludes 0, for every two of many models at once.
 
     The same as the intervals of `paired_difference`. Differences below 1e-12 of the two means are rounding.
@@ -38,13 +42,14 @@ def certain_differences(
             None: all.
 
     Returns:
-        (k, k): 1 if the interval of row minus column is above 0, -1 if it is below, else 0; None if two models have
-        under 10 people in common.
+        (k, k) signs: 1 if the interval of row minus column is above 0, -1 if it is below, else 0; and (k, k) p-values.
+        None if two models have under 10 people in common.
 
     Examples:
         >>> value = np.arange(40.0).reshape(2, 20) % 20 + [[0], [1]]
-        >>> certain_differences(value, np.ones((2, 20)), np.array([f"p{i}" for i in range(20)])).tolist()
-        [[0, -1], [1, 0]]
+        >>> signs, p = certain_differences(value, np.ones((2, 20)), np.array([f"p{i}" for i in range(20)]))
+        >>> signs.tolist(), p.round(9).tolist()
+        ([[0, -1], [1, 0]], [[1.0, 0.0], [0.0, 1.0]])
     """
     counted = np.ones(value.shape, bool) if counted is None else counted
     members: dict[bytes, list[int]] = {}
@@ -52,7 +57,7 @@ def certain_differences(
         members.setdefault(pairs.tobytes(), []).append(row)
     if len(members) > _MASKS:
         return _on_common_pairs(value, weight, cluster, counted)
-    found = np.zeros((len(value), len(value)), np.int8)
+    found, p = np.zeros((len(value), len(value)), np.int8), np.ones((len(value), len(value)))
     groups = [(np.array(rows), counted[rows[0]]) for rows in members.values()]
     for (one, kept), (other, also) in itertools.combinations_with_replacement(groups, 2):
         rows = np.concatenate([one, other]) if other is not one else one
@@ -60,14 +65,16 @@ def certain_differences(
         means = resampled_means(value[rows][:, common], weight[rows][:, common], cluster[common])
         if means is None:
             return None
-        signs = _signs_of_all(means[: len(one)], means[-len(other) :], one is other)
-        found[np.ix_(one, other)] = signs
-        found[np.ix_(other, one)] = -signs.T
-    return found
+        signs, values = _signs_of_all(
+            means[: len(one)], means[-len(other) :], one is other, len(np.unique(cluster[common]))
+        )
+        found[np.ix_(one, other)], found[np.ix_(other, one)] = signs, -signs.T
+        p[np.ix_(one, other)], p[np.ix_(other, one)] = values, values.T
+    return found, p
 
 
-def _signs_of_all(ours: NDArray[np.float64], theirs: NDArray[np.float64], same: bool) -> NDArray[np.int8]:
-    """Whether the 95 % interval of each difference is above 0 (1), below (-1), or neither (0).
+def _signs_of_all(ours: NDArray[np.float64], theirs: NDArray[np.float64], same: bool, people: int) -> Verdicts:
+    """Whether the 95 % interval of each difference is above 0 (1), below (-1), or neither (0), and the p-values.
 
     Equal values have equal means, so that nothing has to be rounded here.
 
@@ -75,9 +82,10 @@ def _signs_of_all(ours: NDArray[np.float64], theirs: NDArray[np.float64], same: 
         ours: (a, resamples) resampled means of models.
         theirs: (b, resamples) of other models.
         same: whether both are the same models.
+        people: number of people.
 
     Returns:
-        (a, b).
+        (a, b) each.
     """
     resamples = ours.shape[1]
     few = int(0.025 * (resamples - 1))
@@ -104,12 +112,14 @@ def _signs_of_all(ours: NDArray[np.float64], theirs: NDArray[np.float64], same: 
             others = theirs[chosen := rest[start : start + _CHUNK]]
             gain = functools.partial(_gain, own, others)
             found[row, chosen] = _signs(_below(own, others), np.full(len(chosen), resamples), gain)
-    return found - found.T if same else found
+    if same:
+        found = found - found.T
+    return found, resampled_p_value(distance, np.sqrt(variance), found != 0, people)
 
 
 def _on_common_pairs(
     value: NDArray[np.float64], weight: NDArray[np.float64], cluster: NDArray[np.str_], counted: NDArray[np.bool_]
-) -> NDArray[np.int8] | None:
+) -> Verdicts | None:
     """As `certain_differences`, for models that skip different pairs: sums over people, then matrix products."""
     from scipy.sparse import csr_matrix
 
@@ -118,7 +128,7 @@ def _on_common_pairs(
     used = np.ascontiguousarray(counted.T, np.float64)
     masses = np.where(counted, weight, 0.0).T
     totals = masses * np.where(counted, value, 0.0).T
-    found = np.zeros((len(value), len(value)), np.int8)
+    found, p = np.zeros((len(value), len(value)), np.int8), np.ones((len(value), len(value)))
     for row in range(len(value) - 1):
         rest, own = slice(row + 1, None), used[:, row, None]
         sums = [
@@ -146,8 +156,14 @@ def _on_common_pairs(
                 below = np.stack([np.count_nonzero(part <= rounding, axis=1) for part in (gains, -gains)])
                 usable = gains.shape[1] - unusable.sum(1)
                 difference = functools.partial(_difference, total, mass, their_total, their_mass)
-                found[row, row + 1 + chosen] = _signs(below, usable, difference)
-    return found - found.T
+                signs = _signs(below, usable, difference)
+                found[row, row + 1 + chosen] = signs
+                for at in np.flatnonzero(signs):
+                    resampled = difference(at)
+                    p[row, row + 1 + chosen[at]] = resampled_p_value(
+                        resampled.mean(), resampled.std(), np.array(True), int(kept.sum())
+                    )
+    return found - found.T, np.minimum(p, p.T)
 
 
 def _alike(present: NDArray[np.bool_]) -> Iterator[tuple[NDArray[np.intp], NDArray[np.bool_]]]:

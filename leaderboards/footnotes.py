@@ -42,8 +42,8 @@ def _about_ranks(columns: Sequence[Column], rankings: Sequence[Ranking]) -> Iter
     if any(ranked):
         yield (
             "(rank): 1 + the number of models that are significantly better: the 95 % interval of the paired "
-            "difference, over the people of the pairs that both models have, excludes 0; = marks a shared rank, "
-            "* or bold marks rank 1."
+            "difference, over the people of the pairs that both models have, excludes 0, also after Holm's correction "
+            "for all comparisons of the column; = marks a shared rank, * or bold marks rank 1."
         )
     whole = [c.name for c, r, is_ranked in zip(columns, rankings, ranked, strict=True) if is_ranked and not r.paired]
     if whole:

@@ -35,8 +35,9 @@ def power(a: str, b: str, wanted: tuple[str, ...], folders: tuple[Path, ...]) ->
     A and B are names of models that were run, or paths of records.
     """
     from fhpt_bench.errors import UserError
-    from fhpt_bench.records.comparison import read_values, score_power, two_records
+    from fhpt_bench.records.comparison import read_values, two_records
     from fhpt_bench.records.installed_cards import standing
+    from fhpt_bench.records.score_difference import score_power
     from fhpt_bench.reporting.formatting import describe_pairs, model_label
     from fhpt_bench.reporting.listing import echo, print_card, print_table
     from leaderboards.columns import check_wanted, fits

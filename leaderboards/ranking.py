@@ -6,20 +6,17 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fhpt_bench.power import Power
-from fhpt_bench.records.comparison import compare_scores, score_power
 from fhpt_bench.records.installed_cards import standing
 from fhpt_bench.records.pair_table import PairValues
 from fhpt_bench.records.schema import Record, ScoreEntry
-from fhpt_bench.verdicts import certain_differences
+from fhpt_bench.records.score_difference import compare_scores, interval_p_values, score_power
+from fhpt_bench.significance import LEVEL, holm
+from fhpt_bench.verdicts import Verdicts, certain_differences
 from leaderboards.columns import Column
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 _MANY = 8  # models from which on it pays to compare all of them at once
 
@@ -33,7 +30,8 @@ class Cell:
 
     Args:
         score: the score, with a value or with the reason why there is none.
-        rank: 1 + the number of ranked models that are significantly better, or None.
+        rank: 1 + the number of ranked models that are significantly better, with Holm's correction for all
+            comparisons of the column, or None.
         shared: whether another model has the same rank.
     """
 
@@ -89,13 +87,17 @@ def rank_models(column: Column, measured: Sequence[Measured]) -> Ranking:
         rivals = []
     tables = [measured[i][1] for i, _ in rivals]
     whole = not any(column.key in values for values in tables)
-    verdicts = _by_intervals([score for _, score in rivals]) if whole else _all_at_once(tables, column.key)
-    if verdicts is not None:
-        better = verdicts == (1 if column.higher_is_better else -1)
-        ranks = {i: 1 + int(count) for (i, _), count in zip(rivals, better.sum(0), strict=True)}
-        paired, reason = not (whole and len(rivals) > 1), ""
-    else:
-        ranks, paired, reason = _one_by_one(column, measured, rivals)
+    rated = [score for _, score in rivals]
+    verdicts = _by_intervals(rated) if whole else _all_at_once(tables, column.key)
+    paired, reason = not (whole and len(rivals) > 1), ""
+    if verdicts is None:
+        verdicts, paired, reason = _one_by_one(column, rated, tables)
+    signs, p = verdicts
+    upper = np.triu_indices(len(rivals), 1)
+    certain = np.zeros(signs.shape, bool)
+    certain[upper] = holm(p[upper]) <= LEVEL
+    better = (signs == (1 if column.higher_is_better else -1)) & (certain | certain.T)
+    ranks = {i: 1 + int(count) for (i, _), count in zip(rivals, better.sum(0), strict=True)}
     if len(rivals) < 2 or reason:  # a rank needs at least two models
         ranks = {}
     held = Counter(ranks.values())
@@ -122,29 +124,29 @@ def _tie_at_the_top(
 
 
 def _one_by_one(
-    column: Column, measured: Sequence[Measured], rivals: Sequence[tuple[int, ScoreEntry]]
-) -> tuple[dict[int, int], bool, str]:
-    """Rank of each model, whether all differences are paired, and why there are no ranks, or ""."""
-    ranks, paired = {i: 1 for i, _ in rivals}, True
-    for (i, a), (j, b) in combinations(rivals, 2):
-        tables = measured[i][1].get(column.key), measured[j][1].get(column.key)
-        comparison = compare_scores(a, b, *tables, column.higher_is_better)
+    column: Column, scores: Sequence[ScoreEntry], tables: Sequence[PairValues]
+) -> tuple[Verdicts, bool, str]:
+    """The verdicts, whether all differences are paired, and why the models cannot be compared, or ""."""
+    signs, p, paired = np.zeros((len(scores),) * 2, np.int8), np.ones((len(scores),) * 2), True
+    for i, j in combinations(range(len(scores)), 2):
+        values = tables[i].get(column.key), tables[j].get(column.key)
+        comparison = compare_scores(scores[i], scores[j], *values, higher_is_better=True)
         paired &= comparison.paired is not None
         if comparison.reason:
-            return {}, paired, comparison.reason
-        if comparison.verdict != "tie":
-            ranks[j if comparison.verdict == "better" else i] += 1
-    return ranks, paired, ""
+            return (signs, p), paired, comparison.reason
+        signs[i, j] = {"better": 1, "worse": -1}.get(comparison.verdict or "", 0)
+        p[i, j] = p[j, i] = comparison.p
+    return (signs - signs.T, p), paired, ""
 
 
-def _by_intervals(scores: Sequence[ScoreEntry]) -> NDArray[np.int8]:
-    """The verdicts of all pairs of models by scores of the whole set: 1 if the interval of the row is above."""
+def _by_intervals(scores: Sequence[ScoreEntry]) -> Verdicts:
+    """The verdicts by scores of the whole set: a model is above another if its interval is."""
     ends = np.array([score.interval[:2] for score in scores if score.interval is not None]).reshape(-1, 2)
     above = ends[:, :1] > ends[:, 1]
-    return above.astype(np.int8) - above.T.astype(np.int8)
+    return above.astype(np.int8) - above.T.astype(np.int8), interval_p_values(scores)
 
 
-def _all_at_once(given: Sequence[PairValues], key: str) -> NDArray[np.int8] | None:
+def _all_at_once(given: Sequence[PairValues], key: str) -> Verdicts | None:
     """The verdicts of all pairs of models, if all have the same pairs of the same people, as is usual; else None."""
     if len(given) < _MANY or any(key not in values for values in given):
         return None

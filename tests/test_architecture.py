@@ -26,8 +26,8 @@ MAY_IMPORT = {
 }
 # The rooms of the host, from the lowest floor to the highest: each imports only rooms before it.
 FLOORS = (
-    "version", "errors", "files", "reading", "output_folder", "progress", "processes", "statistics", "power",
-    "verdicts", "plugin_code", "registry", "data", "benchmarks", "benchmark",
+    "version", "errors", "files", "reading", "output_folder", "progress", "processes", "significance",
+    "statistics", "power", "verdicts", "plugin_code", "registry", "data", "benchmarks", "benchmark",
     "weights", "model", "feature", "networks", "score", "protocol", "records", "reporting", "evaluation", "training",
     "commands", "cli", "__init__", "__main__",
 )  # fmt: skip

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from fhpt_bench.protocol import MetricCard
-    from fhpt_bench.records.comparison import Comparison
     from fhpt_bench.records.schema import Record, ScoreEntry
+    from fhpt_bench.records.score_difference import Comparison
 
 
 @click.command()
@@ -27,7 +27,8 @@ def compare(a: str, b: str, folders: tuple[Path, ...]) -> None:
     """Compare two models, pair by pair.
 
     A and B are names of models that were run, or paths of records. A is better at a score if the 95 % interval of the
-    difference, resampling people, excludes 0.
+    difference, resampling people, excludes 0. With many scores, some differences are significant by chance: the last
+    column has Holm's correction for all rows.
     """
     from fhpt_bench.errors import plain
     from fhpt_bench.records.comparison import read_values, two_records
@@ -47,13 +48,16 @@ def compare(a: str, b: str, folders: tuple[Path, ...]) -> None:
 def _print_comparable(a: Record, b: Record, tables: Sequence[Mapping[str, pd.DataFrame]]) -> None:
     from dataclasses import replace
 
-    from fhpt_bench.records.comparison import compare_scores, score_power
+    import numpy as np
+
     from fhpt_bench.records.installed_cards import standing
+    from fhpt_bench.records.score_difference import compare_scores, score_power
     from fhpt_bench.reporting.formatting import number_format
     from fhpt_bench.reporting.listing import echo, print_table
+    from fhpt_bench.significance import LEVEL, holm
 
     others = {score.key: score for score in b.scores}
-    rows, tied = [], []
+    rows, p, tied = [], [], []
     for score in a.scores:
         other = others.get(score.key)
         if other and score.value is not None and other.value is not None and other.fingerprint == score.fingerprint:
@@ -65,12 +69,19 @@ def _print_comparable(a: Record, b: Record, tables: Sequence[Mapping[str, pd.Dat
             if metric is None:
                 found = replace(found, verdict=None, reason="its protocol or this version is not installed")
             rows.append(_row(score, found, better, metric))
+            p.append(found.p)
             power = score_power(score, other, table_a, table_b) if found.verdict == "tie" else None
             if power is not None and power.error > 0:
                 smallest = format(power.smallest, number_format([power.smallest], 2))
                 tied.append((score.key, f"n = {power.n}", f"can show a difference of {smallest}"))
     if rows:
-        print_table(("score", "A", "B", "A - B", "95 % interval", "pairs A/B/equal", "A is"), rows)
+        certain = holm(np.array(p)) <= LEVEL
+        kept = [
+            (*row, "tie" if row[-1] in ("better", "worse") and not sure else row[-1].partition(":")[0])
+            for row, sure in zip(rows, certain, strict=True)
+        ]
+        columns = ("score", "A", "B", "A - B", "95 % interval", "pairs A/B/equal", "A is", "with Holm")
+        print_table(columns, kept)
     else:
         echo("No scores of the two are comparable.")
     if tied:

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from fhpt_bench.records.comparison import compare_scores
 from fhpt_bench.records.pair_table import PairValues
+from fhpt_bench.records.score_difference import compare_scores
 from leaderboards.page.content import short
 from leaderboards.ranking import Measured
 from leaderboards.tables import Table

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from fhpt_bench.protocol import MetricCard
-from fhpt_bench.records.comparison import Comparison, compare_scores
 from fhpt_bench.records.installed_cards import standing
 from fhpt_bench.records.schema import ScoreEntry
+from fhpt_bench.records.score_difference import Comparison, compare_scores
 from fhpt_bench.reporting.formatting import score_format
 from leaderboards.columns import find_columns
 from leaderboards.paper.choice import Choice

@@ -13,15 +13,16 @@ from fhpt_bench.statistics import paired_difference
 from fhpt_bench.verdicts import certain_differences
 
 
-def two_by_two(tables: list[pd.DataFrame]) -> NDArray[np.int_]:
-    """The verdict of every two models by `paired_difference`."""
-    expected = np.zeros((len(tables), len(tables)), int)
+def two_by_two(tables: list[pd.DataFrame]) -> tuple[NDArray[np.int_], NDArray[np.float64]]:
+    """The verdict and the p-value of every two models by `paired_difference`."""
+    expected, p = np.zeros((len(tables), len(tables)), int), np.ones((len(tables), len(tables)))
     for i, j in itertools.permutations(range(len(tables)), 2):
         paired = paired_difference(tables[i], tables[j])
         assert paired is not None
         assert paired.interval is not None
         expected[i, j] = (paired.interval.low > 0) - (paired.interval.high < 0)
-    return expected
+        p[i, j] = paired.p
+    return expected, p
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -34,9 +35,11 @@ def test_the_same_verdicts_as_two_by_two(seed: int) -> None:
     weight = random.uniform(0.5, 2, (models, n)) if seed % 2 else np.ones((models, n))
     found = certain_differences(value, weight, person)
     assert found is not None
+    found, p = found
     columns = [{"person": person, "value": value[i], "weight": weight[i], "skipped": ""} for i in range(models)]
-    expected = two_by_two([pd.DataFrame(column, [f"x{j:03}" for j in range(n)]) for column in columns])
+    expected, values = two_by_two([pd.DataFrame(column, [f"x{j:03}" for j in range(n)]) for column in columns])
     assert found.tolist() == expected.tolist()
+    np.testing.assert_allclose(np.maximum(p, 1e-9), np.maximum(values, 1e-9), rtol=0.05)
     assert len(np.unique(expected)) > 1
 
 
@@ -54,8 +57,8 @@ def test_an_interval_that_ends_between_two_values() -> None:
         assert paired.interval is not None
         found = certain_differences(value, np.ones((2, 12)), person)
         assert found is not None
-        assert found[0, 1] == (paired.interval.low > 0) - (paired.interval.high < 0)
-        signs.add(int(found[0, 1]))
+        assert found[0][0, 1] == (paired.interval.low > 0) - (paired.interval.high < 0)
+        signs.add(int(found[0][0, 1]))
     assert signs == {0, 1}
 
 
@@ -80,12 +83,14 @@ def test_models_that_skip_different_pairs(seed: int, masks: int, monkeypatch: py
     value[~counted] = np.nan
     found = certain_differences(value, weight, person, counted)
     assert found is not None
+    found, p = found
     columns = [
         {"person": person, "value": value[i], "weight": weight[i], "skipped": np.where(counted[i], "", "no face")}
         for i in range(models)
     ]
-    expected = two_by_two([pd.DataFrame(column, [f"x{j:03}" for j in range(n)]) for column in columns])
+    expected, values = two_by_two([pd.DataFrame(column, [f"x{j:03}" for j in range(n)]) for column in columns])
     assert found.tolist() == expected.tolist()
+    np.testing.assert_allclose(np.maximum(p, 1e-9), np.maximum(values, 1e-9), rtol=0.05)
     assert found[0, 2] == 0
     assert len(np.unique(expected)) > 1
 
@@ -106,8 +111,10 @@ def test_hundreds_of_models() -> None:
     ability = np.concatenate([np.linspace(0, 0.4, 100), np.full(100, 0.2)])
     value = random.normal(size=60) + random.normal(0, 0.3, (200, 60)) + ability[:, None]
     value[150] = value[151]
-    found = certain_differences(value, np.ones((200, 60)), person)
-    assert found is not None
+    verdicts = certain_differences(value, np.ones((200, 60)), person)
+    assert verdicts is not None
+    found, p = verdicts
+    assert ((p <= 0.05) == (found != 0)).all()
     assert (found == -found.T).all()
     tables = [pd.DataFrame({"person": person, "value": row, "weight": 1.0, "skipped": ""}) for row in value]
     for i, j in [(150, 151), *random.integers(200, size=(150, 2))]:

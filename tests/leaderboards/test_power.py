@@ -12,8 +12,9 @@ from click.testing import CliRunner
 
 from fhpt_bench.cli import cli
 from fhpt_bench.errors import UserError
-from fhpt_bench.records.comparison import read_values, score_power
+from fhpt_bench.records.comparison import read_values
 from fhpt_bench.records.schema import read_record
+from fhpt_bench.records.score_difference import score_power
 from leaderboards.tables import Table
 from tools.docs.power import PAGE, page, printed_gaps
 

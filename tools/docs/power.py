@@ -10,8 +10,9 @@ from pathlib import Path
 
 from fhpt_bench.files import write_text
 from fhpt_bench.power import Power
-from fhpt_bench.records.comparison import read_values, score_power
+from fhpt_bench.records.comparison import read_values
 from fhpt_bench.records.schema import read_record
+from fhpt_bench.records.score_difference import score_power
 from leaderboards.literature import load_published
 from leaderboards.measured import REFERENCE
 

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from fhpt_bench.commands.compare import compare
 from fhpt_bench.errors import UserError
 from fhpt_bench.files import sha256_bytes
-from fhpt_bench.records.comparison import compare_scores, find_records, read_values
+from fhpt_bench.records.comparison import find_records, read_values
 from fhpt_bench.records.schema import read_record
+from fhpt_bench.records.score_difference import compare_scores
 
 SSIM, LPIPS, FID = "ssim:canonical:ssim", "lpips:alex-0.1:lpips", "fid:canonical:fid"
 
