@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,9 @@ from fhpt_bench.protocol import PairValues, protocols
 from fhpt_bench.records.pair_table import PAIRS_FILE, pair_table
 from fhpt_bench.records.schema import RECORD_FILE
 from fhpt_bench.statistics import cluster_bootstrap, weighted_mean
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclasses.dataclass(frozen=True)
@@ -152,10 +155,8 @@ def random_inception(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def write_random_inception(folder: Path) -> Path:
     """Write the random weights into a folder; tools/docs/precision uses the same weights."""
     import torch
-    from safetensors.numpy import save_file
 
     from fhpt_bench.networks.inception import FIDInception, ImageNetInception
-    from fhpt_bench.weights.readers import tensor_digest
 
     with torch.random.fork_rng():
         torch.manual_seed(0)
@@ -168,12 +169,41 @@ def write_random_inception(folder: Path) -> Path:
             with torch.no_grad():
                 network.train()(images)
             (name,) = feature.spec.weights
-            arrays = {
-                key: tensor.numpy() for key, tensor in network.state_dict().items() if not key.endswith("_tracked")
-            }
-            header = {"name": name, "digest": tensor_digest(arrays), "origin": "random numbers"}
-            save_file(arrays, folder / f"{name}.safetensors", header)
+            _write_random(folder, name, network.state_dict())
     return folder
+
+
+@pytest.fixture(scope="session")
+def random_squeezenet(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for `FHPT_WEIGHTS_DIR` with SqueezeNet, with random weights of a realistic scale."""
+    return write_random_squeezenet(tmp_path_factory.mktemp("weights"))
+
+
+def write_random_squeezenet(folder: Path) -> Path:
+    """Write the random weights into a folder; tools/docs/precision uses the same weights."""
+    import torch
+
+    from fhpt_bench.networks.squeezenet import SqueezeNetMaps
+
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        layers = SqueezeNetMaps.layers()
+        for module in layers.modules():
+            if isinstance(module, torch.nn.Conv2d):
+                torch.nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+                torch.nn.init.normal_(module.bias, std=0.1)
+    _write_random(folder, "squeezenet", {f"features.{key}": tensor for key, tensor in layers.state_dict().items()})
+    return folder
+
+
+def _write_random(folder: Path, name: str, tensors: Mapping[str, Tensor]) -> None:
+    from safetensors.numpy import save_file
+
+    from fhpt_bench.weights.readers import tensor_digest
+
+    arrays = {key: tensor.numpy() for key, tensor in tensors.items() if not key.endswith("_tracked")}
+    header = {"name": name, "digest": tensor_digest(arrays), "origin": "random numbers"}
+    save_file(arrays, folder / f"{name}.safetensors", header)
 
 
 @pytest.fixture(scope="session")

@@ -36,6 +36,7 @@ SYMMETRIC = {
     # Not patn, pidm and cfld-256, which use the range of the generated image.
     "ssim:canonical", "ssim:gfla", "ssim:skimage", "ssim:torchmetrics", "ssim:grey", "ssim:hr-viton",
     "psnr:canonical", "psnr:unit", "psnr:batch16", "lpips:alex-0.1", "lpips:vgg-0.1", "lpips:alex-0.0",
+    "lpips:squeeze-0.1", "lpips:alex-128", "lpips:alex-unscaled", "lpips:vgg-unscaled",
     "fid:canonical", "fid:drn", "fid:clean", "kid:canonical", "fd-effnet-lite0:canonical", "kd-effnet-lite0:canonical",
     # Over the pairs with two faces; not `detected`, and not metrics that depend on real faces of other people.
     "face-id:canonical:face-id", "face-id:canonical:acc@0.6", "face-id:canonical:acc@0.7",

@@ -44,6 +44,7 @@ def test_the_benchmark_s_own_list_is_kept_whole_and_nothing_stands_twice() -> No
     assert len(set(both)) == len(both)
     assert set(both) - set(own) == {
         *(f"ssim:{variant}" for variant in SSIM[1:]), "psnr:unit", "psnr:batch16", "lpips:alex-0.0",
+        "lpips:squeeze-0.1", "lpips:alex-128", "lpips:alex-unscaled", "lpips:vgg-unscaled",
         "retrieval:paper-resnet50",
     }  # fmt: skip
 

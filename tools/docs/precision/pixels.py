@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +13,7 @@ import torch
 from protocols.perceptual import frechet_distance, inception_score, kernel_distance, lpips, psnr, ssim
 from protocols.perceptual.lpips import LPIPS
 from protocols.perceptual.ssim import SSIM
+from tools.docs.precision.networks import random_weights
 from tools.docs.precision.rows import Row, apart, images, relative, sizes, test_module
 from tools.docs.references import package_lpips
 
@@ -81,17 +83,21 @@ def _psnr_of_batches() -> Row:
 
 
 def _lpips(variant: str) -> Row:
-    vgg = variant.startswith("vgg")
-    chosen = [(256, 176), (31, 47), (64, 64), (16, 16) if vgg else (31, 31), (401, 600) if vgg else LARGE]
-    reference, worst = package_lpips(variant), 0.0
-    for size in chosen:
-        generated, target = images(1, *size)
-        first, second = (torch.tensor(x.transpose(0, 3, 1, 2) / 127.5 - 1).float() for x in (generated, target))
-        with torch.no_grad():
-            expected = reference(first, second).flatten().numpy()
-        worst = max(worst, apart(lpips(generated, target, variant, device="cpu"), expected))
-    test = "protocols/perceptual/test_lpips.py"
-    return Row(f"lpips:{variant}", "`LPIPS` with our convolutions", "lpips", sizes(chosen), 1e-6, worst, "", test)
+    test, vgg = "protocols/perceptual/test_lpips.py", variant.startswith("vgg")
+    module = test_module(test)
+    smallest = module["FEATURES"][variant].smallest if variant != "alex-128" else 1
+    chosen = [(256, 176), (31, 47), (64, 64), (smallest, smallest), (401, 600) if vgg else LARGE]
+    known = variant != "squeeze-0.1"
+    worst = 0.0
+    with contextlib.nullcontext() if known else random_weights("squeezenet"):
+        reference = package_lpips(variant)
+        for size in chosen:
+            generated, target = images(1, *size)
+            expected = reference(*(module["package_input"](variant, side) for side in (generated, target)))
+            ours = lpips(generated, target, variant, device="cpu")
+            worst = max(worst, apart(ours, expected.flatten().numpy()))
+    name = "`LPIPS` with our convolutions" if known else "`LPIPS` (random convolutions in both)"
+    return Row(f"lpips:{variant}", name, "lpips", sizes(chosen), 1e-6, worst, "", test)
 
 
 def sets() -> list[Row]:
