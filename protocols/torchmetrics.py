@@ -109,7 +109,7 @@ class SSIM(_PairMetric):
     """Structural similarity: `protocols.perceptual.ssim`.
 
     Args:
-        variant: "canonical", "patn", "gfla", "pidm" or "skimage".
+        variant: a key of `variants` of `protocols.perceptual.ssim.SSIM`.
         value_range: as for all.
         kwargs: arguments of `torchmetrics.Metric`.
     """
@@ -149,7 +149,7 @@ class LPIPS(_PairMetric):
     """Learned perceptual image patch similarity: `protocols.perceptual.lpips`.
 
     Args:
-        variant: "alex-0.1", "vgg-0.1" or "alex-0.0".
+        variant: a key of `variants` of `protocols.perceptual.lpips.LPIPS`.
         value_range: as for all.
         kwargs: arguments of `torchmetrics.Metric`.
     """

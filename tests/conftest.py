@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,9 @@ from fhpt_bench.protocol import PairValues, protocols
 from fhpt_bench.records.pair_table import PAIRS_FILE, pair_table
 from fhpt_bench.records.schema import RECORD_FILE
 from fhpt_bench.statistics import cluster_bootstrap, weighted_mean
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,7 +94,7 @@ def write_record(
         "provenance": {"created": "2026-01-01T00:00:00+00:00", "fhpt_bench": "0.1.0", "git_commit": None,
                        "python": "3.11", "platform": "p", "packages": {}, "device": "cpu", "dtype": "float32",
                        "threads": 1, "processes": 1, "seeds": {}, "weights": {}},
-        "protocols": [{"id": p, "variant": v, "version": _version(p), "metrics": m} for (p, v), m in cards.items()],
+        "protocols": [{"id": p, "variant": v, "version": _version(p, v), "metrics": m} for (p, v), m in cards.items()],
         "stages": [], "scores": entries,
         "pairs": {"file": PAIRS_FILE, "sha256": hashlib.sha256(content).hexdigest(), "rows": len(ids)},
     }  # fmt: skip
@@ -113,8 +116,9 @@ def _metric(given: Given) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _version(protocol: str) -> int:
-    return protocols.load(protocol).version if protocol in protocols.entries() else 1
+def _version(protocol: str, variant: str) -> int:
+    kind = protocols.load(protocol) if protocol in protocols.entries() else None
+    return kind.versions.get(variant, kind.version) if kind else 1
 
 
 def _values(given: Given) -> PairValues:
@@ -151,10 +155,8 @@ def random_inception(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def write_random_inception(folder: Path) -> Path:
     """Write the random weights into a folder; tools/docs/precision uses the same weights."""
     import torch
-    from safetensors.numpy import save_file
 
     from fhpt_bench.networks.inception import FIDInception, ImageNetInception
-    from fhpt_bench.weights.readers import tensor_digest
 
     with torch.random.fork_rng():
         torch.manual_seed(0)
@@ -167,12 +169,41 @@ def write_random_inception(folder: Path) -> Path:
             with torch.no_grad():
                 network.train()(images)
             (name,) = feature.spec.weights
-            arrays = {
-                key: tensor.numpy() for key, tensor in network.state_dict().items() if not key.endswith("_tracked")
-            }
-            header = {"name": name, "digest": tensor_digest(arrays), "origin": "random numbers"}
-            save_file(arrays, folder / f"{name}.safetensors", header)
+            _write_random(folder, name, network.state_dict())
     return folder
+
+
+@pytest.fixture(scope="session")
+def random_squeezenet(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for `FHPT_WEIGHTS_DIR` with SqueezeNet, with random weights of a realistic scale."""
+    return write_random_squeezenet(tmp_path_factory.mktemp("weights"))
+
+
+def write_random_squeezenet(folder: Path) -> Path:
+    """Write the random weights into a folder; tools/docs/precision uses the same weights."""
+    import torch
+
+    from fhpt_bench.networks.squeezenet import SqueezeNetMaps
+
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        layers = SqueezeNetMaps.layers()
+        for module in layers.modules():
+            if isinstance(module, torch.nn.Conv2d):
+                torch.nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+                torch.nn.init.normal_(module.bias, std=0.1)
+    _write_random(folder, "squeezenet", {f"features.{key}": tensor for key, tensor in layers.state_dict().items()})
+    return folder
+
+
+def _write_random(folder: Path, name: str, tensors: Mapping[str, Tensor]) -> None:
+    from safetensors.numpy import save_file
+
+    from fhpt_bench.weights.readers import tensor_digest
+
+    arrays = {key: tensor.numpy() for key, tensor in tensors.items() if not key.endswith("_tracked")}
+    header = {"name": name, "digest": tensor_digest(arrays), "origin": "random numbers"}
+    save_file(arrays, folder / f"{name}.safetensors", header)
 
 
 @pytest.fixture(scope="session")

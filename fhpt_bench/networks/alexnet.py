@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
 from torch import nn
 
 from fhpt_bench.feature import FeatureSpec
-from fhpt_bench.networks.convolutions import ConvolutionMaps
+from fhpt_bench.networks.convolutions import ConvolutionMaps, check_network_input
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import Tensor
 
 
 class AlexNetMaps(ConvolutionMaps):
@@ -40,3 +48,30 @@ class AlexNetMapsUnscaled(AlexNetMaps):
 
     spec = FeatureSpec("alexnet-maps-unscaled", 2, ("alexnet",), "to [-1, 1], own size")
     scaled = False
+
+
+class AlexNetMapsUnit(AlexNetMaps):
+    """The same maps of pixels in [0, 1], which scripts give to LPIPS if they forget its range of [-1, 1]."""
+
+    spec = FeatureSpec("alexnet-maps-unit", 1, ("alexnet",), "to [0, 1], LPIPS scaling layer, own size")
+    black = 0
+
+
+class AlexNetMaps128(AlexNetMaps):
+    """The same maps of images that are resized to 128x128, whatever their shape is."""
+
+    spec = FeatureSpec(
+        "alexnet-maps-128", 1, ("alexnet",), "Pillow bilinear to 128x128, to [-1, 1], LPIPS scaling layer"
+    )
+
+    def extract(self, images: NDArray[np.uint8]) -> tuple[Tensor, ...]:
+        """(N, H, W, 3) uint8 RGB of any size -> five maps of (N, C, h, w) float32 on the device.
+
+        Raises:
+            ValueError: if the images have another shape or dtype.
+        """
+        check_network_input(images, self.title)
+        resized = np.empty((len(images), 128, 128, 3), np.uint8)
+        for image, result in zip(images, resized, strict=True):
+            result[:] = Image.fromarray(image).resize((128, 128), Image.Resampling.BILINEAR)
+        return super().extract(resized)

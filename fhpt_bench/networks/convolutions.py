@@ -1,4 +1,4 @@
-"""Code shared by the networks: input checks, exact float32, and the base class of AlexNet's and VGG16's maps."""
+"""Code shared by the networks: input checks, exact float32, and the base class of the maps that LPIPS compares."""
 
 from __future__ import annotations
 
@@ -97,6 +97,7 @@ class ConvolutionMaps(MapFeature):
     taps: ClassVar[tuple[int, ...]]
     smallest: ClassVar[int]
     scaled: ClassVar[bool] = True
+    black: ClassVar[int] = -1  # the value of black before the scaling layer, -1 or 0; that of white is 1
     layout: ClassVar[torch.memory_format] = torch.contiguous_format  # memory format of the tensors: the faster one
 
     def __init__(self, device: str) -> None:
@@ -114,7 +115,7 @@ class ConvolutionMaps(MapFeature):
         """The stack, numbered as torchvision's `features`."""
 
     def extract(self, images: NDArray[np.uint8]) -> tuple[Tensor, ...]:
-        """(N, H, W, 3) uint8 RGB -> five maps of (N, C, h, w) float32 on the device.
+        """(N, H, W, 3) uint8 RGB -> one map for each tap, (N, C, h, w) float32 on the device.
 
         Raises:
             ValueError: if the images have another shape or dtype, or are too small for the last map.
@@ -130,7 +131,8 @@ class ConvolutionMaps(MapFeature):
             return tuple(torch.cat(maps) for maps in zip(*parts, strict=True))
 
     def _compute(self, images: NDArray[np.uint8]) -> list[Tensor]:
-        x = image_batch(images, self._device).div_(127.5).sub_(1)
+        x = image_batch(images, self._device)
+        x = x.div_(127.5).sub_(1) if self.black else x.div_(255)
         if self.scaled:
             shift, scale = (x.new_tensor(value).view(3, 1, 1) for value in (_SHIFT, _SCALE))
             x = x.sub_(shift).div_(scale)

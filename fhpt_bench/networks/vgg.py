@@ -50,6 +50,13 @@ class VGG16Maps(ConvolutionMaps):
         return vgg_layers("vgg16")
 
 
+class VGG16MapsUnit(VGG16Maps):
+    """The same maps of pixels in [0, 1], which scripts give to LPIPS if they forget its range of [-1, 1]."""
+
+    spec = FeatureSpec("vgg16-maps-unit", 1, ("vgg16",), "to [0, 1], LPIPS scaling layer, own size")
+    black = 0
+
+
 class VGG16Pooled(MapSummary):
     """The means of the five maps of torchvision's VGG16 over the pixels, 1472 numbers.
 

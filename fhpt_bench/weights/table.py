@@ -72,7 +72,7 @@ def _torchvision(file: str, size: int, sha256: str, prefix: str = "features.") -
 
 def _lpips_head(version: str, network: str, size: int, sha256: str, digest: str) -> WeightSpec:
     """The linear layers with the channel weights of a network's maps."""
-    title = {"alex": "AlexNet", "vgg": "VGG16"}[network]
+    title = {"alex": "AlexNet", "vgg": "VGG16", "squeeze": "SqueezeNet"}[network]
     file = f"lpips/weights/v{version}/{network}.pth"
     return WeightSpec(
         f"lpips-{network}-{version}",
@@ -145,6 +145,20 @@ TABLE: tuple[WeightSpec, ...] = (
                 "vgg19-dcbb9e9d.pth",
                 574_673_361,
                 "dcbb9e9dad569fff7a846263a77324fc34978fea2bfb039c012d710e1776ae44",
+            ),
+        ),
+    ),
+    WeightSpec(
+        "squeezenet",
+        "torchvision's ImageNet SqueezeNet 1.1, convolutions",
+        "BSD-3-Clause",
+        "Iandola et al., SqueezeNet: AlexNet-level accuracy with 50x fewer parameters and <0.5MB model size, "
+        "arXiv:1602.07360; torchvision",
+        (
+            _torchvision(
+                "squeezenet1_1-b8a52dc0.pth",
+                4_958_839,
+                "b8a52dc049b60e4b6ab68ad0df457362afab8b6304b2febdc1650a5dab4d7e7b",
             ),
         ),
     ),
@@ -227,6 +241,13 @@ TABLE: tuple[WeightSpec, ...] = (
         7_289,
         "a78928a0af1e5f0fcb1f3b9e8f8c3a2a5a3de244d830ad5c1feddc79b8432868",
         "08896eb3b323a579b29aafb54d89bd02ff954af5fd85148fbbd96c8a338ac42c",
+    ),
+    _lpips_head(
+        "0.1",
+        "squeeze",
+        10_811,
+        "4a5350f23600cb79923ce65bb07cbf57dca461329894153e05a1346bd531cf76",
+        "e183b0ce82a1c291d2fba75a2d289db03965b3884f6f3921f8878781104bcbe2",
     ),
     _lpips_head(
         "0.0",

@@ -36,6 +36,16 @@ _VARIANTS = {
         "alexnet-maps-unscaled",
         "lpips-alex-0.0",
     ),
+    "squeeze-0.1": _Variant("SqueezeNet 1.1, LPIPS v0.1 weights", "squeezenet-maps", "lpips-squeeze-0.1"),
+    "alex-128": _Variant(
+        "as alex-0.1 on images resized to 128x128 with Pillow's bilinear filter", "alexnet-maps-128", "lpips-alex-0.1"
+    ),
+    "alex-unscaled": _Variant(
+        "as alex-0.1, but on pixels in [0, 1], where the network expects [-1, 1]", "alexnet-maps-unit", "lpips-alex-0.1"
+    ),
+    "vgg-unscaled": _Variant(
+        "as vgg-0.1, but on pixels in [0, 1], where the network expects [-1, 1]", "vgg16-maps-unit", "lpips-vgg-0.1"
+    ),
 }
 
 
@@ -88,9 +98,9 @@ def lpips(
     """Learned perceptual image patch similarity of each pair: Zhang et al., CVPR 2018, as `lpips` 0.1.4 computes it.
 
     Args:
-        generated: (N, H, W, 3) uint8 RGB; the function scales them to [-1, 1].
+        generated: (N, H, W, 3) uint8 RGB; the function scales them as the variant says, to [-1, 1] by default.
         target: the same.
-        variant: "alex-0.1", "vgg-0.1" or "alex-0.0".
+        variant: a key of `LPIPS.variants`, which has the definitions.
         device: "cpu" or "cuda"; default: "cuda" if available.
         batch_size: pairs per batch; it changes values by rounding only.
 
@@ -99,7 +109,8 @@ def lpips(
 
     Raises:
         ValueError: if the arrays are not two uint8 RGB stacks of the same shape, they are too small for the network
-            (31 pixels for AlexNet, 16 for VGG16), the batch size is not positive, or the variant is unknown.
+            (31 pixels for AlexNet, 16 for VGG16, 17 for SqueezeNet; any size for alex-128), the batch size is not
+            positive, or the variant is unknown.
         WeightsMissing: if the network's weights are not available from any source.
 
     Examples:
@@ -125,11 +136,12 @@ def lpips(
 
 @functools.cache
 def _network(feature: str, device: str) -> MapFeature:
-    from fhpt_bench.networks.alexnet import AlexNetMaps, AlexNetMapsUnscaled
-    from fhpt_bench.networks.vgg import VGG16Maps
+    from fhpt_bench.feature import MapFeature, features
 
-    classes: tuple[type[MapFeature], ...] = (AlexNetMaps, AlexNetMapsUnscaled, VGG16Maps)
-    return next(made for made in classes if made.spec.id == feature)(device)
+    network = features.load(feature)(device)
+    if not isinstance(network, MapFeature):
+        raise TypeError(f"the feature {feature} returns no maps")
+    return network
 
 
 @functools.cache
@@ -152,6 +164,10 @@ class LPIPS(PairwiseProtocol):
         "alex-0.1": "the default of its package; most papers do not name a network",
         "vgg-0.1": "papers that state VGG",
         "alex-0.0": "tools older than its package's v0.1",
+        "squeeze-0.1": "VtonEval (Leffa) and CatVTON (eval.py)",
+        "alex-128": "HR-VITON (evaluate.py)",
+        "alex-unscaled": "PCDMs (metrics.py)",
+        "vgg-unscaled": "DisCo (tool/metrics)",
     }
     metrics = (MetricCard("lpips", "LPIPS", higher_is_better=False, range=(0.0, np.inf), real=0.0),)
     numerics = "torch float32"

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
+import tempfile
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ from fhpt_bench.data.images import pixels_sha256
 from fhpt_bench.data.real_images import RealImages
 from fhpt_bench.feature import MapFeature, features
 from fhpt_bench.protocol import Evidence, ImagePairs, PairValues, Protocol, Score
+from tests.conftest import write_random_squeezenet
 
 Pixels = NDArray[np.uint8]
 VIEWS = ("1front", "2side", "3back")
@@ -42,8 +45,12 @@ def network(name: str):
     kind = features.load(name)
     if all(weights.available(needed) for needed in kind.spec.weights):
         return kind("cpu")
-    assert not issubclass(kind, MapFeature), f"the weights of {name} must be fetched first"
-    return StandIn()
+    if not issubclass(kind, MapFeature):
+        return StandIn()
+    assert name == "squeezenet-maps", f"the weights of {name} must be fetched first"
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FHPT_WEIGHTS_DIR", str(write_random_squeezenet(Path(folder))))
+        return kind("cpu")
 
 
 _EXTRACTED: dict[tuple[str, str], NDArray[np.float32] | tuple] = {}

@@ -36,11 +36,13 @@ def rows(feature: Any, images: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
 
 @pytest.mark.parametrize("name", features.entries())
 def test_order_batch_and_threads_do_not_matter(
-    name: str, random_inception: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, random_inception: Path, random_squeezenet: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kind = features.load(name)
     if any(needed.startswith("inception") for needed in kind.spec.weights):
         monkeypatch.setenv("FHPT_WEIGHTS_DIR", str(random_inception))
+    if name == "squeezenet-maps":
+        monkeypatch.setenv("FHPT_WEIGHTS_DIR", str(random_squeezenet))
     absent = [needed for needed in kind.spec.weights if not weights.available(needed)]
     if absent:
         pytest.skip(f"the weights {', '.join(absent)} are not on this machine")

@@ -2,18 +2,34 @@ import numpy as np
 import pytest
 import torch
 import torchvision
+from PIL import Image
 
 from fhpt_bench import weights
-from fhpt_bench.networks.alexnet import AlexNetMaps, AlexNetMapsUnscaled
+from fhpt_bench.networks.alexnet import AlexNetMaps, AlexNetMaps128, AlexNetMapsUnit, AlexNetMapsUnscaled
 from fhpt_bench.networks.convolutions import exact_float32
-from fhpt_bench.networks.vgg import VGG16Maps, VGG16Pooled
+from fhpt_bench.networks.squeezenet import SqueezeNetMaps
+from fhpt_bench.networks.vgg import VGG16Maps, VGG16MapsUnit, VGG16Pooled
 
-NETWORKS = {AlexNetMaps: "alexnet", AlexNetMapsUnscaled: "alexnet", VGG16Maps: "vgg16"}
+NETWORKS = {
+    AlexNetMaps: "alexnet", AlexNetMapsUnscaled: "alexnet", AlexNetMapsUnit: "alexnet", VGG16Maps: "vgg16",
+    VGG16MapsUnit: "vgg16", SqueezeNetMaps: "squeezenet",
+}  # fmt: skip
+TORCHVISION = {"squeezenet": "squeezenet1_1"}  # where its name is not ours
 
 
 @pytest.fixture(scope="module")
-def made():
-    return {network: network("cpu") for network in NETWORKS}
+def made(random_squeezenet):
+    others = {network: network("cpu") for network in NETWORKS if network is not SqueezeNetMaps}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FHPT_WEIGHTS_DIR", str(random_squeezenet))
+        return {**others, SqueezeNetMaps: SqueezeNetMaps("cpu")}
+
+
+@pytest.fixture(autouse=True)
+def random_weights(request, random_squeezenet, monkeypatch):
+    """SqueezeNet's published weights need a download."""
+    if "network" in request.fixturenames and request.getfixturevalue("network") is SqueezeNetMaps:
+        monkeypatch.setenv("FHPT_WEIGHTS_DIR", str(random_squeezenet))
 
 
 @pytest.fixture
@@ -24,23 +40,27 @@ def images():
 @pytest.mark.parametrize("network", NETWORKS)
 def test_equals_torchvision(made, images, network):
     with torch.device("meta"):
-        reference = getattr(torchvision.models, NETWORKS[network])(weights=None).features
+        name = TORCHVISION.get(NETWORKS[network], NETWORKS[network])
+        reference = getattr(torchvision.models, name)(weights=None).features
     tensors = {key.removeprefix("features."): t for key, t in weights.load(NETWORKS[network]).items()}
     reference.load_state_dict(tensors, assign=True)
-    x = torch.tensor(images.transpose(0, 3, 1, 2) / 127.5 - 1)
+    x = torch.tensor(images.transpose(0, 3, 1, 2) / 255)
+    x = x * 2 - 1 if network.black else x
     if network.scaled:
         for channel, (shift, scale) in enumerate([(-0.030, 0.458), (-0.088, 0.448), (-0.188, 0.450)]):
             x[:, channel] = (x[:, channel] - shift) / scale
     x, expected = x.float(), []
     with torch.no_grad():
-        for layer in reference[:-1]:  # without the last pooling, which no map follows
+        last = len(reference) - isinstance(reference[-1], torch.nn.MaxPool2d)  # no map follows a last pooling
+        for layer in reference[:last]:
             x = layer(x)
-            if isinstance(layer, torch.nn.ReLU):
+            if not isinstance(layer, torch.nn.Conv2d | torch.nn.MaxPool2d):  # ReLU, or a Fire block
                 expected.append(x.clone())
-    if NETWORKS[network] == "vgg16":  # the last ReLU before each pooling
-        expected = [expected[i] for i in (1, 3, 6, 9, 12)]
+    # VGG16: the last ReLU before each pooling. SqueezeNet: the last block before each, and each one after the last.
+    chosen = {"alexnet": range(5), "vgg16": (1, 3, 6, 9, 12), "squeezenet": (0, 2, 4, 5, 6, 7, 8)}[NETWORKS[network]]
+    expected = [expected[i] for i in chosen]
     maps = made[network].extract(images)
-    assert len(maps) == len(expected) == 5
+    assert len(maps) == len(expected)
     for ours, theirs in zip(maps, expected, strict=True):
         # The input is scaled in float64 above, but in float32 in the network.
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
@@ -67,6 +87,17 @@ def test_small_and_wrong_images_are_refused(made, network):
     for wrong in (np.zeros((1, 64, 64, 3)), np.zeros((64, 64, 3), np.uint8), np.zeros((1, 3, 64, 64), np.uint8)):
         with pytest.raises(ValueError, match="uint8 images"):
             made[network].extract(wrong)
+
+
+def test_images_are_resized_to_128_whatever_their_shape(made):
+    network = AlexNetMaps128("cpu")
+    for size in [(1, 1), (31, 47), (128, 128), (300, 40)]:
+        images = np.random.default_rng(0).integers(0, 256, (2, *size, 3), np.uint8)
+        resized = [Image.fromarray(image).resize((128, 128), Image.Resampling.BILINEAR) for image in images]
+        expected = made[AlexNetMaps].extract(np.stack([np.asarray(image) for image in resized]))
+        assert all(torch.equal(a, b) for a, b in zip(network.extract(images), expected, strict=True))
+    with pytest.raises(ValueError, match="uint8 images"):
+        network.extract(np.zeros((1, 64, 64, 3)))
 
 
 def test_pooled_maps_are_the_maps_means(made, images):

@@ -25,7 +25,12 @@ def keys(chosen: str, variants: str | None = "literature") -> list[str]:
 
 def test_literature_stands_beside_what_was_chosen() -> None:
     assert keys("ssim") == [f"ssim:{variant}" for variant in SSIM]
-    assert keys("ssim:gfla,psnr") == [*(f"ssim:{variant}" for variant in SSIM), "psnr:canonical", "psnr:unit"]
+    assert keys("ssim:gfla,psnr") == [
+        *(f"ssim:{variant}" for variant in SSIM),
+        "psnr:canonical",
+        "psnr:unit",
+        "psnr:batch16",
+    ]
     assert keys("is") == ["is:canonical", "is:drn"]
     # A variant that no paper uses is left out unless it is chosen.
     assert keys("kec") == ["kec:canonical"]
@@ -38,7 +43,9 @@ def test_the_benchmark_s_own_list_is_kept_whole_and_nothing_stands_twice() -> No
     assert set(own) < set(both)
     assert len(set(both)) == len(both)
     assert set(both) - set(own) == {
-        *(f"ssim:{variant}" for variant in SSIM[1:]), "psnr:unit", "lpips:alex-0.0", "retrieval:paper-resnet50",
+        *(f"ssim:{variant}" for variant in SSIM[1:]), "psnr:unit", "psnr:batch16", "lpips:alex-0.0",
+        "lpips:squeeze-0.1", "lpips:alex-128", "lpips:alex-unscaled", "lpips:vgg-unscaled",
+        "retrieval:paper-resnet50",
     }  # fmt: skip
 
 
@@ -64,7 +71,7 @@ def test_the_table_says_why_an_ssim_differs(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     record = read_record(tmp_path / "run")
     table, other = variant_tables(record)
-    assert [row[0] for row in other.rows] == ["canonical", "unit"]
+    assert [row[0] for row in other.rows] == ["canonical", "unit", "batch16"]
     assert table.title == "Why your SSIM differs: SSIM ↑ of copy-source on studio 1.0"
     assert [row[0] for row in table.rows] == SSIM
     for name, value, interval, n, used in table.rows:
@@ -73,7 +80,8 @@ def test_the_table_says_why_an_ssim_differs(tmp_path: Path) -> None:
         assert float(value) == pytest.approx(score.value, abs=5e-5)
         assert [float(end) for end in interval.split(" - ")] == pytest.approx(score.interval[:2], abs=5e-5)
         assert n == str(score.n) == "12"
-        assert used == (protocols.load("ssim").used_by.get(name) or "recommended here")
+        papers = protocols.load("ssim").used_by[name]
+        assert used == (f"recommended here; {papers}" if name == "canonical" else papers)
     assert len({row[1] for row in table.rows}) == len(SSIM)  # otherwise the test could not distinguish them
     text = (tmp_path / "run" / "variants.md").read_text()
     for shown in ("Why your SSIM differs", "docs/footguns.md", *(row[1] for row in table.rows)):
@@ -110,4 +118,4 @@ def missing(name: str) -> str:
 def test_the_card_says_who_used_it() -> None:
     shown = CliRunner().invoke(cli, ["protocols", "ssim:patn"])
     assert "used by" in shown.output
-    assert "used by" not in CliRunner().invoke(cli, ["protocols", "ssim"]).output
+    assert "used by" not in CliRunner().invoke(cli, ["protocols", "psnr"]).output

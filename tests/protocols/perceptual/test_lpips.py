@@ -1,20 +1,47 @@
+import sys
+
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from fhpt_bench import weights
-from fhpt_bench.networks.alexnet import AlexNetMaps, AlexNetMapsUnscaled
-from fhpt_bench.networks.vgg import VGG16Maps
+from fhpt_bench.networks.alexnet import AlexNetMaps, AlexNetMaps128, AlexNetMapsUnit, AlexNetMapsUnscaled
+from fhpt_bench.networks.squeezenet import SqueezeNetMaps
+from fhpt_bench.networks.vgg import VGG16Maps, VGG16MapsUnit
 from fhpt_bench.protocol import ImagePairs
 from protocols.perceptual import lpips
 from protocols.perceptual.lpips import LPIPS, map_distance
+
+module = sys.modules[LPIPS.__module__]
 
 # The reference package uses a deprecated interface of torchvision.
 pytestmark = [
     pytest.mark.filterwarnings("ignore:The parameter 'pretrained' is deprecated:UserWarning"),
     pytest.mark.filterwarnings("ignore:Arguments other than a weight enum or `None`:UserWarning"),
 ]
-FEATURES = {"alex-0.1": AlexNetMaps, "vgg-0.1": VGG16Maps, "alex-0.0": AlexNetMapsUnscaled}
+FEATURES = {
+    "alex-0.1": AlexNetMaps, "vgg-0.1": VGG16Maps, "alex-0.0": AlexNetMapsUnscaled, "squeeze-0.1": SqueezeNetMaps,
+    "alex-128": AlexNetMaps128, "alex-unscaled": AlexNetMapsUnit, "vgg-unscaled": VGG16MapsUnit,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module", autouse=True)
+def squeezenet(random_squeezenet):
+    """Random weights for SqueezeNet, which the package and we then share."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FHPT_WEIGHTS_DIR", str(random_squeezenet))
+        yield
+    module._network.cache_clear()
+
+
+def package_input(variant, images):
+    """What a script gives to the package: (N, 3, H, W) float32."""
+    if variant == "alex-128":
+        resized = [Image.fromarray(image).resize((128, 128), Image.Resampling.BILINEAR) for image in images]
+        images = np.stack([np.asarray(image) for image in resized])
+    unit = images.transpose(0, 3, 1, 2) / 255
+    return torch.tensor(unit if variant.endswith("unscaled") else unit * 2 - 1, dtype=torch.float32)
 
 
 @pytest.fixture(scope="module")
@@ -26,18 +53,17 @@ def reference():
 
     def measure(variant, generated, target):
         if variant not in made:
-            net, version = variant.split("-")
+            net, _, rest = variant.partition("-")
+            version = rest if rest[0] == "0" else "0.1"
             model = package.LPIPS(net=net, version=version, pnet_rand=True, verbose=False)
-            trunk = weights.load({"alex": "alexnet", "vgg": "vgg16"}[net])
+            trunk = weights.load({"alex": "alexnet", "vgg": "vgg16", "squeeze": "squeezenet"}[net])
             # "slice1.0.weight" there is "features.0.weight" here
             names = {name: f"features.{name.partition('.')[2]}" for name in model.net.state_dict()}
             assert set(names.values()) == set(trunk)
             model.net.load_state_dict({name: trunk[ours] for name, ours in names.items()})
             made[variant] = model
-        first, second = (torch.tensor(x.transpose(0, 3, 1, 2) / 127.5 - 1, dtype=torch.float32)
-                         for x in (generated, target))  # fmt: skip
         with torch.no_grad():
-            return made[variant](first, second).flatten().numpy()
+            return made[variant](*(package_input(variant, x) for x in (generated, target))).flatten().numpy()
 
     return measure
 
@@ -54,6 +80,20 @@ def reference():
         ("vgg-0.1", (176, 256), 1),
         ("vgg-0.1", (31, 47), 3),
         ("vgg-0.1", (16, 16), 3),
+        ("squeeze-0.1", (256, 176), 2),
+        ("squeeze-0.1", (31, 47), 3),
+        ("squeeze-0.1", (17, 17), 3),
+        ("squeeze-0.1", (401, 600), 1),
+        ("alex-128", (256, 176), 2),
+        ("alex-128", (31, 47), 3),
+        ("alex-128", (128, 128), 2),
+        ("alex-128", (1, 2), 2),
+        ("alex-128", (750, 1101), 1),
+        ("alex-unscaled", (256, 176), 2),
+        ("alex-unscaled", (31, 47), 3),
+        ("vgg-unscaled", (176, 256), 1),
+        ("vgg-unscaled", (31, 47), 3),
+        ("vgg-unscaled", (16, 16), 3),
     ],
 )
 def test_equals_the_reference_package(pairs, reference, variant, size, n):
@@ -121,6 +161,19 @@ def test_protocol_equals_the_function(pairs, variant):
     assert np.array_equal(measured.value, lpips(generated, target, variant, device="cpu"))
 
 
+def test_the_input_changes_the_value(pairs):
+    """Each variant of the same network is a number of its own; a smaller range and smaller images give less."""
+    generated, target = pairs(3, 160, 144)
+    values = {variant: lpips(generated, target, variant, device="cpu") for variant in LPIPS.variants}
+    assert len({round(float(value.mean()), 6) for value in values.values()}) == len(LPIPS.variants)
+    at_128 = [
+        np.stack([np.asarray(Image.fromarray(image).resize((128, 128), Image.Resampling.BILINEAR)) for image in images])
+        for images in (generated, target)
+    ]
+    assert np.array_equal(values["alex-128"], lpips(*at_128, device="cpu"))
+    assert (np.abs(values["alex-unscaled"] - values["alex-0.1"]) > 1e-3).all()
+
+
 def test_card():
     assert LPIPS().variant == "alex-0.1"
     assert LPIPS("vgg-0.1").card.weights == ("lpips-vgg-0.1",)
@@ -135,6 +188,8 @@ def test_wrong_arguments_are_rejected(pairs):
         lpips(generated, target)
     with pytest.raises(ValueError, match="VGG16 needs images of at least 16x16"):
         lpips(generated[:, :15], target[:, :15], "vgg-0.1")
+    with pytest.raises(ValueError, match="SqueezeNet needs images of at least 17x17"):
+        lpips(generated[:, :16], target[:, :16], "squeeze-0.1")
     with pytest.raises(ValueError, match="no variant 'squeeze'"):
         lpips(generated, target, "squeeze")
     with pytest.raises(ValueError, match="batch_size must be 1 or more"):

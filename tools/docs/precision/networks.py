@@ -29,10 +29,14 @@ RANDOM = "(random weights in both)"
 
 
 @contextlib.contextmanager
-def random_weights() -> Iterator[None]:
-    """Use the random weights of the tests for both Inceptions, even if the published weights are available."""
+def random_weights(network: str) -> Iterator[None]:
+    """Use the random weights of the tests, even if the published weights are available.
+
+    Args:
+        network: "inception" for both Inceptions, or "squeezenet".
+    """
     with tempfile.TemporaryDirectory() as folder:
-        test_module("conftest.py")["write_random_inception"](Path(folder))
+        test_module("conftest.py")[f"write_random_{network}"](Path(folder))
         with mock.patch.dict(os.environ, {weights.FOLDER_VARIABLE: folder}):
             yield
 
@@ -40,7 +44,7 @@ def random_weights() -> Iterator[None]:
 def inceptions() -> list[Row]:
     """Each preprocessing of the FID's Inception, its logits, GFLA's network, and a complete FID from files."""
     smooth = test_module(TEST)["smooth"]
-    with random_weights():
+    with random_weights("inception"):
         reference = _pytorch_fids()
         return [
             _pool3(reference, smooth),

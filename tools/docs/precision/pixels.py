@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -12,21 +13,23 @@ import torch
 from protocols.perceptual import frechet_distance, inception_score, kernel_distance, lpips, psnr, ssim
 from protocols.perceptual.lpips import LPIPS
 from protocols.perceptual.ssim import SSIM
+from tools.docs.precision.networks import random_weights
 from tools.docs.precision.rows import Row, apart, images, relative, sizes, test_module
 from tools.docs.references import package_lpips
 
 LARGE = (750, 1101)
+SSIM_TEST = "protocols/perceptual/test_ssim.py"
 
 
 def pairs() -> list[Row]:
     """SSIM, PSNR and LPIPS in each variant."""
-    ssims = [*(_ssim(variant) for variant in SSIM.variants), *map(_ssim_by_definition, ("canonical", "skimage"))]
-    return [*ssims, _psnr(), *(_lpips(variant) for variant in LPIPS.variants)]
+    ssims = [_ssim(variant) for variant in SSIM.variants]
+    ssims += map(_ssim_by_definition, test_module(SSIM_TEST)["BY_DEFINITION"])
+    return [*ssims, _psnr(), _psnr_of_batches(), *(_lpips(variant) for variant in LPIPS.variants)]
 
 
 def _ssim(variant: str) -> Row:
-    test = "protocols/perceptual/test_ssim.py"
-    module = test_module(test)
+    module = test_module(SSIM_TEST)
     side = module["SMALLEST"][variant]
     chosen = [(256, 176), (51, 67), *([(31, 47)] if side < 31 else []), (side, side), LARGE]
     worst = 0.0
@@ -34,24 +37,23 @@ def _ssim(variant: str) -> Row:
         generated, target = images(1 if size == LARGE else 2, *size)
         expected = [module["REFERENCES"][variant](g, t) for g, t in zip(generated, target, strict=True)]
         worst = max(worst, apart(ssim(generated, target, variant), expected))
-    reference = ("`structural_similarity`", "scikit-image")
-    if variant == "torchmetrics":
-        reference = ("`structural_similarity_index_measure`", "torchmetrics")
-    return Row(f"ssim:{variant}", *reference, sizes(chosen), module["TOLERANCE"].get(variant, 1e-10), worst, "", test)
+    reference = {
+        "patn": ("scikit-image 0.14.2's formula on `gaussian_filter`", "scipy"),
+        "torchmetrics": ("`structural_similarity_index_measure`", "torchmetrics"),
+    }.get(variant, ("`structural_similarity`", "scikit-image"))
+    allowed = module["TOLERANCE"].get(variant, 1e-10)
+    return Row(f"ssim:{variant}", *reference, sizes(chosen), allowed, worst, "", SSIM_TEST)
 
 
 def _ssim_by_definition(variant: str) -> Row:
-    """Our SSIM calls scikit-image, so it is also compared with the equation in plain loops."""
-    test = "protocols/perceptual/test_ssim.py"
-    row = np.exp(-(np.arange(-5, 6) ** 2) / (2 * 1.5**2))
-    gaussian, uniform = np.outer(row, row) / np.outer(row, row).sum(), np.full((7, 7), 1 / 49)
-    window, bessel = {"canonical": (gaussian, 1), "skimage": (uniform, 49 / 48)}[variant]
+    """Our SSIM calls scikit-image or scipy, so it is also compared with the equation in plain loops."""
+    module = test_module(SSIM_TEST)
     chosen, worst = [(11, 11), (16, 14), (31, 47)], 0.0
     for size in chosen:
         (generated,), (target,) = images(1, *size)
-        expected = test_module(test)["naive"](generated, target, window, bessel)
+        expected = module["BY_DEFINITION"][variant](generated, target)
         worst = max(worst, apart(ssim(generated[np.newaxis], target[np.newaxis], variant), [expected]))
-    return Row(f"ssim:{variant}", "Wang's equation 13 in plain loops", "", sizes(chosen), 1e-10, worst, "", test)
+    return Row(f"ssim:{variant}", "Wang's equation 13 in plain loops", "", sizes(chosen), 1e-10, worst, "", SSIM_TEST)
 
 
 def _psnr() -> Row:
@@ -68,18 +70,34 @@ def _psnr() -> Row:
     return Row("psnr:canonical", "`peak_signal_noise_ratio`", "scikit-image", sizes(chosen), 1e-10, worst, "dB", test)
 
 
+def _psnr_of_batches() -> Row:
+    test = "protocols/perceptual/test_psnr.py"
+    module, worst, chosen = test_module(test), 0.0, [(39, (31, 47)), (32, (8, 5)), (17, (64, 48)), (3, (401, 600))]
+    for n, size in chosen:
+        generated, target = images(n, *size)
+        ours = module["scored"](module["benchmark_of"](n), generated, target).value
+        worst = max(worst, apart(ours, module["by_torchmetrics"](generated, target)))
+    inputs = ", ".join(f"{n} of {height}x{width}" for n, (height, width) in chosen)
+    reference = "`peak_signal_noise_ratio` of batches"
+    return Row("psnr:batch16", reference, "torchmetrics", inputs, 1e-5, worst, "dB", test)
+
+
 def _lpips(variant: str) -> Row:
-    vgg = variant.startswith("vgg")
-    chosen = [(256, 176), (31, 47), (64, 64), (16, 16) if vgg else (31, 31), (401, 600) if vgg else LARGE]
-    reference, worst = package_lpips(variant), 0.0
-    for size in chosen:
-        generated, target = images(1, *size)
-        first, second = (torch.tensor(x.transpose(0, 3, 1, 2) / 127.5 - 1).float() for x in (generated, target))
-        with torch.no_grad():
-            expected = reference(first, second).flatten().numpy()
-        worst = max(worst, apart(lpips(generated, target, variant, device="cpu"), expected))
-    test = "protocols/perceptual/test_lpips.py"
-    return Row(f"lpips:{variant}", "`LPIPS` with our convolutions", "lpips", sizes(chosen), 1e-6, worst, "", test)
+    test, vgg = "protocols/perceptual/test_lpips.py", variant.startswith("vgg")
+    module = test_module(test)
+    smallest = module["FEATURES"][variant].smallest if variant != "alex-128" else 1
+    chosen = [(256, 176), (31, 47), (64, 64), (smallest, smallest), (401, 600) if vgg else LARGE]
+    known = variant != "squeeze-0.1"
+    worst = 0.0
+    with contextlib.nullcontext() if known else random_weights("squeezenet"):
+        reference = package_lpips(variant)
+        for size in chosen:
+            generated, target = images(1, *size)
+            expected = reference(*(module["package_input"](variant, side) for side in (generated, target)))
+            ours = lpips(generated, target, variant, device="cpu")
+            worst = max(worst, apart(ours, expected.flatten().numpy()))
+    name = "`LPIPS` with our convolutions" if known else "`LPIPS` (random convolutions in both)"
+    return Row(f"lpips:{variant}", name, "lpips", sizes(chosen), 1e-6, worst, "", test)
 
 
 def sets() -> list[Row]:
