@@ -17,7 +17,7 @@ from fhpt_bench.data.people import Shown, check_people, people_of, read_people
 from fhpt_bench.data.pose import Frame, read_keypoints
 from fhpt_bench.data.subsets import check_subset, choose_subset, spread_over_people
 from fhpt_bench.data.truth import Truth, read_truth
-from fhpt_bench.errors import UserError
+from fhpt_bench.errors import UserError, count_and_name
 from fhpt_bench.files import sha256_bytes, sha256_json
 from fhpt_bench.registry import Entry, Registry
 
@@ -301,6 +301,13 @@ def load_benchmark(
     )
     if table is not None:
         check_people(listed_names, shown, str(root / (schema.people or "")))
+        without = [image for image, one in shown.items() if not getattr(one, schema.cluster)]
+        if without:
+            raise UserError(
+                f"The table of people {root / (schema.people or '')} has no {schema.cluster} of "
+                f"{count_and_name(without, 'image')}, but the benchmark file says cluster = {schema.cluster!r}: "
+                "add them, or leave cluster out."
+            )
     known = all(shown.get(source) and getattr(shown[source], schema.cluster) for source, _ in listed_names)
     # Without the person of every image nothing can be resampled: one unknown cluster gives no interval.
     pairs = [Pair(s, t, getattr(shown[s], schema.cluster) if known else UNKNOWN) for s, t in listed_names]

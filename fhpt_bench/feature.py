@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from fhpt_bench.benchmark import Benchmark, Pair
+from fhpt_bench.plugin_code import file_digest
 from fhpt_bench.registry import Registry
 
 if TYPE_CHECKING:
@@ -57,6 +58,16 @@ class Feature(abc.ABC):
 
     @abc.abstractmethod
     def __init__(self, device: str) -> None: ...
+
+    @classmethod
+    def identity(cls, weights_sha256: dict[str, str]) -> dict[str, Any]:
+        """The identity of the spec, with a digest of the code if the class was loaded from a file.
+
+        Args:
+            weights_sha256: name -> digest of its weights.
+        """
+        code = file_digest(cls)
+        return cls.spec.identity(weights_sha256) | ({"code": code} if code else {})
 
 
 class VectorFeature(Feature):

@@ -8,13 +8,14 @@ import importlib.abc
 import importlib.machinery
 import importlib.metadata
 import importlib.util
+import os
 import sys
 import sysconfig
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 
-from fhpt_bench.errors import UserError
+from fhpt_bench.errors import UserError, with_location
 from fhpt_bench.files import sha256_json
 from fhpt_bench.reading import LIST_BYTES, read_file, sha256_file
 
@@ -26,9 +27,10 @@ _LOADED: dict[Path, str] = {}  # module next to a plugin -> digest when it was i
 def plugin_files(starts: Iterable[Path], root: Path, home: str = "") -> list[Path]:
     """The files that a plugin's files import, directly or through others, and the files themselves.
 
-    Read from the source, so that imports inside functions count. Installed packages, the standard library and
-    `fhpt_bench` are left out: a record names them by version. Modules that are only named at run time
-    (`importlib.import_module`) are not found.
+    Read from the source, so that imports inside functions count. Other files count if their names are in the source
+    and they are in the folder of the file that names them: `Path(__file__).with_name("gain.json")`. Installed packages,
+    the standard library and `fhpt_bench` are left out: a record names them by version. What is only named at run time
+    (`importlib.import_module`, `glob`) is not found.
 
     Args:
         starts: the plugin's own files.
@@ -45,12 +47,16 @@ def plugin_files(starts: Iterable[Path], root: Path, home: str = "") -> list[Pat
     todo = [start.resolve() for start in starts]
     while todo:
         file = todo.pop()
-        if file not in found:
-            found[file] = None
+        if file in found:
+            continue
+        found[file] = None
+        if file.suffix == ".py":
+            tree = _parsed(file)
             # What lies outside of the plugin's folder does not see the modules in it.
             folders = ([root] if file.is_relative_to(root.resolve()) else []) + _search_folders()
-            for name in _imported(file, root if file.is_relative_to(root.resolve()) else _package_root(file)):
+            for name in _imported(tree, file, root if file.is_relative_to(root.resolve()) else _package_root(file)):
                 todo += _resolve(name, folders, home)
+            todo += _named(tree, file.parent)
     return sorted(found)
 
 
@@ -87,6 +93,17 @@ def is_plugin_file(module: str) -> bool:
     return module.startswith(_PREFIX)
 
 
+def file_digest(plugin: type) -> str | None:
+    """The digest of the code of a class that was loaded from a file, or None: a package's class has a version.
+
+    Args:
+        plugin: a class.
+    """
+    file = getattr(sys.modules.get(plugin.__module__), "__file__", None)
+    from_file = file is not None and (is_plugin_file(plugin.__module__) or Path(file).resolve() in _LOADED)
+    return code_digest(plugin) if from_file else None
+
+
 def import_file(path: Path) -> ModuleType:
     """Import a plugin's file; the modules in its folder can be imported as if it was run as a script.
 
@@ -94,7 +111,7 @@ def import_file(path: Path) -> ModuleType:
         path: the file.
 
     Raises:
-        UserError: if a module in its folder has the name of one that was loaded from elsewhere.
+        UserError: if a module in its folder has the name of one that was loaded from elsewhere, or an import fails.
     """
     path = path.resolve()
     root = path.parent
@@ -103,7 +120,8 @@ def import_file(path: Path) -> ModuleType:
     name = f"{_PREFIX}{sha256_json([str(path), digest_files(files, root)])[:16]}"
     if name in sys.modules:
         return sys.modules[name]
-    own = {_module_name(file, root): file for file in files if file != path and file.is_relative_to(root)}
+    modules = [file for file in files if file.suffix == ".py" and file != path and file.is_relative_to(root)]
+    own = {_module_name(file, root): file for file in modules}
     _check_names(own, path)
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
@@ -117,9 +135,14 @@ def import_file(path: Path) -> ModuleType:
     writes, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
         spec.loader.exec_module(module)
-    except BaseException:
+    except BaseException as error:
         del sys.modules[name]
         sys.meta_path.remove(finder)
+        if isinstance(error, ImportError):
+            raise UserError(
+                f"{with_location(error)}. A plugin's file imports from its own folder, as a script does: put it where "
+                "its imports work, with import statements that name modules in full"
+            ) from error
         raise
     finally:
         sys.dont_write_bytecode = writes
@@ -169,12 +192,30 @@ def _check_names(own: dict[str, Path], path: Path) -> None:
             del sys.modules[name]
 
 
-def _imported(file: Path, root: Path) -> Iterator[str]:
-    """The absolute names of everything that a file imports; a name may be a module or an attribute of one."""
+def _parsed(file: Path) -> ast.Module:
     try:
-        tree = ast.parse(read_file(file, LIST_BYTES))
+        return ast.parse(read_file(file, LIST_BYTES))
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise UserError(f"The plugin file {file} is not valid Python: {error}.") from error
+
+
+def _named(tree: ast.Module, folder: Path) -> Iterator[Path]:
+    """The files in a folder whose names are texts of a source file, alone or with the names of their folders."""
+    texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    names = [text for text in texts if text and not os.path.isabs(text) and ".." not in text.split("/")]
+    seen, todo = {folder.resolve()}, [folder]
+    while todo:
+        here = todo.pop()
+        for path in (here / name for name in names):
+            if os.path.isfile(path):  # False for a text that cannot be a name
+                yield path.resolve()
+            elif os.path.isdir(path) and path.resolve() not in seen:
+                seen.add(path.resolve())
+                todo.append(path)
+
+
+def _imported(tree: ast.Module, file: Path, root: Path) -> Iterator[str]:
+    """The absolute names of everything that a file imports; a name may be a module or an attribute of one."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

@@ -53,7 +53,8 @@ class PairValues:
         skipped: B reasons, "" if the pair counts.
 
     Raises:
-        ValueError: if lengths differ, or a value that counts is not finite.
+        ValueError: if they are not lists of one length, a value or weight that counts is not finite, or a weight is
+            negative.
     """
 
     value: NDArray[np.float64]
@@ -61,11 +62,14 @@ class PairValues:
     skipped: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        if not len(self.value) == len(self.weight) == len(self.skipped):
-            raise ValueError("values, weights and reasons differ in length")
+        if not np.shape(self.value) == np.shape(self.weight) == (len(self.skipped),):
+            shapes = f"{np.shape(self.value)}, {np.shape(self.weight)} and ({len(self.skipped)},)"
+            raise ValueError(f"values, weights and reasons have the shapes {shapes}, not one number for each pair")
         counts = np.array([not reason for reason in self.skipped], bool)
         if not np.isfinite(self.value[counts]).all():
             raise ValueError("a pair that is not skipped has a value that is not finite")
+        if not (np.isfinite(self.weight) & (self.weight >= 0)).all():
+            raise ValueError("a weight is negative or not finite")
 
     @classmethod
     def of(cls, value: NDArray[np.float64], skipped: Sequence[str] | None = None) -> PairValues:

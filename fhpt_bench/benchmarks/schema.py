@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 from typing import Annotated, Literal
@@ -13,6 +14,7 @@ from fhpt_bench.reading import NAME, SIDE, read_toml
 
 _PROTOCOL = re.compile(r"[\w@+-]+(:[\w.@+-]+)?")  # no dot in the id, so that it cannot be a file
 _Pixels = Annotated[int, Field(gt=0, le=SIDE)]
+_SAME_SHAPE = 0.02  # relative: sizes are rounded to whole pixels
 _Name = Annotated[str, Field(max_length=NAME)]
 
 
@@ -64,6 +66,18 @@ class BenchmarkSchema(BaseModel):
             if not _PROTOCOL.fullmatch(name):
                 raise ValueError(f"{name!r} is not the name of a protocol: name files with --protocols instead")
         return names
+
+    @model_validator(mode="after")
+    def _fit_of_another_shape(self) -> BenchmarkSchema:
+        frame, size = self.keypoint_frame, self.image_size
+        if frame is None or "keypoint_fit" in self.model_fields_set:
+            return self
+        if not math.isclose(frame[0] * size[1], frame[1] * size[0], rel_tol=_SAME_SHAPE):
+            raise ValueError(
+                f"keypoint_frame {list(frame)} has another shape than image_size {list(size)}, both [height, width]: "
+                'correct it, or add keypoint_fit = "shift" if parts were cut off, "scale" if images were squeezed'
+            )
+        return self
 
     @model_validator(mode="after")
     def _list_and_folder(self) -> BenchmarkSchema:

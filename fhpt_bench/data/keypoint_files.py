@@ -179,7 +179,7 @@ def _images(content: Any) -> tuple[str, dict[str, list[Any]], tuple[float, float
         content = content[0]  # ComfyUI writes a list of frames
     if isinstance(content, dict) and "people" in content:
         canvas = None
-        if "canvas_width" in content or "canvas_height" in content:
+        if content.get("canvas_width") is not None or content.get("canvas_height") is not None:
             canvas = (float(content["canvas_height"]), float(content["canvas_width"]))
             if not all(1 <= side <= SIDE for side in canvas):
                 raise ValueError(f"its canvas is {canvas[1]:g} x {canvas[0]:g}")
@@ -284,7 +284,8 @@ def _in_pixels(
     points: NDArray[np.float32], canvas: tuple[float, float] | None, size: tuple[int, int], path: Path, tool: str
 ) -> NDArray[np.float32]:
     """x, y in pixels of the image and found, NaN where missing."""
-    found = points[:, 2] > 0
+    # Some writers keep the confidence of a missing point; no estimator finds one at exactly (0, 0).
+    found = (points[:, 2] > 0) & (points[:, :2] != 0).any(1)
     xy = points[:, :2].astype(np.float64)
     if found.any():
         if (xy[found] < 0).any() and tool == "openpose":

@@ -27,6 +27,7 @@ CROP = "crop"
 RESIZES = (CROP, *FILTERS)
 # Mean difference (of 255) of a margin's pixels from its median colour, above which the margin is not padding.
 _PLAIN = 4
+_ROUNDED = 0.01  # share of a side that a crop removes because sizes are whole pixels
 
 
 @dataclass(frozen=True)
@@ -156,20 +157,24 @@ def _middle(panel: NDArray[np.uint8], shape: float) -> NDArray[np.uint8]:
 
 
 def has_plain_sides(panel: NDArray[np.uint8], size: tuple[int, int]) -> bool | None:
-    """Whether what a crop to the middle removes on each side is one colour: padding, not a part of the photograph.
+    """Whether what a crop to the middle removes on both sides, or above and below, is one colour: padding.
 
     Args:
         panel: (h, w, 3) uint8.
         size: (height, width) of the benchmark's images.
 
     Returns:
-        None if the crop removes nothing on the sides.
+        None if the crop removes hardly anything.
     """
     kept = _middle(panel, size[1] / size[0])
-    side = (panel.shape[1] - kept.shape[1]) // 2
-    if not side:
+    top, side = ((whole - part) // 2 for whole, part in zip(panel.shape[:2], kept.shape[:2], strict=True))
+    if side > _ROUNDED * panel.shape[1]:
+        removed = panel[:, :side], panel[:, -side:]
+    elif top > _ROUNDED * panel.shape[0]:
+        removed = panel[:top], panel[-top:]
+    else:
         return None
-    margins = [margin.reshape(-1, 3).astype(np.int16) for margin in (panel[:, :side], panel[:, -side:])]
+    margins = [margin.reshape(-1, 3).astype(np.int16) for margin in removed]
     return all(float(np.abs(margin - np.median(margin, axis=0)).mean()) <= _PLAIN for margin in margins)
 
 

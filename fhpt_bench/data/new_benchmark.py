@@ -6,7 +6,7 @@ import itertools
 import json
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Protocol
@@ -136,9 +136,7 @@ def find_images(folder: Path, progress: bool = False) -> tuple[list[str], tuple[
     if not folder.is_dir():
         raise UserError(f"There is no folder {folder}: put the images there, or give their folder with --images.")
     with explained(folder, "read"):
-        files = sorted(file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES)
-    names = [file.relative_to(folder).as_posix() for file in files]
-    names = [name for name in names if not any(part.startswith(".") for part in PurePosixPath(name).parts)]
+        names = sorted(_image_names(folder))
     if not names:
         raise UserError(f"The folder {folder} holds no image: give a folder with PNG, JPEG, WebP or BMP files.")
     if len(names) > LINES:
@@ -159,6 +157,19 @@ def find_images(folder: Path, progress: bool = False) -> tuple[list[str], tuple[
     return names, size
 
 
+def _image_names(folder: Path) -> Iterator[str]:
+    """The paths of the images below a folder, also in linked folders, without what is hidden."""
+    seen = {folder.resolve()}
+    for here, folders, files in os.walk(folder, followlinks=True):
+        places = {name: (Path(here) / name).resolve() for name in folders if not name.startswith(".")}
+        folders[:] = [name for name, place in places.items() if place not in seen]
+        seen |= set(places.values())
+        below = Path(here).relative_to(folder)
+        for file in files:
+            if not file.startswith(".") and Path(file).suffix.lower() in SUFFIXES:
+                yield (below / file).as_posix()
+
+
 def _people(given: Given, names: Sequence[str], new: NewBenchmark) -> dict[str, Shown] | None:
     """Image -> what it shows if it must be written down: from the table, or from sub-folders."""
     if given.people is not None:
@@ -177,7 +188,10 @@ def _people(given: Given, names: Sequence[str], new: NewBenchmark) -> dict[str, 
     folders = {name: str(PurePosixPath(name).parent) for name in names}
     if "." not in folders.values() and len(set(folders.values())) > 1:
         count = len(set(folders.values()))
-        new.say("people", f"{count}, one for each sub-folder (assumed; give --people if that is wrong)")
+        new.say(
+            "people", f"{count}, one for each sub-folder, such as {folders[names[0]]} (assumed; give --people if that "
+            "is wrong)"
+        )  # fmt: skip
         return {name: Shown(folder) for name, folder in folders.items()}
     new.say("people", "not named, so that no score gets an interval: give --people to name them")
     return None
@@ -275,7 +289,7 @@ def _say_keypoints(
         text += f"; left out: {count_and_name(without, 'image')} without a pose"
     new.say("keypoints", text)
     if keypoints.unknown:
-        new.say("", f"{count_and_name(keypoints.unknown, 'entry')} of no image")
+        new.say("", f"{count_and_name(keypoints.unknown, 'result')} of no image")
 
 
 def _toml(given: Given, name: str, size: tuple[int, int], truth: bool, people: bool, protocols: Sequence[str]) -> str:

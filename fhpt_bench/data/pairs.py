@@ -104,10 +104,12 @@ def check_name(name: str, line: str) -> None:
         line: where it stands, to begin the message.
 
     Raises:
-        UserError: if it points outside the folder, has a hidden part, or is not printable.
+        UserError: if it points outside the folder, has a hidden part or blanks at its ends, or is not printable.
     """
     parts = name.split("/")
     if "\\" in name or any(not part or part.startswith(".") for part in parts):
         raise UserError(f"{line} names {name!r}: give a path below the folder of the images, such as anna/1.png.")
+    if name != name.strip():
+        raise UserError(f"{line} names {name!r}: give a name without blanks at its ends.")
     if len(name) > NAME or name != plain(name):
         raise UserError(f"{line} names {name[:NAME]!r}: give a name of up to {NAME} printable characters.")

@@ -102,8 +102,15 @@ def _check_fit(path: Path, poses: Mapping[str, NDArray[np.float32]], size: tuple
     height, width = size
     (low_x, low_y), (high_x, high_y) = joints.min(0), joints.max(0)
     seen = f"x from {low_x:.0f} to {high_x:.0f}, y from {low_y:.0f} to {high_y:.0f}"
-    outside = float(((joints < -1) | (joints > np.array([width + 1, height + 1], np.float32))).any(1).mean())
+    size_xy = np.array([width, height], np.float32)
+    outside = float(((joints < -1) | (joints > size_xy + 1)).any(1).mean())
     way = "state the size of the images that they refer to as keypoint_frame = [height, width] in the benchmark file"
+    far = joints[((joints < -size_xy) | (joints > 2 * size_xy)).any(1)]
+    if len(far) and outside <= _OUTSIDE:
+        raise UserError(
+            f"In the keypoint file {path}, {len(far)} joints are far outside the {width}x{height} images, such as "
+            f"({far[0][0]:.0f}, {far[0][1]:.0f}): write -1 for a missing joint."
+        )
     if outside > _OUTSIDE:
         raise UserError(
             f"In the keypoint file {path}, {outside:.0%} of the joints are outside the {width}x{height} images "
@@ -125,14 +132,17 @@ def keypoint_frame(poses: Mapping[str, NDArray[np.float32]], width: int) -> int:
 
     Returns:
         256, or the width. It is decided by the share of joints beyond the edge of the crop; in both frames there are a
-        few.
+        few. A list of other images, with joints a little outside of them, has many in the columns that a crop removes.
 
     Examples:
         >>> keypoint_frame({"a": np.array([[200.0, 9]], np.float32)}, 176)
         256
     """
     x = np.concatenate([pose[:, 0] for pose in poses.values()])
-    return _WIDE if (x > width).sum() > _BEYOND * np.isfinite(x).sum() else width
+    beyond, side = (x > width).sum(), (_WIDE - width) / 2
+    # In a wide list, hardly any joint is on the columns that the crop removes, on either side.
+    removed = ((x < side) | (x > _WIDE - side)).sum()
+    return _WIDE if beyond > _BEYOND * np.isfinite(x).sum() and removed < beyond else width
 
 
 def parse_keypoints(path: Path) -> dict[str, NDArray[np.float32]]:
@@ -161,7 +171,8 @@ def parse_keypoints(path: Path) -> dict[str, NDArray[np.float32]]:
         if not line.strip():
             continue
         try:
-            parts = line.split(":")
+            # A name may have colons, the numbers have none.
+            parts = line.rsplit(":", 2) if name_at == 0 else line.split(":")
             if len(parts) != len(_COLUMNS):
                 raise ValueError
             y, x = (np.array(json.loads(parts[at]), np.float32) for at in (y_at, x_at))
@@ -169,7 +180,8 @@ def parse_keypoints(path: Path) -> dict[str, NDArray[np.float32]]:
                 raise ValueError
         except (ValueError, TypeError, OverflowError, RecursionError) as error:
             raise UserError(
-                f"Line {number} of the keypoint file {path} is not `name: [18 numbers]: [18 numbers]`."
+                f"Line {number} of the keypoint file {path} is not `name: [18 numbers]: [18 numbers]`, with -1 for a "
+                "missing joint."
             ) from error
         missing = (x < 0) | (y < 0)
         origins += int(((x == 0) & (y == 0)).sum())

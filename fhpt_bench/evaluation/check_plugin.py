@@ -13,7 +13,7 @@ from fhpt_bench.benchmark import Benchmark, load_benchmark
 from fhpt_bench.data.real_images import RealImages, quantise
 from fhpt_bench.errors import UserError, with_location
 from fhpt_bench.evaluation.engine import run
-from fhpt_bench.evaluation.generated_images import doubtful_range
+from fhpt_bench.evaluation.generated_images import doubtful_range, wrong_images
 from fhpt_bench.evaluation.pair_batch import pair_batch
 from fhpt_bench.model import Generator, ModelCard, Oracle, PairBatch, models
 from fhpt_bench.protocol import Protocol, protocols
@@ -86,12 +86,8 @@ def _try_model(kind: type[Generator]) -> Iterator[Check]:
         yield Check("WRONG", "generates", with_location(error))
         return
     shape = (_PAIRS, 3, *benchmark.image_size)
-    if not isinstance(first, torch.Tensor) or tuple(first.shape) != shape:
-        got = tuple(first.shape) if isinstance(first, torch.Tensor) else type(first).__name__
-        yield Check("WRONG", "generates", f"generate returned {got}, not a tensor of shape {shape}")
-        return
-    if not torch.isfinite(first).all():
-        yield Check("WRONG", "generates", "generate returned NaN or infinite values")
+    if problem := next(filter(None, (wrong_images(images, shape) for images in (first, again))), None):
+        yield Check("WRONG", "generates", f"generate returned {problem}")
         return
     yield Check("ok", "generates", f"a tensor of shape {shape}")
     low, high = float(first.min()), float(first.max())

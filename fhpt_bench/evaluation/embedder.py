@@ -158,7 +158,7 @@ class Embedder:
 
     def _identity(self, name: str) -> dict[str, object]:
         plugin = next(step.features[name] for step in self._plan if name in step.features)
-        return plugin.spec.identity({weight: weights.fetch(weight) for weight in plugin.spec.weights})
+        return plugin.identity({weight: weights.fetch(weight) for weight in plugin.spec.weights})
 
     def _cache(self, name: str) -> FeatureCache:
         if name not in self._caches:

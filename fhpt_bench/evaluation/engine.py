@@ -146,8 +146,9 @@ def evaluate(
     )  # fmt: skip
     check_type("images", images, (str, Path), "the path of a folder: str or pathlib.Path")
     check_type("name", name, (str, type(None)), "a text")
-    for option, word in (("layout", layout), ("resize", resize)):
-        check_type(option, word, (str, type(None)), "a text")
+    check_type("layout", layout, (str,), "a text")
+    check_type("resize", resize, (str, type(None)), "a text")
+    check_type("allow_missing", allow_missing, (bool,), "True or False")
     loaded, selection, digests = load_inputs(options)
     path = Path(images).expanduser()
     matched = match_folder(path, loaded, layout, resize, allow_missing)

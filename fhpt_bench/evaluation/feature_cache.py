@@ -29,7 +29,7 @@ class FeatureCache:
     user's runs did not compute for this image and feature is not used.
 
     Args:
-        identity: `FeatureSpec.identity` of the feature: id, version, weights, preprocessing, back end and dtype.
+        identity: `Feature.identity` of the feature: id, version, weights, preprocessing, back end and dtype.
         folder: the folder to use; default: in the user's cache folder.
 
     Examples:
@@ -106,7 +106,7 @@ class CachedFeature:
         if not issubclass(self._plugin, VectorFeature):
             raise UserError(f"The feature {name} gives maps, which are not cached: use a feature that gives a vector.")
         digests = {weight: weights.fetch(weight) for weight in self._plugin.spec.weights}
-        self._cache = FeatureCache(self._plugin.spec.identity(digests))
+        self._cache = FeatureCache(self._plugin.identity(digests))
         self._network: Feature | None = None
 
     def __call__(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -39,7 +39,7 @@ class Batch:
         images: pair id -> digest of its generated image.
         values: protocol fingerprint -> pair id -> result for that image.
         stages: name -> cost.
-        output_range: smallest and largest value of a model's first batch, if they do not fit [-1, 1].
+        output_range: smallest and largest value of what a model returned, if they do not fit [-1, 1].
     """
 
     images: dict[str, str] = field(default_factory=dict)
@@ -56,7 +56,7 @@ class Finished:
         images: pair id -> digest of its generated image.
         values: (fingerprint, pair id, image digest) -> result.
         stages: name -> cost.
-        output_range: as in `Batch`.
+        output_range: smallest and largest value of all batches that have an `output_range`.
     """
 
     images: dict[str, str] = field(default_factory=dict)
@@ -67,7 +67,8 @@ class Finished:
     def add(self, batch: Batch) -> None:
         """Add the results of one batch."""
         self.images.update(batch.images)
-        self.output_range = batch.output_range or self.output_range
+        ends = [*(self.output_range or ()), *(batch.output_range or ())]
+        self.output_range = (min(ends), max(ends)) if ends else None
         for fingerprint, pairs in batch.values.items():
             for pair, result in pairs.items():
                 self.values[fingerprint, pair, batch.images[pair]] = result

@@ -43,7 +43,7 @@ class GeneratedImages(abc.ABC):
 
     card: ModelPart
     identity: dict[str, Any]
-    # Smallest and largest value of the first batch that a model has generated, if they do not look like [-1, 1].
+    # Smallest and largest value of the batch that a model has just generated, if they do not look like [-1, 1].
     output_range: tuple[float, float] | None = None
 
     def to(self, device: str) -> None:  # noqa: B027 - images in a folder have nothing to move
@@ -163,6 +163,7 @@ class ModelImages(GeneratedImages):
             self.identity["only_this_call"] = secrets.token_hex(8)
         self._folder: RunFolder | None = None
         self._known: dict[str, str] = {}
+        self._said = False
 
     def to(self, device: str) -> None:
         self._device = device
@@ -188,6 +189,7 @@ class ModelImages(GeneratedImages):
         return pair.id in self._known and self._path(pair).is_file()
 
     def images(self, number: int, pairs: Sequence[Pair]) -> NDArray[np.uint8]:
+        self.output_range = None
         kept = [self._read(pair) for pair in pairs]
         if all(image is not None for image in kept):
             return np.stack(kept)  # type: ignore[arg-type]
@@ -230,11 +232,13 @@ class ModelImages(GeneratedImages):
                 f"The model {self.card.name} failed on the batch from {pairs[0].id} on: {with_location(error)}"
             ) from error
         check_generated(self.card.name, generated, pairs, self._benchmark.image_size)
-        if number == 0 and (found := doubtful_range(generated)):
-            self.output_range = found
+        self.output_range = doubtful_range(generated, first=number == 0)
+        if self.output_range and not self._said:
+            self._said = True
             log.warning(
-                "The model %s returned values from %.3g to %.3g in its first batch; [-1, 1] is expected, and other "
-                "values are clipped. Its scores get the badge [RANGE].", plain(self.card.name), *found,
+                "The model %s returned values from %.3g to %.3g in the batch from %s on; [-1, 1] is expected, and "
+                "other values are clipped. Its scores get the badge [RANGE].",
+                plain(self.card.name), *self.output_range, plain(pairs[0].id),
             )  # fmt: skip
         return quantise(generated)
 
@@ -273,25 +277,38 @@ def check_generated(name: str, generated: Any, pairs: Sequence[Pair], size: tupl
     Raises:
         UserError: if it is not a (B, 3, H, W) tensor of finite numbers.
     """
+    if problem := wrong_images(generated, (len(pairs), 3, *size)):
+        raise UserError(f"The model {name} failed on the batch from {pairs[0].id} on: generate returned {problem}.")
+
+
+def wrong_images(generated: Any, shape: tuple[int, ...]) -> str | None:
+    """What a model returned, in words, if it is not a tensor of a shape with finite floating-point numbers.
+
+    Args:
+        generated: what it returned.
+        shape: (B, 3, H, W).
+    """
     import torch
 
-    expected = (len(pairs), 3, *size)
-    if not isinstance(generated, torch.Tensor) or tuple(generated.shape) != expected:
+    if not isinstance(generated, torch.Tensor) or tuple(generated.shape) != shape:
         got = tuple(generated.shape) if isinstance(generated, torch.Tensor) else type(generated).__name__
-        raise UserError(f"The model {name} returned {got}, not a tensor of shape {expected}.")
-    if not torch.isfinite(generated).all():
-        raise UserError(f"The model {name} returned NaN or infinite pixels for {pairs[0].id}: return finite values.")
+        return f"{got}, not a tensor of shape {shape}"
+    if not generated.is_floating_point() or generated.layout != torch.strided:
+        kind = str(generated.dtype if generated.layout == torch.strided else generated.layout).removeprefix("torch.")
+        return f"a tensor of {kind}, not a dense one of floating-point numbers in [-1, 1]"
+    return None if torch.isfinite(generated).all() else "NaN or infinite values"
 
 
-def doubtful_range(images: Tensor) -> tuple[float, float] | None:
+def doubtful_range(images: Tensor, first: bool = True) -> tuple[float, float] | None:
     """The smallest and largest value of a model's output if it does not look like [-1, 1]; else None.
 
     Args:
         images: (N, 3, H, W) of one batch.
+        first: whether it is the first batch; a later one may be small, and bright by chance.
 
     Returns:
-        (low, high) if hardly any value is below 0 and none is far above 1, as in [0, 1], or if any value is beyond
-        1.5 or -1.5.
+        (low, high) if hardly any value of the first batch is below 0 and none is far above 1, as in [0, 1], or if any
+        value of any batch is beyond 1.5 or -1.5.
 
     Examples:
         >>> import torch
@@ -299,7 +316,7 @@ def doubtful_range(images: Tensor) -> tuple[float, float] | None:
         (False, True)
     """
     low, high = float(images.min()), float(images.max())
-    looks_like_0_to_1 = high < _ABOVE and float((images < -_BELOW).float().mean()) < _SHARE
+    looks_like_0_to_1 = first and high < _ABOVE and float((images < -_BELOW).float().mean()) < _SHARE
     return (low, high) if looks_like_0_to_1 or max(-low, high) > _BEYOND else None
 
 

@@ -208,7 +208,7 @@ def _estimator() -> type[VectorFeature]:
 
 
 def _identity(kind: type[VectorFeature]) -> dict[str, object]:
-    return kind.spec.identity({name: weights.fetch(name) for name in kind.spec.weights})
+    return kind.identity({name: weights.fetch(name) for name in kind.spec.weights})
 
 
 def _cache(kind: type[VectorFeature]) -> FeatureCache:

@@ -144,7 +144,7 @@ class Measurement:
         values = self._compare(todo, batch, images, list(digests.values())) if todo else {}
         self._embedder.embed(lambda: images, list(digests.values()), self.accounting.steps())
         if values or any(self._finished.images.get(pair) != digest for pair, digest in digests.items()):
-            self._save(Batch(digests, values, output_range=self.generated.output_range if number == 0 else None))
+            self._save(Batch(digests, values, output_range=self.generated.output_range))
 
     def _compare(
         self, todo: list[Step], batch: tuple[Pair, ...], images: NDArray[np.uint8], digests: list[str]
@@ -198,7 +198,7 @@ class Measurement:
 
     @property
     def output_range(self) -> tuple[float, float] | None:
-        """Smallest and largest value of a model's first batch if they do not fit [-1, 1]; after `collect`."""
+        """Smallest and largest value of a model's batches that do not fit [-1, 1]; after `collect`."""
         return self._finished.output_range
 
     def collect(self) -> dict[str, Work]:

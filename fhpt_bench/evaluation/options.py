@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fhpt_bench.errors import check_type
+from fhpt_bench.errors import UserError, check_type
 from fhpt_bench.processes import check_device
 
 BATCH_SIZE = 16
@@ -37,7 +37,10 @@ class RunOptions:
             object.__setattr__(self, "benchmark", str(self.benchmark))
         for name in ("data_root", "out", "keypoints", "images"):
             check_type(name, getattr(self, name), (str, Path, type(None)), "a path: str or pathlib.Path")
-        for name in ("benchmark", "subset", "device", "variants"):
+            if "\0" in str(getattr(self, name)):
+                raise UserError(f"{name} is a path with a NUL character: leave it out.")
+        check_type("benchmark", self.benchmark, (str,), "a text")
+        for name in ("subset", "device", "variants"):
             check_type(name, getattr(self, name), (str, type(None)), "a text")
         for name in ("limit", "batch_size", "processes"):
             check_type(name, getattr(self, name), (int, type(None)), "a whole number")

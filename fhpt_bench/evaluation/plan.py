@@ -9,6 +9,7 @@ from fhpt_bench import weights
 from fhpt_bench.benchmark import Benchmark
 from fhpt_bench.errors import UserError
 from fhpt_bench.feature import Feature, SuppliedFeature, features
+from fhpt_bench.plugin_code import file_digest
 from fhpt_bench.protocol import Protocol, ProtocolCard, protocols
 from fhpt_bench.records.fingerprint import fingerprint
 from fhpt_bench.records.schema import BenchmarkPart
@@ -79,11 +80,17 @@ def load_protocols(selection: Selection, variants: str | None = None) -> tuple[P
         One protocol per id and variant, without repeats.
 
     Raises:
-        UserError: if a plugin is broken or has no such variant.
+        UserError: if a plugin is broken or has no such variant, or two protocols have one id.
     """
     if variants not in (None, LITERATURE):
         raise UserError(f"Unknown variants {variants!r}: give {LITERATURE}, or leave it out.")
     made = [protocols.load(plugin)(variant) for plugin, variant in selection]
+    for (plugin, _), protocol in zip(selection, made, strict=True):
+        if ".py:" in plugin and protocol.id in protocols.entries():
+            raise UserError(
+                f"The protocol {plugin} has the id of the installed protocol {protocol.id!r}, for which its numbers "
+                "would be taken: give it another id."
+            )
     chosen: dict[str, Protocol] = {}
     for protocol in made:
         added = []
@@ -92,7 +99,8 @@ def load_protocols(selection: Selection, variants: str | None = None) -> tuple[P
             wanted = {next(iter(kind.variants)), *kind.used_by, *(p.variant for p in made if type(p) is kind)}
             added = [kind(variant) for variant in kind.variants if variant in wanted]
         for one in (*added, protocol):
-            chosen.setdefault(one.card.key, one)
+            if type(chosen.setdefault(one.card.key, one)) is not type(one):
+                raise UserError(f"Two of the chosen protocols have the id {one.id!r}: give one of them another id.")
     return tuple(chosen.values())
 
 
@@ -134,9 +142,9 @@ def make_plan(
                 except weights.WeightsMissing as error:
                     digests[name], missing[name] = "absent", str(error).splitlines()[0]
             skip = skip or missing.get(name)
-        specs = [supplied[name].spec if name in supplied else needed[name].spec for name in protocol.features]
-        identities = [spec.identity(digests) for spec in specs]
+        origins = [supplied[name].spec if name in supplied else needed[name] for name in protocol.features]
+        identities = [origin.identity(digests) for origin in origins]
         own = {name: digests[name] for name in protocol.weights}
-        digest = fingerprint(protocol.card, part, identities, own)
+        digest = fingerprint(protocol.card, part, identities, own, file_digest(type(protocol)))
         steps.setdefault(protocol.card.key, Step(protocol, needed, digest, skip, supplied))
     return tuple(steps.values())

@@ -108,6 +108,12 @@ class RunFolder:
             raise UserError(f"The file {file} was not written by a run: give --out a new folder.")
         return held
 
+    def _is_ours(self) -> bool:
+        try:
+            return self._held() == self.run_id
+        except UserError:
+            return False
+
     def _listed(self) -> list[Path]:
         """The files that the run has written; entries that lead out of the folder are ignored."""
         file = self.path / _FILES
@@ -151,8 +157,11 @@ class RunFolder:
             names: their paths below the folder.
 
         Raises:
-            UserError: if a file exists and the run did not write it, or the list cannot be written.
+            UserError: if a file exists and the run did not write it, the folder is no longer this run's, or the list
+                cannot be written.
         """
+        if not self._is_ours():  # writing would make a folder of parts, or damage another run's
+            raise UserError(f"{self.path} was moved, removed or replaced while a run wrote into it: start it again.")
         listed = set(self._listed())
         new = [name for name in names if self.path / name not in listed]
         for name in new:
@@ -200,8 +209,7 @@ class RunFolder:
             UserError: if it cannot be written.
         """
         name = f"progress/rank-{rank}.jsonl"
-        if not (self.path / name).exists():
-            self.add_files([name])
+        self.add_files([] if (self.path / name).exists() else [name])
         content = json.dumps(encode(batch), allow_nan=False).encode()
         append_line(self.path / name, local_signature(self.run_id.encode() + content) + b" " + content)
 

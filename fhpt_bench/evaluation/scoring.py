@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fhpt_bench.errors import with_location
@@ -15,9 +15,9 @@ from fhpt_bench.evaluation.finished import Work
 from fhpt_bench.evaluation.measurement import Measurement
 from fhpt_bench.evaluation.provenance import provenance
 from fhpt_bench.evaluation.run_folder import RunFolder
+from fhpt_bench.evaluation.score_contract import broken_contract
 from fhpt_bench.files import sha256_bytes
 from fhpt_bench.protocol import Evidence, MetricCard, ProtocolCard, Score
-from fhpt_bench.records.installed_cards import slack
 from fhpt_bench.records.pair_table import PAIRS_FILE, images_digest, pair_table
 from fhpt_bench.records.schema import (
     RECORD_FILE,
@@ -117,39 +117,32 @@ def score_step(
         return [(_entry(card, metric, step, "skipped", step.skip), None) for metric in card.metrics]
     if reason is None:
         try:
-            found = step.protocol.score(evidence())
+            given = evidence()
+            found = step.protocol.score(given)
             if not isinstance(found, tuple | list) or not all(isinstance(score, Score) for score in found):
                 raise TypeError(f"score returned {type(found).__name__}, not a tuple of Score")
             scores = {score.metric: score for score in found}
-            return [_checked(card, metric, step, scores) for metric in card.metrics]
+            if len(scores) < len(found):
+                raise ValueError("score returned two values of one metric")
+            pairs = [pair.id for pair in given.pairs]
+            return [_checked(card, metric, step, scores, pairs) for metric in card.metrics]
         except Exception as error:  # a plugin may raise anything; the others continue
             reason = with_location(error)
     return [(_entry(card, metric, step, "failed", reason), None) for metric in card.metrics]
 
 
 def _checked(
-    card: ProtocolCard, metric: MetricCard, step: Step, scores: Mapping[str, Score]
+    card: ProtocolCard, metric: MetricCard, step: Step, scores: Mapping[str, Score], pairs: Sequence[str]
 ) -> tuple[ScoreEntry, pd.DataFrame | None]:
     """The entry of a metric; a score that breaks the contract of its card has the status failed."""
     if metric.name not in scores:
         return _entry(card, metric, step, "failed", f"score returned no value of {metric.name}"), None
     score = scores[metric.name]
+    if problem := broken_contract(score, metric, pairs):
+        return _entry(card, metric, step, "failed", problem), None
     if score.value is None:
         why = ", ".join(f"{count} pairs {reason}" for reason, count in score.skipped.items()) or "no pair"
         return _entry(card, metric, step, "skipped", f"nothing to average: {why}", score), score.per_pair
-    if not isinstance(score.value, int | float) or isinstance(score.value, bool):
-        kind = type(score.value).__name__
-        return _entry(card, metric, step, "failed", f"the value is of type {kind}: return a Python float"), None
-    if not math.isfinite(score.value):
-        return _entry(card, metric, step, "failed", f"the value is {score.value}"), None
-    low, high = metric.range
-    if not low - slack(score.value) <= score.value <= high + slack(score.value):
-        reason = f"the value is {score.value}, outside its range [{low:g}, {high:g}] by the card"
-        return _entry(card, metric, step, "failed", reason), None
-    if (score.per_pair is not None) != metric.per_pair:
-        came = "without" if metric.per_pair else "with"
-        reason = f"its card says per_pair={metric.per_pair}, but it came {came} values by pair"
-        return _entry(card, metric, step, "failed", reason), None
     return _entry(card, metric, step, "ok", None, score), score.per_pair
 
 

@@ -29,7 +29,11 @@ def describe(benchmark: Benchmark, images: dict[str, str], train: dict[str, str]
 
 
 def fingerprint(
-    card: ProtocolCard, benchmark: BenchmarkPart, features: list[dict[str, Any]], weights: dict[str, str]
+    card: ProtocolCard,
+    benchmark: BenchmarkPart,
+    features: list[dict[str, Any]],
+    weights: dict[str, str],
+    code: str | None = None,
 ) -> str:
     """The fingerprint of a score: two scores are comparable if and only if theirs are equal.
 
@@ -38,8 +42,9 @@ def fingerprint(
     Args:
         card: the card of the protocol.
         benchmark: the benchmark on which it is measured.
-        features: the identity of each feature that it uses (`FeatureSpec.identity`).
+        features: the identity of each feature that it uses (`Feature.identity`).
         weights: name -> digest of the protocol's own weights.
+        code: digest of the protocol's code if it was loaded from a file: such a protocol is edited without a version.
 
     Returns:
         64 hexadecimal digits.
@@ -50,6 +55,8 @@ def fingerprint(
         "features": features,
         "weights": weights,
     }
+    if code:
+        content["code"] = code
     if card.training_images:
         content["training images"] = benchmark.train_sha256
     if card.landmarks and benchmark.landmarks_sha256:

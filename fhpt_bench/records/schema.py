@@ -284,7 +284,7 @@ class Record(_Part):
         for score in self.scores:
             if key in (score.protocol, f"{score.protocol}:{score.variant}", score.key):
                 return score
-        raise KeyError(f"{key}: {did_you_mean(key, {score.protocol for score in self.scores})}")
+        raise KeyError(f"{key}: {did_you_mean(str(key), {score.protocol for score in self.scores})}")
 
     @property
     def headlines(self) -> tuple[ScoreEntry, ...]:

@@ -59,7 +59,7 @@ def choose_precision(given: str | None, preset: str | None, device: str) -> Choi
 def has_native_bf16(device: str) -> bool:
     """Whether a device multiplies bfloat16 numbers in hardware; an emulation is far slower than float32.
 
-    The limits that `ATEN_CPU_CAPABILITY` and `ONEDNN_MAX_CPU_ISA` set for torch count.
+    The limits that `ATEN_CPU_CAPABILITY` and `ONEDNN_MAX_CPU_ISA` (or `DNNL_MAX_CPU_ISA`) set for torch count.
 
     Args:
         device: "cpu" or "cuda".
@@ -71,6 +71,8 @@ def has_native_bf16(device: str) -> bool:
     found = torch.cpu.get_capabilities()
     if found.get("architecture") != "x86_64":
         return bool(found.get("bf16"))
-    limit = os.environ.get("ONEDNN_MAX_CPU_ISA", "DEFAULT").upper()
+    # The second name is the older one, which oneDNN still reads.
+    named = (os.environ.get(name) for name in ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"))
+    limit = next(filter(None, named), "DEFAULT").upper()
     allowed = any(name in limit for name in _ONEDNN_BF16) and "AVX512" in torch.backends.cpu.get_cpu_capability()
     return allowed and bool(found.get("avx512_bf16") or found.get("amx_bf16"))
