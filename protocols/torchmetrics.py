@@ -246,7 +246,7 @@ class FID(_DistanceMetric):
     """Fréchet Inception distance: `protocols.perceptual.fid`.
 
     Args:
-        variant: "canonical", "drn", "clean", "train" or "gfla"; the last two compare with training images.
+        variant: "canonical", "drn", "clean", "train", "gfla" or "cfld"; the last three compare with training images.
         value_range: as for all.
         kwargs: arguments of `torchmetrics.Metric`.
     """

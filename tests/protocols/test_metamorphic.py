@@ -37,6 +37,7 @@ SYMMETRIC = {
     "ssim:canonical", "ssim:gfla", "ssim:skimage", "ssim:torchmetrics", "ssim:grey", "ssim:hr-viton",
     "psnr:canonical", "psnr:unit", "lpips:alex-0.1", "lpips:vgg-0.1", "lpips:alex-0.0",
     "fid:canonical", "fid:drn", "fid:clean", "kid:canonical", "fd-effnet-lite0:canonical", "kd-effnet-lite0:canonical",
+    "kid:vton",  # of two sets of one size, up to 1000 images: each subset is the whole set
     # Over the pairs with two faces; not `detected`, and not metrics that depend on real faces of other people.
     "face-id:canonical:face-id", "face-id:canonical:acc@0.6", "face-id:canonical:acc@0.7",
 }  # fmt: skip

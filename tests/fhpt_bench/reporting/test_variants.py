@@ -97,7 +97,7 @@ def test_variants_without_weights_are_listed_with_the_reason(
     assert distances.rows[1][4] == "DRN"
     (reason, other) = distances.reasons
     assert reason == "canonical, drn, clean, train skipped: no inception-2015-12-05 here"
-    assert other == "gfla skipped: no inception-imagenet here"
+    assert other == "gfla, cfld skipped: no inception-imagenet here"
     assert f"- {reason}" in (tmp_path / "run" / "variants.md").read_text()
 
 
