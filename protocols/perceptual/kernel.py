@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,41 +14,9 @@ from fhpt_bench.statistics import block_jackknife
 from protocols.inputs import Features, check_features
 from protocols.perceptual.embedding import EFFICIENTNET, INCEPTION, INCEPTION_CLEAN, Embedding
 
-# clean-fid 0.1.35: number of subsets and largest size. Its draws are not seeded; the seed is ours.
+# clean-fid 0.1.35: the number of subsets and their largest size. It sets no seed; this one is ours.
 _SUBSETS, _LARGEST, _SEED = 100, 1000, 0
-
-
-@dataclass(frozen=True)
-class _Variant:
-    """Arguments of one variant.
-
-    Args:
-        definition: the definition in words, for the card.
-        embedding: the network and its input.
-        subsets: whether the value is the mean over random subsets, times 1000; otherwise it is of the full sets.
-    """
-
-    definition: str
-    embedding: Embedding
-    subsets: bool = False
-
-
-_VARIANTS = {
-    "canonical": _Variant(
-        "pool3 (2048) of the 2015-12-05 Inception on the input of fid canonical; cubic kernel, gamma 1/d, "
-        "coefficient 1, unbiased over the full sets, targets without repeats; not multiplied by 1000",
-        INCEPTION,
-    ),
-    "vton": _Variant(
-        f"as canonical on the input of fid clean, as clean-fid computes it: mean over {_SUBSETS} random subsets of "
-        f"min({_LARGEST}, size of the smaller set) images of each set, times 1000; the subsets are those of clean-fid "
-        f"after np.random.seed({_SEED}), with generated images in the order of the pair ids and targets in the order "
-        "of their names; clean-fid sets no seed, so its value differs from run to run (details: draw_error is the "
-        "standard error of the mean over the subsets); the interval is that of the full sets",
-        INCEPTION_CLEAN,
-        subsets=True,
-    ),
-}
+_INPUTS = {"canonical": INCEPTION, "vton": INCEPTION_CLEAN}  # of the variants of KID
 
 
 def kernel_distance(features_a: Features, features_b: Features) -> float:
@@ -95,24 +62,6 @@ class _Kernels:
         within_b = (b @ self._bb @ b - b @ self._bb.diagonal()) / (m * (m - 1))
         return float(within_a + within_b - 2 * (a @ self._ab @ b) / (n * m))
 
-    def subset_distances(self, order_a: NDArray[np.intp]) -> NDArray[np.float64]:
-        """The distance of each pair of random subsets, drawn as clean-fid draws them from the first set in an order."""
-        # np.random.seed and np.random.choice use this generator, whose numbers are the same in all versions of numpy.
-        random = np.random.RandomState(_SEED)
-        shape = self._ab.shape
-        size = min(_LARGEST, *shape)
-
-        def between(kernel: NDArray[np.float64]) -> float:
-            return float(kernel.sum() - kernel.trace()) / (size * (size - 1))
-
-        values = []
-        for _ in range(_SUBSETS):
-            a, b = (random.choice(n, size, replace=False) for n in shape)
-            a = order_a[a]
-            within = between(self._aa[np.ix_(a, a)]) + between(self._bb[np.ix_(b, b)])
-            values.append(within - 2 * float(self._ab[np.ix_(a, b)].mean()))
-        return np.array(values)
-
 
 def _cubic(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
     kernel: NDArray[np.float64] = (a @ b.T / a.shape[1] + 1) ** 3
@@ -122,11 +71,12 @@ def _cubic(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64
 def kernel_distance_of_subsets(features_a: Features, features_b: Features) -> tuple[float, float]:
     """The kernel distance as the mean over random subsets: clean-fid 0.1.35's `kernel_distance`, in float64.
 
-    100 times, a subset of min(1000, N, M) images is drawn from each set without repeats, after np.random.seed(0).
+    100 times, min(1000, N, M) images are drawn from each set without repeats: those of clean-fid after
+    np.random.seed(0).
 
     Args:
-        features_a: (N, D) float, N at least 2, clean-fid's second set; as for `kernel_distance`.
-        features_b: (M, D) float, M at least 2, clean-fid's first set; the same. The order of both decides the subsets.
+        features_a: (N, D) float, as for `kernel_distance`: clean-fid's second set.
+        features_b: (M, D) float: clean-fid's first set. The order of the images in both decides the subsets.
 
     Returns:
         The mean over the subsets, not multiplied by 1000, and the standard error of this mean: how far it moves with
@@ -137,16 +87,20 @@ def kernel_distance_of_subsets(features_a: Features, features_b: Features) -> tu
 
     Examples:
         >>> draw = np.random.default_rng(0).normal
-        >>> a, b = draw(size=(1500, 8)), draw(0.3, size=(1200, 8))
+        >>> a, b = draw(size=(60, 8)), draw(0.3, size=(40, 8))
         >>> value, error = kernel_distance_of_subsets(a, b)
         >>> 0 < abs(value - kernel_distance(a, b)) < 4 * error
         True
     """
-    return _mean_and_error(_Kernels(features_a, features_b).subset_distances(np.arange(len(features_a))))
-
-
-def _mean_and_error(values: NDArray[np.float64]) -> tuple[float, float]:
-    return float(values.mean()), float(values.std(ddof=1) / len(values) ** 0.5)
+    a, b = check_features(features_a, features_b, fewest=2)
+    # np.random.seed and np.random.choice use this generator, whose numbers are the same in all versions of numpy.
+    random = np.random.RandomState(_SEED)
+    size = min(_LARGEST, len(a), len(b))
+    values = []
+    for _ in range(_SUBSETS):
+        ours, theirs = (rows[random.choice(len(rows), size, replace=False)] for rows in (a, b))
+        values.append(kernel_distance(ours, theirs))
+    return float(np.mean(values)), float(np.std(values, ddof=1)) / _SUBSETS**0.5
 
 
 def kid(
@@ -172,19 +126,18 @@ def kid(
         ValueError: if the arrays are not two such sets, or there is no such variant.
         WeightsMissing: if the network's weights are not available from any source.
     """
-    if variant not in _VARIANTS:
-        raise ValueError(f"kid has no variant {variant!r}; there are {', '.join(_VARIANTS)}")
-    chosen = _VARIANTS[variant]
-    embed = chosen.embedding.embed
+    if variant not in _INPUTS:
+        raise ValueError(f"kid has no variant {variant!r}; there are {', '.join(_INPUTS)}")
+    embed = _INPUTS[variant].embed
     sets = (embed("generated", generated, device, batch_size), embed("target", target, device, batch_size))
-    return 1000 * kernel_distance_of_subsets(*sets)[0] if chosen.subsets else kernel_distance(*sets)
+    return 1000 * kernel_distance_of_subsets(*sets)[0] if variant == "vton" else kernel_distance(*sets)
 
 
 class KernelProtocol(Protocol):
     """A kernel distance between the generated images and the targets without repeats."""
 
     sees_pose = False
-    choices: ClassVar[Mapping[str, _Variant]]
+    embedding: Embedding
     moved_by = (
         "repeats in either set, which bias it; the number of images has no bias, fewer images only widen the interval",
         "random subsets in place of the full sets, as in many tools",
@@ -194,30 +147,21 @@ class KernelProtocol(Protocol):
 
     @property
     def features(self) -> tuple[str, ...]:
-        """The feature of this variant."""
-        return (self.choices[self.variant].embedding.feature,)
+        """The feature of this protocol."""
+        return (self.embedding.feature,)
 
     def score(self, evidence: Evidence) -> tuple[Score, ...]:
         """The distance, its interval over people, and the number of images in each set."""
-        chosen, first = self.choices[self.variant], evidence.unique_targets()
-        generated = chosen.embedding.features(evidence, "generated")
-        real = chosen.embedding.features(evidence, "target")[first]
+        first = evidence.unique_targets()
+        generated = self.embedding.features(evidence, "generated")
+        real = self.embedding.features(evidence, "target")[first]
         if min(len(generated), len(real)) < 2:
             return (Score(self.id, None, 0, skipped={"too few images for a mean over two images": len(generated)}),)
         kernels = _Kernels(generated, real)
         every = np.ones(len(generated), bool)
         interval = block_jackknife(lambda keep: kernels.distance(keep, keep[first]), evidence.people)
         value = kernels.distance(every, every[first])
-        details: dict[str, Any] = {"n_generated": len(generated), "n_reference": len(real)}
-        if chosen.subsets:
-            by_id = np.argsort([pair.id for pair in evidence.pairs])
-            mean, error = (1000 * number for number in _mean_and_error(kernels.subset_distances(by_id)))
-            size = min(_LARGEST, len(generated), len(real))
-            details |= {"subsets": _SUBSETS, "subset_size": size, "seed": _SEED, "draw_error": error}
-            if interval:  # its width for the full sets, around the mean over the subsets
-                low, high = (mean + 1000 * (end - value) for end in (interval.low, interval.high))
-                interval = dataclasses.replace(interval, low=low, high=high)
-            value = mean
+        details = {"n_generated": len(generated), "n_reference": len(real)}
         return (Score(self.id, value, len(generated), interval=interval, details=details),)
 
 
@@ -228,17 +172,42 @@ class KID(KernelProtocol):
     title = "Kernel Inception distance"
     group = "perceptual"
     citation = "Binkowski et al., Demystifying MMD GANs, ICLR 2018"
-    choices = _VARIANTS
-    variants: ClassVar[Mapping[str, str]] = {name: variant.definition for name, variant in _VARIANTS.items()}
+    variants: ClassVar[Mapping[str, str]] = {
+        "canonical": "pool3 (2048) of the 2015-12-05 Inception on the input of fid canonical; cubic kernel, gamma 1/d, "
+        "coefficient 1, unbiased over the full sets, targets without repeats; not multiplied by 1000",
+        "vton": f"as canonical, but on the input of fid clean, and as clean-fid computes it: mean over {_SUBSETS} "
+        f"random subsets of min({_LARGEST}, size of the smaller set) images of each set, times 1000; clean-fid sets no "
+        f"seed, so that its value differs from run to run; here the subsets are those of np.random.seed({_SEED}), with "
+        "generated images in the order of the pair ids and targets in the order of their names; the interval is as "
+        "wide as that of the full sets",
+    }
     used_by: ClassVar[Mapping[str, str]] = {
-        "vton": "VtonEval (Leffa) and CatVTON (eval.py), with another draw of the subsets; LaDI-VTON (val_metrics.py), "
+        "vton": "VtonEval (Leffa) and CatVTON (eval.py), with other draws of the subsets; LaDI-VTON (val_metrics.py), "
         "not multiplied by 1000"
     }
 
     def __init__(self, variant: str | None = None) -> None:
         super().__init__(variant)
-        label = "KID x1000" if self.choices[self.variant].subsets else "KID"
+        self.embedding = _INPUTS[self.variant]
+        label = "KID x1000" if self.variant == "vton" else "KID"
         self.metrics = (MetricCard("kid", label, higher_is_better=False, per_pair=False),)
+
+    def score(self, evidence: Evidence) -> tuple[Score, ...]:
+        """The distance, its interval over people, and the number of images in each set."""
+        (full,) = super().score(evidence)
+        if self.variant != "vton" or full.value is None:
+            return (full,)
+        by_id, first = np.argsort([pair.id for pair in evidence.pairs]), evidence.unique_targets()
+        generated = self.embedding.features(evidence, "generated")[by_id]
+        real = self.embedding.features(evidence, "target")[first]
+        value, error = (1000 * number for number in kernel_distance_of_subsets(generated, real))
+        interval = full.interval
+        if interval:
+            low, high = (value + 1000 * (end - full.value) for end in (interval.low, interval.high))
+            interval = dataclasses.replace(interval, low=low, high=high)
+        size = min(_LARGEST, len(generated), len(real))
+        drawn: dict[str, Any] = {"subsets": _SUBSETS, "subset_size": size, "seed": _SEED, "draw_error": error}
+        return (dataclasses.replace(full, value=value, interval=interval, details={**full.details, **drawn}),)
 
 
 class KDEffNetLite0(KernelProtocol):
@@ -248,12 +217,9 @@ class KDEffNetLite0(KernelProtocol):
     title = "Kernel distance on EfficientNet-lite0 features"
     group = "perceptual"
     citation = "Binkowski et al., ICLR 2018, for the distance; Tan and Le, EfficientNet, ICML 2019, for the network"
-    choices: ClassVar[Mapping[str, _Variant]] = {
-        "canonical": _Variant(
-            "the last pooling (1280) of ImageNet's EfficientNet-lite0, bicubic to 224x224 with antialias in float; "
-            "cubic kernel, gamma 1/d, coefficient 1, unbiased over the full sets, targets without repeats",
-            EFFICIENTNET,
-        )
+    embedding = EFFICIENTNET
+    variants: ClassVar[Mapping[str, str]] = {
+        "canonical": "the last pooling (1280) of ImageNet's EfficientNet-lite0, bicubic to 224x224 with antialias in "
+        "float; cubic kernel, gamma 1/d, coefficient 1, unbiased over the full sets, targets without repeats",
     }
-    variants: ClassVar[Mapping[str, str]] = {name: variant.definition for name, variant in choices.items()}
     metrics = (MetricCard("kd-effnet-lite0", "KD(EffNet-lite0)", higher_is_better=False, per_pair=False),)

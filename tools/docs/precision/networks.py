@@ -19,7 +19,7 @@ from fhpt_bench.networks.efficientnet import EfficientNetLite0
 from fhpt_bench.networks.inception import FIDInception, FIDInceptionClean, FIDInceptionPadded, ImageNetInception
 from fhpt_bench.networks.pooled import resize_bicubic
 from fhpt_bench.networks.vgg import VGG16Pooled
-from protocols.perceptual import frechet_distance
+from protocols.perceptual import frechet_distance, kernel_distance_of_subsets
 from tools.docs.precision.rows import Row, apart, relative, sizes, test_module
 from tools.docs.references import package_lpips
 
@@ -50,6 +50,8 @@ def inceptions() -> list[Row]:
             _logits(smooth),
             _gfla(smooth),
             _from_files(reference, smooth),
+            *_from_files_clean(reference, smooth),
+            _cfld(smooth),
         ]
 
 
@@ -166,6 +168,34 @@ def _from_files(reference: Any, smooth: Any) -> Row:
     inputs = "two folders of 20 PNG files of 64x48, every 256th feature"
     call = f"`get_activations`, `calculate_frechet_distance` {RANDOM}"
     return Row("fid:canonical", call, "pytorch-fid", inputs, 1e-3, worst, "relative", TEST)
+
+
+def _from_files_clean(reference: Any, smooth: Any) -> list[Row]:
+    given = (smooth(20, 63, 45, 1), smooth(17, 91, 30, 2))
+    module, network = test_module(TEST), FIDInceptionClean("cpu")
+    ours = [network.extract(images)[:, :2048][:, module["FEW"]] for images in given]
+    with tempfile.TemporaryDirectory() as folder:
+        fid, kid = module["clean_fids_distances"](reference, given, Path(folder))
+    inputs = "folders of 20 PNG files of 63x45 and 17 of 91x30, every 512th feature"
+    found = {
+        ("fid:clean", "`compute_fid`"): relative(frechet_distance(*ours), fid),
+        ("kid:vton", "`compute_kid` after `np.random.seed(0)`"): relative(kernel_distance_of_subsets(*ours)[0], kid),
+    }
+    return [
+        Row(name, f"{call} {RANDOM}", "clean-fid", inputs, 1e-3, worst, "relative", TEST)
+        for (name, call), worst in found.items()
+    ]
+
+
+def _cfld(smooth: Any) -> Row:
+    module, network = test_module(TEST), ImageNetInception("cpu")
+    given = [smooth(12, 64, 48, 1), smooth(15, 31, 47, 2)]
+    ours = [network.extract(images)[:, module["FEW"]] for images in given]
+    theirs = [module["cflds_features"](images)[:, module["FEW"]] for images in given]
+    worst = relative(frechet_distance(*ours), module["cflds_distance"](*theirs))
+    call = f"the steps of CFLD's metrics.py and pose_transfer_test.py, reimplemented {RANDOM}"
+    inputs = "12 images of 64x48 and 15 of 31x47, every 512th feature"
+    return Row("fid:cfld", call, "", inputs, 1e-3, worst, "relative", TEST)
 
 
 def classifiers() -> list[Row]:
