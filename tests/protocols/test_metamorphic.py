@@ -45,7 +45,10 @@ SYMMETRIC = {
 # With every pair twice the mean is the same, but not the set: covariances divide by n - 1, an unbiased kernel uses
 # copies as pairs of images, ten splits have other borders, and `paper` keeps the copies in its gallery.
 MOVED_BY_REPEATS = {"fid", "kid", "fd-effnet-lite0", "kd-effnet-lite0", "is", "is-effnet-lite0"}
-NOT_MOVED_BY_REPEATS = {"is:canonical:one-split", "is:drn:one-split", "is-effnet-lite0:canonical:one-split"}
+NOT_MOVED_BY_REPEATS = {
+    "is:canonical:one-split", "is:drn:one-split", "is-effnet-lite0:canonical:one-split", "is:hr-viton:is",
+    "is:hr-viton:one-split",
+}  # fmt: skip
 
 # These use only generated images, and damage may increase their variety.
 WITHOUT_REFERENCE = {"is", "is-effnet-lite0"}

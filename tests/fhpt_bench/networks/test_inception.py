@@ -13,7 +13,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fhpt_bench import weights
-from fhpt_bench.networks.inception import FIDInception, FIDInceptionClean, FIDInceptionPadded, ImageNetInception
+from fhpt_bench.networks.inception import (
+    FIDInception,
+    FIDInceptionClean,
+    FIDInceptionPadded,
+    ImageNetInception,
+    ImageNetInceptionLogits,
+)
 from fhpt_bench.networks.pooled import resize_bicubic
 
 SIZES = [(256, 176), (31, 47), (299, 299), (333, 420), (1, 1)]
@@ -191,7 +197,7 @@ def cflds_features(images: NDArray[np.uint8]) -> NDArray[np.float32]:
     from torchvision.models import inception_v3
 
     network = inception_v3(weights=None, aux_logits=False, init_weights=False).eval()
-    network.load_state_dict(weights.load("inception-imagenet"), strict=False)  # without the class head
+    network.load_state_dict(weights.load("inception-imagenet"))
     layers = [layer for name, layer in network.named_children() if name not in ("dropout", "fc")]
     x = torch.nn.functional.interpolate(in_unit_range(images), (299, 299), mode="bilinear")
     mean, deviation = torch.tensor([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]]).view(2, 3, 1, 1)
@@ -211,13 +217,48 @@ def cflds_distance(generated: NDArray[np.float32], train: NDArray[np.float32]) -
     return float(difference @ difference + sum(map(np.trace, covariances)) - 2 * np.trace(root).real)
 
 
+@pytest.mark.parametrize("size", SIZES)
+def test_hr_vitons_steps_give_the_same_logits(size: tuple[int, int]) -> None:
+    images = smooth(2, *size)
+    expected, rows = hr_vitons_logits(images), ImageNetInceptionLogits("cpu").extract(images)
+    assert rows.shape == (2, 1000)
+    np.testing.assert_allclose(rows, expected, rtol=0, atol=1e-4 * np.abs(expected).max())
+
+
+def test_hr_vitons_score_is_the_same() -> None:
+    from scipy.stats import entropy
+
+    from protocols.perceptual import inception_score
+
+    images = smooth(7, 63, 45)
+    p = torch.softmax(torch.tensor(hr_vitons_logits(images)), 1).numpy().astype(np.float64)
+    expected = np.exp(np.mean([entropy(row, p.mean(0)) for row in p]))
+    assert expected > 1.001
+    assert inception_score(ImageNetInceptionLogits("cpu").extract(images), 1)[0] == pytest.approx(expected, rel=1e-5)
+
+
+def hr_vitons_logits(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """The logits as HR-VITON (evaluate.py) computes them: torchvision's transforms of Pillow images."""
+    from torchvision import transforms
+    from torchvision.models import inception_v3
+
+    network = inception_v3(weights=None, aux_logits=False, init_weights=False, transform_input=False).eval()
+    network.load_state_dict(weights.load("inception-imagenet"))
+    steps = transforms.Compose(
+        [transforms.Resize((299, 299)), transforms.ToTensor(), transforms.Normalize((0.5,) * 3, (0.5,) * 3)]
+    )
+    with torch.no_grad():
+        logits: NDArray[np.float32] = network(torch.stack([steps(Image.fromarray(image)) for image in images])).numpy()
+    return logits
+
+
 def test_gflas_network_is_torchvisions_with_input_in_unit_range() -> None:
     from torchvision.models import inception_v3
 
     images = smooth(2, 64, 48)
     network = inception_v3(weights=None, aux_logits=False, init_weights=False).eval()
     network.fc = torch.nn.Identity()
-    network.load_state_dict(weights.load("inception-imagenet"))
+    network.load_state_dict(ImageNetInception.renamed(weights.load("inception-imagenet")))
     x = torch.nn.functional.interpolate(in_unit_range(images), (299, 299), mode="bilinear", align_corners=False)
     for channel, (mean, deviation) in enumerate([(0.485, 0.229), (0.456, 0.224), (0.406, 0.225)]):
         x[:, channel] = x[:, channel] * (deviation / 0.5) + (mean - 0.5) / 0.5
@@ -236,6 +277,7 @@ def test_the_heads_of_torchvisions_file_are_not_needed() -> None:
         "fc.bias": torch.ones(1),
     }
     assert list(ImageNetInception.renamed(tensors)) == ["Conv2d_1a_3x3.conv.weight"]
+    assert list(ImageNetInceptionLogits.renamed(tensors)) == ["Conv2d_1a_3x3.conv.weight", "fc.bias"]
 
 
 def test_a_row_depends_on_its_image_alone() -> None:

@@ -26,7 +26,7 @@ def keys(chosen: str, variants: str | None = "literature") -> list[str]:
 def test_literature_stands_beside_what_was_chosen() -> None:
     assert keys("ssim") == [f"ssim:{variant}" for variant in SSIM]
     assert keys("ssim:gfla,psnr") == [*(f"ssim:{variant}" for variant in SSIM), "psnr:canonical", "psnr:unit"]
-    assert keys("is") == ["is:canonical", "is:drn"]
+    assert keys("is") == ["is:canonical", "is:drn", "is:hr-viton"]
     # A variant that no paper uses is left out unless it is chosen.
     assert keys("kec") == ["kec:canonical"]
     assert keys("kec:in-frame") == ["kec:canonical", "kec:in-frame"]

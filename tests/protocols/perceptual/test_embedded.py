@@ -131,6 +131,14 @@ def test_inception_score_is_of_the_logits_sorted_by_pair_id(kind: type[Protocol]
     assert "jackknife" in headline.interval.method
 
 
+def test_hr_vitons_score_is_in_one_split() -> None:
+    headline, one = measured(InceptionScore, "hr-viton", PAIRS)
+    logits = stack([f"g-{pair.id}" for pair in PAIRS], slice(POOLED, None))
+    assert headline.value == one.value == pytest.approx(inception_score(logits, 1)[0])
+    assert headline.interval == one.interval
+    assert headline.details == {"sd": 0.0, "splits": 1}
+
+
 @pytest.mark.parametrize(("kind", "variant"), ALL)
 def test_order_of_pairs_does_not_matter(kind: type[Protocol], variant: str) -> None:
     mixed = [PAIRS[i] for i in np.random.default_rng(1).permutation(len(PAIRS))]

@@ -16,7 +16,13 @@ from PIL import Image
 
 from fhpt_bench import weights
 from fhpt_bench.networks.efficientnet import EfficientNetLite0
-from fhpt_bench.networks.inception import FIDInception, FIDInceptionClean, FIDInceptionPadded, ImageNetInception
+from fhpt_bench.networks.inception import (
+    FIDInception,
+    FIDInceptionClean,
+    FIDInceptionPadded,
+    ImageNetInception,
+    ImageNetInceptionLogits,
+)
 from fhpt_bench.networks.pooled import resize_bicubic
 from fhpt_bench.networks.vgg import VGG16Pooled
 from protocols.perceptual import frechet_distance, kernel_distance_of_subsets
@@ -52,6 +58,7 @@ def inceptions() -> list[Row]:
             _from_files(reference, smooth),
             *_from_files_clean(reference, smooth),
             _cfld(smooth),
+            _hr_viton(smooth),
         ]
 
 
@@ -138,7 +145,7 @@ def _gfla(smooth: Any) -> Row:
 
     reference = inception_v3(weights=None, aux_logits=False, init_weights=False, transform_input=True).eval()
     reference.fc = torch.nn.Identity()
-    reference.load_state_dict(weights.load("inception-imagenet"))
+    reference.load_state_dict(ImageNetInception.renamed(weights.load("inception-imagenet")))
     network, worst = ImageNetInception("cpu"), 0.0
     for size in SIZES:
         images = smooth(2, *size)
@@ -196,6 +203,15 @@ def _cfld(smooth: Any) -> Row:
     call = f"the steps of CFLD's metrics.py and pose_transfer_test.py, reimplemented {RANDOM}"
     inputs = "12 images of 64x48 and 15 of 31x47, every 512th feature"
     return Row("fid:cfld", call, "", inputs, 1e-3, worst, "relative", TEST)
+
+
+def _hr_viton(smooth: Any) -> Row:
+    network, worst = ImageNetInceptionLogits("cpu"), 0.0
+    for size in SIZES:
+        images = smooth(2, *size)
+        worst = max(worst, apart(network.extract(images), test_module(TEST)["hr_vitons_logits"](images)))
+    call = f"`inception_v3` after torchvision's transforms of Pillow images {RANDOM}"
+    return Row("inception-imagenet-logits", call, "torchvision", sizes(SIZES), 1e-4, worst, "", TEST)
 
 
 def classifiers() -> list[Row]:
