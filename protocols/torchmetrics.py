@@ -25,8 +25,8 @@ from torch import Tensor
 from fhpt_bench.statistics import weighted_mean
 from protocols.inputs import as_images
 from protocols.perceptual import frechet, inception_score, kernel, lpips, psnr, ssim
-from protocols.perceptual.embedding import EFFICIENTNET, INCEPTION, Embedding
-from protocols.perceptual.inception_score import SPLITS, InceptionScore
+from protocols.perceptual.embedding import EFFICIENTNET, INCEPTION, INCEPTION_PADDED, Embedding
+from protocols.perceptual.inception_score import SPLITS
 
 try:
     from torchmetrics import Metric
@@ -246,7 +246,7 @@ class FID(_DistanceMetric):
     """Fréchet Inception distance: `protocols.perceptual.fid`.
 
     Args:
-        variant: "canonical", "drn", "clean", "train" or "gfla"; the last two compare with training images.
+        variant: "canonical", "drn", "clean", "train", "gfla" or "cfld"; the last three compare with training images.
         value_range: as for all.
         kwargs: arguments of `torchmetrics.Metric`.
     """
@@ -303,7 +303,7 @@ class IS(_SetMetric):
     higher_is_better = True
     plot_lower_bound = 1.0
     classes = 1008
-    variants: ClassVar[Mapping[str, Embedding]] = InceptionScore.embeddings
+    variants: ClassVar[Mapping[str, Embedding]] = {"canonical": INCEPTION, "drn": INCEPTION_PADDED}
 
     def __init__(
         self,

@@ -156,12 +156,12 @@ def write_random_inception(folder: Path) -> Path:
     """Write the random weights into a folder; tools/docs/precision uses the same weights."""
     import torch
 
-    from fhpt_bench.networks.inception import FIDInception, ImageNetInception
+    from fhpt_bench.networks.inception import FIDInception, ImageNetInceptionLogits
 
     with torch.random.fork_rng():
         torch.manual_seed(0)
         images = torch.nn.functional.interpolate(torch.rand(4, 3, 7, 5), (299, 299), mode="bicubic") * 2 - 1
-        for feature in (FIDInception, ImageNetInception):
+        for feature in (FIDInception, ImageNetInceptionLogits):
             network = feature.network()
             for module in network.modules():
                 if isinstance(module, torch.nn.BatchNorm2d):

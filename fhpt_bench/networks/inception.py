@@ -1,4 +1,4 @@
-"""Inception v3: the FID's version of 2015-12-05 with three preprocessings, and torchvision's as used by GFLA."""
+"""Inception v3: the FID's version of 2015-12-05 with three preprocessings, and torchvision's with two."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
@@ -144,3 +145,40 @@ class ImageNetInception(PooledFeature):
         """(N, 2048)."""
         pooled: Tensor = self._network(x)
         return pooled
+
+
+class ImageNetInceptionLogits(PooledFeature):
+    """The 1000 class logits of torchvision's ImageNet Inception, on the input of HR-VITON's script."""
+
+    spec = FeatureSpec(
+        "inception-imagenet-logits",
+        1,
+        ("inception-imagenet",),
+        "Pillow bilinear with antialias in uint8 to 299x299, to [-1, 1]",
+    )
+    title = "Inception"
+
+    @staticmethod
+    def network() -> nn.Module:
+        """torchvision's Inception v3 without its auxiliary head."""
+        from torchvision.models import inception_v3
+
+        network: nn.Module = inception_v3(weights=None, aux_logits=False, init_weights=False, transform_input=False)
+        return network
+
+    @staticmethod
+    def renamed(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The tensors without those of the auxiliary head."""
+        return {name: tensor for name, tensor in tensors.items() if not name.startswith("AuxLogits.")}
+
+    def prepare(self, images: NDArray[np.uint8]) -> Tensor:
+        """The input, resized and then scaled, as torchvision's transforms do it with a Pillow image."""
+        resized = np.empty((len(images), _SIDE, _SIDE, 3), np.uint8)
+        for image, result in zip(images, resized, strict=True):
+            result[:] = Image.fromarray(np.ascontiguousarray(image)).resize((_SIDE, _SIDE), Image.Resampling.BILINEAR)
+        return image_batch(resized, self._device).div_(255).sub_(0.5).div_(0.5)
+
+    def embed(self, x: Tensor) -> Tensor:
+        """(N, 1000)."""
+        logits: Tensor = self._network(x)
+        return logits

@@ -70,6 +70,11 @@ _VARIANTS = {
         "train",
         batch=64,
     ),
+    "cfld": _Variant(
+        "as gfla, with all generated images and all training images: not an FID, but papers print it as one",
+        INCEPTION_GFLA,
+        "train",
+    ),
 }
 
 
@@ -139,7 +144,7 @@ def fid(
     Args:
         generated: (N, H, W, 3) uint8 RGB, N at least 2.
         target: (M, H', W', 3) uint8 RGB, M at least 2: the real images that the variant compares with.
-        variant: "canonical", "drn", "clean", "train" or "gfla"; see `FID.variants`.
+        variant: a key of `FID.variants`, which has the definitions.
         device: "cpu" or "cuda"; default: "cuda" if available.
         batch_size: images per batch; it changes values by rounding only.
 
@@ -223,10 +228,13 @@ class FID(FrechetProtocol):
     choices = _VARIANTS
     variants: ClassVar[Mapping[str, str]] = {name: variant.definition for name, variant in _VARIANTS.items()}
     used_by: ClassVar[Mapping[str, str]] = {
+        "canonical": "VtonEval (Leffa) with pytorch-fid, if its folder of targets has each target once and no others",
         "drn": "DRN",
-        "clean": "clean-fid (Parmar et al., CVPR 2022); no paper on pose transfer is known",
-        "train": "reference set of PIDM, NTED and CFLD (as their authors state), which use other image sizes",
+        "clean": "VtonEval (Leffa) and CatVTON with clean-fid (Parmar et al., CVPR 2022), under the same condition; "
+        "LaDI-VTON on files of their own size",
+        "train": "reference set of PIDM and NTED (as their authors state), which use other image sizes",
         "gfla": "GFLA's script; DPTN uses the script, DiOr its statistics",
+        "cfld": "CFLD and MCLD (metrics.py), on images of their own sizes",
     }
     metrics = (MetricCard("fid", "FID", higher_is_better=False, range=(0.0, np.inf), per_pair=False),)
 

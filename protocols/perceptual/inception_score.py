@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fhpt_bench.protocol import Evidence, MetricCard, Protocol, Score
 from fhpt_bench.statistics import block_jackknife
 from protocols.inputs import Features, as_features
-from protocols.perceptual.embedding import EFFICIENTNET, INCEPTION, INCEPTION_PADDED, Embedding
+from protocols.perceptual.embedding import EFFICIENTNET, INCEPTION, INCEPTION_LOGITS, INCEPTION_PADDED, Embedding
 
 SPLITS = 10
 
@@ -61,6 +61,7 @@ class ScoreOfLogits(Protocol):
 
     sees_pose = False
     embeddings: ClassVar[Mapping[str, Embedding]]
+    in_one_split: ClassVar[tuple[str, ...]] = ()  # variants whose headline is the value in one split
     moved_by = (
         "the number of images per split: fewer images give a smaller value",
         "the order of the images, which decides the splits",
@@ -74,7 +75,7 @@ class ScoreOfLogits(Protocol):
         return (self.embeddings[self.variant].feature,)
 
     def score(self, evidence: Evidence) -> tuple[Score, ...]:
-        """The mean over ten splits with its standard deviation, and the value in one split, each with its interval."""
+        """The mean over the splits with its standard deviation, and the value in one split, each with its interval."""
         headline, one_split = (metric.name for metric in self.metrics)
         n = len(evidence.pairs)
         if n < SPLITS:
@@ -83,14 +84,16 @@ class ScoreOfLogits(Protocol):
         order = np.argsort([pair.id for pair in evidence.pairs])
         logits, people = self.embeddings[self.variant].logits(evidence)[order], evidence.people[order]
 
+        splits = 1 if self.variant in self.in_one_split else SPLITS
+
         def in_splits(keep: NDArray[np.bool_]) -> float:
-            return inception_score(logits[keep], min(SPLITS, int(keep.sum())))[0]
+            return inception_score(logits[keep], min(splits, int(keep.sum())))[0]
 
         def in_one(keep: NDArray[np.bool_]) -> float:
             return inception_score(logits[keep], 1)[0]
 
-        mean, deviation = inception_score(logits)
-        details = {"sd": deviation, "splits": SPLITS}
+        mean, deviation = inception_score(logits, splits)
+        details = {"sd": deviation, "splits": splits}
         return (
             Score(headline, mean, n, interval=block_jackknife(in_splits, people), details=details),
             Score(one_split, in_one(np.ones(n, bool)), n, interval=block_jackknife(in_one, people)),
@@ -104,13 +107,18 @@ class InceptionScore(ScoreOfLogits):
     title = "Inception score"
     group = "perceptual"
     citation = "Salimans et al., Improved Techniques for Training GANs, NeurIPS 2016"
-    embeddings: ClassVar[Mapping[str, Embedding]] = {"canonical": INCEPTION, "drn": INCEPTION_PADDED}
+    embeddings: ClassVar[Mapping[str, Embedding]] = {
+        "canonical": INCEPTION, "drn": INCEPTION_PADDED, "hr-viton": INCEPTION_LOGITS,
+    }  # fmt: skip
+    in_one_split = ("hr-viton",)
     variants: ClassVar[Mapping[str, str]] = {
         "canonical": "1008 logits without bias of the 2015-12-05 Inception on the input of fid canonical; images "
         "sorted by pair id, mean over 10 splits; also the value in one split, which does not depend on the order",
         "drn": "as canonical, on images with white borders to 256x256, as in PATN and DRN",
+        "hr-viton": "1000 logits of torchvision's ImageNet Inception, Pillow's bilinear resize to 299x299, [-1, 1]; "
+        "one split",
     }
-    used_by: ClassVar[Mapping[str, str]] = {"drn": "PATN, DRN"}
+    used_by: ClassVar[Mapping[str, str]] = {"drn": "PATN, DRN", "hr-viton": "HR-VITON (evaluate.py)"}
     metrics = (
         MetricCard("is", "IS", higher_is_better=True, range=(1.0, 1008.0), per_pair=False),
         MetricCard("one-split", "IS in one split", higher_is_better=True, range=(1.0, 1008.0), per_pair=False),

@@ -38,6 +38,7 @@ SYMMETRIC = {
     "psnr:canonical", "psnr:unit", "psnr:batch16", "lpips:alex-0.1", "lpips:vgg-0.1", "lpips:alex-0.0",
     "lpips:squeeze-0.1", "lpips:alex-128", "lpips:alex-unscaled", "lpips:vgg-unscaled",
     "fid:canonical", "fid:drn", "fid:clean", "kid:canonical", "fd-effnet-lite0:canonical", "kd-effnet-lite0:canonical",
+    "kid:vton",  # of two sets of one size, up to 1000 images: each subset is the whole set
     # Over the pairs with two faces; not `detected`, and not metrics that depend on real faces of other people.
     "face-id:canonical:face-id", "face-id:canonical:acc@0.6", "face-id:canonical:acc@0.7",
 }  # fmt: skip
@@ -45,7 +46,10 @@ SYMMETRIC = {
 # With every pair twice the mean is the same, but not the set: covariances divide by n - 1, an unbiased kernel uses
 # copies as pairs of images, splits and batches have other borders, and `paper` keeps the copies in its gallery.
 MOVED_BY_REPEATS = {"psnr:batch16", "fid", "kid", "fd-effnet-lite0", "kd-effnet-lite0", "is", "is-effnet-lite0"}
-NOT_MOVED_BY_REPEATS = {"is:canonical:one-split", "is:drn:one-split", "is-effnet-lite0:canonical:one-split"}
+NOT_MOVED_BY_REPEATS = {
+    "is:canonical:one-split", "is:drn:one-split", "is-effnet-lite0:canonical:one-split", "is:hr-viton:is",
+    "is:hr-viton:one-split",
+}  # fmt: skip
 
 # These use only generated images, and damage may increase their variety.
 WITHOUT_REFERENCE = {"is", "is-effnet-lite0"}

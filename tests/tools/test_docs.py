@@ -51,7 +51,7 @@ def test_a_page_covers_all_variants() -> None:
     page = protocol_pages.pages()["fid.md"]
     assert "| `inception-2015-12-05` |" in page
     assert "`canonical`, `drn`, `clean`, `train` |" in page, "the variants that need the weights"
-    assert "`train`, `gfla` would be skipped: “The benchmark yours " in page
+    assert "`train`, `gfla`, `cfld` would be skipped: “The benchmark yours " in page
     assert "import kid" not in page
     assert "import fid" not in protocol_pages.pages()["fd-effnet-lite0.md"]
 

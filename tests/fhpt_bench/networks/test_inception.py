@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -12,7 +13,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fhpt_bench import weights
-from fhpt_bench.networks.inception import FIDInception, FIDInceptionClean, FIDInceptionPadded, ImageNetInception
+from fhpt_bench.networks.inception import (
+    FIDInception,
+    FIDInceptionClean,
+    FIDInceptionPadded,
+    ImageNetInception,
+    ImageNetInceptionLogits,
+)
 from fhpt_bench.networks.pooled import resize_bicubic
 
 SIZES = [(256, 176), (31, 47), (299, 299), (333, 420), (1, 1)]
@@ -129,13 +136,129 @@ def test_clean_input_is_scaled_as_clean_fid_does(reference: Any) -> None:
     assert np.abs(rows - FIDInception("cpu").extract(images)).max() > 1e-3, "the resize must matter"
 
 
+@pytest.mark.filterwarnings("ignore:.*disp.*:DeprecationWarning")  # clean-fid's call of scipy
+def test_clean_fids_own_pipeline_gives_the_same_distances(reference: Any, tmp_path: Path) -> None:
+    """Two folders as VtonEval and CatVTON give them to clean-fid, with our weights in its network's place."""
+    from protocols.perceptual import frechet_distance, kernel_distance_of_subsets
+
+    given = (smooth(9, 63, 45, 1), smooth(7, 91, 30, 2))
+    ours = [FIDInceptionClean("cpu").extract(images)[:, :2048][:, FEW] for images in given]
+    fid, kid = clean_fids_distances(reference, given, tmp_path)
+    assert frechet_distance(*ours) == pytest.approx(fid, rel=1e-3)
+    assert kernel_distance_of_subsets(*ours)[0] == pytest.approx(kid, rel=1e-3)
+
+
+# A few of the features: the root of a 2048 x 2048 matrix takes a minute, and is singular here.
+FEW = slice(None, None, 512)
+
+
+def clean_fids_distances(
+    reference: Any, given: tuple[NDArray[np.uint8], NDArray[np.uint8]], folder: Path
+) -> tuple[float, float]:
+    """clean-fid's FID and KID of generated images and targets, on a few features; its draws are seeded."""
+    from cleanfid import fid as theirs
+
+    def embed(batch: torch.Tensor) -> torch.Tensor:
+        features: torch.Tensor = reference((batch - 128) / 128)[0].flatten(1)[:, FEW]
+        return features
+
+    folders = [folder / "generated", folder / "target"]
+    for images, place in zip(given, folders, strict=True):
+        place.mkdir()
+        for i, image in enumerate(images):
+            Image.fromarray(image).save(place / f"{i:03}.png")
+    options = {"device": torch.device("cpu"), "num_workers": 0, "batch_size": 4, "verbose": False}
+    before = np.random.get_state()
+    np.random.seed(0)
+    names = [str(place) for place in reversed(folders)]
+    with (
+        mock.patch.multiple(reference, resize_input=False, normalize_input=False),
+        mock.patch.object(theirs, "build_feature_extractor", return_value=embed),
+    ):
+        distances = theirs.compute_fid(*names, **options), theirs.compute_kid(*names, **options)
+    np.random.set_state(before)
+    return float(distances[0]), float(distances[1])
+
+
+def test_cflds_steps_give_the_same_distance() -> None:
+    """`fid:cfld`, for which GFLA's feature serves: it is the same network on the same input."""
+    from protocols.perceptual import frechet_distance
+
+    given = [smooth(12, 64, 48, 1), smooth(15, 31, 47, 2)]
+    ours = [ImageNetInception("cpu").extract(images)[:, FEW] for images in given]
+    theirs = [cflds_features(images)[:, FEW] for images in given]
+    for a, b in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-4 * np.abs(b).max())
+    assert frechet_distance(*ours) == pytest.approx(cflds_distance(*theirs), rel=1e-3)
+
+
+def cflds_features(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """The last pooling as CFLD (models/metrics.py) describes it: layer after layer, on images in [0, 1]."""
+    from torchvision.models import inception_v3
+
+    network = inception_v3(weights=None, aux_logits=False, init_weights=False).eval()
+    network.load_state_dict(weights.load("inception-imagenet"))
+    layers = [layer for name, layer in network.named_children() if name not in ("dropout", "fc")]
+    x = torch.nn.functional.interpolate(in_unit_range(images), (299, 299), mode="bilinear")
+    mean, deviation = torch.tensor([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]]).view(2, 3, 1, 1)
+    with torch.no_grad():
+        pooled = torch.nn.Sequential(*layers)(x * (deviation / 0.5) + (mean - 0.5) / 0.5)
+    features: NDArray[np.float32] = pooled.flatten(1).numpy()
+    return features
+
+
+def cflds_distance(generated: NDArray[np.float32], train: NDArray[np.float32]) -> float:
+    """The distance as CFLD (pose_transfer_test.py) computes it: means in float32, a general matrix root."""
+    from scipy.linalg import sqrtm
+
+    difference = train.mean(0) - generated.mean(0)
+    covariances = [np.cov(features, rowvar=False) for features in (train, generated)]
+    root = sqrtm(covariances[0] @ covariances[1])
+    return float(difference @ difference + sum(map(np.trace, covariances)) - 2 * np.trace(root).real)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_hr_vitons_steps_give_the_same_logits(size: tuple[int, int]) -> None:
+    images = smooth(2, *size)
+    expected, rows = hr_vitons_logits(images), ImageNetInceptionLogits("cpu").extract(images)
+    assert rows.shape == (2, 1000)
+    np.testing.assert_allclose(rows, expected, rtol=0, atol=1e-4 * np.abs(expected).max())
+
+
+def test_hr_vitons_score_is_the_same() -> None:
+    from scipy.stats import entropy
+
+    from protocols.perceptual import inception_score
+
+    images = smooth(7, 63, 45)
+    p = torch.softmax(torch.tensor(hr_vitons_logits(images)), 1).numpy().astype(np.float64)
+    expected = np.exp(np.mean([entropy(row, p.mean(0)) for row in p]))
+    assert expected > 1.001
+    assert inception_score(ImageNetInceptionLogits("cpu").extract(images), 1)[0] == pytest.approx(expected, rel=1e-5)
+
+
+def hr_vitons_logits(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """The logits as HR-VITON (evaluate.py) computes them: torchvision's transforms of Pillow images."""
+    from torchvision import transforms
+    from torchvision.models import inception_v3
+
+    network = inception_v3(weights=None, aux_logits=False, init_weights=False, transform_input=False).eval()
+    network.load_state_dict(weights.load("inception-imagenet"))
+    steps = transforms.Compose(
+        [transforms.Resize((299, 299)), transforms.ToTensor(), transforms.Normalize((0.5,) * 3, (0.5,) * 3)]
+    )
+    with torch.no_grad():
+        logits: NDArray[np.float32] = network(torch.stack([steps(Image.fromarray(image)) for image in images])).numpy()
+    return logits
+
+
 def test_gflas_network_is_torchvisions_with_input_in_unit_range() -> None:
     from torchvision.models import inception_v3
 
     images = smooth(2, 64, 48)
     network = inception_v3(weights=None, aux_logits=False, init_weights=False).eval()
     network.fc = torch.nn.Identity()
-    network.load_state_dict(weights.load("inception-imagenet"))
+    network.load_state_dict(ImageNetInception.renamed(weights.load("inception-imagenet")))
     x = torch.nn.functional.interpolate(in_unit_range(images), (299, 299), mode="bilinear", align_corners=False)
     for channel, (mean, deviation) in enumerate([(0.485, 0.229), (0.456, 0.224), (0.406, 0.225)]):
         x[:, channel] = x[:, channel] * (deviation / 0.5) + (mean - 0.5) / 0.5
@@ -154,6 +277,7 @@ def test_the_heads_of_torchvisions_file_are_not_needed() -> None:
         "fc.bias": torch.ones(1),
     }
     assert list(ImageNetInception.renamed(tensors)) == ["Conv2d_1a_3x3.conv.weight"]
+    assert list(ImageNetInceptionLogits.renamed(tensors)) == ["Conv2d_1a_3x3.conv.weight", "fc.bias"]
 
 
 def test_a_row_depends_on_its_image_alone() -> None:

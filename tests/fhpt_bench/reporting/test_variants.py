@@ -31,7 +31,7 @@ def test_literature_stands_beside_what_was_chosen() -> None:
         "psnr:unit",
         "psnr:batch16",
     ]
-    assert keys("is") == ["is:canonical", "is:drn"]
+    assert keys("is") == ["is:canonical", "is:drn", "is:hr-viton"]
     # A variant that no paper uses is left out unless it is chosen.
     assert keys("kec") == ["kec:canonical"]
     assert keys("kec:in-frame") == ["kec:canonical", "kec:in-frame"]
@@ -105,7 +105,7 @@ def test_variants_without_weights_are_listed_with_the_reason(
     assert distances.rows[1][4] == "DRN"
     (reason, other) = distances.reasons
     assert reason == "canonical, drn, clean, train skipped: no inception-2015-12-05 here"
-    assert other == "gfla skipped: no inception-imagenet here"
+    assert other == "gfla, cfld skipped: no inception-imagenet here"
     assert f"- {reason}" in (tmp_path / "run" / "variants.md").read_text()
 
 

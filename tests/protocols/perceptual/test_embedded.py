@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fhpt_bench.benchmark import Pair, load_benchmark
 from fhpt_bench.protocol import Evidence, Protocol, Score, protocols
-from protocols.perceptual import frechet_distance, inception_score, kernel_distance
+from protocols.perceptual import frechet_distance, inception_score, kernel_distance, kernel_distance_of_subsets
 from protocols.perceptual.embedding import Embedding
 from protocols.perceptual.frechet import FID, FDEffNetLite0
 from protocols.perceptual.inception_score import InceptionScore, ISEffNetLite0
@@ -81,8 +81,10 @@ BY_ID = np.argsort([pair.id for pair in PAIRS])
         (FID, "drn", frechet_distance(GENERATED, PAIRED), 120, 120),
         (FID, "train", frechet_distance(GENERATED, TRAINING), 120, 150),
         (FID, "gfla", frechet_distance(GENERATED[BY_ID][:64], TRAINING[:128]), 64, 128),
+        (FID, "cfld", frechet_distance(GENERATED, TRAINING), 120, 150),
         (FDEffNetLite0, "canonical", frechet_distance(GENERATED, UNIQUE), 120, 80),
         (KID, "canonical", kernel_distance(GENERATED, UNIQUE), 120, 80),
+        (KID, "vton", 1000 * kernel_distance_of_subsets(GENERATED[BY_ID], UNIQUE)[0], 120, 80),
         (KDEffNetLite0, "canonical", kernel_distance(GENERATED, UNIQUE), 120, 80),
     ],
 )
@@ -94,6 +96,20 @@ def test_compared_sets(kind: type[Protocol], variant: str, expected: float, n: i
     assert score.interval is not None
     assert score.interval.low < expected < score.interval.high
     assert score.interval.method == "delete-block jackknife over people, 20 blocks"
+
+
+def test_details_of_the_subsets_and_the_interval_of_the_full_sets() -> None:
+    (full,), (mean,) = (measured(KID, variant, PAIRS) for variant in KID.variants)
+    error = mean.details["draw_error"]
+    assert {name: mean.details[name] for name in ("subsets", "subset_size", "seed")} == {
+        "subsets": 100, "subset_size": 80, "seed": 0,
+    }  # fmt: skip
+    assert error == pytest.approx(1000 * kernel_distance_of_subsets(GENERATED[BY_ID], UNIQUE)[1])
+    assert 0 < abs(mean.value / 1000 - full.value) < 4 * error / 1000
+    assert mean.interval.high - mean.interval.low == pytest.approx(1000 * (full.interval.high - full.interval.low))
+    assert (mean.interval.high + mean.interval.low) / 2 == pytest.approx(mean.value)
+    assert [KID(variant).metrics[0].label for variant in KID.variants] == ["KID", "KID x1000"]
+    assert measured(KID, "vton", pairs_of(3))[0].interval is None
 
 
 def test_few_images_give_a_note() -> None:
@@ -113,6 +129,14 @@ def test_inception_score_is_of_the_logits_sorted_by_pair_id(kind: type[Protocol]
     assert (headline.n, one.n, one.metric) == (120, 120, "one-split")
     assert headline.interval is not None
     assert "jackknife" in headline.interval.method
+
+
+def test_hr_vitons_score_is_in_one_split() -> None:
+    headline, one = measured(InceptionScore, "hr-viton", PAIRS)
+    logits = stack([f"g-{pair.id}" for pair in PAIRS], slice(POOLED, None))
+    assert headline.value == one.value == pytest.approx(inception_score(logits, 1)[0])
+    assert headline.interval == one.interval
+    assert headline.details == {"sd": 0.0, "splits": 1}
 
 
 @pytest.mark.parametrize(("kind", "variant"), ALL)
@@ -165,7 +189,7 @@ def test_cards(kind: type[Protocol]) -> None:
         card = kind(variant).card
         assert card.metrics[0].name == card.id
         assert len(card.features) == 1
-        assert card.training_images == (variant in ("train", "gfla"))
+        assert card.training_images == (variant in ("train", "gfla", "cfld"))
     if "effnet" in kind.id:
         assert card.metrics[0].label.endswith("(EffNet-lite0)")
         assert card.features == ("efficientnet-lite0",)

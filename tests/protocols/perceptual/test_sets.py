@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy import linalg
 from scipy.special import softmax
 
-from protocols.perceptual import frechet_distance, inception_score, kernel_distance
+from protocols.perceptual import frechet_distance, inception_score, kernel_distance, kernel_distance_of_subsets
 
 RNG = np.random.default_rng(0)
 
@@ -83,6 +83,38 @@ def test_kernel_distance_equals_the_definition() -> None:
     assert kernel_distance(a, b) == pytest.approx(within_a + within_b - 2 * between, rel=1e-9)
 
 
+# Subsets of all images, of all of the smaller set, and of 1000.
+@pytest.mark.parametrize(("n", "m", "d"), [(2, 2, 3), (31, 31, 7), (40, 25, 5), (25, 40, 5), (1203, 1001, 33)])
+def test_mean_over_subsets_equals_clean_fid(n: int, m: int, d: int) -> None:
+    a, b = sets(n, m, d)
+    value, error = kernel_distance_of_subsets(a, b)
+    assert value == pytest.approx(clean_kernel_distance(b, a), rel=1e-9)
+    assert error > 0 or n == m < 1000
+
+
+def test_mean_over_subsets_depends_on_the_order_and_not_on_other_random_numbers() -> None:
+    a, b = sets(60, 40, 5)
+    value, error = kernel_distance_of_subsets(a, b)
+    np.random.seed(7)
+    state = np.random.get_state()[1].tolist()
+    assert kernel_distance_of_subsets(a, b) == (value, error)
+    assert np.random.get_state()[1].tolist() == state, "the caller's random numbers are not used"
+    mixed = kernel_distance_of_subsets(RNG.permutation(a), b)[0]
+    assert 0 < abs(mixed - value) < 6 * error
+    assert abs(kernel_distance(a, b) - value) < 5 * error
+
+
+def clean_kernel_distance(reference: NDArray[np.float64], generated: NDArray[np.float64]) -> float:
+    """clean-fid's value after np.random.seed(0); VtonEval and CatVTON give the folder of targets first."""
+    from cleanfid.fid import kernel_distance as clean
+
+    before = np.random.get_state()
+    np.random.seed(0)
+    value = clean(reference, generated)
+    np.random.set_state(before)
+    return float(value)
+
+
 def test_kernel_distance_is_unbiased() -> None:
     values = [kernel_distance(RNG.normal(size=(40, 4)), RNG.normal(size=(40, 4))) for _ in range(400)]
     assert abs(np.mean(values)) < 4 * np.std(values) / 20
@@ -108,7 +140,7 @@ def test_inception_score_has_bounds_and_depends_on_order() -> None:
     assert inception_score(logits, 1)[0] == pytest.approx(inception_score(RNG.permutation(logits), 1)[0], rel=1e-12)
 
 
-@pytest.mark.parametrize("metric", [frechet_distance, kernel_distance])
+@pytest.mark.parametrize("metric", [frechet_distance, kernel_distance, kernel_distance_of_subsets])
 @pytest.mark.parametrize(
     ("a", "message"),
     [

@@ -16,10 +16,16 @@ from PIL import Image
 
 from fhpt_bench import weights
 from fhpt_bench.networks.efficientnet import EfficientNetLite0
-from fhpt_bench.networks.inception import FIDInception, FIDInceptionClean, FIDInceptionPadded, ImageNetInception
+from fhpt_bench.networks.inception import (
+    FIDInception,
+    FIDInceptionClean,
+    FIDInceptionPadded,
+    ImageNetInception,
+    ImageNetInceptionLogits,
+)
 from fhpt_bench.networks.pooled import resize_bicubic
 from fhpt_bench.networks.vgg import VGG16Pooled
-from protocols.perceptual import frechet_distance
+from protocols.perceptual import frechet_distance, kernel_distance_of_subsets
 from tools.docs.precision.rows import Row, apart, relative, sizes, test_module
 from tools.docs.references import package_lpips
 
@@ -54,6 +60,9 @@ def inceptions() -> list[Row]:
             _logits(smooth),
             _gfla(smooth),
             _from_files(reference, smooth),
+            *_from_files_clean(reference, smooth),
+            _cfld(smooth),
+            _hr_viton(smooth),
         ]
 
 
@@ -140,7 +149,7 @@ def _gfla(smooth: Any) -> Row:
 
     reference = inception_v3(weights=None, aux_logits=False, init_weights=False, transform_input=True).eval()
     reference.fc = torch.nn.Identity()
-    reference.load_state_dict(weights.load("inception-imagenet"))
+    reference.load_state_dict(ImageNetInception.renamed(weights.load("inception-imagenet")))
     network, worst = ImageNetInception("cpu"), 0.0
     for size in SIZES:
         images = smooth(2, *size)
@@ -170,6 +179,43 @@ def _from_files(reference: Any, smooth: Any) -> Row:
     inputs = "two folders of 20 PNG files of 64x48, every 256th feature"
     call = f"`get_activations`, `calculate_frechet_distance` {RANDOM}"
     return Row("fid:canonical", call, "pytorch-fid", inputs, 1e-3, worst, "relative", TEST)
+
+
+def _from_files_clean(reference: Any, smooth: Any) -> list[Row]:
+    given = (smooth(20, 63, 45, 1), smooth(17, 91, 30, 2))
+    module, network = test_module(TEST), FIDInceptionClean("cpu")
+    ours = [network.extract(images)[:, :2048][:, module["FEW"]] for images in given]
+    with tempfile.TemporaryDirectory() as folder:
+        fid, kid = module["clean_fids_distances"](reference, given, Path(folder))
+    inputs = "folders of 20 PNG files of 63x45 and 17 of 91x30, every 512th feature"
+    found = {
+        ("fid:clean", "`compute_fid`"): relative(frechet_distance(*ours), fid),
+        ("kid:vton", "`compute_kid` after `np.random.seed(0)`"): relative(kernel_distance_of_subsets(*ours)[0], kid),
+    }
+    return [
+        Row(name, f"{call} {RANDOM}", "clean-fid", inputs, 1e-3, worst, "relative", TEST)
+        for (name, call), worst in found.items()
+    ]
+
+
+def _cfld(smooth: Any) -> Row:
+    module, network = test_module(TEST), ImageNetInception("cpu")
+    given = [smooth(12, 64, 48, 1), smooth(15, 31, 47, 2)]
+    ours = [network.extract(images)[:, module["FEW"]] for images in given]
+    theirs = [module["cflds_features"](images)[:, module["FEW"]] for images in given]
+    worst = relative(frechet_distance(*ours), module["cflds_distance"](*theirs))
+    call = f"the steps of CFLD's metrics.py and pose_transfer_test.py, reimplemented {RANDOM}"
+    inputs = "12 images of 64x48 and 15 of 31x47, every 512th feature"
+    return Row("fid:cfld", call, "", inputs, 1e-3, worst, "relative", TEST)
+
+
+def _hr_viton(smooth: Any) -> Row:
+    network, worst = ImageNetInceptionLogits("cpu"), 0.0
+    for size in SIZES:
+        images = smooth(2, *size)
+        worst = max(worst, apart(network.extract(images), test_module(TEST)["hr_vitons_logits"](images)))
+    call = f"`inception_v3` after torchvision's transforms of Pillow images {RANDOM}"
+    return Row("inception-imagenet-logits", call, "torchvision", sizes(SIZES), 1e-4, worst, "", TEST)
 
 
 def classifiers() -> list[Row]:

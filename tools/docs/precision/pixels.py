@@ -10,7 +10,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from protocols.perceptual import frechet_distance, inception_score, kernel_distance, lpips, psnr, ssim
+from protocols.perceptual import (
+    frechet_distance,
+    inception_score,
+    kernel_distance,
+    kernel_distance_of_subsets,
+    lpips,
+    psnr,
+    ssim,
+)
 from protocols.perceptual.lpips import LPIPS
 from protocols.perceptual.ssim import SSIM
 from tools.docs.precision.networks import random_weights
@@ -116,7 +124,7 @@ def sets() -> list[Row]:
     for name, call, package in _kernel_references():
         worst = max(relative(kernel_distance(a, b), call(a, b)) for a, b in given)
         rows.append(Row("kernel_distance", name, package, inputs, 1e-9, worst, "relative", test))
-    return [*rows, _inception_score(test)]
+    return [*rows, _mean_over_subsets(test), _inception_score(test)]
 
 
 def _frechet_references() -> list[tuple[str, Callable[[Any, Any], float], str]]:
@@ -157,6 +165,15 @@ def _kernel_references() -> list[tuple[str, Callable[[Any, Any], float], str]]:
         ("`kid_features_to_metric`, one subset of all", fidelity, "torch-fidelity"),
         ("`kernel_distance`, one subset of all", lambda a, b: clean(a, b, 1, len(a)), "clean-fid"),
     ]
+
+
+def _mean_over_subsets(test: str) -> Row:
+    module, shapes = test_module(test), [(31, 31, 7), (40, 25, 5), (1203, 1001, 33)]
+    given = [module["sets"](*shape) for shape in shapes]
+    worst = max(relative(kernel_distance_of_subsets(a, b)[0], module["clean_kernel_distance"](b, a)) for a, b in given)
+    inputs = "seeded features, " + ", ".join(f"{n} and {m} with {d} dimensions" for n, m, d in shapes)
+    call = "`kernel_distance`, 100 subsets, after `np.random.seed(0)`"
+    return Row("kernel_distance_of_subsets", call, "clean-fid", inputs, 1e-9, worst, "relative", test)
 
 
 def _inception_score(test: str) -> Row:
