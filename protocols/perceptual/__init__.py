@@ -3,8 +3,12 @@
 from protocols.perceptual.frechet import fid, frechet_distance
 from protocols.perceptual.inception_score import inception_score
 from protocols.perceptual.kernel import kernel_distance, kid
-from protocols.perceptual.lpips import lpips
+from protocols.perceptual.lpips import lpips, lpips_maps
 from protocols.perceptual.psnr import psnr
-from protocols.perceptual.ssim import ssim
+from protocols.perceptual.regions import regions
+from protocols.perceptual.ssim import ssim, ssim_maps
 
-__all__ = ["fid", "frechet_distance", "inception_score", "kernel_distance", "kid", "lpips", "psnr", "ssim"]
+__all__ = [
+    "fid", "frechet_distance", "inception_score", "kernel_distance", "kid", "lpips", "lpips_maps", "psnr", "regions",
+    "ssim", "ssim_maps",
+]  # fmt: skip
