@@ -36,7 +36,7 @@ def plot_regions(
     shown = [region for region, metric in metrics.items() if any(metric in of for of in scores.values())]
     if not shown:
         return None
-    width = max(7.0, len(shown) * len(scores) * _BAR / _GROUP)
+    width = max(8.0, len(shown) * len(scores) * _BAR / _GROUP)
     figure, (panel,) = new_figure(1, (width, 3.6), title)
     drawn: dict[str, Artist] = {}
     bar = _GROUP / len(scores)

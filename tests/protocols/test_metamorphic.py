@@ -38,6 +38,7 @@ SYMMETRIC = {
     "psnr:canonical", "psnr:unit", "lpips:alex-0.1", "lpips:vgg-0.1", "lpips:alex-0.0",
     "fid:canonical", "fid:drn", "fid:clean", "kid:canonical", "fd-effnet-lite0:canonical", "kd-effnet-lite0:canonical",
     # Over the pairs with two faces; not `detected`, and not metrics that depend on real faces of other people.
+    "regions:canonical",
     "face-id:canonical:face-id", "face-id:canonical:acc@0.6", "face-id:canonical:acc@0.7",
 }  # fmt: skip
 

@@ -20,6 +20,7 @@ TABLES: dict[str, Callable[[Material], str]] = {
     "padding": pairs.padding,
     "settings": pairs.settings,
     "identical": pairs.identical,
+    "background": pairs.background,
     "pairing": pairs.pairing,
     "colours": pairs.colours,
     "codec": pairs.codec,

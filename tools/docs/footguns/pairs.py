@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.stats import spearmanr
 
+from fhpt_bench.data.parsing_maps import NO_REGION, REGIONS
 from fhpt_bench.records.pair_table import read_pair_values
-from protocols.perceptual import frechet_distance, lpips, psnr, ssim
+from protocols.perceptual import frechet_distance, lpips, psnr, regions, ssim
 from tools.docs.footguns.material import Images, Material, extract
 from tools.docs.footguns.sets import POOLED
 from tools.docs.pages import table
@@ -77,6 +78,28 @@ def identical(material: Material) -> str:
         ("none is: PSNR of the mean error", f"{10 * np.log10(255**2 / (255**2 / 10 ** (whole / 10)).mean()):.2f}"),
     ]
     return table(["of 100 pairs", "PSNR (dB)"], rows)
+
+
+def background(material: Material) -> str:
+    """Errors of the person, with a black background in both images and by the target's parsing map."""
+    generated, target = material.generated(material.few), material.targets(material.few)
+    located = material.benchmark.regions
+    if located is None:
+        raise ValueError("the benchmark has no parsing maps")
+    behind = located.stack([pair.target for pair in material.few]) == REGIONS.index("background")
+    black = [np.where(behind[..., None], np.uint8(0), images) for images in (generated, target)]
+    # The whole person as one region.
+    person = regions(generated, target, np.where(behind, NO_REGION, 0).astype(np.uint8), "cpu")
+    rows = [
+        (name, f"{ssim(a, b).mean():.3f}", f"{psnr(a, b).mean():.2f}", f"{lpips(a, b, device='cpu').mean():.3f}")
+        for name, (a, b) in (("whole images", (generated, target)), ("background black in both images", black))
+    ]
+    shown = (("ssim", 3), ("psnr", 2), ("lpips", 3))
+    inside = [f"{person[measure][:, 0].mean():.{digits}f}" for measure, digits in shown]
+    return table(
+        ["measured on", "SSIM ↑", "PSNR (dB) ↑", "LPIPS ↓ (alex-0.1)"],
+        [*rows, ("only the person's pixels, by the target's parsing map", *inside)],
+    )
 
 
 def codec(material: Material) -> str:
