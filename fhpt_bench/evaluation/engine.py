@@ -194,9 +194,10 @@ def _evaluate(
         if options.out is not None:
             check_output(options.out, RUN_FILE, _inputs(options, benchmark))
         _check_writable(Path(options.out or RUNS).expanduser())
-    benchmark, supplied = _with_parsing(options, benchmark), _supplied(options, benchmark)
+    supplied = _supplied(options, benchmark)
     real = RealImages(benchmark.folder, benchmark.image_size, digests)
     chosen = load_protocols(selection, options.variants)
+    benchmark = _with_parsing(options, benchmark, chosen)
     # A model that is not trained is refused before the weights of any network are fetched.
     generated = make_generated(real)
     part, plan, train = plan_steps(benchmark, chosen, digests, supplied, options.progress)
@@ -229,12 +230,16 @@ def _supplied(options: RunOptions, benchmark: Benchmark) -> dict[str, SuppliedFe
     return {kind.replaces: kind(Path(options.keypoints).expanduser(), benchmark, options.progress)}
 
 
-def _with_parsing(options: RunOptions, benchmark: Benchmark) -> Benchmark:
+def _with_parsing(options: RunOptions, benchmark: Benchmark, chosen: Sequence[Protocol]) -> Benchmark:
     """The benchmark with the regions by the user's parsing maps, if they are given."""
     if options.parsing is None:
         if options.parsing_labels is not None:
             raise UserError("--parsing-labels is given without --parsing: give the folder of the maps too.")
         return benchmark
+    if not any(protocol.parsing for protocol in chosen):
+        raise UserError(
+            "--parsing is given, but no chosen protocol uses parsing maps: leave it out, or choose one that does."
+        )
     folder = Path(options.parsing).expanduser()
     regions = read_parsing_folder(
         folder, options.parsing_labels, benchmark.targets, benchmark.image_size, options.progress

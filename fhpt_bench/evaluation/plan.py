@@ -114,15 +114,11 @@ def make_plan(
         One step per protocol and variant; a step that cannot run has a reason.
 
     Raises:
-        UserError: if a feature is broken, or no chosen protocol uses the supplied keypoints or parsing maps.
+        UserError: if a feature is broken, or no chosen protocol uses the supplied values.
     """
     if supplied and not any(name in supplied for protocol in chosen for name in protocol.features):
         raise UserError(
             "--keypoints is given, but no chosen protocol uses keypoints: leave it out, or choose one that does."
-        )
-    if benchmark.given_regions is not None and not any(protocol.parsing for protocol in chosen):
-        raise UserError(
-            "--parsing is given, but no chosen protocol uses parsing maps: leave it out, or choose one that does."
         )
     steps: dict[str, Step] = {}
     digests: dict[str, str] = {}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from tools.faults.bad.place import Kinds, Place
@@ -27,17 +29,22 @@ def _maps(change: Callable[[Place], object] | None = None, *more: object) -> Cal
     return make
 
 
-def _map(place: Place, labels: np.ndarray, name: str = "") -> None:
+def _map(place: Place, labels: NDArray[Any], name: str = "") -> None:
     """Write one map: that of the first image, or of the one that is named."""
     names = sorted(file.stem for file in (place.root / "data" / "test").iterdir())
     Image.fromarray(labels).save(place.root / "maps" / f"{name or names[0]}.png")
+
+
+def _emptied(place: Place) -> None:
+    for file in (place.root / "maps").iterdir():
+        file.unlink()
 
 
 def _holding(content: bytes) -> Callable[[Place], list[object]]:
     return _maps(lambda place: [file.write_bytes(content) for file in (place.root / "maps").iterdir()])
 
 
-def _of(labels: np.ndarray) -> Callable[[Place], list[object]]:
+def _of(labels: NDArray[Any]) -> Callable[[Place], list[object]]:
     return _maps(lambda place: _map(place, labels))
 
 
@@ -49,7 +56,7 @@ PARSING_MAPS: Kinds = {
     "an unknown table of labels": _maps(None, "--parsing-labels", "lip"),
     "no table of labels": _maps(None, "--batch-size", 4),
     "parsing maps that no protocol uses": _maps(None, "--parsing-labels", "cihp", "-p", "psnr"),
-    "an empty folder of parsing maps": _maps(lambda place: [f.unlink() for f in (place.root / "maps").iterdir()]),
+    "an empty folder of parsing maps": _maps(_emptied),
     "a parsing map that is missing": _maps(lambda place: next((place.root / "maps").iterdir()).unlink()),
     "a parsing map that is empty": _holding(b""),
     "a parsing map that is text": _holding(b"labels"),
