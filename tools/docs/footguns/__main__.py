@@ -21,6 +21,7 @@ TABLES: dict[str, Callable[[Material], str]] = {
     "settings": pairs.settings,
     "identical": pairs.identical,
     "background": pairs.background,
+    "neighbours": pairs.neighbours,
     "pairing": pairs.pairing,
     "colours": pairs.colours,
     "codec": pairs.codec,

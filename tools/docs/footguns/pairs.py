@@ -20,6 +20,7 @@ from tools.docs.pages import table
 from tools.docs.references import package_lpips
 
 WHITE = 40
+PAINT = (20, 200, 120)  # green
 
 
 def padding(material: Material) -> str:
@@ -83,10 +84,7 @@ def identical(material: Material) -> str:
 def background(material: Material) -> str:
     """Errors of the person, with a black background in both images and by the target's parsing map."""
     generated, target = material.generated(material.few), material.targets(material.few)
-    located = material.benchmark.regions
-    if located is None:
-        raise ValueError("the benchmark has no parsing maps")
-    behind = located.stack([pair.target for pair in material.few]) == REGIONS.index("background")
+    behind = _located(material) == REGIONS.index("background")
     black = [np.where(behind[..., None], np.uint8(0), images) for images in (generated, target)]
     # The whole person as one region.
     person = regions(generated, target, np.where(behind, NO_REGION, 0).astype(np.uint8), "cpu")
@@ -100,6 +98,34 @@ def background(material: Material) -> str:
         ["measured on", "SSIM ↑", "PSNR (dB) ↑", "LPIPS ↓ (alex-0.1)"],
         [*rows, ("only the person's pixels, by the target's parsing map", *inside)],
     )
+
+
+def neighbours(material: Material) -> str:
+    """What LPIPS of each region does if one region of the generated images is painted in one colour."""
+    generated, target = material.generated(material.few), material.targets(material.few)
+    maps = _located(material)
+    before = regions(generated, target, maps, "cpu")
+    rows: list[list[object]] = []
+    for name in ("face", "upper-body", "background"):
+        painted = generated.copy()
+        painted[maps == REGIONS.index(name)] = PAINT
+        after = regions(painted, target, maps, "cpu")
+        others = [place for place, region in enumerate(REGIONS) if region != name]
+        apart = [np.nanmax(np.abs(after[m][:, others] - before[m][:, others])) for m in ("ssim", "psnr", "colour")]
+        change = np.nanmean(after["lpips"] - before["lpips"], 0)
+        rows.append([name, *(f"{value:+.3f}" for value in change), "0" if max(apart) < 1e-9 else f"{max(apart):.1g}"])
+    rows.append(["pairs that show the region", *np.isfinite(before["lpips"]).sum(0), "-"])
+    return table(
+        ["painted region", *(f"LPIPS({region})" for region in REGIONS), "SSIM, PSNR, colour of the others"], rows
+    )
+
+
+def _located(material: Material) -> NDArray[np.uint8]:
+    """(N, H, W) regions of the targets of the 100 pairs."""
+    located = material.benchmark.regions
+    if located is None:
+        raise ValueError("the benchmark has no parsing maps")
+    return located.stack([pair.target for pair in material.few])
 
 
 def codec(material: Material) -> str:
