@@ -258,3 +258,12 @@ def test_an_evaluator_gives_the_values_of_a_run(tiny: Path, tmp_path: Path) -> N
     assert found["regions:lpips-background"] == pytest.approx(
         record["regions:canonical:lpips-background"].value, rel=1e-6
     )
+
+
+@pytest.mark.parametrize("label", [256, -1, 0.5, np.nan])
+def test_a_table_with_labels_that_are_no_labels_is_refused(tiny: Path, label: float) -> None:
+    names = load_benchmark(str(tiny)).images
+    np.savez(tiny.parent / "parsing.npz", names=np.array(names), labels=np.full((len(names), *SIZE), label))
+    tiny.write_text(tiny.read_text() + 'parsing = "parsing.npz"\n')
+    with pytest.raises(fb.UserError, match="has labels that are not 0 to 255"):
+        load_benchmark(str(tiny))
