@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from fhpt_bench.benchmarks.schema import BenchmarkSchema, read_schema
 from fhpt_bench.data.images import digest_named
 from fhpt_bench.data.names import stem
 from fhpt_bench.data.pairs import read_image_list, read_pairs
+from fhpt_bench.data.parsing_maps import RegionMaps, own_regions
 from fhpt_bench.data.people import Shown, check_people, people_of, read_people
 from fhpt_bench.data.pose import Frame, read_keypoints
 from fhpt_bench.data.subsets import check_subset, choose_subset, spread_over_people
@@ -83,6 +85,7 @@ class Benchmark:
         shareable: whether the licence of the images allows to publish them.
         landmark_files: "test", "train" -> table of estimated keypoints of face and hands, which may not exist yet; only
             those that the benchmark file names.
+        given_regions: the regions of the target images, if the user gives parsing maps. Models never receive them.
     """
 
     id: str
@@ -108,6 +111,7 @@ class Benchmark:
     frame: Frame | None = None
     shareable: bool = False
     landmark_files: Mapping[str, Path] = field(default_factory=dict)
+    given_regions: RegionMaps | None = None
 
     @property
     def clusters_known(self) -> bool:
@@ -139,6 +143,22 @@ class Benchmark:
     def images(self) -> tuple[str, ...]:
         """The unique images of the pairs, sorted by name."""
         return tuple(sorted({name for pair in self.pairs for name in (pair.source, pair.target)}))
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The unique target images of the pairs, sorted by name."""
+        return tuple(sorted({pair.target for pair in self.pairs}))
+
+    @functools.cached_property
+    def regions(self) -> RegionMaps | None:
+        """The regions of the target images: from the user's parsing maps or else the benchmark's own; None without any.
+
+        Raises:
+            UserError: if one of the benchmark's own maps has another size, or an unknown label.
+        """
+        if self.given_regions is not None or not self.truth.parsing:
+            return self.given_regions
+        return own_regions(self.truth.parsing, self.targets, self.image_size)
 
     @property
     def pairs_digest(self) -> str:

@@ -70,6 +70,7 @@ class ProtocolCard:
         group: "perceptual", "structural", "semantic" or "other": where tables show it.
         headlines: names of the metrics that short tables show.
         landmarks: whether it uses the benchmark's keypoints of face and hands.
+        parsing: whether it uses parsing maps of the target images.
     """
 
     id: str
@@ -87,6 +88,7 @@ class ProtocolCard:
     group: str = "other"
     headlines: tuple[str, ...] = ()
     landmarks: bool = False
+    parsing: bool = False
 
     @property
     def key(self) -> str:
@@ -116,6 +118,7 @@ class Protocol(abc.ABC):
     headlines: ClassVar[tuple[str, ...]] = ()  # metrics that short tables show; default: the first
     numerics: ClassVar[str] = "numpy float64"
     landmarks: ClassVar[bool] = False  # whether it uses the benchmark's keypoints of face and hands
+    parsing: ClassVar[bool] = False  # whether it uses parsing maps of the target images (`ImagePairs.regions`)
     moved_by: ClassVar[tuple[str, ...]] = ()  # what else changes the number, one phrase each, shown on the card
     sees_pose: ClassVar[bool] = True  # False if a copy of the source image can have a good score
     depends_on_set: ClassVar[bool] = False  # whether a pair's value depends on the other pairs, as in a gallery
@@ -145,6 +148,11 @@ class Protocol(abc.ABC):
         """
         if self.training_images and not benchmark.train_images:
             return f"The benchmark {benchmark.id} names no training images, or their folder is missing."
+        if self.parsing and benchmark.regions is None:
+            return (
+                f"The benchmark {benchmark.id} has no parsing maps: give those of its target images with --parsing, or "
+                "name a table in its file (parsing)."
+            )
         return None
 
     @property
@@ -159,7 +167,7 @@ class Protocol(abc.ABC):
             self.id, self.variant, self.versions.get(self.variant, self.version), self.title,
             self.variants[self.variant], self.citation, self.metrics, self.features, self.weights, self.numerics,
             self.training_images, self.used_by.get(self.variant, ""), self.group,
-            self.headlines or (self.metrics[0].name,), self.landmarks,
+            self.headlines or (self.metrics[0].name,), self.landmarks, self.parsing,
         )  # fmt: skip
 
     def compare(self, images: ImagePairs) -> Mapping[str, PairValues]:

@@ -91,12 +91,15 @@ class ImagePairs:
         target: (B, H, W, 3) uint8 RGB, the real target images.
         generated_maps: feature id -> maps of (B, C, h, w), for the `MapFeature`s that the protocol declares.
         target_maps: the same for the targets.
+        regions: (B, H, W) uint8, the region of each pixel of the targets (`fhpt_bench.data.parsing_maps.REGIONS`), for
+            protocols that say `parsing`.
     """
 
     generated: NDArray[np.uint8]
     target: NDArray[np.uint8]
     generated_maps: Mapping[str, tuple[Tensor, ...]] = field(default_factory=dict)
     target_maps: Mapping[str, tuple[Tensor, ...]] = field(default_factory=dict)
+    regions: NDArray[np.uint8] | None = None
 
 
 @dataclass(frozen=True)

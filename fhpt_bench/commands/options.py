@@ -36,6 +36,12 @@ device_option = click.option(
 )  # fmt: skip
 
 
+def _tables(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    from fhpt_bench.data.parsing_maps import LABELS
+
+    return [name for name in LABELS if name.startswith(incomplete)]
+
+
 def measuring_options(command: Command) -> Command:
     """Add the options that `run` and `evaluate` share to a command."""
     for option in reversed(
@@ -54,6 +60,10 @@ def measuring_options(command: Command) -> Command:
             device_option,
             click.option("--keypoints", type=click.Path(path_type=Path), metavar="DIR",
                          help="Folder of keypoint files <pair id>_keypoints.json, in place of the built-in estimator."),
+            click.option("--parsing", type=click.Path(path_type=Path), metavar="DIR",
+                         help="Folder of parsing maps <target image stem>.png, in place of the benchmark's own."),
+            click.option("--parsing-labels", metavar="TABLE", shell_complete=_tables,
+                         help="Labels of --parsing: schp-lip, schp-atr, cihp or fhpt-bench (docs/evaluate.md)."),
             click.option("--processes", type=click.IntRange(1),
                          help="Number of processes.  [default: on a CPU one per core]"),
             click.option("--variants", type=click.Choice(["literature"]),

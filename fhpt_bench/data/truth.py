@@ -71,7 +71,13 @@ def read_truth(keypoints: Path | None, parsing: Path | None) -> Truth:
             raise UserError(f"The table {keypoints} has none of {', '.join(PARTS)}: get the benchmark's files again.")
     maps: dict[str, NDArray[np.uint8]] = {}
     if parsing:
-        maps = {name: row.astype(np.uint8) for name, row in _named(parsing, read_archive(parsing), "labels").items()}
+        for name, row in _named(parsing, read_archive(parsing), "labels").items():
+            with np.errstate(invalid="ignore"):  # a label that is not finite is not equal either
+                maps[name] = row.astype(np.uint8)
+            if (maps[name] != row).any():
+                raise UserError(
+                    f"The parsing map of {name} in {parsing} has labels that are not 0 to 255: make it again."
+                )
     return Truth(points, maps, estimator)
 
 

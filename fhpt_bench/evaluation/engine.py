@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from fhpt_bench.benchmark import Benchmark, load_benchmark
+from fhpt_bench.data.parsing_maps import read_parsing_folder
 from fhpt_bench.data.real_images import RealImages
 from fhpt_bench.errors import UserError, check_type
 from fhpt_bench.evaluation.generated_folder import AUTO, match_folder
@@ -49,6 +51,8 @@ def run(
     processes: int | None = 1,
     checkpoint: str | Path | None = None,
     variants: str | None = None,
+    parsing: str | Path | None = None,
+    parsing_labels: str | None = None,
 ) -> Record:
     """Generate a model's images for every pair of a benchmark and measure them.
 
@@ -75,6 +79,10 @@ def run(
         checkpoint: for a trained model, a file that `fhpt-bench train` wrote, in place of the default one.
         variants: "literature" adds every variant that papers have used of each chosen protocol; None measures only
             the chosen ones.
+        parsing: a folder of parsing maps of the real target images, `<image stem>.png`, for protocols that compare
+            regions, in place of the benchmark's own; such scores are comparable only if the maps are equal. Models do
+            not receive them.
+        parsing_labels: the table of the maps' labels, a key of `fhpt_bench.data.parsing_maps.LABELS`.
 
     Returns:
         The record, also written to the folder together with its pairs, images and figures.
@@ -90,7 +98,7 @@ def run(
     """
     options = RunOptions(
         benchmark, protocols, data_root, subset, limit, out, batch_size, device, overwrite, keypoints, progress,
-        processes, variants,
+        processes, variants, parsing=parsing, parsing_labels=parsing_labels,
     )  # fmt: skip
     # Everything that can be wrong with the input is checked before torch is imported or a network loads.
     find_model(model)
@@ -120,6 +128,8 @@ def evaluate(
     layout: str = AUTO,
     resize: str | None = None,
     allow_missing: bool = False,
+    parsing: str | Path | None = None,
+    parsing_labels: str | None = None,
 ) -> Record:
     """Measure a folder of generated images that another tool wrote.
 
@@ -133,6 +143,8 @@ def evaluate(
             as high as the benchmark's images are cropped to the middle, and other sizes are refused.
         allow_missing: measure only the pairs that have an image; the scores are then not comparable with those of all
             pairs. Without it, a pair without a file or a file without a pair is an error.
+        parsing: as in `run`, and so is the next one.
+        parsing_labels: the table of the maps' labels.
 
     Returns:
         The record.
@@ -142,7 +154,7 @@ def evaluate(
     """
     options = RunOptions(
         benchmark, protocols, data_root, subset, limit, out, batch_size, device, overwrite, keypoints, progress,
-        processes, variants, images,
+        processes, variants, images, parsing, parsing_labels,
     )  # fmt: skip
     check_type("images", images, (str, Path), "the path of a folder: str or pathlib.Path")
     check_type("name", name, (str, type(None)), "a text")
@@ -186,6 +198,7 @@ def _evaluate(
     supplied = _supplied(options, benchmark)
     real = RealImages(benchmark.folder, benchmark.image_size, digests)
     chosen = load_protocols(selection, options.variants)
+    benchmark = _with_parsing(options, benchmark, chosen)
     # A model that is not trained is refused before the weights of any network are fetched.
     generated = make_generated(real)
     part, plan, train = plan_steps(benchmark, chosen, digests, supplied, options.progress)
@@ -218,6 +231,23 @@ def _supplied(options: RunOptions, benchmark: Benchmark) -> dict[str, SuppliedFe
     return {kind.replaces: kind(Path(options.keypoints).expanduser(), benchmark, options.progress)}
 
 
+def _with_parsing(options: RunOptions, benchmark: Benchmark, chosen: Sequence[Protocol]) -> Benchmark:
+    """The benchmark with the regions by the user's parsing maps, if they are given."""
+    if options.parsing is None:
+        if options.parsing_labels is not None:
+            raise UserError("--parsing-labels is given without --parsing: give the folder of the maps too.")
+        return benchmark
+    if not any(protocol.parsing for protocol in chosen):
+        raise UserError(
+            "--parsing is given, but no chosen protocol uses parsing maps: leave it out, or choose one that does."
+        )
+    folder = Path(options.parsing).expanduser()
+    regions = read_parsing_folder(
+        folder, options.parsing_labels, benchmark.targets, benchmark.image_size, options.progress
+    )
+    return replace(benchmark, given_regions=regions)
+
+
 def plan_steps(
     benchmark: Benchmark,
     chosen: Sequence[Protocol],
@@ -228,7 +258,7 @@ def plan_steps(
     """What the record says of the benchmark, the steps, and the training images, which are read only if needed."""
     needed = any(protocol.training_images for protocol in chosen)
     train = benchmark.train_image_digests(progress) if needed else {}
-    part = describe(benchmark, digests, train)
+    part = describe(benchmark, digests, train, any(protocol.parsing for protocol in chosen))
     plan = make_plan(chosen, benchmark, part, supplied)
     return part, plan, RealImages(benchmark.train_folder, benchmark.image_size, train)
 
@@ -251,7 +281,8 @@ def _check_writable(path: Path) -> None:
 
 def _inputs(options: RunOptions, benchmark: Benchmark) -> list[Path]:
     """The folders that the run reads."""
-    given = [Path(folder).expanduser() for folder in (options.images, options.keypoints) if folder is not None]
+    folders = (options.images, options.keypoints, options.parsing)
+    given = [Path(folder).expanduser() for folder in folders if folder is not None]
     return [benchmark.folder, *([benchmark.train_folder] if benchmark.train_images else []), *given]
 
 

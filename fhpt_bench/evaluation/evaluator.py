@@ -229,7 +229,9 @@ class Evaluator:
         targets = [pair.target for pair in pairs]
         generated_maps = {name: feature.extract(images) for name, feature in self._real.maps.items()}
         target_maps = {name: self._real.target_maps(name, targets) for name in self._real.maps}
-        compared = ImagePairs(images, self._real.images.stack(targets), generated_maps, target_maps)
+        regions = self.benchmark.regions if any(step.protocol.parsing for step in self._steps) else None
+        located = regions.stack(targets) if regions is not None else None
+        compared = ImagePairs(images, self._real.images.stack(targets), generated_maps, target_maps, located)
         for step in self._steps:
             try:
                 measured = step.protocol.compare(compared)

@@ -162,7 +162,9 @@ class Measurement:
                 self._embedder.summarise(name, generated_maps[name], digests)
                 self._embedder.summarise(name, real_maps, [self.real.digests[target] for target in unique])
         values: dict[str, dict[str, PairResult]] = {}
-        pairs = ImagePairs(images, targets[position], generated_maps, target_maps)
+        regions = self.benchmark.regions if any(step.protocol.parsing for step in todo) else None
+        located = regions.stack([pair.target for pair in batch]) if regions is not None else None
+        pairs = ImagePairs(images, targets[position], generated_maps, target_maps, located)
         for step in todo:
             if step.protocol.card.key in self.accounting.failed:  # its network has just failed
                 continue

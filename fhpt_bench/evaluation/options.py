@@ -30,17 +30,19 @@ class RunOptions:
     processes: int | None = 1
     variants: str | None = None
     images: str | Path | None = None  # of `evaluate`
+    parsing: str | Path | None = None
+    parsing_labels: str | None = None
 
     def __post_init__(self) -> None:
         # A path may be any object that the system accepts as one; benchmarks are read by name or path.
         if isinstance(self.benchmark, Path):
             object.__setattr__(self, "benchmark", str(self.benchmark))
-        for name in ("data_root", "out", "keypoints", "images"):
+        for name in ("data_root", "out", "keypoints", "images", "parsing"):
             check_type(name, getattr(self, name), (str, Path, type(None)), "a path: str or pathlib.Path")
             if "\0" in str(getattr(self, name)):
                 raise UserError(f"{name} is a path with a NUL character: leave it out.")
         check_type("benchmark", self.benchmark, (str,), "a text")
-        for name in ("subset", "device", "variants"):
+        for name in ("subset", "device", "variants", "parsing_labels"):
             check_type(name, getattr(self, name), (str, type(None)), "a text")
         for name in ("limit", "batch_size", "processes"):
             check_type(name, getattr(self, name), (int, type(None)), "a whole number")

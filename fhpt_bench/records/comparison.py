@@ -194,6 +194,7 @@ def what_differs(a: Record, b: Record, score: ScoreEntry) -> list[str]:
         for name, field in (
             ("benchmark", "id"), ("benchmark version", "version"), ("pairs", "n_pairs"), ("pair list", "pairs_sha256"),
             ("images or poses", "data_sha256"), ("image size", "image_size"), ("landmarks", "landmarks_sha256"),
+            ("parsing maps", "parsing_sha256"),
         )
     ]  # fmt: skip
     cards = a.card(score), b.card(score)

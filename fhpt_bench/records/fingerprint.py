@@ -10,20 +10,25 @@ from fhpt_bench.protocol import ProtocolCard
 from fhpt_bench.records.schema import BenchmarkPart
 
 
-def describe(benchmark: Benchmark, images: dict[str, str], train: dict[str, str]) -> BenchmarkPart:
+def describe(
+    benchmark: Benchmark, images: dict[str, str], train: dict[str, str], parsing: bool = False
+) -> BenchmarkPart:
     """The part of a record that describes the benchmark.
 
     Args:
         benchmark: the benchmark, with all pairs or some.
         images: image name -> digest of its pixels (`Benchmark.image_digests`).
         train: the same for the training images (`Benchmark.train_image_digests`), empty if no protocol needs them.
+        parsing: whether a protocol uses parsing maps of the target images.
     """
+    regions = benchmark.regions if parsing else None
     return BenchmarkPart(
         id=benchmark.id, version=benchmark.version, title=benchmark.title, image_size=benchmark.image_size,
         n_pairs=len(benchmark.pairs), subset=benchmark.subset, limit=benchmark.limit,
         pairs_sha256=benchmark.pairs_digest, data_sha256=benchmark.data_digest(images),
         train_sha256=sha256_json(list(train.items())) if train else None, missing=benchmark.missing,
         landmarks_sha256=benchmark.landmarks_digest, landmarks_by=benchmark.truth.estimator,
+        parsing_sha256=regions.sha256 if regions else None, parsing_labels=regions.labels if regions else None,
         people=len({pair.person for pair in benchmark.pairs}) if benchmark.clusters_known else 0,
     )  # fmt: skip
 
@@ -61,4 +66,6 @@ def fingerprint(
         content["training images"] = benchmark.train_sha256
     if card.landmarks and benchmark.landmarks_sha256:
         content["landmarks"] = benchmark.landmarks_sha256
+    if card.parsing:
+        content["parsing"] = benchmark.parsing_sha256
     return sha256_json(content)

@@ -63,6 +63,10 @@ class BenchmarkPart(_Part):
     # protocols that use them.
     landmarks_sha256: str | None = None
     landmarks_by: _Name | None = None
+    # Digest of the target images' regions, and the labels of their parsing maps, if a protocol uses them: part of
+    # such protocols' fingerprints only.
+    parsing_sha256: str | None = None
+    parsing_labels: _Name | None = None
     # Number of pairs without a generated image: `n_pairs` and `pairs_sha256` do not include them.
     missing: _Count = 0
     # Number of people (or items) that intervals resample; 0 if the benchmark does not name them.
@@ -167,6 +171,7 @@ class CardPart(_Part):
     group: _Name = "other"
     headlines: tuple[_Name, ...] = ()
     landmarks: bool = False
+    parsing: bool = False
 
     @property
     def shown(self) -> tuple[str, ...]:

@@ -3,11 +3,12 @@
 from protocols.perceptual.frechet import fid, frechet_distance
 from protocols.perceptual.inception_score import inception_score
 from protocols.perceptual.kernel import kernel_distance, kernel_distance_of_subsets, kid
-from protocols.perceptual.lpips import lpips
+from protocols.perceptual.lpips import lpips, lpips_maps
 from protocols.perceptual.psnr import batched_psnr, psnr
-from protocols.perceptual.ssim import ssim
+from protocols.perceptual.regions import regions
+from protocols.perceptual.ssim import ssim, ssim_maps
 
 __all__ = [
     "batched_psnr", "fid", "frechet_distance", "inception_score", "kernel_distance", "kernel_distance_of_subsets",
-    "kid", "lpips", "psnr", "ssim",
+    "kid", "lpips", "lpips_maps", "psnr", "regions", "ssim", "ssim_maps",
 ]  # fmt: skip

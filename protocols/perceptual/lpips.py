@@ -78,9 +78,51 @@ def map_distance(generated: Sequence[Tensor], target: Sequence[Tensor], heads: S
     total = torch.zeros(len(generated[0]), dtype=torch.float64, device=generated[0].device)
     for a, b, head in zip(generated, target, heads, strict=True):
         for i in range(len(a)):  # one image at a time: intermediate tensors of a batch would be large
-            difference = _unit_length(a[i]).sub_(_unit_length(b[i])).square_().mul_(head[0])
-            total[i] += difference.sum(0).mean(dtype=torch.float64)
+            total[i] += _by_pixel(a[i], b[i], head[0]).mean(dtype=torch.float64)
     return total
+
+
+def spatial_distance(
+    generated: Sequence[Tensor], target: Sequence[Tensor], heads: Sequence[Tensor], size: tuple[int, int]
+) -> Tensor:
+    """LPIPS by pixel, as `lpips` 0.1.4 computes it with `spatial=True`.
+
+    The distance at each pixel of a map is not averaged as in `map_distance`, but enlarged to the size of the images
+    (bilinear, corners not aligned), and the maps are summed.
+
+    Args:
+        generated: L maps, map l (N, C_l, h_l, w_l) float32.
+        target: the same.
+        heads: L channel weights, each (1, C_l, 1, 1) float32, not negative.
+        size: (H, W) of the images.
+
+    Returns:
+        (N, H, W) float32 on the maps' device, 0 or more.
+
+    Raises:
+        ValueError: if the three differ in length.
+
+    Examples:
+        >>> import torch
+        >>> a, b = torch.zeros(1, 2, 3, 3), torch.zeros(1, 2, 3, 3)
+        >>> a[:, 0, 0, 0], b[:, 1, 0, 0] = 5, 7
+        >>> spatial_distance([a], [b], [torch.ones(1, 2, 1, 1)], (6, 6))[0, 0]
+        tensor([2.0000, 1.5000, 0.5000, 0.0000, 0.0000, 0.0000])
+    """
+    import torch
+    from torch.nn.functional import interpolate
+
+    total = torch.zeros(len(generated[0]), *size, device=generated[0].device)
+    for a, b, head in zip(generated, target, heads, strict=True):
+        for i in range(len(a)):
+            distance = _by_pixel(a[i], b[i], head[0])[None, None]
+            total[i] += interpolate(distance, size, mode="bilinear", align_corners=False)[0, 0]
+    return total
+
+
+def _by_pixel(generated: Tensor, target: Tensor, head: Tensor) -> Tensor:
+    """(h, w) distances of two (C, h, w) maps."""
+    return _unit_length(generated).sub_(_unit_length(target)).square_().mul_(head).sum(0)
 
 
 def _unit_length(maps: Tensor) -> Tensor:
@@ -126,12 +168,65 @@ def lpips(
     import torch
 
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    network, heads = _network(_VARIANTS[variant].feature, device), _heads(_VARIANTS[variant].head, device)
+    network, heads = _network(_VARIANTS[variant].feature, device), channel_weights(variant, device)
     values = [
         map_distance(network.extract(generated[i : i + batch_size]), network.extract(target[i : i + batch_size]), heads)
         for i in range(0, len(generated), batch_size)
     ]
     return torch.cat(values).cpu().numpy() if values else np.empty(0)
+
+
+def lpips_maps(
+    generated: NDArray[np.uint8], target: NDArray[np.uint8], variant: str = "alex-0.1", device: str | None = None
+) -> NDArray[np.float64]:
+    """LPIPS of each pixel: its mean over the pixels is close to LPIPS, but not equal, since the maps are enlarged.
+
+    A pixel's value depends on its surroundings, up to 81 pixels away in AlexNet: on the receptive field of each layer.
+
+    Args:
+        generated: (N, H, W, 3) uint8 RGB.
+        target: the same.
+        variant: "alex-0.1", "vgg-0.1" or "alex-0.0".
+        device: "cpu" or "cuda"; default: "cuda" if available.
+
+    Returns:
+        (N, H, W) float64, 0 or more.
+
+    Raises:
+        ValueError: as `lpips`.
+        WeightsMissing: if the network's weights are not available from any source.
+
+    Examples:
+        >>> images = np.random.default_rng(0).integers(0, 256, (2, 32, 48, 3), np.uint8)
+        >>> lpips_maps(images, images).shape, float(lpips_maps(images, images).max())
+        ((2, 32, 48), 0.0)
+    """
+    if variant not in _VARIANTS:
+        raise ValueError(f"lpips has no variant {variant!r}; there are {', '.join(_VARIANTS)}")
+    check_pairs(generated, target)
+    import torch
+
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    network, heads = _network(_VARIANTS[variant].feature, device), channel_weights(variant, device)
+    count, height, width, _ = generated.shape
+    maps = np.empty((count, height, width))
+    for i in range(count):
+        one, other = network.extract(generated[i : i + 1]), network.extract(target[i : i + 1])
+        maps[i] = spatial_distance(one, other, heads, (height, width))[0].cpu().numpy()
+    return maps
+
+
+def channel_weights(variant: str, device: str) -> tuple[Tensor, ...]:
+    """The channel weights of a variant, one (1, C, 1, 1) float32 tensor per map.
+
+    Args:
+        variant: "alex-0.1", "vgg-0.1" or "alex-0.0".
+        device: "cpu" or "cuda".
+
+    Raises:
+        WeightsMissing: if they are not available from any source.
+    """
+    return _heads(_VARIANTS[variant].head, device)
 
 
 @functools.cache
@@ -191,5 +286,5 @@ class LPIPS(PairwiseProtocol):
         """LPIPS of each pair, from the maps that the run extracted."""
         (feature,) = self.features
         generated, target = images.generated_maps[feature], images.target_maps[feature]
-        heads = _heads(_VARIANTS[self.variant].head, str(generated[0].device))
+        heads = channel_weights(self.variant, str(generated[0].device))
         return {"lpips": PairValues.of(map_distance(generated, target, heads).cpu().numpy())}

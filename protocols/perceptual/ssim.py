@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from fhpt_bench.protocol import ImagePairs, MetricCard, PairValues, PairwiseProtocol
 from protocols.inputs import check_pairs
 
+RADIUS = 5  # of the canonical window, in pixels
 _GAUSSIAN = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
 
 
@@ -32,7 +33,7 @@ class _Variant:
     """
 
     definition: str
-    window: int = 11
+    window: int = 2 * RADIUS + 1
     arguments: Mapping[str, Any] = field(default_factory=lambda: _GAUSSIAN)
     measured_range: bool = False
     border: int = 0
@@ -149,6 +150,41 @@ def _with_long_gaussian(a: NDArray[np.uint8], b: NDArray[np.uint8], data_range: 
     values /= (mean_x**2 + mean_y**2 + small[0]) * (variance + small[1])
     edge = variant.window // 2
     return float(values[edge:-edge, edge:-edge].mean())
+
+def ssim_maps(generated: NDArray[np.uint8], target: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """SSIM of each pixel's window, mean over channels, in the variant `canonical`.
+
+    Within `RADIUS` pixels of the border the window is larger than the image, which is reflected: `ssim` excludes these
+    pixels, and its value is the mean of all others.
+
+    Args:
+        generated: (N, H, W, 3) uint8 RGB.
+        target: the same.
+
+    Returns:
+        (N, H, W) float64 in [-1, 1].
+
+    Raises:
+        ValueError: if the arrays are not two uint8 RGB stacks of the same shape, or smaller than 11 pixels.
+
+    Examples:
+        >>> images = np.random.default_rng(0).integers(0, 256, (1, 32, 24, 3), np.uint8)
+        >>> changed = images.copy()
+        >>> changed[:, 20:] //= 2
+        >>> reached = (ssim_maps(changed, images) < 1 - 1e-9).any((0, 2))
+        >>> int(reached.argmax())  # rows from 20 on have changed, and a window reaches 5 pixels further
+        15
+    """
+    from skimage.metrics import structural_similarity
+
+    compare: Callable[..., tuple[float, NDArray[np.float64]]] = structural_similarity
+    window = _VARIANTS["canonical"].window
+    check_pairs(generated, target, window)
+    maps = np.empty(generated.shape[:3])
+    for i, (a, b) in enumerate(zip(generated, target, strict=True)):
+        _, by_channel = compare(a, b, win_size=window, data_range=255, channel_axis=-1, full=True, **_GAUSSIAN)
+        maps[i] = by_channel.mean(-1)
+    return maps
 
 
 def _prepared(image: NDArray[np.uint8], variant: _Variant) -> NDArray[np.uint8]:

@@ -20,6 +20,7 @@ from fhpt_bench.benchmarks.schema import read_schema
 from fhpt_bench.data.images import read_header, read_image
 from fhpt_bench.data.keypoint_files import read_keypoint_file
 from fhpt_bench.data.pairs import read_image_list, read_pairs
+from fhpt_bench.data.parsing_maps import read_labels
 from fhpt_bench.data.pose import read_keypoints
 from fhpt_bench.data.prepare.lists import (
     read_any_images,
@@ -41,9 +42,10 @@ NAME = "fashionMENDenimid0000008001_1front.jpg"
 FUZZ = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 
 
-def image(kind: str) -> bytes:
+def image(kind: str, mode: str = "RGB") -> bytes:
     buffer = io.BytesIO()
-    Image.fromarray(np.random.default_rng(0).integers(0, 255, (9, 7, 3), np.uint8)).save(buffer, kind)
+    pixels = np.random.default_rng(0).integers(0, 255, (9, 7, 3), np.uint8)
+    Image.fromarray(pixels).convert(mode).save(buffer, kind)
     return buffer.getvalue()
 
 
@@ -89,6 +91,7 @@ READERS: dict[str, tuple[Callable[[Path], object], bytes]] = {
     "jpeg": (read_image, image("JPEG")),
     "image header": (read_header, image("PNG")),
     "archive": (read_archive, archive()),
+    "label map": (lambda file: read_labels(file, (9, 7)), image("PNG", "L")),
     "truth": (lambda file: read_truth(file, None), archive()),
     "parsing": (lambda file: read_truth(None, file), archive()),
     "pair table": (pair_table, b"pair,person,ssim:canonical:ssim\na___b,p,0.5\nb___a,p,0.25\n"),

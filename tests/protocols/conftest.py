@@ -17,6 +17,7 @@ from PIL import Image, ImageFilter
 from fhpt_bench import weights
 from fhpt_bench.benchmark import Benchmark, Pair, load_benchmark
 from fhpt_bench.data.images import pixels_sha256
+from fhpt_bench.data.parsing_maps import OWN, RegionMaps
 from fhpt_bench.data.real_images import RealImages
 from fhpt_bench.feature import MapFeature, features
 from fhpt_bench.protocol import Evidence, ImagePairs, PairValues, Protocol, Score
@@ -134,7 +135,9 @@ class Trial:
         if type(protocol).compare is not Protocol.compare:
             for start in range(0, len(self.pairs), batch):
                 some = slice(start, start + batch)
-                compared.append(dict(protocol.compare(_stacked(protocol, generated[some], target[some]))))
+                names = [pair.target for pair in self.pairs[some]]
+                regions = self.benchmark.regions.stack(names) if protocol.parsing else None
+                compared.append(dict(protocol.compare(_stacked(protocol, generated[some], target[some], regions))))
         joined = {metric: _joined([values[metric] for values in compared]) for metric in (compared or [{}])[0]}
 
         def vectors(name: str, role: str) -> NDArray[np.float32]:
@@ -145,7 +148,9 @@ class Trial:
         return {score.metric: score for score in protocol.score(Evidence(self.benchmark, joined, vectors))}
 
 
-def _stacked(protocol: Protocol, generated: list[Pixels], target: list[Pixels]) -> ImagePairs:
+def _stacked(
+    protocol: Protocol, generated: list[Pixels], target: list[Pixels], regions: NDArray[np.uint8] | None
+) -> ImagePairs:
     import torch
 
     sides = []
@@ -154,7 +159,8 @@ def _stacked(protocol: Protocol, generated: list[Pixels], target: list[Pixels]) 
             name: extract(name, images) for name in protocol.features if issubclass(features.load(name), MapFeature)
         }
         sides.append({name: tuple(map(torch.stack, zip(*rows, strict=True))) for name, rows in maps.items()})
-    return ImagePairs(*(np.stack(images)[:, ::2, ::2] for images in (generated, target)), *sides)
+    located = regions[:, ::2, ::2] if regions is not None else None
+    return ImagePairs(*(np.stack(images)[:, ::2, ::2] for images in (generated, target)), *sides, located)
 
 
 def _joined(parts: list[PairValues]) -> PairValues:
@@ -190,7 +196,12 @@ def trial() -> Trial:
     listed = tuple(sorted(path.name for path in train.iterdir())[:12])
     training = RealImages(train, studio.image_size, {}).stack(listed)
     anchors = studio.anchors or {"body": 20, "face": 10, "hand": 40}
-    benchmark = dataclasses.replace(studio, pairs=tuple(pairs), anchors=anchors, train_images=listed)
+    # Bands, since a few people show no legs.
+    bands = (np.arange(256) // 37).astype(np.uint8)[:, None].repeat(176, 1)
+    maps = RegionMaps(OWN, {name: np.roll(bands, 16 * i, 0) for i, name in enumerate(real)})
+    benchmark = dataclasses.replace(
+        studio, pairs=tuple(pairs), anchors=anchors, train_images=listed, given_regions=maps
+    )
     return Trial(benchmark, generated, real, tuple(training))
 
 

@@ -40,6 +40,7 @@ SYMMETRIC = {
     "fid:canonical", "fid:drn", "fid:clean", "kid:canonical", "fd-effnet-lite0:canonical", "kd-effnet-lite0:canonical",
     "kid:vton",  # of two sets of one size, up to 1000 images: each subset is the whole set
     # Over the pairs with two faces; not `detected`, and not metrics that depend on real faces of other people.
+    "regions:canonical",
     "face-id:canonical:face-id", "face-id:canonical:acc@0.6", "face-id:canonical:acc@0.7",
 }  # fmt: skip
 

@@ -16,6 +16,7 @@ from typing import Any
 from tools.faults.bad.images import IMAGES, KEYPOINT_FILES
 from tools.faults.bad.lists import KEYPOINTS, PAIRS, PEOPLE, TABLES, TOML
 from tools.faults.bad.options import FOLDERS, NAMES, OPTIONS
+from tools.faults.bad.parsing import PARSING_MAPS
 from tools.faults.bad.place import Kinds, Place, write_template
 from tools.faults.bad.records import PLUGINS, RECORDS, TRAININGS
 from tools.faults.material import Material
@@ -26,7 +27,8 @@ from tools.faults.watched import TORCH
 KINDS: dict[str, Kinds] = {
     "names": NAMES, "options": OPTIONS, "folders": FOLDERS, "pair lists": PAIRS, "keypoint lists": KEYPOINTS,
     "tables of people": PEOPLE, "benchmark files": TOML, "truth tables and manifests": TABLES, "images": IMAGES,
-    "keypoint files of tools": KEYPOINT_FILES, "records and finished work": RECORDS,
+    "keypoint files of tools": KEYPOINT_FILES, "parsing maps": PARSING_MAPS,
+    "records and finished work": RECORDS,
     "trainings and weights": TRAININGS, "plugins": PLUGINS,
 }  # fmt: skip
 CPU = 3.0  # seconds of processor time that a refusal may take, without the import of torch if a plugin needs it

@@ -52,10 +52,21 @@ def _benchmark(record: Record, people: pd.Series[str] | None, data_root: Path | 
             if people is None:
                 return [Check("cannot", "benchmark", f"{PAIRS_FILE}, which lists the measured pairs, is missing")]
             benchmark = benchmark.only(people.index)
-        problems = list(_setting(record, benchmark, people))
+        problems, parsing = list(_setting(record, benchmark, people)), _parsing(record, benchmark)
     except UserError as error:
         return [Check("cannot", "benchmark", str(error))]
-    return judge("benchmark", problems, f"{part.id} {part.version}: the same pairs, people, keypoints and pixels")
+    detail = f"{part.id} {part.version}: the same pairs, people, keypoints and pixels"
+    return [*judge("benchmark", problems, detail), *parsing]
+
+
+def _parsing(record: Record, benchmark: Benchmark) -> list[Check]:
+    """Parsing maps may be the author's own, which are not here."""
+    part = record.benchmark
+    if part.parsing_sha256 is None:
+        return []
+    if benchmark.regions is not None and benchmark.regions.sha256 == part.parsing_sha256:
+        return [Check("ok", "parsing maps", "those of the installed benchmark")]
+    return [Check("cannot", "parsing maps", f"the author's own, with the labels of {part.parsing_labels}")]
 
 
 def _setting(record: Record, benchmark: Benchmark, people: pd.Series[str] | None) -> Iterator[str]:

@@ -20,6 +20,8 @@ TABLES: dict[str, Callable[[Material], str]] = {
     "padding": pairs.padding,
     "settings": pairs.settings,
     "identical": pairs.identical,
+    "background": pairs.background,
+    "neighbours": pairs.neighbours,
     "pairing": pairs.pairing,
     "colours": pairs.colours,
     "codec": pairs.codec,

@@ -11,14 +11,16 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.stats import spearmanr
 
+from fhpt_bench.data.parsing_maps import NO_REGION, REGIONS
 from fhpt_bench.records.pair_table import read_pair_values
-from protocols.perceptual import frechet_distance, lpips, psnr, ssim
+from protocols.perceptual import frechet_distance, lpips, psnr, regions, ssim
 from tools.docs.footguns.material import Images, Material, extract
 from tools.docs.footguns.sets import POOLED
 from tools.docs.pages import table
 from tools.docs.references import package_lpips
 
 WHITE = 40
+PAINT = (20, 200, 120)  # green
 
 
 def padding(material: Material) -> str:
@@ -77,6 +79,53 @@ def identical(material: Material) -> str:
         ("none is: PSNR of the mean error", f"{10 * np.log10(255**2 / (255**2 / 10 ** (whole / 10)).mean()):.2f}"),
     ]
     return table(["of 100 pairs", "PSNR (dB)"], rows)
+
+
+def background(material: Material) -> str:
+    """Errors of the person, with a black background in both images and by the target's parsing map."""
+    generated, target = material.generated(material.few), material.targets(material.few)
+    behind = _located(material) == REGIONS.index("background")
+    black = [np.where(behind[..., None], np.uint8(0), images) for images in (generated, target)]
+    # The whole person as one region.
+    person = regions(generated, target, np.where(behind, NO_REGION, 0).astype(np.uint8), "cpu")
+    rows = [
+        (name, f"{ssim(a, b).mean():.3f}", f"{psnr(a, b).mean():.2f}", f"{lpips(a, b, device='cpu').mean():.3f}")
+        for name, (a, b) in (("whole images", (generated, target)), ("background black in both images", black))
+    ]
+    shown = (("ssim", 3), ("psnr", 2), ("lpips", 3))
+    inside = [f"{person[measure][:, 0].mean():.{digits}f}" for measure, digits in shown]
+    return table(
+        ["measured on", "SSIM ↑", "PSNR (dB) ↑", "LPIPS ↓ (alex-0.1)"],
+        [*rows, ("only the person's pixels, by the target's parsing map", *inside)],
+    )
+
+
+def neighbours(material: Material) -> str:
+    """What LPIPS of each region does if one region of the generated images is painted in one colour."""
+    generated, target = material.generated(material.few), material.targets(material.few)
+    maps = _located(material)
+    before = regions(generated, target, maps, "cpu")
+    rows: list[list[object]] = []
+    for name in ("face", "upper-body", "background"):
+        painted = generated.copy()
+        painted[maps == REGIONS.index(name)] = PAINT
+        after = regions(painted, target, maps, "cpu")
+        others = [place for place, region in enumerate(REGIONS) if region != name]
+        apart = [np.nanmax(np.abs(after[m][:, others] - before[m][:, others])) for m in ("ssim", "psnr", "colour")]
+        change = np.nanmean(after["lpips"] - before["lpips"], 0)
+        rows.append([name, *(f"{value:+.3f}" for value in change), "0" if max(apart) < 1e-9 else f"{max(apart):.1g}"])
+    rows.append(["pairs that show the region", *np.isfinite(before["lpips"]).sum(0), "-"])
+    return table(
+        ["painted region", *(f"LPIPS({region})" for region in REGIONS), "SSIM, PSNR, colour of the others"], rows
+    )
+
+
+def _located(material: Material) -> NDArray[np.uint8]:
+    """(N, H, W) regions of the targets of the 100 pairs."""
+    located = material.benchmark.regions
+    if located is None:
+        raise ValueError("the benchmark has no parsing maps")
+    return located.stack([pair.target for pair in material.few])
 
 
 def codec(material: Material) -> str:

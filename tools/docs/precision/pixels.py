@@ -17,6 +17,7 @@ from protocols.perceptual import (
     kernel_distance_of_subsets,
     lpips,
     psnr,
+    regions,
     ssim,
 )
 from protocols.perceptual.lpips import LPIPS
@@ -30,10 +31,10 @@ SSIM_TEST = "protocols/perceptual/test_ssim.py"
 
 
 def pairs() -> list[Row]:
-    """SSIM, PSNR and LPIPS in each variant."""
+    """SSIM, PSNR and LPIPS in each variant, and each measure by region."""
     ssims = [_ssim(variant) for variant in SSIM.variants]
     ssims += map(_ssim_by_definition, test_module(SSIM_TEST)["BY_DEFINITION"])
-    return [*ssims, _psnr(), _psnr_of_batches(), *(_lpips(variant) for variant in LPIPS.variants)]
+    return [*ssims, _psnr(), _psnr_of_batches(), *(_lpips(variant) for variant in LPIPS.variants), *_regions()]
 
 
 def _ssim(variant: str) -> Row:
@@ -106,6 +107,32 @@ def _lpips(variant: str) -> Row:
             worst = max(worst, apart(ours, expected.flatten().numpy()))
     name = "`LPIPS` with our convolutions" if known else "`LPIPS` (random convolutions in both)"
     return Row(f"lpips:{variant}", name, "lpips", sizes(chosen), 1e-6, worst, "", test)
+
+
+def _regions() -> list[Row]:
+    test = "protocols/perceptual/test_regions.py"
+    module = test_module(test)
+    reference = {
+        "ssim": ("map of `structural_similarity`", "scikit-image"), "psnr": ("its definition", ""),
+        "lpips": ("`LPIPS` with `spatial=True` and our convolutions", "lpips"),
+        "colour": ("the formulas of sRGB, CIELAB and CIEDE2000", ""),
+    }  # fmt: skip
+    worst, seen = dict.fromkeys(reference, 0.0), {measure: list[tuple[int, int]]() for measure in reference}
+    for height, width, n in module["SIZES"]:
+        (generated, target), maps = images(n, height, width), module["cells"](n, height, width)
+        small = height <= module["COLOURS_UNTIL"]
+        found = regions(generated, target, maps, "cpu")
+        for measure, expected in module["independent"](generated, target, maps, small).items():
+            if small or measure != "colour":
+                shown = np.isfinite(expected)
+                worst[measure] = max(worst[measure], apart(found[measure][shown], expected[shown]))
+                seen[measure].append((height, width))
+    units = {"psnr": "dB", "colour": "ΔE00"}
+    return [
+        Row(f"regions:canonical:{measure}", *call, f"{sizes(seen[measure])}, random regions",
+            module["ALLOWED"][measure], worst[measure], units.get(measure, ""), test)
+        for measure, call in reference.items()
+    ]  # fmt: skip
 
 
 def sets() -> list[Row]:
