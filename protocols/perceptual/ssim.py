@@ -151,6 +151,7 @@ def _with_long_gaussian(a: NDArray[np.uint8], b: NDArray[np.uint8], data_range: 
     edge = variant.window // 2
     return float(values[edge:-edge, edge:-edge].mean())
 
+
 def ssim_maps(generated: NDArray[np.uint8], target: NDArray[np.uint8]) -> NDArray[np.float64]:
     """SSIM of each pixel's window, mean over channels, in the variant `canonical`.
 
