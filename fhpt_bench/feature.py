@@ -69,6 +69,10 @@ class Feature(abc.ABC):
         code = file_digest(cls)
         return cls.spec.identity(weights_sha256) | ({"code": code} if code else {})
 
+    def missing(cls) -> str | None:
+        """Why it cannot be computed here even though its pinned weights are available, a sentence; None if it can."""
+        return None
+
 
 class VectorFeature(Feature):
     """A feature that is small enough to be cached on disk, by image content.

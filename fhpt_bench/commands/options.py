@@ -64,6 +64,9 @@ def measuring_options(command: Command) -> Command:
                          help="Folder of parsing maps <target image stem>.png, in place of the benchmark's own."),
             click.option("--parsing-labels", metavar="TABLE", shell_complete=_tables,
                          help="Labels of --parsing: schp-lip, schp-atr, cihp or fhpt-bench (docs/evaluate.md)."),
+            click.option("--encoders", type=click.Path(path_type=Path), metavar="FILE",
+                         help="TOML file of encoders of your own, for fd:NAME, similarity:NAME and the like.  "
+                         "[default: the file in FHPT_ENCODERS]"),
             click.option("--processes", type=click.IntRange(1),
                          help="Number of processes.  [default: on a CPU one per core]"),
             click.option("--variants", type=click.Choice(["literature"]),

@@ -29,6 +29,7 @@ class RunOptions:
     progress: bool = False
     processes: int | None = 1
     variants: str | None = None
+    encoders: str | Path | None = None
     images: str | Path | None = None  # of `evaluate`
     parsing: str | Path | None = None
     parsing_labels: str | None = None
@@ -37,7 +38,7 @@ class RunOptions:
         # A path may be any object that the system accepts as one; benchmarks are read by name or path.
         if isinstance(self.benchmark, Path):
             object.__setattr__(self, "benchmark", str(self.benchmark))
-        for name in ("data_root", "out", "keypoints", "images", "parsing"):
+        for name in ("data_root", "out", "keypoints", "encoders", "images", "parsing"):
             check_type(name, getattr(self, name), (str, Path, type(None)), "a path: str or pathlib.Path")
             if "\0" in str(getattr(self, name)):
                 raise UserError(f"{name} is a path with a NUL character: leave it out.")

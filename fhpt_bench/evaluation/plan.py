@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from fhpt_bench import weights
 from fhpt_bench.benchmark import Benchmark
 from fhpt_bench.errors import UserError
-from fhpt_bench.feature import Feature, SuppliedFeature, features
+from fhpt_bench.feature import Feature, SuppliedFeature
 from fhpt_bench.plugin_code import file_digest
 from fhpt_bench.protocol import Protocol, ProtocolCard, protocols
 from fhpt_bench.records.fingerprint import fingerprint
@@ -80,7 +80,8 @@ def load_protocols(selection: Selection, variants: str | None = None) -> tuple[P
         One protocol per id and variant, without repeats.
 
     Raises:
-        UserError: if a plugin is broken or has no such variant, or two protocols have one id.
+        UserError: if a plugin is broken or has no such variant, two protocols have one id, or a file that the user
+            names for one of them cannot be used.
     """
     if variants not in (None, LITERATURE):
         raise UserError(f"Unknown variants {variants!r}: give {LITERATURE}, or leave it out.")
@@ -101,6 +102,9 @@ def load_protocols(selection: Selection, variants: str | None = None) -> tuple[P
         for one in (*added, protocol):
             if type(chosen.setdefault(one.card.key, one)) is not type(one):
                 raise UserError(f"Two of the chosen protocols have the id {one.id!r}: give one of them another id.")
+    for protocol in chosen.values():
+        if problem := protocol.wrong_file():
+            raise UserError(problem)
     return tuple(chosen.values())
 
 
@@ -132,9 +136,9 @@ def make_plan(
     digests: dict[str, str] = {}
     missing: dict[str, str] = {}  # weights -> reason; each is tried once, even if several protocols use it
     for protocol in chosen:
-        needed = {name: features.load(name) for name in protocol.features if name not in supplied}
+        needed = {name: protocol.feature_class(name) for name in protocol.features if name not in supplied}
         names = [*protocol.weights, *(w for feature in needed.values() for w in feature.spec.weights)]
-        skip = protocol.lacks(benchmark)
+        skip = protocol.lacks(benchmark) or next(filter(None, (feature.missing() for feature in needed.values())), None)
         for name in names:
             if name not in digests:
                 try:
