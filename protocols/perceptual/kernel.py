@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fhpt_bench.protocol import Evidence, MetricCard, Protocol, Score
 from fhpt_bench.statistics import block_jackknife
 from protocols.inputs import Features, check_features
-from protocols.perceptual.embedding import EFFICIENTNET, INCEPTION, Embedding
+from protocols.perceptual.embedding import AT_OTHER_SIZES, EFFICIENTNET, INCEPTION, Embedding
 
 
 def kernel_distance(features_a: Features, features_b: Features) -> float:
@@ -127,6 +127,7 @@ class KID(KernelProtocol):
     group = "perceptual"
     citation = "Binkowski et al., Demystifying MMD GANs, ICLR 2018"
     embedding = INCEPTION
+    at_other_sizes = AT_OTHER_SIZES.format(side=299) + "."
     variants: ClassVar[Mapping[str, str]] = {
         "canonical": "pool3 (2048) of the 2015-12-05 Inception on the input of fid canonical; cubic kernel, gamma 1/d, "
         "coefficient 1, unbiased over the full sets, targets without repeats; not multiplied by 1000",
@@ -142,6 +143,7 @@ class KDEffNetLite0(KernelProtocol):
     group = "perceptual"
     citation = "Binkowski et al., ICLR 2018, for the distance; Tan and Le, EfficientNet, ICML 2019, for the network"
     embedding = EFFICIENTNET
+    at_other_sizes = AT_OTHER_SIZES.format(side=224) + "."
     variants: ClassVar[Mapping[str, str]] = {
         "canonical": "the last pooling (1280) of ImageNet's EfficientNet-lite0, bicubic to 224x224 with antialias in "
         "float; cubic kernel, gamma 1/d, coefficient 1, unbiased over the full sets, targets without repeats",

@@ -11,30 +11,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fhpt_bench.protocol import ImagePairs, MetricCard, PairValues, PairwiseProtocol
-from protocols.inputs import check_pairs
+from protocols.inputs import check_pairs, unfit_size
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from fhpt_bench.benchmark import Benchmark
     from fhpt_bench.feature import MapFeature
 
 
 @dataclass(frozen=True)
 class _Variant:
-    """The definition of a variant, the maps that it compares, and its channel weights."""
+    """The definition of a variant, the maps that it compares, its channel weights, and the smallest images."""
 
     definition: str
     feature: str
     head: str
+    smallest: int
 
 
 _VARIANTS = {
-    "alex-0.1": _Variant("AlexNet, LPIPS v0.1 weights", "alexnet-maps", "lpips-alex-0.1"),
-    "vgg-0.1": _Variant("VGG16, LPIPS v0.1 weights", "vgg16-maps", "lpips-vgg-0.1"),
+    "alex-0.1": _Variant("AlexNet, LPIPS v0.1 weights", "alexnet-maps", "lpips-alex-0.1", 31),
+    "vgg-0.1": _Variant("VGG16, LPIPS v0.1 weights", "vgg16-maps", "lpips-vgg-0.1", 16),
     "alex-0.0": _Variant(
         "AlexNet, LPIPS v0.0 weights, input not scaled, as in the first version of the paper",
         "alexnet-maps-unscaled",
         "lpips-alex-0.0",
+        31,
     ),
 }
 
@@ -160,6 +163,14 @@ class LPIPS(PairwiseProtocol):
         "the range of the input: the network expects [-1, 1]",
         "the size of the images, and JPEG instead of PNG",
     )
+    at_other_sizes = (
+        "The network reads images at their own size, without a resize: each of its values sees a smaller part of "
+        "a larger image; images below 31 (AlexNet) or 16 (VGG16) pixels are refused."
+    )
+
+    def lacks(self, benchmark: Benchmark) -> str | None:
+        """A reason if the images are too small for the network."""
+        return unfit_size(benchmark, _VARIANTS[self.variant].smallest) or super().lacks(benchmark)
 
     @property
     def features(self) -> tuple[str, ...]:

@@ -61,6 +61,10 @@ class PSNR(PairwiseProtocol):
         "whether it is the mean of the pairs' values or the value of their mean error",
         "a shift by one pixel, which is not visible",
     )
+    at_other_sizes = (
+        "The definition contains no size: an error of one level is worth the same in every pixel; but a resize "
+        "before the measurement averages fine errors away."
+    )
 
     def compare(self, images: ImagePairs) -> Mapping[str, PairValues]:
         """PSNR of each pair that is not identical."""
