@@ -22,6 +22,10 @@ class EncoderProtocol(Protocol):
 
     definition: ClassVar[str]
     default: ClassVar[str]
+    at_other_sizes = (
+        "Every image is resized to the encoder's input as its entry says: larger images lose their finest detail, and "
+        "smaller ones are blurred."
+    )
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)

@@ -32,13 +32,19 @@ class ModelCard:
         conditioning: what it is given in addition to the source image and its pose, a subset of `CONDITIONING`: pose,
             face landmarks and parsing map of the target, parsing map of the source; shown with its scores, because a
             model that is given the face landmarks is also measured by them.
+        sizes: all (height, width) of images that it can paint; empty if it can paint any, or its checkpoint decides
+            (`Generator.refuses`). It is refused on a benchmark with images of another size.
+        size_rule: the sizes in words, if they are not listed; "" for any.
 
     Raises:
-        ValueError: if the conditioning names something that no benchmark provides.
+        ValueError: if the conditioning names something that no benchmark provides, or a size is not two positive
+            integers.
 
     Examples:
         >>> ModelCard("mine", "my model").conditioning
         ('pose',)
+        >>> ModelCard("large", "paints one size only", sizes=((512, 352),)).sizes_in_words
+        '512x352'
     """
 
     name: str
@@ -48,8 +54,22 @@ class ModelCard:
     licence: str = "Apache-2.0"
     trainable: bool = False
     conditioning: tuple[str, ...] = ("pose",)
+    sizes: tuple[tuple[int, int], ...] = ()
+    size_rule: str = ""
+
+    @property
+    def sizes_in_words(self) -> str:
+        """The sizes (height x width) that it can paint."""
+        return " or ".join(f"{height}x{width}" for height, width in self.sizes) or self.size_rule or "any"
 
     def __post_init__(self) -> None:
+        for size in self.sizes:
+            if (
+                not isinstance(size, tuple)
+                or len(size) != 2
+                or not all(type(side) is int and side > 0 for side in size)
+            ):
+                raise ValueError(f"sizes must be ((height, width), ...) in pixels, not {self.sizes!r}")
         unknown = set(self.conditioning) - set(CONDITIONING)
         if unknown:
             raise ValueError(f"unknown conditioning {sorted(unknown)}; known: {CONDITIONING}")
@@ -97,6 +117,16 @@ class Generator(abc.ABC):
 
     def to(self, device: str) -> None:  # noqa: B027 - a model without weights has nothing to move
         """Move the model's parameters to a device ("cpu", "cuda")."""
+
+    def refuses(self, size: tuple[int, int]) -> str | None:
+        """Why it cannot paint images of a size, in one sentence with the way out; None if it can.
+
+        Override it if the checkpoint decides. It is asked before any network of a protocol is loaded.
+
+        Args:
+            size: (height, width) of the benchmark's images.
+        """
+        return None
 
     @abc.abstractmethod
     def generate(self, batch: PairBatch) -> Tensor:

@@ -121,6 +121,7 @@ class Protocol(abc.ABC):
     landmarks: ClassVar[bool] = False  # whether it uses the benchmark's keypoints of face and hands
     parsing: ClassVar[bool] = False  # whether it uses parsing maps of the target images (`ImagePairs.regions`)
     moved_by: ClassVar[tuple[str, ...]] = ()  # what else changes the number, one phrase each, shown on the card
+    at_other_sizes: ClassVar[str] = ""  # what happens at other image sizes than 256x176, shown on the card
     sees_pose: ClassVar[bool] = True  # False if a copy of the source image can have a good score
     depends_on_set: ClassVar[bool] = False  # whether a pair's value depends on the other pairs, as in a gallery
 

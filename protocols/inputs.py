@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image
     from torch import Tensor
 
+    from fhpt_bench.benchmark import Benchmark
+
 # Strings, so that torch is not imported.
 Features: TypeAlias = "NDArray[np.floating[Any]] | Tensor"
 ImageLike: TypeAlias = "NDArray[Any] | Tensor | Image"
@@ -183,6 +185,23 @@ def check_images(name: str, images: NDArray[np.uint8]) -> None:
             f"{name} must be (N, H, W, 3), not {images.shape}: protocols.as_images converts single images and "
             "channel-first torch tensors"
         )
+
+
+def unfit_size(benchmark: Benchmark, smallest: int = 1, largest: int | None = None) -> str | None:
+    """Why a variant cannot measure a benchmark's images, for `Protocol.lacks`; None if it can.
+
+    Args:
+        benchmark: the benchmark.
+        smallest: the smallest height and width for which the variant is defined, in pixels.
+        largest: the largest, or None.
+    """
+    height, width = benchmark.image_size
+    shown = f"The images of {benchmark.id} are {width} wide and {height} high, and this variant needs"
+    if min(height, width) < smallest:
+        return f"{shown} {smallest} pixels or more on each side: choose another variant."
+    if largest is not None and max(height, width) > largest:
+        return f"{shown} {largest} pixels or less on each side: choose another variant."
+    return None
 
 
 def check_pairs(generated: NDArray[np.uint8], target: NDArray[np.uint8], smallest: int = 1) -> None:

@@ -58,14 +58,29 @@ class StandIn:
         """(256, 256, 3): an image as in img.zip, with white sides."""
         return np.pad(self.everything[name], ((0, 0), (MARGIN, MARGIN), (0, 0)), constant_values=255)
 
-    def write_tree(self, root: Path, folder: str = "img", scale: int = 1, names: Sequence[str] = ()) -> None:
-        """Write the folder tree of img.zip; or, enlarged and without sides, of the high-resolution archive."""
+    def write_tree(
+        self,
+        root: Path,
+        folder: str = "img",
+        scale: int = 1,
+        names: Sequence[str] = (),
+        size: tuple[int, int] | None = None,
+    ) -> None:
+        """Write the folder tree of img.zip; or, enlarged and without sides, of the high-resolution archive.
+
+        Args:
+            root: folder in which the tree begins.
+            folder: name of the first folder of the tree.
+            scale: factor of the size; without sides if it is not 1.
+            names: the images, default: all.
+            size: (width, height) in place of a scale, without sides.
+        """
         for name in names or self.everything:
-            pixels = self.padded(name) if scale == 1 else self.everything[name]
-            size = (pixels.shape[1] * scale, pixels.shape[0] * scale)
+            pixels = self.padded(name) if scale == 1 and size is None else self.everything[name]
+            pixel_size = size or (pixels.shape[1] * scale, pixels.shape[0] * scale)
             file = root / tree_name(name).replace("img/", f"{folder}/", 1)
             file.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(pixels).resize(size).save(file, quality=95)
+            Image.fromarray(pixels).resize(pixel_size).save(file, quality=95)
 
     def write_flat(
         self, folder: Path, padded: bool, prefix: str = "fashion", suffix: str = "jpg", names: Sequence[str] = ()
@@ -93,6 +108,14 @@ class StandIn:
             x, y = np.where(np.isnan(moved), -1, moved).T.round(1).tolist()
             lines.append(f"{tree_name(name) if tree else f'{name}.jpg'}: {json.dumps(y)}: {json.dumps(x)}")
         file.write_text("\n".join(lines) + "\n")
+
+    def write_pose_files(self, root: Path) -> None:
+        """Write NTED's tree of keypoint files, one for each image, in the frame of 256."""
+        for name, pose in {name: pose for poses in self.poses.values() for name, pose in poses.items()}.items():
+            file = (root / tree_name(name).replace("img/", "pose/", 1)).with_suffix(".txt")
+            file.parent.mkdir(parents=True, exist_ok=True)
+            rows = np.where(np.isnan(pose), -1, pose + np.array([MARGIN, 0]))
+            file.write_text("".join(f"{x:.1f} {y:.1f}\n" for x, y in rows))
 
     def write_official(self, root: Path) -> None:
         """Write the official partition and item files to Eval/ and Anno/, as in the archive."""

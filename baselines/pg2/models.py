@@ -23,13 +23,30 @@ class PG2(CheckpointModel):
     recipe = "pg2"
     hyperparameters = Hyperparameters
     hparams: Hyperparameters
-    card = ModelCard("pg2", "Pose Guided Person Generation (PG2)", PAPER, 2017, trainable=True)
+    card = ModelCard(
+        "pg2",
+        "Pose Guided Person Generation (PG2)",
+        PAPER,
+        2017,
+        trainable=True,
+        size_rule="that of its training images",
+    )
 
     def build(self, hparams: Hyperparameters) -> PG2Network:
         """Make the untrained network."""
         from baselines.pg2.network import PG2Network
 
         return PG2Network(hparams)
+
+    def refuses(self, size: tuple[int, int]) -> str | None:
+        """A reason for any size but that of the images that the network was trained on."""
+        trained = self.hparams.image_size
+        if size == trained:
+            return None
+        return (
+            f"The checkpoint {self.checkpoints[0].path} was trained on images {trained[1]} wide and {trained[0]} high, "
+            f"and these are {size[1]} wide and {size[0]} high: train it on this benchmark."
+        )
 
     def generate(self, batch: PairBatch) -> Tensor:
         """Generate the sum of the coarse image and the difference map; the caller clips it.
@@ -41,11 +58,7 @@ class PG2(CheckpointModel):
 
         from baselines.pg2.masks import joint_discs
 
-        size, trained = batch.size, self.hparams.image_size
-        if size != trained:
-            raise UserError(
-                f"The checkpoint {self.checkpoints[0].path} was trained on images {trained[1]} wide and {trained[0]} "
-                f"high, and these are {size[1]} wide and {size[0]} high: train it on this benchmark."
-            )
-        maps = joint_discs(batch.target_pose, size, self.hparams.joint_radius)
+        if reason := self.refuses(batch.size):
+            raise UserError(reason)
+        maps = joint_discs(batch.target_pose, batch.size, self.hparams.joint_radius)
         return torch.cat([stages.image for stages in self.outputs(batch.source, maps)])

@@ -24,13 +24,30 @@ class VUNet(CheckpointModel):
     hyperparameters = Hyperparameters
     hparams: Hyperparameters
     network: VariationalUNet
-    card = ModelCard("vunet", "Variational U-Net (VUNet)", PAPER, 2018, trainable=True)
+    card = ModelCard(
+        "vunet",
+        "Variational U-Net (VUNet)",
+        PAPER,
+        2018,
+        trainable=True,
+        size_rule="up to the canvas of its checkpoint",
+    )
 
     def build(self, hparams: Hyperparameters) -> VariationalUNet:
         """Make the untrained network."""
         from baselines.vunet.network import VariationalUNet
 
         return VariationalUNet(hparams.width, hparams.levels, hparams.dropout)
+
+    def refuses(self, size: tuple[int, int]) -> str | None:
+        """A reason if the images are larger than the network's canvas."""
+        side = canvas_side(self.hparams.levels)
+        if max(size) <= side:
+            return None
+        return (
+            f"The checkpoint {self.checkpoints[0].path} paints on a canvas of {side}x{side}, and these images are "
+            f"{size[1]} wide and {size[0]} high: train it on this benchmark."
+        )
 
     def generate(self, batch: PairBatch) -> Tensor:
         """Generate the image from the means of the posterior; the caller clips it.
@@ -44,12 +61,8 @@ class VUNet(CheckpointModel):
         from baselines.vunet.crops import part_crops
         from baselines.vunet.figure import stick_figure
 
-        side = canvas_side(self.hparams.levels)
-        if max(batch.size) > side:
-            raise UserError(
-                f"The checkpoint {self.checkpoints[0].path} paints on a canvas of {side}x{side}, and these images are "
-                f"{batch.size[1]} wide and {batch.size[0]} high: train it on this benchmark."
-            )
+        if reason := self.refuses(batch.size):
+            raise UserError(reason)
         completes = self.hparams.completes_torso
         pose, target_pose = (with_torso(pose, completes) for pose in (batch.source_pose, batch.target_pose))
         crops = part_crops(batch.source, pose, self.network.crop)

@@ -3,4 +3,5 @@
 from pathlib import Path
 
 DEEPFASHION = Path(__file__).with_name("deepfashion.toml")
+DEEPFASHION_512 = Path(__file__).with_name("deepfashion-512.toml")
 STUDIO = Path(__file__).with_name("studio.toml")

@@ -34,28 +34,38 @@ data.add_command(landmarks)
     required=True,
     help="Folder with your images and lists, at any depth; may be repeated.",
 )
-@click.option("--out", type=OutputFolder(), help="The prepared folder.  [default: ROOT/fhpt-bench]")
-def prepare(benchmark: str, roots: tuple[Path, ...], out: Path | None) -> None:
+@click.option(
+    "--size",
+    type=click.Choice(["256x176", "512x352"]),
+    default="256x176",
+    show_default=True,
+    help="Height and width: of deepfashion, or of deepfashion-512, from the high-resolution images.",
+)
+@click.option("--out", type=OutputFolder(), help="The prepared folder.  [default: ROOT/fhpt-bench, or fhpt-bench-512]")
+def prepare(benchmark: str, roots: tuple[Path, ...], size: str, out: Path | None) -> None:
     """Prepare your copy of a benchmark's data.
 
-    Finds the images and lists, checks them, and writes a cropped copy for --data-root. Your own files are only read.
-    The same command resumes if it was interrupted.
+    Finds the images and lists, checks them, and writes a copy of the benchmark's size for --data-root. Your own files
+    are only read. The same command resumes if it was interrupted.
     """
+    from fhpt_bench.data.prepare.search import SIZES
     from fhpt_bench.data.prepare.survey import survey
     from fhpt_bench.data.prepare.writing import write_prepared
     from fhpt_bench.errors import UserError
     from fhpt_bench.reporting.listing import echo
 
     folders = [root.expanduser() for root in roots]
-    place = out.expanduser() if out is not None else folders[0] / "fhpt-bench"
-    found = survey(folders, place)
+    wanted = next(pixels for pixels in SIZES if size == f"{pixels[0]}x{pixels[1]}")
+    ending = "" if wanted == SIZES[0] else f"-{wanted[0]}"
+    place = out.expanduser() if out is not None else folders[0] / f"fhpt-bench{ending}"
+    found = survey(folders, place, wanted)
     for word, text in found.lines:
         echo(f"{word:<16}{text}")
     if found.missing:
         raise UserError(f"Missing below {', '.join(map(str, roots))}: {'; and '.join(found.missing)}.")
     write_prepared(found, place, progress=True)
     counts = " and ".join(f"{len(images)} {split}" for split, images in found.images.items())
-    echo(f"{'prepared':<16}{counts} images; give --benchmark {benchmark} --data-root {place}")
+    echo(f"{'prepared':<16}{counts} images; give --benchmark {benchmark}{ending} --data-root {place}")
 
 
 @data.command()

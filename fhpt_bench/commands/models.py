@@ -24,6 +24,7 @@ def models(name: str | None) -> None:
             {
                 "title": card.title, "paper": card.paper or "-", "year": str(card.year or "-"),
                 "licence": card.licence, "is given": given,
+                "image sizes": card.sizes_in_words,
                 "oracle": oracle, "trainable": "yes" if card.trainable else "no", "from": entry.origin,
             },
         )  # fmt: skip

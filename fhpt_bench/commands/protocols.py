@@ -58,6 +58,7 @@ def _print_card(kind: type[Protocol], protocol: Protocol, origin: str) -> None:
             "arithmetic": card.numerics, "citation": card.citation,
             **({"used by": card.used_by} if card.used_by else {}),
             **({"also changes with": "; ".join(kind.moved_by)} if kind.moved_by else {}),
+            **({"at other sizes": kind.at_other_sizes} if kind.at_other_sizes else {}),
             "from": origin,
         },
     )  # fmt: skip

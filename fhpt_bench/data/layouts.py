@@ -25,6 +25,9 @@ FILTERS = {
 
 CROP = "crop"
 RESIZES = (CROP, *FILTERS)
+# Size of the benchmark's images -> sides of squares, padded or squeezed, that published tools write for them. At other
+# sizes, only squares as high as the benchmark's images are read, as padded ones.
+OTHER_SQUARES = {(512, 352): (512, 256)}
 # Mean difference (of 255) of a margin's pixels from its median colour, above which the margin is not padding.
 _PLAIN = 4
 _ROUNDED = 0.01  # share of a side that a crop removes because sizes are whole pixels
@@ -54,7 +57,7 @@ LAYOUTS: Mapping[str, Layout] = {
     "rate": Layout(_VIS, (2, 3), (1, 2), (1, 0)),  # source, pose, coarse / target, residual, full
     "vunet": Layout(_VIS, (1, 3), (0, 2), (0, 1)),  # source, target, generated
     "dsc": Layout(("{s}.jpg_{t}.jpg", "{s}.png_{t}.png"), (1, 3), (0, 2), (0, 1)),
-    "gfla": Layout(("{s}_2_{t}_vis",)),
+    "gfla": Layout(("{s}_2_{t}_vis", "{s}_2_{t}")),
     "pcdms": Layout(("{s}_to_{t}", "{s}.jpg_to_{t}.jpg", "{s}.png_to_{t}.png")),
 }
 
@@ -67,7 +70,8 @@ def panel_size(
     Args:
         shape: (height, width) of the panel image.
         layout: the layout to try.
-        size: (height, width) of the benchmark's images; square panels of the same height are accepted too.
+        size: (height, width) of the benchmark's images; square panels of the same height are accepted too, and those of
+            `OTHER_SQUARES`.
         resize: a key of `FILTERS`, with which every upright panel is accepted, or None.
 
     Returns:
@@ -204,9 +208,10 @@ def wrong_size(
 
 
 def _accepted(size: tuple[int, int]) -> list[tuple[int, int]]:
-    """The panel size that is used unchanged, and the one that is cropped."""
+    """The panel size that is used unchanged, and the squares."""
     height, width = size
-    return [size, (height, height)] if height > width else [size]
+    sides = OTHER_SQUARES.get(size, (height,) if height > width else ())
+    return [size, *((side, side) for side in sides)]
 
 
 def _full_sizes(name: str, size: tuple[int, int]) -> str:

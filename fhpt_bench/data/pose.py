@@ -43,8 +43,8 @@ def read_keypoints(path: Path, size: tuple[int, int], frame: Frame | None = None
     Args:
         path: the file; its header is optional and may put x first.
         size: (height, width) of the images.
-        frame: the images to which the file refers; default: the images themselves, or, for images of DeepFashion's
-            size, 256 wide ones if the joints say so (`keypoint_frame`).
+        frame: the images to which the file refers; default: the images themselves. If they have the size of
+            DeepFashion's crop, they are 256 wide if the joints say so (`keypoint_frame`).
 
     Returns:
         Image name -> (18, 2) float32 pixels (x, y), NaN if missing.
@@ -53,11 +53,11 @@ def read_keypoints(path: Path, size: tuple[int, int], frame: Frame | None = None
         UserError: if a line cannot be read, there is no line or no joint, or the joints do not fit the images.
     """
     poses = parse_keypoints(path)
+    if (frame.size if frame else size) == _CROP and keypoint_frame(poses, _CROP[1]) == _WIDE:
+        wide = Frame((_CROP[0], _WIDE), "shift")
+        poses = {name: wide.to_image(pose, _CROP) for name, pose in poses.items()}
     if frame is not None:
         poses = {name: frame.to_image(pose, size) for name, pose in poses.items()}
-    elif size == _CROP and keypoint_frame(poses, size[1]) == _WIDE:
-        wide = Frame((size[0], _WIDE), "shift")
-        poses = {name: wide.to_image(pose, size) for name, pose in poses.items()}
     _check_fit(path, poses, size)
     return poses
 

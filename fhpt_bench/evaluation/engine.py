@@ -145,7 +145,8 @@ def evaluate(
         layout: how the files are named and arranged (`fhpt_bench.data.layouts.LAYOUTS`); "auto" recognises it.
         resize: "crop" (the middle, for padded images), "bicubic", "bilinear" or "lanczos" (as a whole, for squeezed
             images): resize images whose size is not the benchmark's. Without it, squares
-            as high as the benchmark's images are cropped to the middle, and other sizes are refused.
+            as high as the benchmark's images are cropped to the middle, and other sizes are refused; at 512x352, the
+            margins of squares decide between "crop" and "bicubic" (docs/evaluate.md).
         allow_missing: measure only the pairs that have an image; the scores are then not comparable with those of all
             pairs. Without it, a pair without a file or a file without a pair is an error.
         parsing: as in `run`, and so is the next one.

@@ -26,6 +26,7 @@ from fhpt_bench.data.layouts import (
 )
 from fhpt_bench.data.names import stem
 from fhpt_bench.errors import UserError, count_and_name, did_you_mean, name_some, plain
+from fhpt_bench.evaluation.square_images import how_to_read
 from fhpt_bench.files import explained
 from fhpt_bench.progress import progress_bar
 
@@ -184,8 +185,8 @@ def match_folder(
         folder: the folder; subfolders are not searched.
         benchmark: the benchmark, with all pairs or some; files of its other pairs are ignored.
         layout: "auto" or a key of `LAYOUTS`.
-        resize: None, or one of `RESIZES`: images of another size, squares too, are resized as a whole, or (crop) their
-            middle is.
+        resize: one of `RESIZES`: images of another size, squares too, are resized as a whole, or (crop) their middle
+            is. None: see `how_to_read`.
         allow_missing: accept pairs without a file and files without a pair.
 
     Returns:
@@ -193,7 +194,8 @@ def match_folder(
 
     Raises:
         UserError: if the folder is empty, mixes layouts, holds two images of one pair or a name that fits several
-            pairs; if a pair has no file or a file has no pair, unless that is allowed.
+            pairs; if a pair has no file or a file has no pair, unless that is allowed; if it is not known how to read
+            its squares.
     """
     for option, word, known in (("layout", layout, (AUTO, *LAYOUTS)), ("resize", resize or "bicubic", RESIZES)):
         if word not in known:
@@ -216,6 +218,8 @@ def match_folder(
     fitting = [name for name in chosen if LAYOUTS[name].names == names]
     if len(fitting) > 1:
         fitting = [layout_by_size(next(iter(files.values())), fitting, benchmark.image_size, resize)]
+    if resize is None:
+        resize = how_to_read(files, benchmark, fitting[0])
     return GeneratedFolder(
         folder, fitting[0], files, benchmark.image_size, resize, tuple(pair.id for pair in missing), extra
     )

@@ -134,8 +134,11 @@ class ModelImages(GeneratedImages):
         checkpoint: Path | None = None,
     ) -> None:
         entry = find_model(model)
+        check_size(models.load(model) if isinstance(model, str) else model, benchmark)
         self._benchmark, self._real, self._device = benchmark, real, "cpu"
         self._model = _make(model, checkpoint)
+        if reason := self._model.refuses(benchmark.image_size):
+            raise UserError(reason)
         kind = type(self._model)
         card = kind.card
         self._conditioning = card.conditioning
@@ -241,6 +244,24 @@ class ModelImages(GeneratedImages):
                 plain(self.card.name), *self.output_range, plain(pairs[0].id),
             )  # fmt: skip
         return quantise(generated)
+
+
+def check_size(model: Generator | type[Generator], benchmark: Benchmark) -> None:
+    """Refuse a model that paints images of other sizes only, before it is made.
+
+    Args:
+        model: its class, or the model.
+        benchmark: the benchmark.
+
+    Raises:
+        UserError: if the benchmark's images have another size.
+    """
+    card, (height, width) = model.card, benchmark.image_size
+    if card.sizes and benchmark.image_size not in card.sizes:
+        raise UserError(
+            f"The model {card.name} paints images of {card.sizes_in_words} (height x width) only, and those of "
+            f"{benchmark.id} are {height}x{width}: choose a benchmark of that size."
+        )
 
 
 def check_conditioning(name: str, conditioning: Sequence[str], benchmark: Benchmark) -> None:

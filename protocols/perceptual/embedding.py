@@ -25,10 +25,12 @@ class Embedding:
     Args:
         feature: id of the feature.
         pooled: number of pooled features per row.
+        largest: largest height and width of the images, in pixels; None for any.
     """
 
     feature: str
     pooled: int
+    largest: int | None = None
 
     def features(self, evidence: Evidence, role: Role) -> NDArray[np.float32]:
         """(n, pooled) features of a run's images."""
@@ -83,11 +85,17 @@ class Vectors(Embedding):
 
 
 INCEPTION = Embedding("inception-2015", 2048)
-INCEPTION_PADDED = Embedding("inception-2015-padded", 2048)
+INCEPTION_PADDED = Embedding("inception-2015-padded", 2048, 256)
 INCEPTION_CLEAN = Embedding("inception-2015-clean", 2048)
 INCEPTION_GFLA = Embedding("inception-imagenet-gfla", 2048)
 INCEPTION_LOGITS = Embedding("inception-imagenet-logits", 0)
 EFFICIENTNET = Embedding("efficientnet-lite0", 1280)
+
+
+AT_OTHER_SIZES = (
+    "Every image is resized to the network's input, {side} pixels on each side, without keeping its shape: "
+    "larger images lose their finest detail, and smaller ones are blurred"
+)
 
 
 @functools.cache

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from fhpt_bench.encoder_protocol import EncoderProtocol
 from fhpt_bench.protocol import Evidence, MetricCard, Protocol, Score
 from fhpt_bench.statistics import FEWEST_CLUSTERS, block_jackknife
-from protocols.inputs import Features, check_features
+from protocols.inputs import Features, check_features, unfit_size
 from protocols.perceptual.embedding import (
+    AT_OTHER_SIZES,
     EFFICIENTNET,
     INCEPTION,
     INCEPTION_CLEAN,
@@ -22,6 +23,9 @@ from protocols.perceptual.embedding import (
     Embedding,
     Vectors,
 )
+
+if TYPE_CHECKING:
+    from fhpt_bench.benchmark import Benchmark
 
 # With fewer images the covariance of 2048 features does not have full rank.
 _FULL_RANK = 2048
@@ -184,6 +188,10 @@ class FrechetProtocol(Protocol):
         "not the pairing: a wrong pairing does not change the value",
     )
 
+    def lacks(self, benchmark: Benchmark) -> str | None:
+        """A reason if the images are too large for the variant's input."""
+        return unfit_size(benchmark, largest=self.choice.embedding.largest) or super().lacks(benchmark)
+
     @property
     def choice(self) -> FrechetChoice:
         """The arguments of this variant."""
@@ -245,6 +253,9 @@ class FID(FrechetProtocol):
     group = "perceptual"
     citation = "Heusel et al., GANs Trained by a Two Time-Scale Update Rule Converge to a Local Nash Equilibrium, 2017"
     choices = _VARIANTS
+    at_other_sizes = (
+        AT_OTHER_SIZES.format(side=299) + "; `drn` adds white borders up to 256x256 first, and refuses larger images."
+    )
     variants: ClassVar[Mapping[str, str]] = {name: variant.definition for name, variant in _VARIANTS.items()}
     used_by: ClassVar[Mapping[str, str]] = {
         "canonical": "VtonEval (Leffa) with pytorch-fid, if its folder of targets has each target once and no others",
@@ -272,6 +283,7 @@ class FDEffNetLite0(FrechetProtocol):
             EFFICIENTNET,
         )
     }
+    at_other_sizes = AT_OTHER_SIZES.format(side=224) + "."
     variants: ClassVar[Mapping[str, str]] = {name: variant.definition for name, variant in choices.items()}
     metrics = (
         MetricCard("fd-effnet-lite0", "FD(EffNet-lite0)", higher_is_better=False, range=(0.0, np.inf), per_pair=False),

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fhpt_bench.protocol import Evidence, MetricCard, Protocol, Score
 from fhpt_bench.statistics import block_jackknife
-from protocols.inputs import Features, as_features
-from protocols.perceptual.embedding import EFFICIENTNET, INCEPTION, INCEPTION_LOGITS, INCEPTION_PADDED, Embedding
+from protocols.inputs import Features, as_features, unfit_size
+from protocols.perceptual.embedding import (
+    AT_OTHER_SIZES,
+    EFFICIENTNET,
+    INCEPTION,
+    INCEPTION_LOGITS,
+    INCEPTION_PADDED,
+    Embedding,
+)
+
+if TYPE_CHECKING:
+    from fhpt_bench.benchmark import Benchmark
 
 SPLITS = 10
 
@@ -69,6 +79,10 @@ class ScoreOfLogits(Protocol):
         "not the real images, which are not used: sharp images of any content score high",
     )
 
+    def lacks(self, benchmark: Benchmark) -> str | None:
+        """A reason if the images are too large for the variant's input."""
+        return unfit_size(benchmark, largest=self.embeddings[self.variant].largest) or super().lacks(benchmark)
+
     @property
     def features(self) -> tuple[str, ...]:
         """The feature of this variant."""
@@ -111,6 +125,9 @@ class InceptionScore(ScoreOfLogits):
         "canonical": INCEPTION, "drn": INCEPTION_PADDED, "hr-viton": INCEPTION_LOGITS,
     }  # fmt: skip
     in_one_split = ("hr-viton",)
+    at_other_sizes = (
+        AT_OTHER_SIZES.format(side=299) + "; `drn` adds white borders up to 256x256 first, and refuses larger images."
+    )
     variants: ClassVar[Mapping[str, str]] = {
         "canonical": "1008 logits without bias of the 2015-12-05 Inception on the input of fid canonical; images "
         "sorted by pair id, mean over 10 splits; also the value in one split, which does not depend on the order",
@@ -133,6 +150,7 @@ class ISEffNetLite0(ScoreOfLogits):
     group = "perceptual"
     citation = "Salimans et al., NeurIPS 2016, for the formula; Tan and Le, EfficientNet, ICML 2019, for the network"
     embeddings: ClassVar[Mapping[str, Embedding]] = {"canonical": EFFICIENTNET}
+    at_other_sizes = AT_OTHER_SIZES.format(side=224) + "."
     variants: ClassVar[Mapping[str, str]] = {
         "canonical": "1000 logits with bias of ImageNet's EfficientNet-lite0, bicubic to 224x224 with antialias in "
         "float; images sorted by pair id, mean over 10 splits; also the value in one split",

@@ -13,7 +13,7 @@ from fhpt_bench.encoder_protocol import EncoderProtocol
 from fhpt_bench.protocol import Evidence, MetricCard, Protocol, Score
 from fhpt_bench.statistics import FEWEST_CLUSTERS, block_jackknife
 from protocols.inputs import Features, check_features
-from protocols.perceptual.embedding import EFFICIENTNET, INCEPTION, INCEPTION_CLEAN, Embedding, Vectors
+from protocols.perceptual.embedding import AT_OTHER_SIZES, EFFICIENTNET, INCEPTION, INCEPTION_CLEAN, Embedding, Vectors
 
 # clean-fid 0.1.35: the number of subsets and their largest size. It sets no seed; this one is ours.
 _SUBSETS, _LARGEST, _SEED = 100, 1000, 0
@@ -205,6 +205,7 @@ class KID(KernelProtocol):
     id = "kid"
     title = "Kernel Inception distance"
     group = "perceptual"
+    at_other_sizes = AT_OTHER_SIZES.format(side=299) + "."
     citation = "Binkowski et al., Demystifying MMD GANs, ICLR 2018"
     variants: ClassVar[Mapping[str, str]] = {
         "canonical": "pool3 (2048) of the 2015-12-05 Inception on the input of fid canonical; cubic kernel, gamma 1/d, "
@@ -253,6 +254,7 @@ class KDEffNetLite0(KernelProtocol):
     group = "perceptual"
     citation = "Binkowski et al., ICLR 2018, for the distance; Tan and Le, EfficientNet, ICML 2019, for the network"
     embedding = EFFICIENTNET
+    at_other_sizes = AT_OTHER_SIZES.format(side=224) + "."
     variants: ClassVar[Mapping[str, str]] = {
         "canonical": "the last pooling (1280) of ImageNet's EfficientNet-lite0, bicubic to 224x224 with antialias in "
         "float; cubic kernel, gamma 1/d, coefficient 1, unbiased over the full sets, targets without repeats",

@@ -11,40 +11,52 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fhpt_bench.protocol import ImagePairs, MetricCard, PairValues, PairwiseProtocol
-from protocols.inputs import check_pairs
+from protocols.inputs import check_pairs, unfit_size
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from fhpt_bench.benchmark import Benchmark
     from fhpt_bench.feature import MapFeature
 
 
 @dataclass(frozen=True)
 class _Variant:
-    """The definition of a variant, the maps that it compares, and its channel weights."""
+    """The definition of a variant, the maps that it compares, its channel weights, and the smallest images."""
 
     definition: str
     feature: str
     head: str
+    smallest: int
 
 
 _VARIANTS = {
-    "alex-0.1": _Variant("AlexNet, LPIPS v0.1 weights", "alexnet-maps", "lpips-alex-0.1"),
-    "vgg-0.1": _Variant("VGG16, LPIPS v0.1 weights", "vgg16-maps", "lpips-vgg-0.1"),
+    "alex-0.1": _Variant("AlexNet, LPIPS v0.1 weights", "alexnet-maps", "lpips-alex-0.1", 31),
+    "vgg-0.1": _Variant("VGG16, LPIPS v0.1 weights", "vgg16-maps", "lpips-vgg-0.1", 16),
     "alex-0.0": _Variant(
         "AlexNet, LPIPS v0.0 weights, input not scaled, as in the first version of the paper",
         "alexnet-maps-unscaled",
         "lpips-alex-0.0",
+        31,
     ),
-    "squeeze-0.1": _Variant("SqueezeNet 1.1, LPIPS v0.1 weights", "squeezenet-maps", "lpips-squeeze-0.1"),
+    "squeeze-0.1": _Variant("SqueezeNet 1.1, LPIPS v0.1 weights", "squeezenet-maps", "lpips-squeeze-0.1", 17),
     "alex-128": _Variant(
-        "as alex-0.1 on images resized to 128x128 with Pillow's bilinear filter", "alexnet-maps-128", "lpips-alex-0.1"
+        "as alex-0.1 on images resized to 128x128 with Pillow's bilinear filter",
+        "alexnet-maps-128",
+        "lpips-alex-0.1",
+        1,
     ),
     "alex-unscaled": _Variant(
-        "as alex-0.1, but on pixels in [0, 1], where the network expects [-1, 1]", "alexnet-maps-unit", "lpips-alex-0.1"
+        "as alex-0.1, but on pixels in [0, 1], where the network expects [-1, 1]",
+        "alexnet-maps-unit",
+        "lpips-alex-0.1",
+        31,
     ),
     "vgg-unscaled": _Variant(
-        "as vgg-0.1, but on pixels in [0, 1], where the network expects [-1, 1]", "vgg16-maps-unit", "lpips-vgg-0.1"
+        "as vgg-0.1, but on pixels in [0, 1], where the network expects [-1, 1]",
+        "vgg16-maps-unit",
+        "lpips-vgg-0.1",
+        16,
     ),
 }
 
@@ -271,6 +283,15 @@ class LPIPS(PairwiseProtocol):
         "the range of the input: the network expects [-1, 1]",
         "the size of the images, and JPEG instead of PNG",
     )
+    at_other_sizes = (
+        "The network reads images at their own size, without a resize: each of its values sees a smaller part of "
+        "a larger image; images below 31 (AlexNet), 17 (SqueezeNet) or 16 (VGG16) pixels are refused. "
+        "`alex-128` resizes every image to 128x128, without keeping its shape."
+    )
+
+    def lacks(self, benchmark: Benchmark) -> str | None:
+        """A reason if the images are too small for the network."""
+        return unfit_size(benchmark, _VARIANTS[self.variant].smallest) or super().lacks(benchmark)
 
     @property
     def features(self) -> tuple[str, ...]:

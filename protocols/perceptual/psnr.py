@@ -98,6 +98,10 @@ class PSNR(PairwiseProtocol):
         "whether it is the mean of the pairs' values or the value of their mean error; if of batches, their order",
         "a shift by one pixel, which is not visible",
     )
+    at_other_sizes = (
+        "The definition contains no size: an error of one level is worth the same in every pixel; but a resize "
+        "before the measurement averages fine errors away."
+    )
 
     def __init__(self, variant: str | None = None) -> None:
         super().__init__(variant)

@@ -149,6 +149,11 @@ class Regions(PairwiseProtocol):
     headlines = tuple(f"ssim-{region}" for region in REGIONS)
     numerics = "scikit-image float64, torch float32"
     parsing = True
+    at_other_sizes = (
+        f"The window and the smallest region ({SMALLEST} pixels) keep their pixels: in smaller images more regions are "
+        "skipped, in SSIM and LPIPS first, and in larger ones a window shows less of a region. LPIPS needs 31 pixels "
+        "on each side."
+    )
     moved_by = (
         "the parser and its table of labels: their digest is part of the fingerprint",
         "the surroundings of a region, for LPIPS: the receptive fields of AlexNet's layers are 11 to 163 pixels wide, "

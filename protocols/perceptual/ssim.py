@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fhpt_bench.protocol import ImagePairs, MetricCard, PairValues, PairwiseProtocol
-from protocols.inputs import check_pairs
+from protocols.inputs import check_pairs, unfit_size
+
+if TYPE_CHECKING:
+    from fhpt_bench.benchmark import Benchmark
 
 RADIUS = 5  # of the canonical window, in pixels
 _GAUSSIAN = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
@@ -228,6 +231,15 @@ class SSIM(PairwiseProtocol):
         "the data range: a range larger than that of the images raises every value",
         "greyscale instead of RGB, and JPEG instead of PNG",
     )
+    at_other_sizes = (
+        "Every window keeps its pixels and covers a smaller part of a larger image; `patn` adds 40 white columns "
+        "on each side at every size (a square at 256x176 only), which are a smaller share of a larger image; "
+        "images smaller than the window are refused."
+    )
+
+    def lacks(self, benchmark: Benchmark) -> str | None:
+        """A reason if the images are smaller than the window."""
+        return unfit_size(benchmark, _VARIANTS[self.variant].window) or super().lacks(benchmark)
 
     def compare(self, images: ImagePairs) -> Mapping[str, PairValues]:
         """SSIM of each pair."""

@@ -224,6 +224,11 @@ class FaceIdentity(Protocol):
         "the size of faces: the detector, which upsamples the image once, finds no face below about 40 pixels",
         "the number of people in the gallery, for rank-1",
     )
+    at_other_sizes = (
+        "The detector upsamples every image once, whatever its size, and finds faces from about 40 pixels on: "
+        "with larger images more pairs count (also full views at 512x352), and at 128x64 no face is found; each "
+        "face is aligned to the network's input, so that distances are not measured in pixels."
+    )
 
     @property
     def features(self) -> tuple[str, ...]:

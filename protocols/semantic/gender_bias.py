@@ -112,6 +112,10 @@ class GenderBias(Protocol):
         "the share of each gender in the pair list, for all errors except the balanced one; compare with the error of "
         "the majority answer",
     )
+    at_other_sizes = (
+        "VGG16 reads images at their own size, and the head uses means over its maps; the head belongs to the "
+        "benchmark that it was trained on, and so to its size."
+    )
     metrics = tuple(
         MetricCard(name, label, higher_is_better=False, range=(0.0, 1.0))
         for name, label in {

@@ -241,6 +241,11 @@ class Retrieval(Protocol):
         "the backbone and what it was trained on",
         "recall (the share of all relevant entries) or hit rate (any relevant entry)",
     )
+    at_other_sizes = (
+        "VGG16 reads images at their own size, and means over its maps are compared; EfficientNet-lite0 and "
+        "ResNet50 resize every image to 224x224; a head belongs to the benchmark that it was trained on, and so "
+        "to its size."
+    )
 
     def __init__(self, variant: str | None = None) -> None:
         super().__init__(variant)

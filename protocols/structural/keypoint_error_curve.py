@@ -214,6 +214,10 @@ class KeypointErrorCurve(Protocol):
         "the keypoint estimator and its threshold, on the generated image",
         "the image size and the distance of the person: errors are measured in pixels",
     )
+    at_other_sizes = (
+        "Errors are pixels of the benchmark's images and are not scaled: each benchmark sets anchors for its own "
+        "size, so that the same error relative to the image counts the same if the anchors grow with the size."
+    )
 
     @property
     def features(self) -> tuple[str, ...]:

@@ -97,6 +97,11 @@ class PCKh(Protocol):
         "the keypoint estimator and its threshold, on the generated image",
         "joints that were not found: wrong here, excluded in other tools",
     )
+    at_other_sizes = (
+        "The thresholds are half of the target's head box, so they grow with the image, and the value of scaled "
+        "joints is the same; the estimator sees every image enlarged twice, and may find more joints on larger "
+        "images."
+    )
 
     @property
     def features(self) -> tuple[str, ...]:

@@ -82,6 +82,7 @@ def _page(kind: type[Protocol], kinds: dict[str, type[Protocol]]) -> str:
         parts += ["## Features", _features(seen.values())]
     if kind.moved_by:
         parts += ["## What changes the value", "\n".join(f"- {reason}" for reason in kind.moved_by)]
+    parts += ["## At other image sizes", kind.at_other_sizes]
     parts += ["## Requirements", _needs(made), "## Usage", _commands(made)]
     functions = _functions(kind, kinds)
     if functions:

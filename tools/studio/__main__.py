@@ -28,9 +28,17 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
 @click.option("--seed", type=click.IntRange(min=0), default=0)
 @click.option("--train-people", type=click.IntRange(min=0), default=160)
 @click.option("--test-people", type=click.IntRange(min=0), default=40)
+@click.option("--enlarge", type=click.IntRange(1, 2), default=1, help="2: images of 352x512 pixels, not of 176x256.")
 @click.option("--workers", type=click.IntRange(min=1), default=2, help="Worker processes; each uses one CPU core.")
 def main(
-    assets: Path, out: Path, work: Path | None, seed: int, train_people: int, test_people: int, workers: int
+    assets: Path,
+    out: Path,
+    work: Path | None,
+    seed: int,
+    train_people: int,
+    test_people: int,
+    enlarge: int,
+    workers: int,
 ) -> None:
     """Render people in five views each, with ground truth, in the file layout of DeepFashion In-shop.
 
@@ -46,7 +54,7 @@ def main(
         for split, count in zip(casting.SPLITS, (train_people, test_people), strict=True)
         for role in casting.cast(seed, split, count)
     ]
-    planned = shooting.shots(roles, work)
+    planned = shooting.shots(roles, work, enlarge)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, TimeRemainingColumn(), console=console) as progress:
         missing = [shot for shot in planned if not shot.is_done()]

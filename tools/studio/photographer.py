@@ -15,10 +15,9 @@ from PIL import Image
 
 from . import materials
 from .dressing import Part
-from .framing import HEIGHT, WIDTH, Camera
+from .framing import HEIGHT, SCALE, WIDTH, Camera
 from .geometry import Array
 
-SCALE = 2  # rendered at twice the size; with Cycles' pixel filter a larger factor has no benefit
 SAMPLES = 6  # denoised; 8 and 12 samples take longer and show no visible difference at the final size
 WORLD_LIGHT = 0.30
 CLOTH_THICKNESS = 0.0025
@@ -65,8 +64,8 @@ class Photographer:
         sky = self._scene.world.node_tree.nodes["Background"].inputs
         sky["Color"].default_value, sky["Strength"].default_value = (1, 1, 1, 1), WORLD_LIGHT
 
-    def shoot(self, parts: list[Part], camera: Camera, paper: Array) -> Image.Image:
-        """Render an image of 176 x 256 pixels; `paper` is the background's linear colour."""
+    def shoot(self, parts: list[Part], camera: Camera, paper: Array, enlarge: int) -> Image.Image:
+        """Render an image of 176 x 256 pixels times `enlarge`; `paper` is the background's linear colour."""
         self._clear()
         for part in parts:
             self._place(part)
@@ -80,7 +79,7 @@ class Photographer:
             with _silent_stdout():
                 bpy.ops.render.render(write_still=True)
             large = Image.open(path).convert("RGB")
-        return large.resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC)
+        return large.resize((WIDTH * enlarge, HEIGHT * enlarge), Image.Resampling.BICUBIC)
 
     def _set_up_renderer(self) -> None:
         render, cycles, view = self._scene.render, self._scene.cycles, self._scene.view_settings

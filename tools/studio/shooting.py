@@ -33,6 +33,7 @@ class Shot:
     role: Role
     view: str
     folder: Path
+    enlarge: int = 1  # factor of the image's size, 1 or 2
 
     @property
     def _stem(self) -> Path:
@@ -53,15 +54,15 @@ class Shot:
     @property
     def settings(self) -> str:
         """Digest of all that the image depends on: the role, the view, the code and the libraries."""
-        return hashlib.sha256(f"{self.role}{self.view}{renderer_digest()}".encode()).hexdigest()
+        return hashlib.sha256(f"{self.role}{self.view}{self.enlarge}{renderer_digest()}".encode()).hexdigest()
 
     def is_done(self) -> bool:
         """Whether the shot was finished with the same `settings`; the notes are written last."""
         return self.notes.exists() and json.loads(self.notes.read_text())["settings"] == self.settings
 
 
-def shots(roles: Iterable[Role], folder: Path) -> list[Shot]:
-    return [Shot(role, view, folder) for role in roles for view in VIEWS]
+def shots(roles: Iterable[Role], folder: Path, enlarge: int) -> list[Shot]:
+    return [Shot(role, view, folder, enlarge) for role in roles for view in VIEWS]
 
 
 @cache
@@ -96,8 +97,8 @@ class Session:
         offsets = self._dresser.face_units.offsets(strengths)
         posed = dressing.pose(dressed, self._model, rotations, draw_yaw(shot.view, rng), offsets)
         camera = frame(posed, shot.view, rng)
-        truth = self._surveyor.survey(posed, camera)
-        image = self._photographer.shoot(posed.parts, camera, _paper(shot.role))
+        truth = self._surveyor.survey(posed, camera, shot.enlarge)
+        image = self._photographer.shoot(posed.parts, camera, _paper(shot.role), shot.enlarge)
         shot.folder.mkdir(parents=True, exist_ok=True)
         _replace(shot.image, lambda path: image.save(path, quality=JPEG_QUALITY))
         _replace(shot.truth, truth.save)

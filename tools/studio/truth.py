@@ -11,7 +11,7 @@ import pyrender
 
 from .body import BodyModel
 from .dressing import BODY_LABEL, Part, Posed
-from .framing import HEIGHT, WIDTH, Camera
+from .framing import HEIGHT, SCALE, WIDTH, Camera
 from .geometry import Array, skin, transform
 from .labels import skin_label
 from .landmarks import (
@@ -24,7 +24,6 @@ from .landmarks import (
     JOINT_BONE,
 )
 
-SCALE = 2
 NOTHING = 99.0  # depth of background pixels
 LABEL_STEP = 20  # labels are rendered as grey levels, with this difference between two labels
 FACE_BOX = 1.3  # side of the face box, as a multiple of the landmarks' extent
@@ -42,7 +41,7 @@ class Truth:
     hand_right: Array
     face_box: Array  # (4,) x0, y0, x1, y1; NaN if no face is visible
     frontal: bool
-    labels: Array  # (256, 176)
+    labels: Array  # (height, width)
 
     def save(self, path: Path) -> None:
         np.savez_compressed(path, **asdict(self))
@@ -60,7 +59,8 @@ class Surveyor:
         bone_labels = np.array([skin_label(bone) for bone in model.bones])
         self._skin_labels = bone_labels[model.dominant_bone]
 
-    def survey(self, posed: Posed, camera: Camera) -> Truth:
+    def survey(self, posed: Posed, camera: Camera, enlarge: int) -> Truth:
+        """The truth of an image of 176 x 256 pixels times `enlarge`."""
         depth, labels = self._render(posed.parts, camera)
         body, model = posed.dressed.body, self._model
         vertices = transform(skin(posed.body, model.weights, posed.bones), posed.placement)
@@ -70,7 +70,7 @@ class Surveyor:
         def seen(points: Array, tolerance: float | list[float]) -> Array:
             pixels, distances = camera.project(points)
             visible = _visible(depth, pixels, distances, np.broadcast_to(tolerance, len(points)))
-            return np.c_[pixels, visible].astype(np.float32)
+            return np.c_[enlarge * pixels, visible].astype(np.float32)
 
         points, tolerances = self._body_points(vertices, heads)
         face = seen(vertices[list(FACE_VERTICES)], FACE_DEPTH)
@@ -83,7 +83,7 @@ class Surveyor:
             hand_right=right,
             face_box=_face_box(face),
             frontal=self._frontal(posed, body_points),
-            labels=labels,
+            labels=_reduce(labels, SCALE // enlarge),
         )
 
     def _body_points(self, vertices: Array, heads: Array) -> tuple[Array, list[float]]:
@@ -129,7 +129,7 @@ class Surveyor:
         drawn, _ = self._renderer.render(scene, flags=pyrender.RenderFlags.SEG | both_sides, seg_node_map=grey)
         depth = self._renderer.render(scene, flags=pyrender.RenderFlags.DEPTH_ONLY | both_sides)
         labels = np.round(drawn[..., 0] / LABEL_STEP).astype(np.uint8)
-        return np.where(depth == 0, NOTHING, depth), _reduce(labels)
+        return np.where(depth == 0, NOTHING, depth), labels
 
     def _by_label(self, part: Part) -> list[tuple[int, Array]]:
         if part.label != BODY_LABEL:
@@ -153,10 +153,11 @@ def _move(bones: Array, points: Array) -> Array:
     return np.einsum("jab,jb->ja", bones, np.c_[points, np.ones(len(points))])[:, :3]
 
 
-def _reduce(labels: Array) -> Array:
+def _reduce(labels: Array, factor: int) -> Array:
     """Reduce each block of labels to its median."""
-    blocks = labels.reshape(HEIGHT, SCALE, WIDTH, SCALE).transpose(0, 2, 1, 3).reshape(HEIGHT, WIDTH, -1)
-    return np.sort(blocks, -1)[..., SCALE * SCALE // 2]
+    height, width = labels.shape[0] // factor, labels.shape[1] // factor
+    blocks = labels.reshape(height, factor, width, factor).transpose(0, 2, 1, 3).reshape(height, width, -1)
+    return np.sort(blocks, -1)[..., factor * factor // 2]
 
 
 def _visible(depth: Array, pixels: Array, distances: Array, tolerances: Array) -> Array:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fhpt_bench.data.pairs import SOURCE, TARGET
-from fhpt_bench.data.pose import parse_keypoints
+from fhpt_bench.data.pose import JOINTS, parse_keypoints
 from fhpt_bench.data.prepare.spelling import plain_name
 from fhpt_bench.errors import UserError
 from fhpt_bench.reading import read_lines
@@ -99,6 +99,31 @@ def read_any_keypoints(path: Path) -> dict[str, NDArray[np.float32]]:
                 f"The keypoint file {path} has two poses for {name}, with two forms of its name: keep one of them."
             )
     return dict(sorted(poses.items()))
+
+
+def read_pose_files(files: Mapping[str, Path]) -> dict[str, NDArray[np.float32]]:
+    """Read keypoint files of one image each, as NTED and GFLA use them: a line `x y` for each of 18 joints.
+
+    Args:
+        files: stem -> file.
+
+    Returns:
+        Stem -> (18, 2) float32 pixels (x, y), NaN if missing, sorted by stem.
+
+    Raises:
+        UserError: if a file has other lines.
+    """
+    poses = {}
+    for name, path in sorted(files.items()):
+        try:
+            rows = [[float(word) for word in line.split()[:2]] for line in read_lines(path) if line.strip()]
+            pose = np.array(rows, np.float32)
+            if pose.shape != (len(JOINTS), 2) or not np.isfinite(pose).all():
+                raise ValueError
+        except (ValueError, OverflowError) as error:
+            raise UserError(f"The keypoint file {path} is not 18 lines of two numbers: get it again.") from error
+        poses[name] = np.where((pose < 0).any(1, keepdims=True), np.float32(np.nan), pose)
+    return poses
 
 
 def read_partition(path: Path) -> dict[str, str]:

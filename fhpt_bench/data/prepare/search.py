@@ -15,6 +15,8 @@ from fhpt_bench.errors import UserError
 from fhpt_bench.files import explained
 
 HEIGHT, WIDTH, PADDED = 256, 176, 256  # size of the benchmark's images, and width of those in img.zip
+SIZES = ((HEIGHT, WIDTH), (512, 352))  # of `deepfashion` and of `deepfashion-512`
+SOURCE = "prepared.json"  # describes the input of a preparation
 
 Archive = Literal["side-padded", "cropped", "high-resolution"]
 # In order of preference: the pixels that papers use come first; the last ones need a rescaling by this project.
@@ -50,14 +52,18 @@ class Findings:
     Args:
         folders: folders of images, sorted by path.
         lists: role ("pairs-test", "images-train", PARTITION and so on) -> files, sorted by path.
+        poses: keypoint files of one image each, as NTED uses them; the names end with .txt.
     """
 
     folders: list[ImageFolder]
     lists: dict[str, list[Path]]
+    poses: ImageFolder | None = None
 
 
 def search(roots: Sequence[Path], left_out: Path) -> Findings:
     """Search folders recursively, links included, for files with DeepFashion's names; no file is opened.
+
+    Folders that an earlier preparation wrote are not searched.
 
     Args:
         roots: folders to search.
@@ -67,6 +73,7 @@ def search(roots: Sequence[Path], left_out: Path) -> Findings:
         UserError: if a folder is missing or cannot be read.
     """
     folders: dict[str, ImageFolder] = {}
+    poses: ImageFolder | None = None
     lists: dict[str, list[Path]] = {}
     for path in _files(roots, left_out):
         base, name = split_path(path.as_posix())
@@ -78,7 +85,12 @@ def search(roots: Sequence[Path], left_out: Path) -> Findings:
                 folder.twice.setdefault(name, path)
         elif role := _role(path.name.lower()):
             lists.setdefault(role, []).append(path)
-    return Findings([folders[base] for base in sorted(folders)], {role: sorted(lists[role]) for role in lists})
+        elif path.suffix == ".txt" and (said := split_path(path.with_suffix(".jpg").as_posix()))[1] is not None:
+            poses = poses or ImageFolder(Path(said[0] or "."))
+            if poses.files.setdefault(said[1], path) != path:
+                poses.twice.setdefault(said[1], path)
+    listed = {role: sorted(lists[role]) for role in lists}
+    return Findings([folders[base] for base in sorted(folders)], listed, poses)
 
 
 def _files(roots: Sequence[Path], left_out: Path) -> Iterator[Path]:
@@ -88,7 +100,7 @@ def _files(roots: Sequence[Path], left_out: Path) -> Iterator[Path]:
             raise UserError(f"There is no folder {root}: give the folder of DeepFashion with --root.")
         with explained(root, "search"):
             for parent, inner, names in os.walk(root, onerror=_fail, followlinks=True):
-                if os.path.realpath(parent) in seen:
+                if os.path.realpath(parent) in seen or (SOURCE in names and Path(parent) != root):
                     inner.clear()
                     continue
                 seen.add(os.path.realpath(parent))
@@ -110,8 +122,12 @@ def _role(name: str) -> str | None:
     return None
 
 
-def archive_of(path: Path) -> Archive | str:
+def archive_of(path: Path, size: tuple[int, int]) -> Archive | str:
     """The archive of DeepFashion that an image comes from, judged by its size; otherwise a description of the image.
+
+    Args:
+        path: the image.
+        size: the (height, width) of the benchmark; larger ones than those of img.zip need the high-resolution archive.
 
     Raises:
         UserError: if it is not an image.
@@ -119,8 +135,8 @@ def archive_of(path: Path) -> Archive | str:
     (height, width), mode = read_header(path)
     if mode != "RGB":
         return "no photographs"  # label maps have the images' names too
-    if (width, height) == (PADDED, HEIGHT):
+    if size == SIZES[0] and (width, height) == (PADDED, HEIGHT):
         return "side-padded"
-    if (width, height) == (WIDTH, HEIGHT):
+    if size == SIZES[0] and (width, height) == (WIDTH, HEIGHT):
         return "cropped"
-    return "high-resolution" if height > HEIGHT else f"images {width} wide and {height} high"
+    return "high-resolution" if height > size[0] else f"images {width} wide and {height} high"

@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from fhpt_bench.data.images import read_image
+from fhpt_bench.data.images import read_header, read_image
 from fhpt_bench.data.layouts import has_plain_sides
 from fhpt_bench.data.names import parse_name
 from fhpt_bench.data.pose import keypoint_frame
@@ -22,6 +22,7 @@ from fhpt_bench.data.prepare.lists import (
     read_any_pairs,
     read_items,
     read_partition,
+    read_pose_files,
 )
 from fhpt_bench.data.prepare.published import IMAGES_FROM, LISTS_FROM, Published
 from fhpt_bench.data.prepare.search import (
@@ -40,7 +41,8 @@ from fhpt_bench.errors import UserError
 
 Pairs = list[tuple[str, str]]
 Poses = dict[str, NDArray[np.float32]]
-_SAMPLE = 100  # images whose sides are looked at
+_SAMPLE = 100  # images whose sides or shapes are looked at
+_ORIGINAL, _SHAPE = 750 / 1101, 0.02  # width / height of the originals, and its largest relative difference
 Content = TypeVar("Content")
 
 
@@ -49,6 +51,7 @@ class Survey:
     """The files found in the given folders; all names are stems in one form.
 
     Args:
+        size: (height, width) of the benchmark's images.
         archive: the archive that the images come from.
         images: split -> stem -> file; the training images only if all of them were found.
         pairs: split -> (source, target); always with the test split if nothing is missing.
@@ -59,6 +62,7 @@ class Survey:
         missing: required files that are missing, each with its source.
     """
 
+    size: tuple[int, int] = (HEIGHT, WIDTH)
     archive: Archive = "side-padded"
     images: dict[str, dict[str, Path]] = field(default_factory=dict)
     pairs: dict[str, Pairs] = field(default_factory=dict)
@@ -72,12 +76,13 @@ class Survey:
         self.lines.append((label, text))
 
 
-def survey(roots: Sequence[Path], out: Path) -> Survey:
+def survey(roots: Sequence[Path], out: Path, size: tuple[int, int] = (HEIGHT, WIDTH)) -> Survey:
     """Find DeepFashion's images and lists, read the lists, and compare them with each other.
 
     Args:
         roots: folders to search.
         out: the output folder of the preparation, which is not searched.
+        size: (height, width) of the benchmark's images, one of `SIZES`.
 
     Returns:
         The files found; `missing` is empty if they are sufficient.
@@ -90,7 +95,7 @@ def survey(roots: Sequence[Path], out: Path) -> Survey:
         if Path(os.path.realpath(root)).is_relative_to(place):
             raise UserError(f"The output folder {out} would contain {root}, which is only read: give another --out.")
     found = search([Path(os.path.abspath(root)) for root in roots], Path(os.path.abspath(out)))
-    result = Survey()
+    result = Survey(size)
     _lists(result, found)
     _images(result, found)
     _training(result)
@@ -111,6 +116,9 @@ def _lists(result: Survey, found: Findings) -> None:
             said = _against(known, len(poses[0]), published.pose_digest(poses[0]), "scores that use poses")
             frame = keypoint_frame(poses[0], WIDTH)
             result.say(f"{split} keypoints", f"{len(poses[0])} in {file}, frame {frame} wide{said}")
+        elif found.poses and (files := _pose_files(result, found.poses, split)):
+            result.poses[split] = read_pose_files(files)
+            result.say(f"{split} keypoints", f"{len(files)} files in {found.poses.folder}")
         for kind, held in (("pair list", result.pairs), ("keypoint file", result.poses)):
             if split == "test" and split not in held:
                 result.say(f"{split} {kind}", "missing")
@@ -122,6 +130,12 @@ def _lists(result: Survey, found: Findings) -> None:
         result.say("training list", f"{len(images[0])} in {file}{said}")
     else:
         result.say("training list", f"train.lst is missing: --subset leak-free and training need it; {LISTS_FROM}")
+
+
+def _pose_files(result: Survey, poses: ImageFolder, split: str) -> dict[str, Path]:
+    """The keypoint files of the images of a split's pairs."""
+    names = sorted({name for pair in result.pairs.get(split, []) for name in pair})
+    return _take(poses, [name for name in names if name in poses.files], "keypoint files")
 
 
 def _agreed(
@@ -165,7 +179,7 @@ def _images(result: Survey, found: Findings) -> None:
         held = [name for name in needed if name in folder.files]
         said = f"{len(held)} of the {len(needed)} test images in {folder.folder}"
         if held:
-            archive = archive_of(folder.files[held[0]])
+            archive = archive_of(folder.files[held[0]], result.size)
             said += f", {archive}"
             if archive in ARCHIVES and len(held) == len(needed):
                 whole.setdefault(archive, []).append(folder)
@@ -174,7 +188,8 @@ def _images(result: Survey, found: Findings) -> None:
         most = max(found.folders, key=lambda folder: sum(name in folder.files for name in needed), default=None)
         lost = [name for name in needed if most is None or name not in most.files]
         missing = f"{len(lost)} of {len(needed)} test images, first {lost[0]}" if lost else "photographs of them"
-        result.missing.append(f"{missing}; {IMAGES_FROM}")
+        large = "" if result.size == (HEIGHT, WIDTH) else " in high resolution, 750 wide and 1101 high"
+        result.missing.append(f"{missing}{large}; {IMAGES_FROM}")
         return
     result.archive = next(archive for archive in ARCHIVES if archive in whole)
     chosen, *others = whole[result.archive]
@@ -183,7 +198,9 @@ def _images(result: Survey, found: Findings) -> None:
             f"{chosen.folder} and {others[0].folder} both contain all test images: remove one of them from --root."
         )
     result.images["test"] = _take(chosen, needed)
-    if squeezed := _squeezed(list(result.images["test"].values())):
+    if result.size != (HEIGHT, WIDTH):
+        _check_shape(chosen, list(result.images["test"].values()))
+    elif squeezed := _squeezed(list(result.images["test"].values())):
         raise UserError(
             f"The images in {chosen.folder} are too wide, and the sides of {squeezed} are no padding: they were "
             "squeezed into squares, and cropping them would cut people off. Give the padded, the cropped or the "
@@ -197,18 +214,34 @@ def _images(result: Survey, found: Findings) -> None:
         result.say("training images", f"left out: {len(lost)} of {len(result.train_list)} missing, first {lost[0]}")
 
 
+def _check_shape(chosen: ImageFolder, files: Sequence[Path]) -> None:
+    """Refuse to squeeze images that were padded, cropped or squeezed before."""
+    some = _sample(files)
+    shapes = [read_header(file)[0] for file in some]
+    other = [shape for shape in shapes if abs(shape[1] / shape[0] / _ORIGINAL - 1) > _SHAPE]
+    if len(other) > len(some) / 2:
+        raise UserError(
+            f"{len(other)} of {len(some)} images in {chosen.folder} do not have the shape of the originals, 750 wide "
+            f"and 1101 high; the first is {other[0][1]} wide and {other[0][0]} high: give the high-resolution images."
+        )
+
+
+def _sample(files: Sequence[Path]) -> Sequence[Path]:
+    return files[:: max(1, len(files) // _SAMPLE)][:_SAMPLE]
+
+
 def _squeezed(files: Sequence[Path]) -> str:
     """ "N of M" if the crop would remove more than padding from most of some images, else ""."""
-    some = files[:: max(1, len(files) // _SAMPLE)][:_SAMPLE]
+    some = _sample(files)
     cut = sum(has_plain_sides(read_image(file), (HEIGHT, WIDTH)) is False for file in some)
     return f"{cut} of {len(some)}" if cut > len(some) / 2 else ""
 
 
-def _take(folder: ImageFolder, names: Sequence[str]) -> dict[str, Path]:
+def _take(folder: ImageFolder, names: Sequence[str], what: str = "images") -> dict[str, Path]:
     for name in names:
         if name in folder.twice:
             raise UserError(
-                f"{folder.files[name]} and {folder.twice[name]} are two images with the same name: remove one."
+                f"{folder.files[name]} and {folder.twice[name]} are two {what} with the same name: remove one."
             )
     return {name: folder.files[name] for name in names}
 

@@ -13,7 +13,7 @@ from fhpt_bench.data.images import encode_png, in_threads, read_image
 from fhpt_bench.data.keypoint_tables import pose_table
 from fhpt_bench.data.manifest import manifest_entry, read_manifest, write_manifest
 from fhpt_bench.data.pairs import pair_table
-from fhpt_bench.data.prepare.search import HEIGHT, PADDED, WIDTH, Archive
+from fhpt_bench.data.prepare.search import HEIGHT, PADDED, SIZES, SOURCE, WIDTH, Archive
 from fhpt_bench.data.prepare.survey import Survey
 from fhpt_bench.errors import UserError
 from fhpt_bench.files import explained, sha256_bytes, sha256_json, write_bytes
@@ -21,7 +21,6 @@ from fhpt_bench.output_folder import FolderLock, check_output
 from fhpt_bench.progress import progress_bar
 from fhpt_bench.reading import IMAGE_BYTES, JSON_BYTES, read_file
 
-SOURCE = "prepared.json"  # describes the input of the preparation
 _WHITE = 255
 
 
@@ -56,7 +55,7 @@ def _write(survey: Survey, out: Path, lists: dict[str, bytes], source: bytes, pr
     def make(job: tuple[str, str, Path]) -> tuple[str, dict[str, str | int]]:
         split, name, file = job
         place = f"{split}/{name}.png"
-        return place, manifest_entry(_image(out / place, file, survey.archive))
+        return place, manifest_entry(_image(out / place, file, survey))
 
     with progress_bar("images", len(jobs), progress) as done:
         entries: dict[str, dict[str, str | int]] = dict(in_threads(make, jobs, done))
@@ -68,47 +67,55 @@ def _write(survey: Survey, out: Path, lists: dict[str, bytes], source: bytes, pr
     write_manifest(out, {**added, **entries})  # other commands add tables
 
 
-def to_benchmark(pixels: NDArray[np.uint8], archive: Archive) -> NDArray[np.uint8]:
+def to_benchmark(
+    pixels: NDArray[np.uint8], archive: Archive, size: tuple[int, int] = (HEIGHT, WIDTH)
+) -> NDArray[np.uint8]:
     """Bring an image of one of DeepFashion's archives to the benchmark's size.
 
     Side-padded images lose 40 columns on each side, as in PATN. High-resolution images are scaled to the height
     (bicubic with antialias, aspect ratio kept, as img.zip was made from them), then cropped or padded with white to the
     width, so that the keypoints fit. No other project has the same pixels.
 
+    At 512x352, all of a high-resolution image is squeezed, bicubic with antialias, as NTED and CFLD do (NTED's
+    scripts/prepare_data.py at 9a0f9d2).
+
     Args:
         pixels: (H, W, 3) uint8.
         archive: the archive of the image.
+        size: (height, width) of the benchmark's images, one of `SIZES`.
 
     Returns:
-        (256, 176, 3) uint8.
+        (height, width, 3) uint8.
 
     Examples:
         >>> to_benchmark(np.zeros((256, 256, 3), np.uint8), "side-padded").shape
         (256, 176, 3)
     """
+    if size != (HEIGHT, WIDTH):
+        return np.asarray(Image.fromarray(pixels).resize(size[::-1], Image.Resampling.BICUBIC))
     if archive == "high-resolution":
         height, width = pixels.shape[:2]
-        size = (max(1, round(width * HEIGHT / height)), HEIGHT)
-        pixels = np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC))
-        short = max(0, WIDTH - size[0])
+        scaled = max(1, round(width * HEIGHT / height))
+        pixels = np.asarray(Image.fromarray(pixels).resize((scaled, HEIGHT), Image.Resampling.BICUBIC))
+        short = max(0, WIDTH - scaled)
         pixels = np.pad(pixels, ((0, 0), (short // 2, short - short // 2), (0, 0)), constant_values=_WHITE)
     left = (pixels.shape[1] - WIDTH) // 2
     return np.ascontiguousarray(pixels[:, left : left + WIDTH])
 
 
-def _image(place: Path, file: Path, archive: Archive) -> bytes:
+def _image(place: Path, file: Path, survey: Survey) -> bytes:
     """The bytes of the prepared image; the file is written unless it exists and is readable."""
     if place.is_file():
         try:
-            read_image(place, (HEIGHT, WIDTH))
+            read_image(place, survey.size)
             return read_file(place, IMAGE_BYTES)
         except UserError:
             pass  # a power failure can damage a file that was written atomically
     sizes: dict[Archive, tuple[int, int]] = {"side-padded": (HEIGHT, PADDED), "cropped": (HEIGHT, WIDTH)}
-    pixels = read_image(file, sizes.get(archive))
-    if archive == "high-resolution" and pixels.shape[0] <= HEIGHT:
+    pixels = read_image(file, sizes.get(survey.archive))
+    if survey.archive == "high-resolution" and pixels.shape[0] <= survey.size[0]:
         raise UserError(f"The image {file} is only {pixels.shape[0]} high, but the others are of high resolution.")
-    content = encode_png(to_benchmark(pixels, archive))
+    content = encode_png(to_benchmark(pixels, survey.archive, survey.size))
     write_bytes(place, content)
     return content
 
@@ -140,6 +147,8 @@ def _source(survey: Survey, lists: dict[str, bytes]) -> bytes:
         "files_sha256": sha256_json(sizes),
         "lists": {name: sha256_bytes(text) for name, text in lists.items()},
     }
+    if survey.size != SIZES[0]:
+        content |= {"benchmark": f"deepfashion-{survey.size[0]}", "size": survey.size}
     return json.dumps(content, indent=1).encode() + b"\n"
 
 

@@ -1,0 +1,3 @@
+"""The command line without tracebacks, as in tests/hostile."""
+
+from tests.hostile.conftest import call  # noqa: F401
