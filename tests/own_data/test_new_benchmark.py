@@ -58,7 +58,7 @@ def test_folders_are_people_and_files_are_mirrored(place: Path, call: Call) -> N
     done = call("data", "new", "mine", "--keypoints", keypoints)
     assert done.code == 0, done.err
     assert "9 below mine/images, each 176 wide and 256 high" in done.out
-    assert "people     3, one for each sub-folder (assumed" in done.out
+    assert "people     3, one for each sub-folder, such as person 0 (assumed" in done.out
     assert "pairs      18: every two images of a person" in done.out
     assert "18.0 of 18 joints on average, from openpose; face of 5 images, hand left of 9 images" in done.out
     loaded = load_benchmark("mine/mine.toml")
