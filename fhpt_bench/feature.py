@@ -69,6 +69,7 @@ class Feature(abc.ABC):
         code = file_digest(cls)
         return cls.spec.identity(weights_sha256) | ({"code": code} if code else {})
 
+    @classmethod
     def missing(cls) -> str | None:
         """Why it cannot be computed here even though its pinned weights are available, a sentence; None if it can."""
         return None

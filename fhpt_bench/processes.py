@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import platform
 import re
 import socket
 import subprocess
@@ -95,6 +96,23 @@ def find_device(device: str | None) -> str:
     return device
 
 
+def device_name(device: str) -> str:
+    """The name of a device, for records.
+
+    Args:
+        device: "cpu"; "cuda" for torch's current GPU; or "cuda:1" for the second one.
+
+    Examples:
+        >>> device_name("cpu").endswith(" CPU")
+        True
+    """
+    if device == "cpu":
+        return f"{platform.machine()} CPU"
+    import torch
+
+    return torch.cuda.get_device_name(device)
+
+
 @contextlib.contextmanager
 def on_device(device: str | None, processes: int | None = 1) -> Iterator[str]:
     """Choose the device of a run or a training; a GPU that is named by its number is torch's current one meanwhile.
@@ -109,17 +127,25 @@ def on_device(device: str | None, processes: int | None = 1) -> Iterator[str]:
         "cpu" or "cuda".
 
     Raises:
-        UserError: if there is no such GPU, or several processes would share one.
+        UserError: if there is no such GPU, or there are fewer GPUs than processes.
     """
     import torch
 
     chosen = find_device(device)
     kind, _, number = chosen.partition(":")
+    count, _ = launched()
+    if number and max(processes or 1, count) > 1:
+        raise UserError(f"--device {chosen} is one GPU, but several processes share the work: give --device cuda.")
+    if kind == "cuda":
+        last = int(os.environ.get("LOCAL_RANK", "0")) + 1 if count > 1 else processes or 1
+        if last > (gpus := torch.cuda.device_count()):
+            here = int(os.environ.get("LOCAL_WORLD_SIZE", last))
+            raise UserError(
+                f"{here} processes need a GPU each, and torch finds {gpus} here: start {gpus}, or give --device cpu."
+            )
     if not number:
         yield kind
         return
-    if max(processes or 1, launched()[0]) > 1:
-        raise UserError(f"--device {chosen} is one GPU, but several processes share the work: give --device cuda.")
     with torch.cuda.device(int(number)):
         yield kind
 

@@ -112,12 +112,14 @@ class Evidence:
         vectors: (feature id, role) -> (n, ...) float32 with one row per pair; role "generated", "source" or "target".
             A protocol with `training_images` may also ask for "train": one row per training image, in the list's order.
         supplied: feature id -> the values that the user supplies, which `vectors` returns in place of the network's.
+        device: the device of the run, "cpu" or "cuda"; "cuda:N" in a training.
     """
 
     benchmark: Benchmark
     compared: Mapping[str, PairValues]
     vectors: Callable[[str, str], NDArray[np.float32]]
     supplied: Mapping[str, SuppliedFeature] = field(default_factory=dict)
+    device: str = "cpu"
 
     @property
     def pairs(self) -> tuple[Pair, ...]:

@@ -9,7 +9,9 @@ from contextlib import contextmanager
 
 from fhpt_bench.errors import UserError, with_location
 from fhpt_bench.evaluation.finished import Work
+from fhpt_bench.evaluation.memory import memory_advice, out_of_memory
 from fhpt_bench.evaluation.plan import Step
+from fhpt_bench.processes import device_name
 
 log = logging.getLogger(__name__)
 
@@ -20,13 +22,16 @@ class Accounting:
     Args:
         plan: the protocols.
         main: whether this process writes the record; the others log their failures.
+        device: "cpu" or "cuda".
 
     Attributes:
         failed: protocol key -> reason.
+        device: the name of the device, for `timed`.
     """
 
-    def __init__(self, plan: Sequence[Step], main: bool) -> None:
-        self._plan, self._main = tuple(plan), main
+    def __init__(self, plan: Sequence[Step], main: bool, device: str) -> None:
+        self._plan, self._main, self._kind = tuple(plan), main, device
+        self.device = device_name(device)
         self.failed: dict[str, str] = {}
         self._stages: dict[str, Work] = {}
 
@@ -40,24 +45,42 @@ class Accounting:
         return [step for step in steps if step.protocol.training_images] if train else steps
 
     @contextmanager
-    def guarded(self, *steps: Step) -> Iterator[None]:
-        """Record protocols as failed if the code inside raises, and continue with the others."""
+    def guarded(self, *steps: Step, images: int = 0) -> Iterator[None]:
+        """Record protocols as failed if the code inside raises, and continue with the others.
+
+        Args:
+            steps: the protocols.
+            images: how many images the code computes at once. If there are several, an error that says that the memory
+                is too small is raised: the caller tries fewer.
+        """
         try:
             yield
         except UserError:  # not a protocol's failure (a full disk, for example): the run stops with this message
             raise
         except Exception as error:  # whatever a plugin raises
+            short = out_of_memory(error)
+            if short and images > 1:
+                raise
             for step in steps:
-                self.failed[step.protocol.card.key] = with_location(error)
+                self.failed[step.protocol.card.key] = (
+                    memory_advice(images, self._kind) if short else with_location(error)
+                )
                 if not self._main:  # the main process writes the record and cannot know this reason
                     log.error("%s failed: %s", step.protocol.card.key, self.failed[step.protocol.card.key])
 
     @contextmanager
-    def timed(self, stage: str, images: int = 0, forwards: int = 0) -> Iterator[None]:
-        """Add the time of the code inside to a stage."""
+    def timed(self, stage: str, images: int = 0, forwards: int = 0, device: str = "") -> Iterator[None]:
+        """Add the time of the code inside to a stage.
+
+        Args:
+            stage: its name.
+            images: how many images it computes.
+            forwards: how many of them go through a network.
+            device: name of the device, if it decides the last digits of what is computed.
+        """
         start = time.perf_counter()
         yield
-        self.book(stage, Work(time.perf_counter() - start, images, forwards))
+        self.book(stage, Work(time.perf_counter() - start, images, forwards, {device: images} if device else {}))
 
     def book(self, stage: str, work: Work) -> None:
         """Add to a stage's cost."""

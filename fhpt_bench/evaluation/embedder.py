@@ -12,9 +12,11 @@ from fhpt_bench import weights
 from fhpt_bench.evaluation.accounting import Accounting
 from fhpt_bench.evaluation.feature_cache import FeatureCache
 from fhpt_bench.evaluation.finished import Work
+from fhpt_bench.evaluation.memory import Portions
 from fhpt_bench.evaluation.plan import Step
 from fhpt_bench.evaluation.worker_pool import WorkerPool
 from fhpt_bench.feature import Feature, MapFeature, MapSummary, VectorFeature
+from fhpt_bench.processes import device_name
 from fhpt_bench.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ class Embedder:
         self._plan, self._device, self._accounting = tuple(plan), device, accounting
         self._features: dict[str, Feature] = {}
         self._caches: dict[str, FeatureCache] = {}
+        self._portions: dict[str, Portions] = {}
         self._pool = WorkerPool(processes)
         self._begun: set[tuple[str, str]] = set()  # (feature id, image digest) that a worker has received
 
@@ -96,11 +99,11 @@ class Embedder:
                 continue
             feature = self._load(name, steps)
             with (
-                self._accounting.guarded(*_users(name, steps)),
-                self._accounting.timed(name, len(digests), len(digests)),
+                self._accounting.guarded(*_users(name, steps), images=1),
+                self._accounting.timed(name, len(digests), len(digests), self._accounting.device),
             ):
                 if isinstance(feature, VectorFeature):
-                    self._keep(name, feature.extract(images()), digests)
+                    self._keep(name, self._extract(name, feature, images()), digests)
 
     def summarise(self, maps: str, values: tuple[Tensor, ...], digests: list[str]) -> None:
         """Cache the vectors that follow from maps which were computed for a comparison.
@@ -138,7 +141,7 @@ class Embedder:
         while (batch := self._pool.oldest(last)) is not None:
             name, images, future = batch
             with self._accounting.guarded(*_users(name, self._plan)):
-                self._accounting.book(name, Work(future.result(), images, images))
+                self._accounting.book(name, Work(future.result(), images, images, {device_name("cpu"): images}))
             done(images)
 
     def _load(self, name: str, steps: Sequence[Step]) -> Feature | None:
@@ -147,6 +150,11 @@ class Embedder:
             with self._accounting.guarded(*_users(name, steps)), self._accounting.timed(f"load {name}"):
                 self._features[name] = plugin(self._device)
         return self._features.get(name)
+
+    def _extract(self, name: str, feature: VectorFeature, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """All together, or in parts if the memory is too small."""
+        portions = self._portions.setdefault(name, Portions(name))
+        return np.concatenate(portions(lambda part: feature.extract(images[part]), len(images)))
 
     def _new(self, name: str, digests: list[str]) -> NDArray[np.bool_]:
         cache = self._cache(name)
@@ -162,7 +170,9 @@ class Embedder:
 
     def _cache(self, name: str) -> FeatureCache:
         if name not in self._caches:
-            self._caches[name] = FeatureCache(self._identity(name))
+            plugin = next(step.features[name] for step in self._plan if name in step.features)
+            in_workers = issubclass(plugin, VectorFeature) and plugin.in_workers
+            self._caches[name] = FeatureCache(self._identity(name), device="cpu" if in_workers else self._device)
         return self._caches[name]
 
 

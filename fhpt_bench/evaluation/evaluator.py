@@ -19,6 +19,7 @@ from fhpt_bench.evaluation.exchange import from_all, process_group
 from fhpt_bench.evaluation.finished import PairResult
 from fhpt_bench.evaluation.generated_images import SEED, check_conditioning, check_generated, doubtful_range
 from fhpt_bench.evaluation.measurement import target_batches
+from fhpt_bench.evaluation.memory import out_of_memory
 from fhpt_bench.evaluation.options import BATCH_SIZE, RunOptions
 from fhpt_bench.evaluation.pair_batch import pair_batch
 from fhpt_bench.evaluation.plan import Step, load_protocols
@@ -151,6 +152,8 @@ class Evaluator:
                         self._measure(pairs, images, results, vectors, failed)
             except Exception as error:  # told to the other processes, which wait below
                 problem = str(error) if isinstance(error, UserError) else with_location(error)
+                if out_of_memory(error.__cause__ or error):
+                    problem = f"The evaluation ran out of memory: give a smaller batch_size than {self._batch_size}."
                 cause = error
         parts = from_all((problem, results, vectors, failed))
         if problems := list(filter(None, (part[0] for part in parts))):
@@ -267,7 +270,7 @@ class Evaluator:
                 return np.stack([vectors[feature][pair.id] for pair in self.benchmark.pairs])
             return self._real.vectors(feature, role, self.benchmark.pairs)
 
-        return Evidence(self.benchmark, compared, vector, {})
+        return Evidence(self.benchmark, compared, vector, {}, self.device)
 
     def _flat(self) -> dict[str, float]:
         """The scores by short names."""

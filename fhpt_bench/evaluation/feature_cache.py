@@ -31,6 +31,7 @@ class FeatureCache:
     Args:
         identity: `Feature.identity` of the feature: id, version, weights, preprocessing, back end and dtype.
         folder: the folder to use; default: in the user's cache folder.
+        device: "cpu" or "cuda". A value of one is not used on the other, since the last digits differ.
 
     Examples:
         >>> import tempfile
@@ -41,12 +42,13 @@ class FeatureCache:
         ([1.0, 2.0], None)
     """
 
-    def __init__(self, identity: dict[str, Any], folder: Path | None = None) -> None:
-        self._identity = identity
+    def __init__(self, identity: dict[str, Any], folder: Path | None = None, device: str = "cpu") -> None:
+        kind = device.partition(":")[0]
+        self._identity = [identity, *([] if kind == "cpu" else [kind])]
         self._folder = (folder or cache_folder() / "vectors") / str(identity["id"])
 
     def _path(self, image_sha256: str) -> Path:
-        key = sha256_json([image_sha256, self._identity])
+        key = sha256_json([image_sha256, *self._identity])
         return self._folder / key[:2] / f"{key}.npy"
 
     def get(self, image_sha256: str) -> NDArray[np.float32] | None:
@@ -106,7 +108,7 @@ class CachedFeature:
         if not issubclass(self._plugin, VectorFeature):
             raise UserError(f"The feature {name} gives maps, which are not cached: use a feature that gives a vector.")
         digests = {weight: weights.fetch(weight) for weight in self._plugin.spec.weights}
-        self._cache = FeatureCache(self._plugin.identity(digests))
+        self._cache = FeatureCache(self._plugin.identity(digests), device=device)
         self._network: Feature | None = None
 
     def __call__(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -11,20 +11,29 @@ import numpy as np
 
 from fhpt_bench.protocol import PairValues
 
+GENERATE = "generate"  # the stage of a model
+NOT_RECORDED = "not recorded"  # the device of batches that earlier versions have finished
+
 
 @dataclass
 class Work:
-    """The cost of a stage: wall seconds, images, and network forwards (one per image)."""
+    """The cost of a stage: wall seconds, images, network forwards (one per image), and images by device.
+
+    No device is named if it does not matter.
+    """
 
     seconds: float = 0.0
     images: int = 0
     forwards: int = 0
+    devices: dict[str, int] = field(default_factory=dict)
 
     def add(self, other: Work) -> None:
         """Add another cost to this one."""
         self.seconds += other.seconds
         self.images += other.images
         self.forwards += other.forwards
+        for device, images in other.devices.items():
+            self.devices[device] = self.devices.get(device, 0) + images
 
 
 # Metric -> (value or NaN, weight, reason for skipping the pair or "").
@@ -40,12 +49,14 @@ class Batch:
         values: protocol fingerprint -> pair id -> result for that image.
         stages: name -> cost.
         output_range: smallest and largest value of what a model returned, if they do not fit [-1, 1].
+        batch_size: pairs per batch, if the model has drawn random numbers: its images depend on it.
     """
 
     images: dict[str, str] = field(default_factory=dict)
     values: dict[str, dict[str, PairResult]] = field(default_factory=dict)
     stages: dict[str, Work] = field(default_factory=dict)
     output_range: tuple[float, float] | None = None
+    batch_size: int | None = None
 
 
 @dataclass
@@ -57,18 +68,21 @@ class Finished:
         values: (fingerprint, pair id, image digest) -> result.
         stages: name -> cost.
         output_range: smallest and largest value of all batches that have an `output_range`.
+        batch_size: as in `Batch`.
     """
 
     images: dict[str, str] = field(default_factory=dict)
     values: dict[tuple[str, str, str], PairResult] = field(default_factory=dict)
     stages: dict[str, Work] = field(default_factory=dict)
     output_range: tuple[float, float] | None = None
+    batch_size: int | None = None
 
     def add(self, batch: Batch) -> None:
         """Add the results of one batch."""
         self.images.update(batch.images)
         ends = [*(self.output_range or ()), *(batch.output_range or ())]
         self.output_range = (min(ends), max(ends)) if ends else None
+        self.batch_size = batch.batch_size or self.batch_size
         for fingerprint, pairs in batch.values.items():
             for pair, result in pairs.items():
                 self.values[fingerprint, pair, batch.images[pair]] = result
@@ -102,7 +116,9 @@ def encode(batch: Batch) -> dict[str, Any]:
             for fingerprint, pairs in batch.values.items()
         },
         "stages": {name: [work.seconds, work.images, work.forwards] for name, work in batch.stages.items()},
+        "devices": {name: work.devices for name, work in batch.stages.items()},
         "output_range": batch.output_range,
+        "batch_size": batch.batch_size,
     }
 
 
@@ -112,12 +128,17 @@ def decode(content: dict[str, Any]) -> Batch:
     def row(value: float | None, weight: float, reason: str) -> tuple[float, float, str]:
         return (math.nan if value is None else value, weight, reason)
 
+    def work(name: str, seconds: float, images: int, forwards: int) -> Work:
+        unknown = {NOT_RECORDED: images} if forwards or name == GENERATE else {}
+        return Work(seconds, images, forwards, content["devices"][name] if "devices" in content else unknown)
+
     return Batch(
         content["images"],
         {
             fingerprint: {pair: {name: row(*r) for name, r in result.items()} for pair, result in pairs.items()}
             for fingerprint, pairs in content["values"].items()
         },
-        {name: Work(*cost) for name, cost in content["stages"].items()},
+        {name: work(name, *cost) for name, cost in content["stages"].items()},
         tuple(content["output_range"]) if content.get("output_range") else None,
+        content.get("batch_size"),
     )

@@ -19,6 +19,7 @@ from fhpt_bench.data.images import encode_png, pixels_sha256, read_image
 from fhpt_bench.data.real_images import RealImages, quantise, to_tensor
 from fhpt_bench.errors import UserError, plain, with_location
 from fhpt_bench.evaluation.generated_folder import GeneratedFolder
+from fhpt_bench.evaluation.memory import memory_advice, out_of_memory
 from fhpt_bench.evaluation.pair_batch import pair_batch
 from fhpt_bench.evaluation.run_folder import RunFolder
 from fhpt_bench.files import sha256_json, write_bytes
@@ -45,6 +46,8 @@ class GeneratedImages(abc.ABC):
     identity: dict[str, Any]
     # Smallest and largest value of the batch that a model has just generated, if they do not look like [-1, 1].
     output_range: tuple[float, float] | None = None
+    # Whether a model has drawn torch's random numbers: then its images depend on the batch size.
+    draws = False
 
     def to(self, device: str) -> None:  # noqa: B027 - images in a folder have nothing to move
         """Move the model, if there is one, to a device ("cpu", "cuda").
@@ -173,9 +176,8 @@ class ModelImages(GeneratedImages):
         try:
             self._model.to(device)
         except Exception as error:  # a plugin may fail in any way
-            raise UserError(
-                f"The model {self.card.name} cannot be moved to {device}: {with_location(error)}"
-            ) from error
+            reason = memory_advice(0, device) if out_of_memory(error) else with_location(error)
+            raise UserError(f"The model {self.card.name} cannot be moved to {device}: {reason}") from error
 
     def keep_in(self, folder: RunFolder) -> None:
         self._folder = folder
@@ -219,10 +221,13 @@ class ModelImages(GeneratedImages):
     def _generate(self, number: int, pairs: Sequence[Pair]) -> NDArray[np.uint8]:
         import torch
 
+        from fhpt_bench.networks.convolutions import exact_float32
+
         batch = pair_batch(self._benchmark, self._real, pairs, self._conditioning, number).to(self._device)
         torch.manual_seed(SEED + number)
+        before = _random_state(self._device)
         try:
-            with torch.inference_mode():
+            with exact_float32(self._device):
                 if isinstance(self._model, Oracle):
                     target = to_tensor(self._real.stack([pair.target for pair in pairs])).to(self._device)
                     generated = self._model.reveal(batch, target)
@@ -231,9 +236,11 @@ class ModelImages(GeneratedImages):
         except UserError:
             raise
         except Exception as error:  # a plugin may fail in any way
+            reason = memory_advice(len(pairs), self._device) if out_of_memory(error) else with_location(error)
             raise UserError(
-                f"The model {self.card.name} failed on the batch from {pairs[0].id} on: {with_location(error)}"
+                f"The model {self.card.name} failed on the batch from {pairs[0].id} on: {reason}"
             ) from error
+        self.draws |= any(not torch.equal(a, b) for a, b in zip(before, _random_state(self._device), strict=True))
         check_generated(self.card.name, generated, pairs, self._benchmark.image_size)
         self.output_range = doubtful_range(generated, first=number == 0)
         if self.output_range and not self._said:
@@ -262,6 +269,13 @@ def check_size(model: Generator | type[Generator], benchmark: Benchmark) -> None
             f"The model {card.name} paints images of {card.sizes_in_words} (height x width) only, and those of "
             f"{benchmark.id} are {height}x{width}: choose a benchmark of that size."
         )
+
+
+def _random_state(device: str) -> list[Tensor]:
+    """The state of torch's random numbers on the CPU and on the device."""
+    import torch
+
+    return [torch.get_rng_state(), *([torch.cuda.get_rng_state()] if device == "cuda" else [])]
 
 
 def check_conditioning(name: str, conditioning: Sequence[str], benchmark: Benchmark) -> None:

@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 from fhpt_bench.benchmark import Benchmark, Pair
 from fhpt_bench.data.images import pixels_sha256
 from fhpt_bench.data.real_images import RealImages
+from fhpt_bench.errors import UserError
 from fhpt_bench.evaluation.accounting import Accounting
 from fhpt_bench.evaluation.embedder import Embedder
-from fhpt_bench.evaluation.finished import Batch, PairResult, Work
+from fhpt_bench.evaluation.finished import GENERATE, Batch, PairResult, Work
 from fhpt_bench.evaluation.generated_images import GeneratedImages
+from fhpt_bench.evaluation.memory import Portions
 from fhpt_bench.evaluation.plan import Step
 from fhpt_bench.evaluation.run_folder import RunFolder
 from fhpt_bench.feature import MapFeature
@@ -65,6 +67,9 @@ class Measurement:
         device: "cpu" or "cuda".
         processes: the processes that share the work.
         batch_size: pairs per batch.
+
+    Raises:
+        UserError: if a model that draws random numbers has generated a part of the images with another batch size.
     """
 
     def __init__(
@@ -82,10 +87,12 @@ class Measurement:
         self.benchmark, self.plan, self.generated, self.folder = benchmark, tuple(plan), generated, folder
         self.device, self.processes, self.batch_size = device, processes, batch_size
         self.real, self._train = real, train
-        self.accounting = Accounting(plan, processes.main)
+        self.accounting = Accounting(plan, processes.main, device)
         self._embedder = Embedder(plan, device, self.accounting, processes.count)
+        self._portions = Portions("comparing pairs")
         self._finished = folder.finished()
         generated.set_known(self._finished.images)
+        self._check_batch_size()
 
     def gather(self, progress: bool) -> None:
         """Generate, embed and compare everything that is not finished.
@@ -133,7 +140,8 @@ class Measurement:
     def _measure(self, number: int, batch: tuple[Pair, ...]) -> None:
         """Finish one batch of pairs, doing only what is not finished."""
         fresh = not all(self.generated.has(pair) for pair in batch)
-        with self.accounting.timed("generate" if fresh else "read images", len(batch)):
+        stage, device = (GENERATE, self.accounting.device) if fresh else ("read images", "")
+        with self.accounting.timed(stage, len(batch), device=device):
             images = self.generated.images(number, batch)
         digests = {pair.id: pixels_sha256(image) for pair, image in zip(batch, images, strict=True)}
         todo = [
@@ -141,10 +149,38 @@ class Measurement:
             for step in self.accounting.steps()
             if _compares(step.protocol) and not self._finished.has(step.fingerprint, digests)
         ]
-        values = self._compare(todo, batch, images, list(digests.values())) if todo else {}
+        values = self._compare_all(todo, batch, images, list(digests.values())) if todo else {}
         self._embedder.embed(lambda: images, list(digests.values()), self.accounting.steps())
         if values or any(self._finished.images.get(pair) != digest for pair, digest in digests.items()):
-            self._save(Batch(digests, values, output_range=self.generated.output_range))
+            self._save(
+                Batch(
+                    digests,
+                    values,
+                    output_range=self.generated.output_range,
+                    batch_size=self.batch_size if fresh and self.generated.draws else None,
+                )
+            )
+
+    def _check_batch_size(self) -> None:
+        used = self._finished.batch_size
+        if used in (None, self.batch_size) or all(map(self.generated.has, self.benchmark.pairs)):
+            return
+        raise UserError(
+            f"{self.generated.card.name} draws random numbers, and {self.folder.path} holds images that it generated "
+            f"with --batch-size {used}, on which they depend: give the same, --overwrite, or --out with another folder."
+        )
+
+    def _compare_all(
+        self, todo: list[Step], batch: tuple[Pair, ...], images: NDArray[np.uint8], digests: list[str]
+    ) -> dict[str, dict[str, PairResult]]:
+        """Compare a batch all together, or in parts if the memory is too small."""
+        values: dict[str, dict[str, PairResult]] = {}
+        for found in self._portions(
+            lambda part: self._compare(todo, batch[part], images[part], digests[part]), len(batch)
+        ):
+            for fingerprint, results in found.items():
+                values.setdefault(fingerprint, {}).update(results)
+        return values
 
     def _compare(
         self, todo: list[Step], batch: tuple[Pair, ...], images: NDArray[np.uint8], digests: list[str]
@@ -156,7 +192,10 @@ class Measurement:
         target_maps: dict[str, tuple[Tensor, ...]] = {}
         for name, feature in self._embedder.wanted(MapFeature, todo).items():
             users, seen = [step for step in todo if name in step.features], len(images) + len(unique)
-            with self.accounting.guarded(*users), self.accounting.timed(name, seen, seen):
+            with (
+                self.accounting.guarded(*users, images=len(batch)),
+                self.accounting.timed(name, seen, seen, self.accounting.device),
+            ):
                 generated_maps[name], real_maps = feature.extract(images), feature.extract(targets)
                 target_maps[name] = tuple(maps[position] for maps in real_maps)
                 self._embedder.summarise(name, generated_maps[name], digests)
@@ -168,7 +207,10 @@ class Measurement:
         for step in todo:
             if step.protocol.card.key in self.accounting.failed:  # its network has just failed
                 continue
-            with self.accounting.guarded(step), self.accounting.timed(step.protocol.card.key, len(batch)):
+            with (
+                self.accounting.guarded(step, images=len(batch)),
+                self.accounting.timed(step.protocol.card.key, len(batch)),
+            ):
                 measured = _checked(step.protocol.compare(pairs), len(batch))
                 rows = {
                     metric: list(zip(v.value.tolist(), v.weight.tolist(), v.skipped, strict=True))
@@ -191,7 +233,7 @@ class Measurement:
             supplied = step.supplied.get(feature)
             return supplied.vectors(self.benchmark.pairs, role) if supplied else self._vectors(feature, role)
 
-        return Evidence(self.benchmark, compared, vectors, step.supplied)
+        return Evidence(self.benchmark, compared, vectors, step.supplied, self.device)
 
     @property
     def image_digests(self) -> dict[str, str]:
@@ -202,6 +244,11 @@ class Measurement:
     def output_range(self) -> tuple[float, float] | None:
         """Smallest and largest value of a model's batches that do not fit [-1, 1]; after `collect`."""
         return self._finished.output_range
+
+    @property
+    def drawn_batch_size(self) -> int | None:
+        """Pairs per batch, if the model has drawn random numbers; after `collect`."""
+        return self._finished.batch_size
 
     def collect(self) -> dict[str, Work]:
         """Read the finished work of all processes and return the cost of each stage."""

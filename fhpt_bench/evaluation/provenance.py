@@ -7,30 +7,33 @@ import importlib.metadata
 import platform
 import re
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from fhpt_bench import weights
 from fhpt_bench.data.subsets import LIMIT_SEED
+from fhpt_bench.evaluation.finished import Work
 from fhpt_bench.evaluation.generated_images import SEED
 from fhpt_bench.evaluation.plan import Step
+from fhpt_bench.processes import device_name
 from fhpt_bench.records.schema import Provenance
 from fhpt_bench.statistics import SEED as BOOTSTRAP_SEED
 from fhpt_bench.version import VERSION
 
 
-def provenance(plan: Sequence[Step], device: str, processes: int) -> Provenance:
+def provenance(plan: Sequence[Step], stages: Mapping[str, Work], processes: int) -> Provenance:
     """Describe the machine, packages, weights and seeds of this run.
 
     Args:
         plan: its protocols.
-        device: "cpu" or "cuda".
+        stages: the work of all calls for this run, with its devices.
         processes: the number of processes that shared the work.
     """
     import torch
 
     names = {w for step in plan for w in step.protocol.weights}
     names |= {w for step in plan for feature in step.features.values() for w in feature.spec.weights}
+    devices = dict.fromkeys(device for work in stages.values() for device in work.devices)
     found = {name: weights.obtain(name, download=False) for name in sorted(names) if weights.digest(name)}
     return Provenance(
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -39,7 +42,7 @@ def provenance(plan: Sequence[Step], device: str, processes: int) -> Provenance:
         python=platform.python_version(),
         platform=platform.platform(),
         packages=package_versions([*dependencies(), *_optional(plan)]),
-        device=torch.cuda.get_device_name() if device.startswith("cuda") else (platform.machine() + " CPU"),
+        device=", ".join(devices) or device_name("cpu"),
         dtype="float32",
         threads=torch.get_num_threads(),
         processes=processes,

@@ -64,7 +64,7 @@ class RealSide:
         self._target_maps: dict[tuple[str, str], tuple[Tensor, ...]] = {}  # (map feature, target) -> maps
         self._free = _MEMORY
         count, _ = process_group()
-        accounting = Accounting(steps, main=True)
+        accounting = Accounting(steps, main=True, device=device)
         embedder = Embedder(steps, device, accounting, count)
         try:
             digests_seen = [

@@ -72,11 +72,16 @@ def write_results(measurement: Measurement, part: BenchmarkPart, progress: bool)
         schema_version=SCHEMA_VERSION,
         run_id=folder.run_id,
         benchmark=part,
-        model=measurement.generated.card.model_copy(update={"output_range": measurement.output_range}),
-        provenance=provenance(measurement.plan, measurement.device, measurement.processes.count),
+        model=measurement.generated.card.model_copy(
+            update={"output_range": measurement.output_range, "batch_size": measurement.drawn_batch_size}
+        ),
+        provenance=provenance(measurement.plan, stages, measurement.processes.count),
         protocols=tuple(_card(step.card) for step in measurement.plan),
         stages=tuple(
-            Stage(name=name, seconds=round(work.seconds, 3), images=work.images, forwards=work.forwards)
+            Stage(
+                name=name, seconds=round(work.seconds, 3), images=work.images, forwards=work.forwards,
+                devices=work.devices,
+            )
             for name, work in stages.items()
         ),
         pairs=PairsPart(

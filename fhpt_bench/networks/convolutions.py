@@ -23,11 +23,13 @@ _SCALE = (0.458, 0.448, 0.450)
 
 
 # Options that a caller (such as training code) may have set for speed, and the values that evaluation needs. The
-# per-operator options are used, not the old `allow_tf32`: torch refuses to read that one once the others are used.
+# per-operator options decide: torch refuses to read the old `allow_tf32` if it does not fit them.
 _BACKENDS: Any = torch.backends
 _EXACT: tuple[tuple[Any, str, Any], ...] = (
     (_BACKENDS.cudnn.conv, "fp32_precision", "ieee"),
+    (_BACKENDS.cudnn.rnn, "fp32_precision", "ieee"),
     (_BACKENDS.mkldnn.conv, "fp32_precision", "ieee"),
+    (_BACKENDS.mkldnn.rnn, "fp32_precision", "ieee"),
     (_BACKENDS.cuda.matmul, "fp32_precision", "ieee"),
     (_BACKENDS.mkldnn.matmul, "fp32_precision", "ieee"),
     (_BACKENDS.cudnn, "benchmark", False),
@@ -38,14 +40,19 @@ _EXACT: tuple[tuple[Any, str, Any], ...] = (
 @contextlib.contextmanager
 def exact_float32(device: str) -> Iterator[None]:
     """Inference in exact float32, whatever the caller has set: no autocast, no TF32, no kernels chosen by timing."""
-    before = [getattr(owner, switch) for owner, switch, _ in _EXACT]
+    before = [(owner, switch, getattr(owner, switch)) for owner, switch, _ in _EXACT]
+    exact = list(_EXACT)
+    with contextlib.suppress(RuntimeError):  # it does not fit the caller's own options
+        # Changed as well, first since it changes others: a model may read it, as `torch.backends.cudnn.flags` does.
+        before.insert(0, (_BACKENDS.cudnn, "allow_tf32", _BACKENDS.cudnn.allow_tf32))
+        exact.insert(0, (_BACKENDS.cudnn, "allow_tf32", False))
     try:
-        for owner, switch, exact in _EXACT:
-            setattr(owner, switch, exact)
+        for owner, switch, value in exact:
+            setattr(owner, switch, value)
         with torch.inference_mode(), torch.autocast(torch.device(device).type, enabled=False):
             yield
     finally:
-        for (owner, switch, _), value in zip(_EXACT, before, strict=True):
+        for owner, switch, value in before:
             setattr(owner, switch, value)
 
 

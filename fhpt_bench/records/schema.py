@@ -111,6 +111,8 @@ class ModelPart(_Part):
     folder: FolderPart | None = None
     # Smallest and largest value of the first generated batch, if they do not look like [-1, 1].
     output_range: tuple[_Number, _Number] | None = None
+    # Pairs per batch, if the model has drawn random numbers: its images depend on it.
+    batch_size: _Count | None = None
 
 
 class Provenance(_Part):
@@ -122,6 +124,7 @@ class Provenance(_Part):
     python: str
     platform: str
     packages: dict[str, str]
+    # Names of the devices of all stages.
     device: str
     dtype: str
     threads: _Count
@@ -139,6 +142,8 @@ class Stage(_Part):
     seconds: _Number
     images: _Count
     forwards: _Count
+    # Device -> images, if the device decides the last digits of what the stage computes.
+    devices: Annotated[dict[_Name, _Count], Field(max_length=SCORES)] = {}
 
 
 class MetricPart(_Part):

@@ -42,6 +42,12 @@ def report(record: Record, seconds: float, full: bool = False, variants: bool = 
         notes.append("no intervals: the benchmark does not name its people; give people = FILE in the benchmark file")
     if overrides := record.provenance.overrides:
         notes.append(f"your own files in place of the pinned weights: {', '.join(overrides)}")
+    notes += [
+        f"{stage.name} was computed on {', '.join(f'{name} ({count:,})' for name, count in stage.devices.items())}: "
+        "--overwrite computes all on one device"
+        for stage in record.stages
+        if len(stage.devices) > 1
+    ]
     for note in notes:
         console.print(_text(note), soft_wrap=True)
     if variants:

@@ -12,15 +12,18 @@ from fhpt_bench.processes import launched, peak_memory
 from fhpt_bench.reporting.formatting import format_duration
 from fhpt_bench.training.loop import Learner, Schedule, own_random_numbers, seed_unit
 from fhpt_bench.training.recipe import Task
+from fhpt_bench.training.replay import FIRST_REPLAY
 
 _GIB = 2**30
-_TRIALS = 2  # units; the first one warms up
-_SLOW = 5  # seconds of a unit, after which it is not repeated
+_TRIALS = 2  # units on a CPU; the first one warms up
+_SLOW = 5  # seconds of a unit, after which it is not repeated on a CPU
 _PATIENCE = 30  # seconds, after which the evaluation is not measured
 
 
 def estimate_cost(learner: Learner, schedule: Schedule, task: Task) -> dict[str, str]:
-    """Measure the parameters, memory and time of a training by running two units of each of its phases.
+    """Measure the parameters, memory and time of a training by running a few units of each of its phases.
+
+    The last one counts: on a GPU a unit whose steps are replayed (`Replay`), as in most of the training.
 
     Args:
         learner: the learner that `fit` would get; its state is changed by the measured units.
@@ -37,6 +40,9 @@ def estimate_cost(learner: Learner, schedule: Schedule, task: Task) -> dict[str,
     first_units = [first for first in learner.phases if first <= schedule.units]
     unit_seconds: list[float] = []
     guessed: list[int] = []  # phases whose time follows from the first one's
+    unrecorded: list[int] = []  # phases whose steps were too slow to reach a replayed one
+    replays = task.device == "cuda"
+    trials = FIRST_REPLAY if replays else _TRIALS
     start = time.perf_counter()
     with own_random_numbers(task.device):
         for place, first in enumerate(first_units):
@@ -45,10 +51,14 @@ def estimate_cost(learner: Learner, schedule: Schedule, task: Task) -> dict[str,
                 unit_seconds.append(unit_seconds[0] * costs[place])
                 guessed.append(first)
                 continue
-            for _ in range(_TRIALS):
+            seconds = 0.0
+            for _ in range(trials):
+                if replays and time.perf_counter() - start + seconds > _PATIENCE:
+                    unrecorded.append(first)
+                    break
                 seed_unit(task.seed, first, launched()[1])
                 seconds = _seconds(functools.partial(learner.advance, first), task.device)
-                if seconds > _SLOW:
+                if seconds > _SLOW and not replays:
                     break
             unit_seconds.append(seconds)
         # An evaluation takes about as long as a unit: more images, but no gradients.
@@ -58,7 +68,10 @@ def estimate_cost(learner: Learner, schedule: Schedule, task: Task) -> dict[str,
     training_seconds = sum(one * length for one, length in zip(unit_seconds, lengths, strict=True))
     evaluations = 2 + (schedule.units - 1) // schedule.judge_every
     per_unit = ", ".join(
-        f"{one:.3g} s" + (f" from {first:,} on" if first > 1 else "") + (" (not measured)" if first in guessed else "")
+        f"{one:.3g} s"
+        + (f" from {first:,} on" if first > 1 else "")
+        + (" (not measured)" if first in guessed else "")
+        + (" (before its steps are replayed, which is faster)" if first in unrecorded else "")
         for one, first in zip(unit_seconds, first_units, strict=True)
     )
     rate = f"; {learner.images_per_unit / unit_seconds[-1]:.3g} images/s" if learner.images_per_unit else ""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 _WARM_UPS = 3  # runs of a new shape before recording, in which libraries choose and prepare their kernels
+FIRST_REPLAY = _WARM_UPS + 2  # number of the first run of a shape that is only replayed
 
 
 class _Recording(NamedTuple):
@@ -77,6 +78,7 @@ class Replay:
 
         static = tuple(tensor.clone() for tensor in inputs)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
+        # Only this thread's calls are checked: others prepare batches meanwhile, and reserve pinned memory for them.
+        with torch.cuda.graph(graph, capture_error_mode="thread_local"):
             outputs = self._step(*static)
         return _Recording(graph, static, outputs, [parameter.grad for parameter in self._parameters])

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from fhpt_bench import weights
 from fhpt_bench.benchmark import Benchmark, load_benchmark
 from fhpt_bench.data.real_images import RealImages
 from fhpt_bench.errors import UserError, did_you_mean
+from fhpt_bench.evaluation.memory import out_of_memory
 from fhpt_bench.files import sha256_json
 from fhpt_bench.plugin_code import code_digest
 from fhpt_bench.processes import check_device, launched, on_device
@@ -103,20 +105,42 @@ def train(
         if dry_run:
             spent = folder.spent()
             done = f" ({spent['done']:g} of {spent['of']:g} done)" if spent else ""
+            with _enough_memory(plugin, task):
+                facts = instance.estimate(task)
             return {
                 "recipe": " ".join(filter(None, (plugin.card.name, chosen))), "folder": f"{folder.path}{done}",
                 "benchmark": f"{loaded.id} {loaded.version}, {len(digests)} training images", "device": chosen_device,
-                "mixed precision": str(precision), "processes": str(count), **instance.estimate(task),
+                "mixed precision": str(precision), "processes": str(count), **facts,
             }  # fmt: skip
         try:
             folder.lock()
-            facts = instance.train(task)
+            with _enough_memory(plugin, task):
+                facts = instance.train(task)
         finally:
             folder.release()
         if (spent := folder.spent()) and spent["done"] < spent["of"]:
             stopped = f"after {spent['done']:g} of {spent['of']:g}; the same command resumes from here"
             return {**facts, "stopped": stopped}
         return facts
+
+
+@contextlib.contextmanager
+def _enough_memory(plugin: type[Recipe], task: Task) -> Iterator[None]:
+    """Say in one sentence that the memory of the device is too small."""
+    try:
+        yield
+    except Exception as error:
+        if not out_of_memory(error):
+            raise
+        ways = ["share the batch among several processes with torchrun"]
+        if task.device == "cuda" and task.mixed_precision == "no":
+            ways.insert(0, "give --mixed-precision bf16")
+        if others := [name for name in plugin.presets if name != task.preset]:
+            ways.insert(0, f"give a smaller --preset ({', '.join(others)})")
+        what = "GPU" if task.device == "cuda" else "CPU"
+        raise UserError(
+            f"The training of {plugin.card.name} does not fit into the memory of the {what}: {', or '.join(ways)}."
+        ) from error
 
 
 def _chosen(plugin: type[Recipe], preset: str | None) -> str:

@@ -122,11 +122,13 @@ def search_gallery(
     depth: int | None = None,
     gallery_ids: Sequence[str] | NDArray[np.str_] | None = None,
     left_out: NDArray[np.bool_] | None = None,
+    device: str = "cpu",
 ) -> Found:
     """Rank a gallery for each query by cosine similarity in FAISS; see `retrieval_recall`.
 
     Args:
         depth: number of ranks kept; default: all. The other arguments are those of `retrieval_recall`.
+        device: "cuda" to search on torch's current GPU, if FAISS was built for GPUs; the result is the same.
 
     Raises:
         ValueError: if lengths do not match, features are not finite, or the depth is not positive.
@@ -149,7 +151,8 @@ def search_gallery(
     order = np.arange(m) if gallery_ids is None else np.argsort(np.asarray(gallery_ids), kind="stable")
     items = np.unique([*query_items, *gallery_items], return_inverse=True)[1]
     same = (items[:n, None] == items[n:]) & ~left_out
-    ranked = order[_rank(_unit_length(queries), _unit_length(gallery)[order], depth + int(left_out.sum(1).max()))]
+    reach = depth + int(left_out.sum(1).max())
+    ranked = order[_rank(_unit_length(queries), _unit_length(gallery)[order], reach, device)]
     rows = np.arange(n)[:, None]
     # Excluded entries move behind the others, whose order is unchanged.
     ranked = ranked[rows, np.argsort(left_out[rows, ranked], axis=1, kind="stable")][:, :depth]
@@ -168,7 +171,7 @@ def _unit_length(features: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     return unit
 
 
-def _rank(queries: NDArray[np.float64], gallery: NDArray[np.float64], depth: int) -> NDArray[np.intp]:
+def _rank(queries: NDArray[np.float64], gallery: NDArray[np.float64], depth: int, device: str) -> NDArray[np.intp]:
     """(N, depth or M) positions of the nearest entries of unit length, best first; ties are ordered by position."""
     import faiss
 
@@ -177,8 +180,12 @@ def _rank(queries: NDArray[np.float64], gallery: NDArray[np.float64], depth: int
     index = faiss.IndexFlatIP(dimensions)
     index.add(gallery.astype(np.float32))
     on_gpu = None
-    if faiss.get_num_gpus() > 0:
-        on_gpu = faiss.index_cpu_to_gpu(faiss.StandardGpuResources(), 0, index)
+    if device != "cpu" and faiss.get_num_gpus() > 0:
+        import torch
+
+        number = torch.device(device).index
+        gpu = torch.cuda.current_device() if number is None else number
+        on_gpu = faiss.index_cpu_to_gpu(faiss.StandardGpuResources(), gpu, index)
     reach, ranked = min(m, depth + _SPARE), []
     start = 0
     while start < len(queries):
@@ -294,6 +301,7 @@ class Retrieval(Protocol):
         pairs: Sequence[Pair],
         queries: NDArray[np.float32],
         sources: NDArray[np.float32],
+        device: str = "cpu",
     ) -> tuple[NDArray[np.str_], Found]:
         """Rank the benchmark's source images for the queries of some pairs.
 
@@ -302,6 +310,7 @@ class Retrieval(Protocol):
             pairs: N of its pairs.
             queries: (N, D) feature of the image that queries for each of these pairs.
             sources: (n, D) feature of the source image of each of the benchmark's pairs.
+            device: as in `search_gallery`.
 
         Returns:
             The names of the gallery's images, and the result.
@@ -315,13 +324,13 @@ class Retrieval(Protocol):
         theirs = [_item(benchmark, name) for name in names]
         depth = None if self._way == "map" else max(_TOP)
         found = search_gallery(
-            self._compared(queries), self._compared(sources)[first], items, theirs, depth, names, left_out
+            self._compared(queries), self._compared(sources)[first], items, theirs, depth, names, left_out, device
         )
         return names, found
 
     def _search(self, evidence: Evidence, role: str) -> Found:
-        vectors = (evidence.vectors(self._backbone.feature, r) for r in (role, "source"))
-        return self.rank(evidence.benchmark, evidence.pairs, *vectors)[1]
+        queries, sources = (evidence.vectors(self._backbone.feature, r) for r in (role, "source"))
+        return self.rank(evidence.benchmark, evidence.pairs, queries, sources, evidence.device)[1]
 
     def draw(self, evidence: Evidence, exhibits: Exhibits) -> dict[str, bytes]:
         """Draw what a few generated images retrieve from the gallery without repeats."""

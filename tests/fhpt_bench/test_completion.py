@@ -97,6 +97,28 @@ def test_a_gpu_that_is_missing_or_shared_is_refused(two_gpus: list[int], monkeyp
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(UserError, match="several processes share the work"), on_device("cuda:1"):
         pass
+    monkeypatch.delenv("WORLD_SIZE")
+    for processes in (None, 1, 2):
+        with on_device(None, processes) as chosen:
+            assert chosen == "cuda"
+    with (
+        pytest.raises(UserError, match="3 processes need a GPU each, and torch finds 2 here: start 2"),
+        on_device(None, 3),
+    ):
+        pass
+    monkeypatch.setenv("WORLD_SIZE", "8")  # four processes on each of two machines
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    with on_device("cuda") as chosen:
+        assert chosen == "cuda"
+    monkeypatch.setenv("LOCAL_RANK", "2")
+    with (
+        pytest.raises(UserError, match="4 processes need a GPU each, and torch finds 2 here: start 2"),
+        on_device("cuda"),
+    ):
+        pass
+    with on_device("cpu") as chosen:
+        assert chosen == "cpu"
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     for device in ("cuda", "cuda:0"):
         with pytest.raises(UserError, match="finds no GPU here; give --device cpu"), on_device(device):

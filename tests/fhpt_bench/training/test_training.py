@@ -195,6 +195,25 @@ def test_a_recipe_by_path(tiny: Path, tmp_path: Path, mean: str) -> None:
             train(mean, str(tiny), out=taken)
 
 
+def test_a_training_that_does_not_fit_is_told_what_to_do(tiny: Path, tmp_path: Path) -> None:
+    file = tmp_path / "hungry.py"
+    file.write_text(
+        "import torch\n"
+        "from fhpt_bench.training.recipe import Recipe, RecipeCard\n"
+        "class Hungry(Recipe):\n"
+        "    card = RecipeCard('hungry', 'a', 'b', 'c', 'd')\n"
+        "    presets = {'paper': None, 'small': None}\n"
+        "    def train(self, task):\n"
+        "        raise torch.OutOfMemoryError('CUDA out of memory. Tried to allocate 20.00 GiB.')\n"
+        "    estimate = train\n"
+    )
+    for dry_run in (True, False):
+        with pytest.raises(
+            UserError, match=r"hungry does not fit into the memory of the CPU: give .*--preset \(small\)"
+        ):
+            train(f"{file}:Hungry", str(tiny), out=tmp_path / "out", device="cpu", dry_run=dry_run)
+
+
 def test_error_messages_name_the_mistake(tiny: Path, tmp_path: Path, mean: str) -> None:
     with pytest.raises(UserError, match="Unknown recipe 'retrieval-vgg61': did you mean retrieval-vgg16"):
         train("retrieval-vgg61")

@@ -123,10 +123,11 @@ def test_nearly_equal_entries_are_ordered():
     assert retrieval_recall(-query, gallery, ["59"], items, 1).tolist() == [1]
 
 
-def test_a_gpu_index_is_used_up_to_its_maximum_depth(monkeypatch):
+def test_a_gpu_index_is_used_on_a_gpu_and_up_to_its_maximum_depth(monkeypatch):
     import faiss
+    import torch
 
-    asked = []
+    asked, used = [], []
 
     class Gpu:
         def __init__(self, index):
@@ -138,13 +139,24 @@ def test_a_gpu_index_is_used_up_to_its_maximum_depth(monkeypatch):
 
     monkeypatch.setattr(faiss, "get_num_gpus", lambda: 1)
     monkeypatch.setattr(faiss, "StandardGpuResources", object, raising=False)
-    monkeypatch.setattr(faiss, "index_cpu_to_gpu", lambda resources, device, index: Gpu(index), raising=False)
-    test_equals_brute_force_with_ties(TASKS[2], 3)
-    assert asked
-    asked.clear()
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 3)
+
+    def move(resources, device, index):
+        used.append(device)
+        return Gpu(index)
+
+    monkeypatch.setattr(faiss, "index_cpu_to_gpu", move, raising=False)
     rng = np.random.default_rng(0)
-    items = ["a"] * 2100
-    assert search_gallery(rng.normal(size=(2, 3)), rng.normal(size=(2100, 3)), items[:2], items).relevant.all()
+    queries, gallery, items = rng.normal(size=(2, 3)), rng.normal(size=(2100, 3)), ["a"] * 2100
+    found = search_gallery(queries, gallery, items[:2], items, 5)
+    assert (asked, used) == ([], []), "a run on the CPU uses no GPU"
+    for device, number in (("cuda", 3), ("cuda:1", 1)):
+        again = search_gallery(queries, gallery, items[:2], items, 5, device=device)
+        np.testing.assert_array_equal(again.ranked, found.ranked)
+        assert asked
+        assert used.pop() == number
+    asked.clear()
+    assert search_gallery(queries, gallery, items[:2], items, device="cuda").relevant.all()
     assert asked == []
 
 
