@@ -58,6 +58,11 @@ class Feature(abc.ABC):
     @abc.abstractmethod
     def __init__(self, device: str) -> None: ...
 
+    @classmethod
+    def missing(cls) -> str | None:
+        """Why it cannot be computed here even though its pinned weights are available, a sentence; None if it can."""
+        return None
+
 
 class VectorFeature(Feature):
     """A feature that is small enough to be cached on disk, by image content.

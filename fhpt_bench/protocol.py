@@ -11,6 +11,7 @@ import numpy as np
 
 from fhpt_bench.benchmark import Benchmark
 from fhpt_bench.errors import UserError, did_you_mean
+from fhpt_bench.feature import Feature, features
 from fhpt_bench.registry import Registry
 from fhpt_bench.score import Evidence, Exhibits, ImagePairs, PairValues, Score, mean_score
 from fhpt_bench.statistics import Interval
@@ -135,6 +136,21 @@ class Protocol(abc.ABC):
     def weights(self) -> tuple[str, ...]:
         """Names of pinned weights that this variant uses itself, in addition to those of its features."""
         return ()
+
+    def feature(self, name: str) -> type[Feature]:
+        """The class of one of `features`: by default the registered one.
+
+        Args:
+            name: id of the feature.
+
+        Raises:
+            UserError: if it is not installed, or broken.
+        """
+        return features.load(name)
+
+    def wrong_file(self) -> str | None:
+        """What is wrong with a file that the user names for this variant, with the way out; None if nothing is."""
+        return None
 
     def lacks(self, benchmark: Benchmark) -> str | None:
         """Why this protocol cannot run on a benchmark, with the way out; None if it can.

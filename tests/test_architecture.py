@@ -28,8 +28,8 @@ MAY_IMPORT = {
 FLOORS = (
     "version", "errors", "files", "reading", "output_folder", "progress", "processes", "statistics", "verdicts",
     "plugin_code", "registry", "data", "benchmarks", "benchmark",
-    "weights", "model", "feature", "networks", "score", "protocol", "records", "reporting", "evaluation", "training",
-    "commands", "cli", "__init__", "__main__",
+    "weights", "model", "feature", "networks", "score", "protocol", "encoder_protocol",
+    "records", "reporting", "evaluation", "training", "commands", "cli", "__init__", "__main__",
 )  # fmt: skip
 # What registers a metric, a model or an estimator.
 GROUPS = ("fhpt_bench.models", "fhpt_bench.protocols", "fhpt_bench.features", "fhpt_bench.recipes")

@@ -54,6 +54,9 @@ def measuring_options(command: Command) -> Command:
             device_option,
             click.option("--keypoints", type=click.Path(path_type=Path), metavar="DIR",
                          help="Folder of keypoint files <pair id>_keypoints.json, in place of the built-in estimator."),
+            click.option("--encoders", type=click.Path(path_type=Path), metavar="FILE",
+                         help="TOML file of encoders of your own, for fd:NAME, similarity:NAME and the like.  "
+                         "[default: the file in FHPT_ENCODERS]"),
             click.option("--processes", type=click.IntRange(1),
                          help="Number of processes.  [default: on a CPU one per core]"),
             click.option("--variants", type=click.Choice(["literature"]),

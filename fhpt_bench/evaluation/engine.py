@@ -20,6 +20,7 @@ from fhpt_bench.evaluation.scoring import write_results
 from fhpt_bench.feature import SuppliedFeature, supplied_features
 from fhpt_bench.files import explained, file_name
 from fhpt_bench.model import Generator
+from fhpt_bench.networks.encoders import use_encoders
 from fhpt_bench.output_folder import check_output
 from fhpt_bench.processes import Processes, best_count, join, launched, on_device, set_finished, start
 from fhpt_bench.progress import print_note
@@ -45,6 +46,7 @@ def run(
     device: str | None = None,
     overwrite: bool = False,
     keypoints: str | Path | None = None,
+    encoders: str | Path | None = None,
     progress: bool = False,
     processes: int | None = 1,
     checkpoint: str | Path | None = None,
@@ -70,6 +72,8 @@ def run(
         keypoints: a folder of keypoint files, `<pair id>_keypoints.json`, used in place of the built-in estimator's
             keypoints; such scores are comparable only with each other. The files of the real target images,
             `<image stem>_keypoints.json`, are needed if the benchmark has no keypoints of faces and hands.
+        encoders: a TOML file of encoders, whose names are then variants of the protocols on encoders, such as `fd:mine`
+            (docs/encoders.md); default: the file that the environment variable FHPT_ENCODERS names, if it is set.
         progress: show progress bars on standard error.
         processes: how many processes share the work; more than 1 only from the command line. None: as many as fit.
         checkpoint: for a trained model, a file that `fhpt-bench train` wrote, in place of the default one.
@@ -90,7 +94,7 @@ def run(
     """
     options = RunOptions(
         benchmark, protocols, data_root, subset, limit, out, batch_size, device, overwrite, keypoints, progress,
-        processes, variants,
+        processes, variants, encoders,
     )  # fmt: skip
     # Everything that can be wrong with the input is checked before torch is imported or a network loads.
     find_model(model)
@@ -114,6 +118,7 @@ def evaluate(
     device: str | None = None,
     overwrite: bool = False,
     keypoints: str | Path | None = None,
+    encoders: str | Path | None = None,
     progress: bool = False,
     processes: int | None = 1,
     variants: str | None = None,
@@ -142,7 +147,7 @@ def evaluate(
     """
     options = RunOptions(
         benchmark, protocols, data_root, subset, limit, out, batch_size, device, overwrite, keypoints, progress,
-        processes, variants, images,
+        processes, variants, encoders, images,
     )  # fmt: skip
     check_type("images", images, (str, Path), "the path of a folder: str or pathlib.Path")
     check_type("name", name, (str, type(None)), "a text")
@@ -163,6 +168,7 @@ def load_inputs(options: RunOptions) -> tuple[Benchmark, Selection, dict[str, st
     """The benchmark, the chosen protocols by name, and the digest of each image's pixels."""
     if options.batch_size < 1:
         raise UserError(f"--batch-size {options.batch_size} is not positive: give 1 or more.")
+    use_encoders(Path(options.encoders) if options.encoders is not None else None)
     root = Path(options.data_root) if options.data_root is not None else None
     benchmark = load_benchmark(options.benchmark, root, options.limit, options.subset)
     if options.subset is not None and benchmark.subset is None:

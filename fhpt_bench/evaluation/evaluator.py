@@ -60,6 +60,7 @@ class Evaluator:
         batch_size: pairs per batch.
         conditioning: what of the target a function is given: "pose", "face-landmarks", "parsing". A `Generator` says
             that on its card.
+        encoders: a TOML file of encoders, as in `fb.run`.
         progress: show progress bars while the real side is computed.
 
     Attributes:
@@ -89,12 +90,14 @@ class Evaluator:
         device: Any = None,
         batch_size: int = BATCH_SIZE,
         conditioning: Sequence[str] = ("pose",),
+        encoders: str | Path | None = None,
         progress: bool = False,
     ) -> None:
         name = str(device) if device is not None else None
         options = RunOptions(
-            benchmark, protocols, data_root, subset, limit, device=name, batch_size=batch_size, progress=progress
-        )
+            benchmark, protocols, data_root, subset, limit, device=name, batch_size=batch_size, progress=progress,
+            encoders=encoders,
+        )  # fmt: skip
         self.benchmark, selection, digests = load_inputs(options)
         self.scores: tuple[ScoreEntry, ...] = ()
         self.device = find_device(name)

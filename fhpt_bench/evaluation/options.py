@@ -29,13 +29,14 @@ class RunOptions:
     progress: bool = False
     processes: int | None = 1
     variants: str | None = None
+    encoders: str | Path | None = None
     images: str | Path | None = None  # of `evaluate`
 
     def __post_init__(self) -> None:
         # A path may be any object that the system accepts as one; benchmarks are read by name or path.
         if isinstance(self.benchmark, Path):
             object.__setattr__(self, "benchmark", str(self.benchmark))
-        for name in ("data_root", "out", "keypoints", "images"):
+        for name in ("data_root", "out", "keypoints", "encoders", "images"):
             check_type(name, getattr(self, name), (str, Path, type(None)), "a path: str or pathlib.Path")
         for name in ("benchmark", "subset", "device", "variants"):
             check_type(name, getattr(self, name), (str, type(None)), "a text")

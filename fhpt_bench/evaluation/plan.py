@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from fhpt_bench import weights
 from fhpt_bench.benchmark import Benchmark
 from fhpt_bench.errors import UserError
-from fhpt_bench.feature import Feature, SuppliedFeature, features
+from fhpt_bench.feature import Feature, SuppliedFeature
 from fhpt_bench.protocol import Protocol, ProtocolCard, protocols
 from fhpt_bench.records.fingerprint import fingerprint
 from fhpt_bench.records.schema import BenchmarkPart
@@ -79,7 +79,7 @@ def load_protocols(selection: Selection, variants: str | None = None) -> tuple[P
         One protocol per id and variant, without repeats.
 
     Raises:
-        UserError: if a plugin is broken or has no such variant.
+        UserError: if a plugin is broken or has no such variant, or a file that the user names for it cannot be used.
     """
     if variants not in (None, LITERATURE):
         raise UserError(f"Unknown variants {variants!r}: give {LITERATURE}, or leave it out.")
@@ -93,6 +93,9 @@ def load_protocols(selection: Selection, variants: str | None = None) -> tuple[P
             added = [kind(variant) for variant in kind.variants if variant in wanted]
         for one in (*added, protocol):
             chosen.setdefault(one.card.key, one)
+    for protocol in chosen.values():
+        if problem := protocol.wrong_file():
+            raise UserError(problem)
     return tuple(chosen.values())
 
 
@@ -124,9 +127,9 @@ def make_plan(
     digests: dict[str, str] = {}
     missing: dict[str, str] = {}  # weights -> reason; each is tried once, even if several protocols use it
     for protocol in chosen:
-        needed = {name: features.load(name) for name in protocol.features if name not in supplied}
+        needed = {name: protocol.feature(name) for name in protocol.features if name not in supplied}
         names = [*protocol.weights, *(w for feature in needed.values() for w in feature.spec.weights)]
-        skip = protocol.lacks(benchmark)
+        skip = protocol.lacks(benchmark) or next(filter(None, (feature.missing() for feature in needed.values())), None)
         for name in names:
             if name not in digests:
                 try:

@@ -38,7 +38,7 @@ def provenance(plan: Sequence[Step], device: str, processes: int) -> Provenance:
         git_commit=git_commit(),
         python=platform.python_version(),
         platform=platform.platform(),
-        packages=package_versions(dependencies()),
+        packages=package_versions([*dependencies(), *_optional(plan)]),
         device=torch.cuda.get_device_name() if device.startswith("cuda") else (platform.machine() + " CPU"),
         dtype="float32",
         threads=torch.get_num_threads(),
@@ -47,6 +47,12 @@ def provenance(plan: Sequence[Step], device: str, processes: int) -> Provenance:
         weights={name: used.digest for name, used in found.items()},
         overrides=tuple(name for name, used in found.items() if used.override),
     )
+
+
+def _optional(plan: Sequence[Step]) -> list[str]:
+    """The packages of an extra that compute some of the features."""
+    backends = {feature.spec.backend for step in plan for feature in step.features.values()}
+    return sorted(backends & {"onnxruntime"})
 
 
 def dependencies() -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from fhpt_bench.evaluation.engine import evaluate
 from fhpt_bench.evaluation.generated_folder import AUTO, GeneratedFolder, match_folder
 from fhpt_bench.protocol import Protocol, protocols
 from fhpt_bench.records.pair_table import images_digest, read_pair_values
-from fhpt_bench.records.schema import Record
+from fhpt_bench.records.schema import CardPart, Record
 from fhpt_bench.records.validation.checks import Check, judge
 from fhpt_bench.records.validation.installed import expected_fingerprint
 
@@ -56,7 +56,7 @@ def remeasure(
         UserError: if `images` is given and cannot be used.
     """
     part, folder = record.benchmark, images or (record.folder or Path()) / "images"
-    chosen = [f"{card.id}:{card.variant}" for card in record.protocols if card.id in protocols.entries()]
+    chosen = [f"{card.id}:{card.variant}" for card in record.protocols if _is_known(card)]
     if (not folder.is_dir() and images is None) or part.id not in benchmarks.entries() or not chosen:
         return [Check("cannot", _NAME, "its images, its benchmark or its protocols are not here")]
     try:
@@ -80,6 +80,16 @@ def remeasure(
             raise
         return [Check("cannot", _NAME, str(error))]
     return [*checks, *_compare_scores(record, again)]
+
+
+def _is_known(card: CardPart) -> bool:
+    """Whether a card's protocol and variant are installed; an encoder of somebody else's is not."""
+    if card.id not in protocols.entries():
+        return False
+    try:
+        return card.variant in protocols.load(card.id).variants
+    except UserError:
+        return False
 
 
 def _pixels(record: Record, found: GeneratedFolder, benchmark: Benchmark, progress: bool) -> list[Check]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 
+from fhpt_bench.encoder_protocol import EncoderProtocol
 from fhpt_bench.errors import UserError
+from fhpt_bench.networks.encoders import VARIABLE, known_encoders
 from fhpt_bench.protocol import MetricCard, ProtocolCard, protocols
 from fhpt_bench.records.schema import Record, ScoreEntry
 
@@ -37,15 +39,18 @@ def standing(record: Record, score: ScoreEntry) -> Standing:
     said = record.card(score)
     if said is None:
         return Standing(None, None, "its record has no card of its protocol")
-    versions = _versions(score.protocol)
-    if isinstance(versions, str):
-        return Standing(None, None, versions)
-    version, cards = versions
+    found = _installed(score.protocol, tuple(encoder.feature for encoder in known_encoders().values()))
+    if isinstance(found, str):
+        return Standing(None, None, found)
+    version, cards, on_encoders = found
     if said.version != version:
         return Standing(
             None, None, f"version {said.version} of {score.protocol} is not installed here (found {version})"
         )
     card = cards.get(score.variant)
+    if on_encoders and (card is None or card.features != said.features):
+        used = said.features[0] if said.features else score.variant
+        return Standing(None, None, f"the encoder {used} of {score.protocol} is not known here ({VARIABLE})")
     metrics = {metric.name: metric for metric in card.metrics} if card else {}
     if score.metric not in metrics:
         what = f"variant {score.variant!r}" if card is None else f"metric {score.metric!r}"
@@ -53,14 +58,18 @@ def standing(record: Record, score: ScoreEntry) -> Standing:
     return Standing(metrics[score.metric], card)
 
 
-@functools.cache
-def _versions(name: str) -> tuple[int, dict[str, ProtocolCard]] | str:
-    """The version and the cards of a registered protocol, or why there is none."""
+@functools.lru_cache(maxsize=256)
+def _installed(name: str, encoders: tuple[str, ...]) -> tuple[int, dict[str, ProtocolCard], bool] | str:
+    """Version, cards, and whether it is one on encoders, of which these are known; or why there is no such protocol."""
     if name not in protocols.entries():
         return f"the protocol {name} is not installed here"
     try:
         kind = protocols.load(name)
-        return kind.version, {variant: kind(variant).card for variant in kind.variants}
+        return (
+            kind.version,
+            {variant: kind(variant).card for variant in kind.variants},
+            issubclass(kind, EncoderProtocol),
+        )
     except UserError as error:
         return str(error).rstrip(".")
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fhpt_bench.protocol import Evidence, MetricCard, Protocol, Score
-from fhpt_bench.statistics import block_jackknife
+from fhpt_bench.statistics import FEWEST_CLUSTERS, block_jackknife
 from protocols.inputs import Features, check_features
 from protocols.perceptual.embedding import (
     EFFICIENTNET,
@@ -26,7 +26,7 @@ _FULL_RANK = 2048
 
 
 @dataclass(frozen=True)
-class _Variant:
+class FrechetChoice:
     """Arguments of one variant.
 
     Args:
@@ -44,24 +44,24 @@ class _Variant:
 
 _INCEPTION = "pool3 (2048) of the 2015-12-05 Inception"
 _VARIANTS = {
-    "canonical": _Variant(
+    "canonical": FrechetChoice(
         f"{_INCEPTION}, torch bilinear to 299x299 without antialias as in pytorch-fid; all generated images against "
         "the target images without repeats",
         INCEPTION,
     ),
-    "drn": _Variant(
+    "drn": FrechetChoice(
         f"{_INCEPTION}, on images with white borders to 256x256; generated images against their paired targets, "
         "repeats included",
         INCEPTION_PADDED,
         "paired",
     ),
-    "clean": _Variant(
+    "clean": FrechetChoice(
         f"{_INCEPTION}, bicubic to 299x299 with antialias in float as in clean-fid; all generated images against the "
         "target images without repeats",
         INCEPTION_CLEAN,
     ),
-    "train": _Variant("as canonical, against every image of the training list", INCEPTION, "train"),
-    "gfla": _Variant(
+    "train": FrechetChoice("as canonical, against every image of the training list", INCEPTION, "train"),
+    "gfla": FrechetChoice(
         "the last pooling (2048) of torchvision's ImageNet Inception, with ImageNet normalisation undone on images in "
         "[0, 1] that were never normalised; against the training images; in a set of 64 or more the last incomplete "
         "batch of 64 is dropped, in the order of the pair ids and of the training list: not an FID, but papers print "
@@ -70,7 +70,7 @@ _VARIANTS = {
         "train",
         batch=64,
     ),
-    "cfld": _Variant(
+    "cfld": FrechetChoice(
         "as gfla, with all generated images and all training images: not an FID, but papers print it as one",
         INCEPTION_GFLA,
         "train",
@@ -172,7 +172,8 @@ class FrechetProtocol(Protocol):
     """A Fréchet distance between generated and real images, on the features of the variant's network."""
 
     sees_pose = False
-    choices: ClassVar[Mapping[str, _Variant]]
+    choices: ClassVar[Mapping[str, FrechetChoice]]
+    full_rank: ClassVar[int | None] = _FULL_RANK
     moved_by = (
         "the number of images in each set: fewer images give a larger value",
         "the reference set: unique targets, targets with repeats, or training images",
@@ -182,40 +183,56 @@ class FrechetProtocol(Protocol):
     )
 
     @property
+    def choice(self) -> FrechetChoice:
+        """The arguments of this variant."""
+        return self.choices[self.variant]
+
+    @property
     def features(self) -> tuple[str, ...]:
         """The feature of this variant."""
-        return (self.choices[self.variant].embedding.feature,)
+        return (self.choice.embedding.feature,)
 
     @property
     def training_images(self) -> bool:
         """Whether the reference is the training set."""
-        return self.choices[self.variant].reference == "train"
+        return self.choice.reference == "train"
+
+    @staticmethod
+    def without(vectors: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """(n, D) -> (n,) whether an image has no vector, and is left out."""
+        return np.zeros(len(vectors), bool)
 
     def score(self, evidence: Evidence) -> tuple[Score, ...]:
         """The distance, its interval over people, and the number of images in each set."""
-        chosen = self.choices[self.variant]
+        chosen = self.choice
         generated = chosen.embedding.features(evidence, "generated")
         real = chosen.embedding.features(evidence, "train" if chosen.reference == "train" else "target")
-        by_id = np.argsort([pair.id for pair in evidence.pairs])
+        by_id, lost = np.argsort([pair.id for pair in evidence.pairs]), self.without(generated)
         # The pairs whose targets are the reference images; training images belong to no pair.
         rows = {"unique": evidence.unique_targets(), "paired": by_id}.get(chosen.reference)
 
         def sides(keep: NDArray[np.bool_]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-            ours = generated[by_id[keep[by_id]]]
+            ours = generated[by_id[(keep & ~lost)[by_id]]]
             theirs = real if rows is None else real[rows[keep[rows]]]
+            theirs = theirs[~self.without(theirs)]
             return full_batches(ours, chosen.batch), full_batches(theirs, chosen.batch)
 
         a, b = sides(np.ones(len(generated), bool))
         if min(len(a), len(b)) < 2:
             return (Score(self.id, None, 0, skipped={"too few images for a covariance": len(generated)}),)
+        skipped = {"without a face in the generated image": int(lost.sum())} if lost.any() else {}
+        full_rank = self.full_rank or generated.shape[1]
         details: dict[str, Any] = {"n_generated": len(a), "n_reference": len(b)}
-        if min(len(a), len(b)) < _FULL_RANK:
+        if min(len(a), len(b)) < full_rank:
             details["note"] = (
-                f"fewer than {_FULL_RANK} images in a set: the value is far above the value for many images; "
+                f"fewer than {full_rank} images in a set: the value is far above the value for many images; "
                 "compare it only with values for the same numbers of images"
             )
-        interval = block_jackknife(lambda keep: frechet_distance(*sides(keep)), evidence.people)
-        return (Score(self.id, frechet_distance(a, b), len(a), interval=interval, details=details),)
+        interval = None
+        if len(np.unique(evidence.people[~lost])) >= FEWEST_CLUSTERS:
+            interval = block_jackknife(lambda keep: frechet_distance(*sides(keep)), evidence.people)
+        value = frechet_distance(a, b)
+        return (Score(self.id, value, len(a), interval=interval, skipped=skipped, details=details),)
 
 
 class FID(FrechetProtocol):
@@ -246,8 +263,8 @@ class FDEffNetLite0(FrechetProtocol):
     title = "Fréchet distance on EfficientNet-lite0 features"
     group = "perceptual"
     citation = "Heusel et al., NeurIPS 2017, for the distance; Tan and Le, EfficientNet, ICML 2019, for the network"
-    choices: ClassVar[Mapping[str, _Variant]] = {
-        "canonical": _Variant(
+    choices: ClassVar[Mapping[str, FrechetChoice]] = {
+        "canonical": FrechetChoice(
             "the last pooling (1280) of ImageNet's EfficientNet-lite0, bicubic to 224x224 with antialias in float; all "
             "generated images against the target images without repeats",
             EFFICIENTNET,

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fhpt_bench.protocol import Evidence, MetricCard, Protocol, Score
-from fhpt_bench.statistics import block_jackknife
+from fhpt_bench.statistics import FEWEST_CLUSTERS, block_jackknife
 from protocols.inputs import Features, check_features
 from protocols.perceptual.embedding import EFFICIENTNET, INCEPTION, INCEPTION_CLEAN, Embedding
 
@@ -42,25 +42,41 @@ def kernel_distance(features_a: Features, features_b: Features) -> float:
         >>> kernel_distance(draw(size=(400, 8)), draw(1, size=(400, 8))) > 1
         True
     """
-    kernels = _Kernels(features_a, features_b)
+    kernels = Kernels(features_a, features_b, _cubic)
     return kernels.distance(np.ones(len(features_a), bool), np.ones(len(features_b), bool))
 
 
-class _Kernels:
-    """The kernel values between all images of two sets, from which the distance of any subsets is computed."""
+Kernel = Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
 
-    def __init__(self, features_a: Features, features_b: Features) -> None:
-        a, b = check_features(features_a, features_b, fewest=2)
-        self._aa, self._ab, self._bb = _cubic(a, a), _cubic(a, b), _cubic(b, b)
+
+class Kernels:
+    """The kernel values between all images of two sets, from which the distance of any subsets is computed.
+
+    Args:
+        features_a: (N, D) float.
+        features_b: (M, D) float.
+        kernel: (n, D) and (m, D) -> (n, m) values.
+        biased: whether the mean over a set includes each image with itself.
+
+    Raises:
+        ValueError: if the arrays are not two such sets of finite numbers.
+    """
+
+    def __init__(self, features_a: Features, features_b: Features, kernel: Kernel, biased: bool = False) -> None:
+        a, b = check_features(features_a, features_b, fewest=1 if biased else 2)
+        self._aa, self._ab, self._bb = kernel(a, a), kernel(a, b), kernel(b, b)
+        self._biased = biased
 
     def distance(self, keep_a: NDArray[np.bool_], keep_b: NDArray[np.bool_]) -> float:
         """The distance of the images that two masks keep."""
         # Sums over subsets as products with 0 and 1: no part of a matrix is copied.
         a, b = keep_a.astype(np.float64), keep_b.astype(np.float64)
-        n, m = a.sum(), b.sum()
-        within_a = (a @ self._aa @ a - a @ self._aa.diagonal()) / (n * (n - 1))
-        within_b = (b @ self._bb @ b - b @ self._bb.diagonal()) / (m * (m - 1))
-        return float(within_a + within_b - 2 * (a @ self._ab @ b) / (n * m))
+        within = self._within(self._aa, a) + self._within(self._bb, b)
+        return float(within - 2 * (a @ self._ab @ b) / (a.sum() * b.sum()))
+
+    def _within(self, kernel: NDArray[np.float64], kept: NDArray[np.float64]) -> float:
+        n, total = kept.sum(), kept @ kernel @ kept
+        return float(total / n**2 if self._biased else (total - kept @ kernel.diagonal()) / (n * (n - 1)))
 
 
 def _cubic(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -138,6 +154,7 @@ class KernelProtocol(Protocol):
 
     sees_pose = False
     embedding: Embedding
+    fewest: ClassVar[int] = 2
     moved_by = (
         "repeats in either set, which bias it; the number of images has no bias, fewer images only widen the interval",
         "random subsets in place of the full sets, as in many tools",
@@ -150,19 +167,35 @@ class KernelProtocol(Protocol):
         """The feature of this protocol."""
         return (self.embedding.feature,)
 
+    @staticmethod
+    def without(vectors: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """(n, D) -> (n,) whether an image has no vector, and is left out."""
+        return np.zeros(len(vectors), bool)
+
+    @staticmethod
+    def kernels(generated: NDArray[np.float32], real: NDArray[np.float32]) -> Kernels:
+        """The kernel values of the two sets."""
+        return Kernels(generated, real, _cubic)
+
     def score(self, evidence: Evidence) -> tuple[Score, ...]:
         """The distance, its interval over people, and the number of images in each set."""
-        first = evidence.unique_targets()
-        generated = self.embedding.features(evidence, "generated")
-        real = self.embedding.features(evidence, "target")[first]
-        if min(len(generated), len(real)) < 2:
+        generated, real = (self.embedding.features(evidence, role) for role in ("generated", "target"))
+        lost, first = self.without(generated), evidence.unique_targets()
+        ours, theirs = np.flatnonzero(~lost), first[~self.without(real[first])]
+        if min(len(ours), len(theirs)) < self.fewest:
             return (Score(self.id, None, 0, skipped={"too few images for a mean over two images": len(generated)}),)
-        kernels = _Kernels(generated, real)
-        every = np.ones(len(generated), bool)
-        interval = block_jackknife(lambda keep: kernels.distance(keep, keep[first]), evidence.people)
-        value = kernels.distance(every, every[first])
-        details = {"n_generated": len(generated), "n_reference": len(real)}
-        return (Score(self.id, value, len(generated), interval=interval, details=details),)
+        kernels = self.kernels(generated[ours], real[theirs])
+
+        def distance(keep: NDArray[np.bool_]) -> float:
+            return kernels.distance(keep[ours], keep[theirs])
+
+        skipped = {"without a face in the generated image": int(lost.sum())} if lost.any() else {}
+        interval = None
+        if all(len(np.unique(evidence.people[rows])) >= FEWEST_CLUSTERS for rows in (ours, theirs)):
+            interval = block_jackknife(distance, evidence.people)
+        value = distance(np.ones(len(generated), bool))
+        details = {"n_generated": len(ours), "n_reference": len(theirs)}
+        return (Score(self.id, value, len(ours), interval=interval, skipped=skipped, details=details),)
 
 
 class KID(KernelProtocol):

@@ -13,7 +13,8 @@ from PIL import Image
 
 import fhpt_bench as fb
 from fhpt_bench.benchmark import load_benchmark
-from fhpt_bench.protocol import protocols
+from fhpt_bench.feature import Feature
+from fhpt_bench.protocol import Protocol, protocols
 from fhpt_bench.weights import available
 
 # One thread sums float32 numbers in another order than two: see tests/fhpt_bench/networks/test_invariance.py. A Fréchet
@@ -64,15 +65,17 @@ def people(tmp_path: Path) -> Path:
 
 def everything() -> list[str]:
     """Each variant of each protocol whose weights are available."""
-    from fhpt_bench.feature import features
-
     made = [protocols.load(name)(variant) for name in protocols.entries() for variant in protocols.load(name).variants]
     return [
         protocol.card.key
         for protocol in made
-        if all(map(available, [*protocol.weights,
-                               *(w for name in protocol.features for w in features.load(name).spec.weights)]))
-    ]  # fmt: skip
+        if all(map(available, [*protocol.weights, *(w for kind in _features(protocol) for w in kind.spec.weights)]))
+        and not any(kind.missing() for kind in _features(protocol))
+    ]
+
+
+def _features(protocol: Protocol) -> list[type[Feature]]:
+    return [protocol.feature(name) for name in protocol.features]
 
 
 def test_processes_and_batches_do_not_matter(people: Path, tmp_path: Path) -> None:

@@ -16,7 +16,9 @@ from fhpt_bench import weights
 from fhpt_bench.benchmark import Benchmark, Pair, load_benchmark
 from fhpt_bench.data.images import pixels_sha256
 from fhpt_bench.data.real_images import RealImages
-from fhpt_bench.feature import MapFeature, features
+from fhpt_bench.feature import Feature, MapFeature, features
+from fhpt_bench.networks.encoder import encoder_feature
+from fhpt_bench.networks.encoders import known_encoders
 from fhpt_bench.protocol import Evidence, ImagePairs, PairValues, Protocol, Score
 
 Pixels = NDArray[np.uint8]
@@ -34,13 +36,19 @@ class StandIn:
 
     def extract(self, images: Pixels) -> NDArray[np.float32]:
         small = [np.asarray(Image.fromarray(image).resize((11, 16)), np.float64).ravel() / 128 - 1 for image in images]
-        return np.tanh(np.stack([row @ self._mix for row in small])).astype(np.float32)
+        # Not 0 for a grey image, which would have no direction.
+        return (np.tanh(np.stack([row @ self._mix for row in small])) + 0.01).astype(np.float32)
+
+
+def find_feature(name: str) -> type[Feature]:
+    encoders = {encoder.feature: encoder for encoder in known_encoders().values()}
+    return encoder_feature(encoders[name]) if name in encoders else features.load(name)
 
 
 @functools.cache
 def network(name: str):
-    kind = features.load(name)
-    if all(weights.available(needed) for needed in kind.spec.weights):
+    kind = find_feature(name)
+    if kind.missing() is None and all(weights.available(needed) for needed in kind.spec.weights):
         return kind("cpu")
     assert not issubclass(kind, MapFeature), f"the weights of {name} must be fetched first"
     return StandIn()
@@ -143,9 +151,7 @@ def _stacked(protocol: Protocol, generated: list[Pixels], target: list[Pixels]) 
 
     sides = []
     for images in (generated, target):
-        maps = {
-            name: extract(name, images) for name in protocol.features if issubclass(features.load(name), MapFeature)
-        }
+        maps = {name: extract(name, images) for name in protocol.features if issubclass(find_feature(name), MapFeature)}
         sides.append({name: tuple(map(torch.stack, zip(*rows, strict=True))) for name, rows in maps.items()})
     return ImagePairs(*(np.stack(images)[:, ::2, ::2] for images in (generated, target)), *sides)
 

@@ -13,7 +13,9 @@ from pathlib import Path
 from fhpt_bench import weights
 from fhpt_bench.benchmark import Benchmark
 from fhpt_bench.data.truth import Truth
-from fhpt_bench.feature import FeatureSpec, features
+from fhpt_bench.encoder_protocol import EncoderProtocol
+from fhpt_bench.feature import FeatureSpec
+from fhpt_bench.networks.encoders import known_encoders
 from fhpt_bench.protocol import MetricCard, Protocol, protocols
 from tools.docs.pages import table
 
@@ -88,11 +90,13 @@ def _page(kind: type[Protocol], kinds: dict[str, type[Protocol]]) -> str:
 
 
 def _variants(kind: type[Protocol]) -> list[Protocol]:
-    return [kind(variant) for variant in kind.variants]
+    """All variants; of a protocol on encoders those that every installation knows."""
+    made = [kind(variant) for variant in kind.variants]
+    return [p for p in made if not isinstance(p, EncoderProtocol) or p.encoder.folder is None]
 
 
 def _specs(protocol: Protocol) -> list[FeatureSpec]:
-    return [features.load(name).spec for name in protocol.features]
+    return [protocol.feature(name).spec for name in protocol.features]
 
 
 def _metrics(made: list[Protocol]) -> str:
@@ -129,9 +133,11 @@ def _definitions(made: list[Protocol]) -> str:
 
 
 def _features(seen: Iterable[FeatureSpec]) -> str:
+    others = dict.fromkeys((encoder.feature for encoder in known_encoders().values()), "its file")
     rows = [
         (
-            f"`{spec.id}`", spec.preprocessing, ", ".join(f"`{name}`" for name in spec.weights) or "built in",
+            f"`{spec.id}`", spec.preprocessing,
+            ", ".join(f"`{name}`" for name in spec.weights) or others.get(spec.id, "built in"),
             f"{spec.backend} {spec.dtype}", spec.version,
         )
         for spec in seen
@@ -162,6 +168,14 @@ def _needs(made: list[Protocol]) -> str:
             "The first run that needs the weights fetches them, as `fhpt-bench weights fetch` does; the files can "
             "also be put into `FHPT_WEIGHTS_DIR`. If weights are missing, the protocol is skipped, and the run "
             "reports which.",
+        ]
+    files = {p.variant: p.encoder for p in made if isinstance(p, EncoderProtocol)}
+    if files:
+        rows = [(f"`{name}`", f"`{encoder.file}`", encoder.url) for name, encoder in files.items()]
+        lines += [
+            table(["encoder", "file", "source"], rows),
+            "Put the file into a folder and set `FHPT_WEIGHTS_DIR` to the folder; without it the protocol is skipped, "
+            "and the run reports why. Encoders of your own are further variants: [encoders](../encoders.md).",
         ]
     for missing, variants in asked.items():
         lines.append(

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tools.faults.bad.encoders import ENCODERS
 from tools.faults.bad.images import IMAGES, KEYPOINT_FILES
 from tools.faults.bad.lists import KEYPOINTS, PAIRS, PEOPLE, TABLES, TOML
 from tools.faults.bad.options import FOLDERS, NAMES, OPTIONS
@@ -27,7 +28,7 @@ KINDS: dict[str, Kinds] = {
     "names": NAMES, "options": OPTIONS, "folders": FOLDERS, "pair lists": PAIRS, "keypoint lists": KEYPOINTS,
     "tables of people": PEOPLE, "benchmark files": TOML, "truth tables and manifests": TABLES, "images": IMAGES,
     "keypoint files of tools": KEYPOINT_FILES, "records and finished work": RECORDS,
-    "trainings and weights": TRAININGS, "plugins": PLUGINS,
+    "trainings and weights": TRAININGS, "plugins": PLUGINS, "encoders": ENCODERS,
 }  # fmt: skip
 CPU = 3.0  # seconds of processor time that a refusal may take, without the import of torch if a plugin needs it
 _AT_ONCE = 2  # processes
