@@ -7,10 +7,10 @@ from protocols.perceptual.kernel import kernel_distance, kernel_distance_of_subs
 from protocols.perceptual.lpips import lpips
 from protocols.perceptual.prdc import prdc
 from protocols.perceptual.psnr import psnr
-from protocols.perceptual.similarity import similarity
+from protocols.perceptual.similarity import embedding_distance, similarity
 from protocols.perceptual.ssim import ssim
 
 __all__ = [
-    "cmmd", "fid", "frechet_distance", "inception_score", "kernel_distance", "kernel_distance_of_subsets", "kid",
-    "lpips", "prdc", "psnr", "similarity", "ssim",
+    "cmmd", "embedding_distance", "fid", "frechet_distance", "inception_score", "kernel_distance",
+    "kernel_distance_of_subsets", "kid", "lpips", "prdc", "psnr", "similarity", "ssim",
 ]  # fmt: skip
