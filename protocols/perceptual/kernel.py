@@ -218,12 +218,13 @@ class KID(KernelProtocol):
         "vton": "VtonEval (Leffa) and CatVTON (eval.py), with other draws of the subsets; LaDI-VTON (val_metrics.py), "
         "not multiplied by 1000"
     }
+    metrics = (MetricCard("kid", "KID", higher_is_better=False, per_pair=False),)
 
     def __init__(self, variant: str | None = None) -> None:
         super().__init__(variant)
         self.embedding = _INPUTS[self.variant]
-        label = "KID x1000" if self.variant == "vton" else "KID"
-        self.metrics = (MetricCard("kid", label, higher_is_better=False, per_pair=False),)
+        if self.variant == "vton":
+            self.metrics = (dataclasses.replace(self.metrics[0], label="KID x1000"),)
 
     def score(self, evidence: Evidence) -> tuple[Score, ...]:
         """The distance, its interval over people, and the number of images in each set."""
