@@ -45,7 +45,7 @@ class EncoderProtocol(Protocol):
         """The feature of the encoder."""
         return (self.encoder.feature,)
 
-    def feature(self, name: str) -> type[Feature]:
+    def feature_class(self, name: str) -> type[Feature]:
         """The class of the encoder's feature; its network is not loaded."""
         from fhpt_bench.networks.encoder import encoder_feature
 

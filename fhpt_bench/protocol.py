@@ -137,7 +137,7 @@ class Protocol(abc.ABC):
         """Names of pinned weights that this variant uses itself, in addition to those of its features."""
         return ()
 
-    def feature(self, name: str) -> type[Feature]:
+    def feature_class(self, name: str) -> type[Feature]:
         """The class of one of `features`: by default the registered one.
 
         Args:

@@ -11,6 +11,7 @@ import fhpt_bench as fb
 from fhpt_bench.benchmark import load_benchmark
 from fhpt_bench.benchmarks.schema import BenchmarkSchema, read_schema
 from fhpt_bench.cli import cli
+from fhpt_bench.networks.encoders import READY, Encoder, read_encoders
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -44,6 +45,17 @@ def test_the_page_on_benchmarks_names_every_key_and_its_example_is_read(tmp_path
     (example,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
     (tmp_path / "my.toml").write_text(example)
     assert read_schema(tmp_path / "my.toml").keypoint_frame == (512, 352)
+
+
+def test_the_page_on_encoders_names_every_key_and_its_example_is_read(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "encoders.md").read_text()
+    assert not {name for name in {*Encoder.model_fields} - {"name", "folder"} if f"`{name}`" not in text}
+    (example,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    (tmp_path / "my.toml").write_text(example)
+    assert read_encoders(tmp_path / "my.toml")["mine"].sides == (256, 128)
+    for encoder in read_encoders(READY).values():
+        assert f"| `{encoder.name}` |" in text
+        assert encoder.url in text
 
 
 def test_studio_is_whole() -> None:

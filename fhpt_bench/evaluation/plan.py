@@ -127,7 +127,7 @@ def make_plan(
     digests: dict[str, str] = {}
     missing: dict[str, str] = {}  # weights -> reason; each is tried once, even if several protocols use it
     for protocol in chosen:
-        needed = {name: protocol.feature(name) for name in protocol.features if name not in supplied}
+        needed = {name: protocol.feature_class(name) for name in protocol.features if name not in supplied}
         names = [*protocol.weights, *(w for feature in needed.values() for w in feature.spec.weights)]
         skip = protocol.lacks(benchmark) or next(filter(None, (feature.missing() for feature in needed.values())), None)
         for name in names:

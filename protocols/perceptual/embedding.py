@@ -66,6 +66,22 @@ class Embedding:
         return np.concatenate(batches) if batches else np.empty((0, self.pooled), np.float32)
 
 
+@dataclass(frozen=True)
+class Vectors(Embedding):
+    """A feature whose rows have nothing but the vector, of any length.
+
+    Args:
+        feature: id of the feature.
+        pooled: not used.
+    """
+
+    pooled: int = 0
+
+    def features(self, evidence: Evidence, role: Role) -> NDArray[np.float32]:
+        """(n, D) vectors of a run's images."""
+        return evidence.vectors(self.feature, role)
+
+
 INCEPTION = Embedding("inception-2015", 2048)
 INCEPTION_PADDED = Embedding("inception-2015-padded", 2048)
 INCEPTION_CLEAN = Embedding("inception-2015-clean", 2048)

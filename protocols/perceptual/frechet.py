@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from fhpt_bench.encoder_protocol import EncoderProtocol
 from fhpt_bench.protocol import Evidence, MetricCard, Protocol, Score
 from fhpt_bench.statistics import FEWEST_CLUSTERS, block_jackknife
 from protocols.inputs import Features, check_features
@@ -19,6 +20,7 @@ from protocols.perceptual.embedding import (
     INCEPTION_GFLA,
     INCEPTION_PADDED,
     Embedding,
+    Vectors,
 )
 
 # With fewer images the covariance of 2048 features does not have full rank.
@@ -274,3 +276,27 @@ class FDEffNetLite0(FrechetProtocol):
     metrics = (
         MetricCard("fd-effnet-lite0", "FD(EffNet-lite0)", higher_is_better=False, range=(0.0, np.inf), per_pair=False),
     )
+
+
+class FD(EncoderProtocol, FrechetProtocol):
+    """The Fréchet distance on the vectors of an encoder. With `dinov2-vitl14` it is the FD of Stein et al."""
+
+    id = "fd"
+    title = "Fréchet distance on an encoder's vectors"
+    group = "perceptual"
+    citation = (
+        "Heusel et al., NeurIPS 2017, for the distance; Stein et al., Exposing flaws of generative model evaluation "
+        "metrics and their unfair treatment of diffusion models, NeurIPS 2023, for DINOv2"
+    )
+    definition = (
+        "Fréchet distance of Gaussians fitted to the vectors of all generated images and of the target images without "
+        "repeats"
+    )
+    default = "dinov2-vitl14"
+    full_rank: ClassVar[int | None] = None  # of the encoder's own number of values
+    metrics = (MetricCard("fd", "FD", higher_is_better=False, range=(0.0, np.inf), per_pair=False),)
+
+    @property
+    def choice(self) -> FrechetChoice:
+        """All values of a row, against the targets without repeats."""
+        return FrechetChoice(self.definition, Vectors(self.encoder.feature))

@@ -9,10 +9,11 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from fhpt_bench.encoder_protocol import EncoderProtocol
 from fhpt_bench.protocol import Evidence, MetricCard, Protocol, Score
 from fhpt_bench.statistics import FEWEST_CLUSTERS, block_jackknife
 from protocols.inputs import Features, check_features
-from protocols.perceptual.embedding import EFFICIENTNET, INCEPTION, INCEPTION_CLEAN, Embedding
+from protocols.perceptual.embedding import EFFICIENTNET, INCEPTION, INCEPTION_CLEAN, Embedding, Vectors
 
 # clean-fid 0.1.35: the number of subsets and their largest size. It sets no seed; this one is ours.
 _SUBSETS, _LARGEST, _SEED = 100, 1000, 0
@@ -257,3 +258,23 @@ class KDEffNetLite0(KernelProtocol):
         "float; cubic kernel, gamma 1/d, coefficient 1, unbiased over the full sets, targets without repeats",
     }
     metrics = (MetricCard("kd-effnet-lite0", "KD(EffNet-lite0)", higher_is_better=False, per_pair=False),)
+
+
+class KD(EncoderProtocol, KernelProtocol):
+    """The kernel distance on the vectors of an encoder."""
+
+    id = "kd"
+    title = "Kernel distance on an encoder's vectors"
+    group = "perceptual"
+    citation = "Binkowski et al., Demystifying MMD GANs, ICLR 2018"
+    definition = (
+        "squared maximum mean discrepancy, cubic kernel, gamma 1/d, coefficient 1, unbiased over the full sets: "
+        "all generated images against the target images without repeats; not multiplied by 1000"
+    )
+    default = "dinov2-vitl14"
+    metrics = (MetricCard("kd", "KD", higher_is_better=False, per_pair=False),)
+
+    @property
+    def embedding(self) -> Embedding:  # type: ignore[override]
+        """All values of a row."""
+        return Vectors(self.encoder.feature)

@@ -75,7 +75,7 @@ def everything() -> list[str]:
 
 
 def _features(protocol: Protocol) -> list[type[Feature]]:
-    return [protocol.feature(name) for name in protocol.features]
+    return [protocol.feature_class(name) for name in protocol.features]
 
 
 def test_processes_and_batches_do_not_matter(people: Path, tmp_path: Path) -> None:

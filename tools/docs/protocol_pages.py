@@ -96,7 +96,7 @@ def _variants(kind: type[Protocol]) -> list[Protocol]:
 
 
 def _specs(protocol: Protocol) -> list[FeatureSpec]:
-    return [protocol.feature(name).spec for name in protocol.features]
+    return [protocol.feature_class(name).spec for name in protocol.features]
 
 
 def _metrics(made: list[Protocol]) -> str:

@@ -167,11 +167,11 @@ def expected_fingerprint(record: Record, score: ScoreEntry, digests: Mapping[str
 def _specs(protocol: Protocol, said: CardPart) -> list[FeatureSpec]:
     """The features that the record says it used, if they can take the place of the protocol's own."""
     if said.features == protocol.features:
-        return [protocol.feature(name).spec for name in protocol.features]
+        return [protocol.feature_class(name).spec for name in protocol.features]
     # The user may have supplied files in place of a feature.
     supplied = {kind.spec.id: kind for kind in map(supplied_features.load, supplied_features.entries())}
     if unknown := [name for name in said.features if name not in supplied and name not in features.entries()]:
         raise UserError(f"The feature {unknown[0]} is not installed here.")
     replaced = tuple(supplied[name].replaces if name in supplied else name for name in said.features)
     used = said.features if replaced == protocol.features else protocol.features
-    return [supplied[name].spec if name in supplied else protocol.feature(name).spec for name in used]
+    return [supplied[name].spec if name in supplied else protocol.feature_class(name).spec for name in used]
