@@ -8,11 +8,11 @@ from protocols.perceptual.lpips import lpips, lpips_maps
 from protocols.perceptual.prdc import prdc
 from protocols.perceptual.psnr import batched_psnr, psnr
 from protocols.perceptual.regions import regions
-from protocols.perceptual.similarity import similarity
+from protocols.perceptual.similarity import embedding_distance, similarity
 from protocols.perceptual.ssim import ssim, ssim_maps
 
 __all__ = [
-    "batched_psnr", "cmmd", "fid", "frechet_distance", "inception_score", "kernel_distance",
+    "batched_psnr", "cmmd", "embedding_distance", "fid", "frechet_distance", "inception_score", "kernel_distance",
     "kernel_distance_of_subsets", "kid", "lpips", "lpips_maps", "prdc", "psnr", "regions", "similarity", "ssim",
     "ssim_maps",
 ]  # fmt: skip

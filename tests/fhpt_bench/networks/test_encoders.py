@@ -141,7 +141,7 @@ def test_the_identity_covers_everything_that_can_change_a_value(read: dict[str, 
 
 def test_ready_encoders() -> None:
     ready = read_encoders(READY)
-    assert list(ready) == ["dinov2-vitl14", "clip-vitl14-336", "clip-vitl14-336-whole", "arcface-r50"]
+    assert list(ready) == ["dinov2-vitl14", "clip-vitl14-336", "clip-vitl14-336-whole", "arcface-r50", "arcface-mbf"]
     assert known_encoders() == ready
     for encoder in ready.values():
         assert encoder.url.startswith("https://")

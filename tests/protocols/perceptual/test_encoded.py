@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from fhpt_bench.benchmark import Pair, load_benchmark
 from fhpt_bench.protocol import Evidence, Score, protocols
 from fhpt_bench.statistics import block_jackknife
-from protocols.perceptual import cmmd, frechet_distance, kernel_distance, prdc, similarity
+from protocols.perceptual import cmmd, embedding_distance, frechet_distance, kernel_distance, prdc, similarity
 
 RNG = np.random.default_rng(5)
 NAMES = ("fd", "kd", "cmmd", "similarity", "prdc")
@@ -143,6 +143,23 @@ def test_similarity_equals_the_definition() -> None:
         similarity(a, b[:5])
 
 
+def mcld(a: NDArray[np.float64], b: NDArray[np.float64]) -> tuple[float, float]:
+    """Cosine and distance of two raw embeddings, as MCLD's evaluate.py defines them."""
+    return float(np.dot(a, b) / (np.linalg.norm(a) * np.linalg.norm(b))), float(np.linalg.norm(a - b))
+
+
+@pytest.mark.parametrize(("n", "d"), [(1, 1), (9, 7), (300, 512)])
+def test_similarity_and_distance_equal_mclds(n: int, d: int) -> None:
+    a, b = (20 * x for x in sets(n, n, d))
+    cosine, distance = zip(*(mcld(p, q) for p, q in zip(a, b, strict=True)), strict=True)
+    np.testing.assert_allclose(similarity(a, b), cosine, rtol=0, atol=1e-14)
+    np.testing.assert_allclose(embedding_distance(a, b), distance, rtol=1e-14)
+    # Of vectors that are not scaled: twice as long, twice as far.
+    np.testing.assert_allclose(embedding_distance(2 * a, 2 * b), 2 * embedding_distance(a, b), rtol=1e-14)
+    with pytest.raises(ValueError, match="must have one shape"):
+        embedding_distance(a, np.ones((n + 1, d)))
+
+
 # --- the protocols
 
 PEOPLE, EACH, D = 30, 3, 4
@@ -234,7 +251,7 @@ def test_intervals_leave_whole_people_out_of_both_sets(protocol: str) -> None:
 def test_similarity_counts_the_pairs_that_are_left_out() -> None:
     made = pairs()
     both, first, second, nought = made[0], made[4], made[6], made[10]
-    (score,) = scored(
+    score, distance = scored(
         "similarity", made, [f"g-{both.id}", both.target, f"g-{first.id}", second.target], [f"g-{nought.id}"]
     )
     reasons = {pair.id: "" for pair in made}
@@ -250,6 +267,12 @@ def test_similarity_counts_the_pairs_that_are_left_out() -> None:
     values = similarity(np.stack([vector(f"g-{p.id}") for p in counted]), np.stack([vector(p.target) for p in counted]))
     assert score.value == pytest.approx(values.mean(), abs=1e-12)
     assert score.n == len(counted) == len(made) - sum(score.skipped.values())
+    # As in MCLD, the mean is over the pairs with two faces. An embedding of 0 has a distance.
+    assert distance.per_pair is not None
+    assert distance.per_pair["skipped"].to_dict() == {**reasons, nought.id: ""}
+    expected = [mcld(vector(f"g-{p.id}"), vector(p.target))[1] for p in counted]
+    assert distance.value * distance.n == pytest.approx(sum(expected) + np.linalg.norm(vector(nought.target)), rel=1e-6)
+    assert distance.n == len(counted) + 1
 
 
 @pytest.mark.parametrize("protocol", NAMES)
@@ -271,7 +294,9 @@ def test_the_variants_are_the_known_encoders(protocol: str) -> None:
     kind = protocols.load(protocol)
     assert kind().variant == ("clip-vitl14-336" if protocol == "cmmd" else "dinov2-vitl14")
     assert next(iter(kind.variants)) == kind().variant
-    assert set(kind.variants) == {"dinov2-vitl14", "clip-vitl14-336", "clip-vitl14-336-whole", "arcface-r50"}
+    assert set(kind.variants) == {
+        "dinov2-vitl14", "clip-vitl14-336", "clip-vitl14-336-whole", "arcface-r50", "arcface-mbf",
+    }  # fmt: skip
     card = kind(ENCODER).card
     assert "file sha256 4c06341c33c2ca1f86781dab0e829f88ad5b64be9fba56e56bc9ebdefc619e43" in card.definition
     assert card.features[0].startswith("encoder-arcface-r50-")
