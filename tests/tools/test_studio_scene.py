@@ -21,7 +21,7 @@ def test_an_image_matches_its_truth_and_is_reproducible(tmp_path: Path) -> None:
     from tools.studio.truth import Truth
 
     roles = casting.cast(0, "test", 1)
-    takes = [shooting.shots(roles, tmp_path / take)[:1] for take in "ab"]
+    takes = [shooting.shots(roles, tmp_path / take, 1)[:1] for take in "ab"]
     for take in takes:
         shooting.take(Path(ASSETS), take, lambda: None)
     (first,), (again,) = takes
