@@ -12,13 +12,13 @@ import numpy as np
 from fhpt_bench.benchmark import Benchmark
 from fhpt_bench.errors import UserError, did_you_mean
 from fhpt_bench.registry import Registry
-from fhpt_bench.score import Evidence, Exhibits, ImagePairs, PairValues, Score, mean_score
+from fhpt_bench.score import Evidence, Exhibits, ImagePairs, PairValues, Score, View, mean_score
 from fhpt_bench.statistics import Interval
 
 # Everything that a protocol's author needs can be imported from here.
 __all__ = [
     "Evidence", "Exhibits", "ImagePairs", "Interval", "MetricCard", "PairValues", "PairwiseProtocol", "Protocol",
-    "ProtocolCard", "Score", "protocols",
+    "ProtocolCard", "Score", "View", "protocols",
 ]  # fmt: skip
 
 
@@ -116,6 +116,7 @@ class Protocol(abc.ABC):
     numerics: ClassVar[str] = "numpy float64"
     landmarks: ClassVar[bool] = False  # whether it uses the benchmark's keypoints of face and hands
     moved_by: ClassVar[tuple[str, ...]] = ()  # what else changes the number, one phrase each, shown on the card
+    view: ClassVar[View | None] = None  # what it sees of the generated and the target images, if not all of them
     sees_pose: ClassVar[bool] = True  # False if a copy of the source image can have a good score
     depends_on_set: ClassVar[bool] = False  # whether a pair's value depends on the other pairs, as in a gallery
 

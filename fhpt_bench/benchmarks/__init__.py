@@ -3,4 +3,5 @@
 from pathlib import Path
 
 DEEPFASHION = Path(__file__).with_name("deepfashion.toml")
+MARKET1501 = Path(__file__).with_name("market1501.toml")
 STUDIO = Path(__file__).with_name("studio.toml")

@@ -25,7 +25,7 @@ data.add_command(landmarks)
 
 
 @data.command()
-@click.argument("benchmark", type=click.Choice(["deepfashion"]))
+@click.argument("benchmark", type=click.Choice(["deepfashion", "market1501"]))
 @click.option(
     "--root",
     "roots",
@@ -38,9 +38,10 @@ data.add_command(landmarks)
 def prepare(benchmark: str, roots: tuple[Path, ...], out: Path | None) -> None:
     """Prepare your copy of a benchmark's data.
 
-    Finds the images and lists, checks them, and writes a cropped copy for --data-root. Your own files are only read.
-    The same command resumes if it was interrupted.
+    Finds the images and lists, checks them, and writes a copy for --data-root, cropped if the benchmark's images are.
+    Your own files are only read. The same command resumes if it was interrupted.
     """
+    from fhpt_bench.data.prepare.market import survey_market
     from fhpt_bench.data.prepare.survey import survey
     from fhpt_bench.data.prepare.writing import write_prepared
     from fhpt_bench.errors import UserError
@@ -48,7 +49,7 @@ def prepare(benchmark: str, roots: tuple[Path, ...], out: Path | None) -> None:
 
     folders = [root.expanduser() for root in roots]
     place = out.expanduser() if out is not None else folders[0] / "fhpt-bench"
-    found = survey(folders, place)
+    found = (survey_market if benchmark == "market1501" else survey)(folders, place)
     for word, text in found.lines:
         echo(f"{word:<16}{text}")
     if found.missing:

@@ -69,6 +69,7 @@ class Embedding:
 INCEPTION = Embedding("inception-2015", 2048)
 INCEPTION_PADDED = Embedding("inception-2015-padded", 2048)
 INCEPTION_CLEAN = Embedding("inception-2015-clean", 2048)
+INCEPTION_TENSORFLOW = Embedding("inception-2015-tensorflow", 2048)
 INCEPTION_GFLA = Embedding("inception-imagenet-gfla", 2048)
 EFFICIENTNET = Embedding("efficientnet-lite0", 1280)
 

@@ -11,7 +11,13 @@ from numpy.typing import NDArray
 from fhpt_bench.protocol import Evidence, MetricCard, Protocol, Score
 from fhpt_bench.statistics import block_jackknife
 from protocols.inputs import Features, as_features
-from protocols.perceptual.embedding import EFFICIENTNET, INCEPTION, INCEPTION_PADDED, Embedding
+from protocols.perceptual.embedding import (
+    EFFICIENTNET,
+    INCEPTION,
+    INCEPTION_PADDED,
+    INCEPTION_TENSORFLOW,
+    Embedding,
+)
 
 SPLITS = 10
 
@@ -73,14 +79,21 @@ class ScoreOfLogits(Protocol):
         """The feature of this variant."""
         return (self.embeddings[self.variant].feature,)
 
+    def counted(self, evidence: Evidence) -> tuple[NDArray[np.bool_], str]:
+        """(n,) whether each pair's image counts, and the reason if it does not; here all count."""
+        return np.ones(len(evidence.pairs), bool), ""
+
     def score(self, evidence: Evidence) -> tuple[Score, ...]:
         """The mean over ten splits with its standard deviation, and the value in one split, each with its interval."""
         headline, one_split = (metric.name for metric in self.metrics)
-        n = len(evidence.pairs)
+        counts, reason = self.counted(evidence)
+        n = int(counts.sum())
+        skipped = {} if counts.all() else {reason: int((~counts).sum())}
         if n < SPLITS:
-            few = {f"too few images for {SPLITS} splits": n}
+            few = {**skipped, f"too few images for {SPLITS} splits": n}
             return Score(headline, None, 0, skipped=few), Score(one_split, None, 0, skipped=few)
         order = np.argsort([pair.id for pair in evidence.pairs])
+        order = order[counts[order]]
         logits, people = self.embeddings[self.variant].logits(evidence)[order], evidence.people[order]
 
         def in_splits(keep: NDArray[np.bool_]) -> float:
@@ -92,8 +105,8 @@ class ScoreOfLogits(Protocol):
         mean, deviation = inception_score(logits)
         details = {"sd": deviation, "splits": SPLITS}
         return (
-            Score(headline, mean, n, interval=block_jackknife(in_splits, people), details=details),
-            Score(one_split, in_one(np.ones(n, bool)), n, interval=block_jackknife(in_one, people)),
+            Score(headline, mean, n, interval=block_jackknife(in_splits, people), skipped=skipped, details=details),
+            Score(one_split, in_one(np.ones(n, bool)), n, interval=block_jackknife(in_one, people), skipped=skipped),
         )
 
 
@@ -104,13 +117,22 @@ class InceptionScore(ScoreOfLogits):
     title = "Inception score"
     group = "perceptual"
     citation = "Salimans et al., Improved Techniques for Training GANs, NeurIPS 2016"
-    embeddings: ClassVar[Mapping[str, Embedding]] = {"canonical": INCEPTION, "drn": INCEPTION_PADDED}
+    embeddings: ClassVar[Mapping[str, Embedding]] = {
+        "canonical": INCEPTION,
+        "drn": INCEPTION_PADDED,
+        "market": INCEPTION_TENSORFLOW,
+    }
     variants: ClassVar[Mapping[str, str]] = {
         "canonical": "1008 logits without bias of the 2015-12-05 Inception on the input of fid canonical; images "
         "sorted by pair id, mean over 10 splits; also the value in one split, which does not depend on the order",
         "drn": "as canonical, on images with white borders to 256x256, as in PATN and DRN",
+        "market": "as canonical, on the input of the original TensorFlow graph: its bilinear resize to 299x299, then "
+        "(x - 128) / 128",
     }
-    used_by: ClassVar[Mapping[str, str]] = {"drn": "PATN, DRN"}
+    used_by: ClassVar[Mapping[str, str]] = {
+        "drn": "PATN, DRN",
+        "market": "PATN (tool/getMetrics_market.py) and Siarohin et al. (test.py) on Market-1501, in the order of os.listdir",
+    }
     metrics = (
         MetricCard("is", "IS", higher_is_better=True, range=(1.0, 1008.0), per_pair=False),
         MetricCard("one-split", "IS in one split", higher_is_better=True, range=(1.0, 1008.0), per_pair=False),

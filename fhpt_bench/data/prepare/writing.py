@@ -56,7 +56,7 @@ def _write(survey: Survey, out: Path, lists: dict[str, bytes], source: bytes, pr
     def make(job: tuple[str, str, Path]) -> tuple[str, dict[str, str | int]]:
         split, name, file = job
         place = f"{split}/{name}.png"
-        return place, manifest_entry(_image(out / place, file, survey.archive))
+        return place, manifest_entry(_image(out / place, file, survey))
 
     with progress_bar("images", len(jobs), progress) as done:
         entries: dict[str, dict[str, str | int]] = dict(in_threads(make, jobs, done))
@@ -69,7 +69,7 @@ def _write(survey: Survey, out: Path, lists: dict[str, bytes], source: bytes, pr
 
 
 def to_benchmark(pixels: NDArray[np.uint8], archive: Archive) -> NDArray[np.uint8]:
-    """Bring an image of one of DeepFashion's archives to the benchmark's size.
+    """Bring an image of one of DeepFashion's archives to the benchmark's size; images of that size are not changed.
 
     Side-padded images lose 40 columns on each side, as in PATN. High-resolution images are scaled to the height
     (bicubic with antialias, aspect ratio kept, as img.zip was made from them), then cropped or padded with white to the
@@ -86,6 +86,8 @@ def to_benchmark(pixels: NDArray[np.uint8], archive: Archive) -> NDArray[np.uint
         >>> to_benchmark(np.zeros((256, 256, 3), np.uint8), "side-padded").shape
         (256, 176, 3)
     """
+    if archive == "whole":
+        return pixels
     if archive == "high-resolution":
         height, width = pixels.shape[:2]
         size = (max(1, round(width * HEIGHT / height)), HEIGHT)
@@ -96,15 +98,18 @@ def to_benchmark(pixels: NDArray[np.uint8], archive: Archive) -> NDArray[np.uint
     return np.ascontiguousarray(pixels[:, left : left + WIDTH])
 
 
-def _image(place: Path, file: Path, archive: Archive) -> bytes:
+def _image(place: Path, file: Path, survey: Survey) -> bytes:
     """The bytes of the prepared image; the file is written unless it exists and is readable."""
     if place.is_file():
         try:
-            read_image(place, (HEIGHT, WIDTH))
+            read_image(place, survey.size)
             return read_file(place, IMAGE_BYTES)
         except UserError:
             pass  # a power failure can damage a file that was written atomically
-    sizes: dict[Archive, tuple[int, int]] = {"side-padded": (HEIGHT, PADDED), "cropped": (HEIGHT, WIDTH)}
+    archive = survey.archive
+    sizes: dict[Archive, tuple[int, int]] = {
+        "side-padded": (HEIGHT, PADDED), "cropped": (HEIGHT, WIDTH), "whole": survey.size,
+    }  # fmt: skip
     pixels = read_image(file, sizes.get(archive))
     if archive == "high-resolution" and pixels.shape[0] <= HEIGHT:
         raise UserError(f"The image {file} is only {pixels.shape[0]} high, but the others are of high resolution.")
@@ -119,7 +124,7 @@ def _lists(survey: Survey) -> dict[str, bytes]:
         texts[f"pairs-{split}.csv"] = pair_table((f"{source}.png", f"{target}.png") for source, target in pairs)
     for split, poses in survey.poses.items():
         # In the frame of the input file: in the narrow frame, joints left of the crop would become missing ones.
-        texts[f"keypoints-{split}.csv"] = pose_table({f"{name}.png": pose for name, pose in poses.items()})
+        texts[f"keypoints-{split}.csv"] = pose_table({f"{name}.png": pose for name, pose in sorted(poses.items())})
     if survey.train_list:
         texts["train.lst"] = "".join(f"{name}.png\n" for name in survey.train_list)
     return {name: text.encode() for name, text in texts.items()}
@@ -133,7 +138,7 @@ def _source(survey: Survey, lists: dict[str, bytes]) -> bytes:
         }
     content = {
         "format": 1,
-        "benchmark": "deepfashion",
+        "benchmark": survey.benchmark,
         "archive": survey.archive,
         "suffixes": sorted({file.suffix.lower() for files in survey.images.values() for file in files.values()}),
         "images": {split: len(files) for split, files in sizes.items()},
