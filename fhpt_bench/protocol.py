@@ -106,6 +106,7 @@ class Protocol(abc.ABC):
 
     id: ClassVar[str]
     version: ClassVar[int] = 1
+    versions: ClassVar[Mapping[str, int]] = {}  # variant -> its version, if it was raised alone
     title: ClassVar[str]
     citation: ClassVar[str]
     group: ClassVar[str] = "other"  # "perceptual", "structural" or "semantic": where tables show it
@@ -156,9 +157,10 @@ class Protocol(abc.ABC):
     def card(self) -> ProtocolCard:
         """The card of this variant."""
         return ProtocolCard(
-            self.id, self.variant, self.version, self.title, self.variants[self.variant], self.citation,
-            self.metrics, self.features, self.weights, self.numerics, self.training_images,
-            self.used_by.get(self.variant, ""), self.group, self.headlines or (self.metrics[0].name,), self.landmarks,
+            self.id, self.variant, self.versions.get(self.variant, self.version), self.title,
+            self.variants[self.variant], self.citation, self.metrics, self.features, self.weights, self.numerics,
+            self.training_images, self.used_by.get(self.variant, ""), self.group,
+            self.headlines or (self.metrics[0].name,), self.landmarks,
         )  # fmt: skip
 
     def compare(self, images: ImagePairs) -> Mapping[str, PairValues]:
@@ -214,6 +216,11 @@ def _contract(kind: type[Protocol]) -> str | None:
         return 'it has no variants: add variants = {"canonical": "what it computes"}'
     if not isinstance(kind.version, int):
         return f"its version is {kind.version!r}, not a whole number"
+    for variant, version in kind.versions.items():
+        if variant not in kind.variants:
+            return f"its versions name {variant!r}, which is not one of its variants"
+        if not isinstance(version, int) or version <= kind.version:
+            return f"the version of its variant {variant!r} is {version!r}, not a whole number above {kind.version}"
     for variant in kind.variants:
         metrics = getattr(kind(variant), "metrics", None)
         if not isinstance(metrics, tuple) or not metrics or not all(isinstance(m, MetricCard) for m in metrics):

@@ -91,7 +91,7 @@ def write_record(
         "provenance": {"created": "2026-01-01T00:00:00+00:00", "fhpt_bench": "0.1.0", "git_commit": None,
                        "python": "3.11", "platform": "p", "packages": {}, "device": "cpu", "dtype": "float32",
                        "threads": 1, "processes": 1, "seeds": {}, "weights": {}},
-        "protocols": [{"id": p, "variant": v, "version": _version(p), "metrics": m} for (p, v), m in cards.items()],
+        "protocols": [{"id": p, "variant": v, "version": _version(p, v), "metrics": m} for (p, v), m in cards.items()],
         "stages": [], "scores": entries,
         "pairs": {"file": PAIRS_FILE, "sha256": hashlib.sha256(content).hexdigest(), "rows": len(ids)},
     }  # fmt: skip
@@ -113,8 +113,9 @@ def _metric(given: Given) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _version(protocol: str) -> int:
-    return protocols.load(protocol).version if protocol in protocols.entries() else 1
+def _version(protocol: str, variant: str) -> int:
+    kind = protocols.load(protocol) if protocol in protocols.entries() else None
+    return kind.versions.get(variant, kind.version) if kind else 1
 
 
 def _values(given: Given) -> PairValues:

@@ -41,15 +41,15 @@ def standing(record: Record, score: ScoreEntry) -> Standing:
     if isinstance(versions, str):
         return Standing(None, None, versions)
     version, cards = versions
-    if said.version != version:
-        return Standing(
-            None, None, f"version {said.version} of {score.protocol} is not installed here (found {version})"
-        )
     card = cards.get(score.variant)
+    found = card.version if card else version
+    if said.version != found:
+        raised = f"{score.protocol}:{score.variant}" if found != version else score.protocol
+        return Standing(None, None, f"version {said.version} of {raised} is not installed here (found {found})")
     metrics = {metric.name: metric for metric in card.metrics} if card else {}
     if score.metric not in metrics:
         what = f"variant {score.variant!r}" if card is None else f"metric {score.metric!r}"
-        return Standing(None, card, f"version {version} of {score.protocol} has no {what}")
+        return Standing(None, card, f"version {found} of {score.protocol} has no {what}")
     return Standing(metrics[score.metric], card)
 
 

@@ -75,7 +75,8 @@ def _tables(record: Record) -> Iterator[VariantTable]:
 
 def _row(score: ScoreEntry, spec: str, used: str) -> tuple[str, str, str, str, str]:
     name = plain(score.variant)
-    used = used or ("recommended here" if score.variant == "canonical" else "")
+    if score.variant == "canonical":
+        used = f"recommended here; {used}" if used else "recommended here"
     if score.value is None:
         return name, score.status, "", "", plain(used)
     interval = " - ".join(format(end, spec) for end in score.interval[:2]) if score.interval else ""

@@ -27,6 +27,8 @@ class _Variant:
         border: number of white columns added on the left and on the right before comparing.
         mirror: number of pixels by which the image is reflected at each edge, so that no border is excluded.
         grey: None for RGB, or how the image becomes grey: "pillow" or "opencv".
+        taps: length of the Gaussian where it is longer than the window: scikit-image up to 0.14.2 used 13 pixels, and
+            excluded a border of 5 pixels, that of its window of 11.
     """
 
     definition: str
@@ -36,6 +38,7 @@ class _Variant:
     border: int = 0
     mirror: int = 0
     grey: str | None = None
+    taps: int | None = None
 
 
 _VARIANTS = {
@@ -44,10 +47,11 @@ _VARIANTS = {
         "pixels excluded, mean over channels and pixels"
     ),
     "patn": _Variant(
-        "as canonical on images with 40 white columns on the left and on the right; data range = max - min of the "
-        "padded generated image (255 if that is 0), as PATN's tool computes it",
+        "as canonical on images with 40 white columns on the left and on the right, with a Gaussian of 13 pixels; data "
+        "range = max - min of the padded generated image (255 if that is 0), as PATN's tool computes it",
         measured_range=True,
         border=40,
+        taps=13,
     ),
     # [0, 1] images with data range 1 and [0, 255] images with data range 255 give the same number.
     "gfla": _Variant("uniform window of 51 pixels, sample covariance, data range 1 on RGB in [0, 1]", 51, {}),
@@ -67,7 +71,7 @@ _VARIANTS = {
     ),
     "torchmetrics": _Variant(
         "as canonical, but no border is excluded: the images are reflected at their edges, as torchmetrics does from "
-        "version 1.4.2 on (up to 1.4.1 it excluded the border, as canonical does)",
+        "version 1.4.2 on (up to 1.4.1 it excludes the border and is equal to canonical)",
         mirror=5,
     ),
     "grey": _Variant(
@@ -104,10 +108,6 @@ def ssim(generated: NDArray[np.uint8], target: NDArray[np.uint8], variant: str =
         >>> bool((ssim(images, 255 - images) < 0).all())
         True
     """
-    # Imported here: the import takes a third of a second, which listing the protocols does not need.
-    from skimage.metrics import structural_similarity
-
-    similarity: Callable[..., float] = structural_similarity
     if variant not in _VARIANTS:
         raise ValueError(f"ssim has no variant {variant!r}; there are {', '.join(_VARIANTS)}")
     chosen = _VARIANTS[variant]
@@ -116,11 +116,39 @@ def ssim(generated: NDArray[np.uint8], target: NDArray[np.uint8], variant: str =
     for i, pair in enumerate(zip(generated, target, strict=True)):
         a, b = (_prepared(image, chosen) for image in pair)
         data_range = (int(a.max()) - int(a.min()) if chosen.measured_range else 0) or 255
-        axis = None if chosen.grey else -1
-        values[i] = similarity(
-            a, b, win_size=chosen.window, data_range=data_range, channel_axis=axis, **chosen.arguments
-        )
+        values[i] = _similarity(a, b, data_range, chosen)
     return values
+
+
+def _similarity(a: NDArray[np.uint8], b: NDArray[np.uint8], data_range: int, variant: _Variant) -> float:
+    """SSIM of two prepared images."""
+    if variant.taps is not None:
+        return _with_long_gaussian(a, b, data_range, variant)
+    # Imported here: the import takes a third of a second, which listing the protocols does not need.
+    from skimage.metrics import structural_similarity
+
+    similarity: Callable[..., float] = structural_similarity
+    axis = None if variant.grey else -1
+    return similarity(a, b, win_size=variant.window, data_range=data_range, channel_axis=axis, **variant.arguments)
+
+
+def _with_long_gaussian(a: NDArray[np.uint8], b: NDArray[np.uint8], data_range: int, variant: _Variant) -> float:
+    """SSIM of RGB images, whose Gaussian of `taps` pixels sees mirrored ones beyond the edges, as in old versions."""
+    from scipy.ndimage import gaussian_filter
+
+    def mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        smooth: NDArray[np.float64] = gaussian_filter(values, variant.arguments["sigma"], radius=taps // 2, axes=(0, 1))
+        return smooth
+
+    x, y, taps = a.astype(np.float64), b.astype(np.float64), variant.taps or variant.window
+    mean_x, mean_y = mean(x), mean(y)
+    variance = mean(x * x) - mean_x**2 + mean(y * y) - mean_y**2
+    covariance = mean(x * y) - mean_x * mean_y
+    small = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
+    values = (2 * mean_x * mean_y + small[0]) * (2 * covariance + small[1])
+    values /= (mean_x**2 + mean_y**2 + small[0]) * (variance + small[1])
+    edge = variant.window // 2
+    return float(values[edge:-edge, edge:-edge].mean())
 
 
 def _prepared(image: NDArray[np.uint8], variant: _Variant) -> NDArray[np.uint8]:
@@ -141,9 +169,11 @@ class SSIM(PairwiseProtocol):
     id = "ssim"
     title = "Structural similarity"
     group = "perceptual"
+    versions: ClassVar[Mapping[str, int]] = {"patn": 2}  # 1: a Gaussian of 11 pixels
     citation = "Wang et al., Image Quality Assessment: From Error Visibility to Structural Similarity, IEEE TIP 2004"
     variants: ClassVar[Mapping[str, str]] = {name: variant.definition for name, variant in _VARIANTS.items()}
     used_by: ClassVar[Mapping[str, str]] = {
+        "canonical": "torchmetrics up to 1.4.1: LaDI-VTON (val_metrics.py); VtonEval and CatVTON with such a version",
         "patn": "PATN (tool/getMetrics_fashion.py); the authors of ADGAN and RATE/DRN use the same tool",
         "gfla": "GFLA's script; DPTN uses it too; CFLD and MCLD (metrics.py), in float32",
         "pidm": "PIDM; PCDMs (metrics.py)",

@@ -124,6 +124,12 @@ CLASSES = {
     "an empty range": ("range=(0, 1)", "range=(1, 0)", "has an empty range"),
     "two of one name": ("range=(0, 1)),)", 'range=(0, 1)), MetricCard("mine", "M", True))', "two metrics with"),
     "an unknown headline": ('    citation = "none"\n', '    citation = ""\n    headlines = ("x",)\n', "headline 'x'"),
+    "a version of no variant": (
+        '    citation = "none"\n', '    citation = ""\n    versions = {"x": 2}\n', "name 'x', which is not one of its",
+    ),
+    "a version that is not raised": (
+        '    citation = "none"\n', '    citation = ""\n    versions = {"canonical": 1}\n', "not a whole number above 1",
+    ),
     "a version of text": ('    citation = "none"\n', '    citation = ""\n    version = "1"\n', "not a whole number"),
 }  # fmt: skip
 

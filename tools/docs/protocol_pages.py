@@ -69,7 +69,7 @@ def _page(kind: type[Protocol], kinds: dict[str, type[Protocol]]) -> str:
         NOTE,
         f"# {kind.id}: {kind.title}",
         _summary(kind),
-        f"Source: {kind.citation}. Version {kind.version}; arithmetic in {kind.numerics}.",
+        f"Source: {kind.citation}. Version {_version(kind)}; arithmetic in {kind.numerics}.",
         "## Metrics",
         _metrics(made),
         f"## {'Variants' if several else 'Definition'}",
@@ -85,6 +85,12 @@ def _page(kind: type[Protocol], kinds: dict[str, type[Protocol]]) -> str:
     if functions:
         parts += ["## Python functions", *(_function(function, kind) for function in functions)]
     return BREAK.join(parts) + "\n"
+
+
+def _version(kind: type[Protocol]) -> str:
+    """The version, and those of the variants whose version was raised alone."""
+    alone = "".join(f", of `{variant}` {version}" for variant, version in kind.versions.items())
+    return f"{kind.version}{alone}"
 
 
 def _variants(kind: type[Protocol]) -> list[Protocol]:

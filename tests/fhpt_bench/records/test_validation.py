@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from fhpt_bench.commands.validate import validate
 from fhpt_bench.errors import UserError
 from fhpt_bench.evaluation.engine import run
+from fhpt_bench.records.installed_cards import standing
 from fhpt_bench.records.schema import read_record
 from fhpt_bench.records.validation import validate_record
 from fhpt_bench.statistics import METHOD
@@ -231,6 +232,20 @@ def test_another_version_cannot_be_held_against_it(studio_run: Path, tmp_path: P
     edit(folder, lambda record: record["benchmark"].update(version="no such"))
     edit(folder, lambda record: record["protocols"][0].update(version=99))
     assert {"benchmark", "fingerprint"} <= set(checks(folder, "cannot"))
+
+
+def test_the_version_of_one_variant_is_its_own(tmp_path: Path) -> None:
+    """ssim:patn is at version 2 alone: a record of version 1 cannot be held against it, and ssim:canonical still is."""
+    folder = tmp_path / "run"
+    record = run("copy-source", "studio", ["ssim", "ssim:patn"], limit=4, out=folder)
+    assert not checks(folder, "cannot").keys() & {"fingerprint", "installed protocols"}
+    edit(folder, lambda content: content["protocols"][1].update(version=1))
+    said = checks(folder, "cannot")
+    assert said["installed protocols"] == ["version 1 of ssim:patn is not installed here (found 2): ssim:patn:ssim"]
+    assert said["fingerprint"] == ["the same version of the protocol is not installed here: ssim:patn:ssim"]
+    assert "ssim:patn:ssim has the fingerprint of version 2" in checks(folder)["fingerprint"][0]
+    metrics = [standing(read_record(folder), score).metric for score in record.scores]
+    assert [metric is None for metric in metrics] == [False, True]
 
 
 def test_a_record_cannot_make_the_validator_run_code(folder: Path, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from scipy.ndimage import gaussian_filter
 from skimage.metrics import structural_similarity
 
 from fhpt_bench.errors import UserError
@@ -30,9 +31,7 @@ def spread(image):
 # Reference calls of the variants.
 REFERENCES = {
     "canonical": lambda g, t: structural_similarity(g, t, sigma=1.5, data_range=255, **GAUSSIAN),
-    "patn": lambda g, t: structural_similarity(
-        padded(t), padded(g), sigma=1.5, data_range=spread(padded(g)), **GAUSSIAN
-    ),
+    "patn": lambda g, t: by_old_scikit_image(padded(t), padded(g), spread(padded(g))),
     "gfla": lambda g, t: structural_similarity(t / 255, g / 255, win_size=51, data_range=1, channel_axis=-1),
     "pidm": lambda g, t: structural_similarity(t / 255, g / 255, sigma=1.2, data_range=spread(g) / 255, **GAUSSIAN),
     "skimage": lambda g, t: structural_similarity(g, t, channel_axis=-1),
@@ -58,6 +57,19 @@ SMALLEST = {
 TOLERANCE = {"cfld-256": 1e-5}
 
 
+def by_old_scikit_image(a, b, data_range):
+    """scikit-image 0.14.2: scipy's default Gaussian, of 4 standard deviations; a window of 11 pixels for the border."""
+    means = []
+    for channel in range(3):
+        x, y = a[..., channel].astype(float), b[..., channel].astype(float)
+        x_mean, y_mean, xx, yy, xy = (gaussian_filter(v, 1.5, truncate=4) for v in (x, y, x * x, y * y, x * y))
+        c1, c2 = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
+        luminance = (2 * x_mean * y_mean + c1) / (x_mean**2 + y_mean**2 + c1)
+        rest = (2 * (xy - x_mean * y_mean) + c2) / (xx - x_mean**2 + yy - y_mean**2 + c2)
+        means.append((luminance * rest)[5:-5, 5:-5].mean())
+    return np.mean(means)
+
+
 def by_torchmetrics(generated, target):
     from torchmetrics.functional.image import structural_similarity_index_measure
 
@@ -65,7 +77,12 @@ def by_torchmetrics(generated, target):
     return float(structural_similarity_index_measure(one, two, data_range=1.0))
 
 
-def naive(a, b, window, bessel):
+def gaussian_window(radius):
+    row = np.exp(-(np.arange(-radius, radius + 1) ** 2) / (2 * 1.5**2))
+    return np.outer(row, row) / np.outer(row, row).sum()
+
+
+def naive(a, b, window, bessel, data_range=255):
     """SSIM by its definition: weighted sums over a window at each position, in plain loops."""
     height, width = window.shape
     values = []
@@ -79,11 +96,24 @@ def naive(a, b, window, bessel):
                 var_x = bessel * (window * (x - mean_x) ** 2).sum()
                 var_y = bessel * (window * (y - mean_y) ** 2).sum()
                 both = bessel * (window * (x - mean_x) * (y - mean_y)).sum()
-                c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+                c1, c2 = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
                 values.append(
                     (2 * mean_x * mean_y + c1) * (2 * both + c2) / ((mean_x**2 + mean_y**2 + c1) * (var_x + var_y + c2))
                 )
     return np.mean(values)
+
+
+def naive_patn(generated, target):
+    """A window of 13 pixels whose outermost ones lie beyond the edge, since a border of only 5 is excluded."""
+    a, b = (np.pad(padded(x), ((1, 1), (1, 1), (0, 0)), mode="symmetric") for x in (generated, target))
+    return naive(a, b, gaussian_window(6), 1, spread(padded(generated)))
+
+
+BY_DEFINITION = {
+    "canonical": lambda g, t: naive(g, t, gaussian_window(5), 1),
+    "patn": naive_patn,
+    "skimage": lambda g, t: naive(g, t, np.full((7, 7), 1 / 49), 49 / 48),
+}
 
 
 @pytest.mark.parametrize(
@@ -101,14 +131,11 @@ def test_equals_scikit_image(pairs, variant, size, n):
 
 
 @pytest.mark.parametrize("size", [(11, 11), (16, 14)])
-def test_equals_the_definition(pairs, size):
+@pytest.mark.parametrize("variant", BY_DEFINITION)
+def test_equals_the_definition(pairs, variant, size):
     generated, target = pairs(1, *size)
-    row = np.exp(-(np.arange(-5, 6) ** 2) / (2 * 1.5**2))
-    window = np.outer(row, row) / np.outer(row, row).sum()
-    assert ssim(generated, target)[0] == pytest.approx(naive(generated[0], target[0], window, 1), abs=1e-10)
-    uniform = np.full((7, 7), 1 / 49)
-    expected = naive(generated[0], target[0], uniform, 49 / 48)
-    assert ssim(generated, target, "skimage")[0] == pytest.approx(expected, abs=1e-10)
+    expected = BY_DEFINITION[variant](generated[0], target[0])
+    assert ssim(generated, target, variant)[0] == pytest.approx(expected, abs=1e-10)
 
 
 @pytest.mark.parametrize("variant", SSIM.variants)
@@ -131,6 +158,20 @@ def test_one_colour_is_finite(variant):
     grey, white = np.full((1, 60, 60, 3), 127, np.uint8), np.full((1, 60, 60, 3), 255, np.uint8)
     assert np.isfinite(ssim(grey, white, variant)).all()
     assert np.isfinite(ssim(white, grey, variant)).all()
+
+
+def test_the_13th_pixel_of_patn_counts(pairs):
+    """Its numbers are of version 2: those of the Gaussian of 11 pixels differ, and no other variant has moved."""
+    generated, target = pairs(2, 64, 48)
+    shorter = [
+        structural_similarity(padded(t), padded(g), sigma=1.5, data_range=spread(padded(g)), **GAUSSIAN)
+        for g, t in zip(generated, target, strict=True)
+    ]
+    apart = np.abs(ssim(generated, target, "patn") - shorter)
+    assert ((apart > 1e-7) & (apart < 1e-2)).all()
+    assert {variant: SSIM(variant).card.version for variant in SSIM.variants} == {
+        variant: 2 if variant == "patn" else 1 for variant in SSIM.variants
+    }
 
 
 def test_range_is_minus_one_to_one(pairs):
@@ -182,6 +223,18 @@ def test_grey_is_that_of_the_library(variant):
         "hr-viton": np.asarray(Image.fromarray(image).convert("L")),
     }[variant]
     assert np.array_equal(module._prepared(image, module._VARIANTS[variant]), expected)
+
+
+@pytest.mark.parametrize("size", [(256, 176), (31, 47), (16, 11)])
+def test_canonical_is_torchmetrics_without_its_border(pairs, size):
+    """Up to version 1.4.1, torchmetrics excluded 5 pixels of the same map: that is no variant of its own."""
+    from torchmetrics.functional.image import structural_similarity_index_measure
+
+    generated, target = pairs(2, *size)
+    one, two = (torch.tensor(x).permute(0, 3, 1, 2).double() / 255 for x in (generated, target))
+    _, values = structural_similarity_index_measure(one, two, data_range=1.0, return_full_image=True)
+    expected = values[..., 5:-5, 5:-5].mean((1, 2, 3))
+    np.testing.assert_allclose(ssim(generated, target), expected, rtol=0, atol=1e-10)
 
 
 def test_the_border_of_torchmetrics_counts():

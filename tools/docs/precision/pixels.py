@@ -16,17 +16,18 @@ from tools.docs.precision.rows import Row, apart, images, relative, sizes, test_
 from tools.docs.references import package_lpips
 
 LARGE = (750, 1101)
+SSIM_TEST = "protocols/perceptual/test_ssim.py"
 
 
 def pairs() -> list[Row]:
     """SSIM, PSNR and LPIPS in each variant."""
-    ssims = [*(_ssim(variant) for variant in SSIM.variants), *map(_ssim_by_definition, ("canonical", "skimage"))]
+    ssims = [_ssim(variant) for variant in SSIM.variants]
+    ssims += map(_ssim_by_definition, test_module(SSIM_TEST)["BY_DEFINITION"])
     return [*ssims, _psnr(), *(_lpips(variant) for variant in LPIPS.variants)]
 
 
 def _ssim(variant: str) -> Row:
-    test = "protocols/perceptual/test_ssim.py"
-    module = test_module(test)
+    module = test_module(SSIM_TEST)
     side = module["SMALLEST"][variant]
     chosen = [(256, 176), (51, 67), *([(31, 47)] if side < 31 else []), (side, side), LARGE]
     worst = 0.0
@@ -34,24 +35,23 @@ def _ssim(variant: str) -> Row:
         generated, target = images(1 if size == LARGE else 2, *size)
         expected = [module["REFERENCES"][variant](g, t) for g, t in zip(generated, target, strict=True)]
         worst = max(worst, apart(ssim(generated, target, variant), expected))
-    reference = ("`structural_similarity`", "scikit-image")
-    if variant == "torchmetrics":
-        reference = ("`structural_similarity_index_measure`", "torchmetrics")
-    return Row(f"ssim:{variant}", *reference, sizes(chosen), module["TOLERANCE"].get(variant, 1e-10), worst, "", test)
+    reference = {
+        "patn": ("scikit-image 0.14.2's formula on `gaussian_filter`", "scipy"),
+        "torchmetrics": ("`structural_similarity_index_measure`", "torchmetrics"),
+    }.get(variant, ("`structural_similarity`", "scikit-image"))
+    allowed = module["TOLERANCE"].get(variant, 1e-10)
+    return Row(f"ssim:{variant}", *reference, sizes(chosen), allowed, worst, "", SSIM_TEST)
 
 
 def _ssim_by_definition(variant: str) -> Row:
-    """Our SSIM calls scikit-image, so it is also compared with the equation in plain loops."""
-    test = "protocols/perceptual/test_ssim.py"
-    row = np.exp(-(np.arange(-5, 6) ** 2) / (2 * 1.5**2))
-    gaussian, uniform = np.outer(row, row) / np.outer(row, row).sum(), np.full((7, 7), 1 / 49)
-    window, bessel = {"canonical": (gaussian, 1), "skimage": (uniform, 49 / 48)}[variant]
+    """Our SSIM calls scikit-image or scipy, so it is also compared with the equation in plain loops."""
+    module = test_module(SSIM_TEST)
     chosen, worst = [(11, 11), (16, 14), (31, 47)], 0.0
     for size in chosen:
         (generated,), (target,) = images(1, *size)
-        expected = test_module(test)["naive"](generated, target, window, bessel)
+        expected = module["BY_DEFINITION"][variant](generated, target)
         worst = max(worst, apart(ssim(generated[np.newaxis], target[np.newaxis], variant), [expected]))
-    return Row(f"ssim:{variant}", "Wang's equation 13 in plain loops", "", sizes(chosen), 1e-10, worst, "", test)
+    return Row(f"ssim:{variant}", "Wang's equation 13 in plain loops", "", sizes(chosen), 1e-10, worst, "", SSIM_TEST)
 
 
 def _psnr() -> Row:
