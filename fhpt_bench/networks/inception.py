@@ -122,7 +122,7 @@ class FIDInceptionTensorFlow(FIDInception):
 
 
 def _resize_tensorflow(x: Tensor, side: int) -> Tensor:
-    """Bilinear resize of TensorFlow 1 (without align_corners): the corner pixels' corners, not their centres, are kept."""
+    """Bilinear resize of TensorFlow 1: pixel i of the result is at i times the ratio of the sizes."""
 
     def places(length: int) -> tuple[Tensor, Tensor, Tensor]:
         at = torch.arange(side, device=x.device, dtype=torch.float32) * (length / side)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -40,8 +40,8 @@ def pose_mask(pose: NDArray[np.floating[Any]], size: tuple[int, int]) -> NDArray
         >>> pose = np.full((18, 2), np.nan)
         >>> pose[:2] = [[20, 10], [20, 20]]  # nose and neck
         >>> mask = pose_mask(pose, (32, 40))
-        >>> bool(mask[15, 24]), bool(mask[15, 25]), int(mask.sum())
-        (True, False, 139)
+        >>> bool(mask[15, 23]), bool(mask[15, 24]), int(mask.sum())
+        (True, False, 125)
     """
     from scipy.ndimage import maximum_filter, minimum_filter
 
@@ -52,7 +52,8 @@ def pose_mask(pose: NDArray[np.floating[Any]], size: tuple[int, int]) -> NDArray
     rows, columns = (np.arange(side, dtype=np.float64) for side in size)
     x, y = points[there].T[..., None, None]
     mask = ((columns - x) ** 2 + (rows[:, None] - y) ** 2 < _RADIUS**2).any(0)
-    ends = points[[limb for limb in _LIMBS if there[list(limb)].all()]]
+    limbs = np.array([limb for limb in _LIMBS if there[list(limb)].all()], int).reshape(-1, 2)
+    ends = points[limbs]
     ends = ends[(ends[:, 0] != ends[:, 1]).any(1)]  # a limb without length has no direction
     mask |= _inside(_rectangles(ends), rows, columns)
     closed: NDArray[np.bool_] = minimum_filter(maximum_filter(mask, _SQUARE), _SQUARE)
@@ -68,12 +69,10 @@ def _rectangles(ends: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.stack([start + across, start - across, end - across, end + across], 1)
 
 
-def _inside(
-    corners: NDArray[np.float64], rows: NDArray[np.float64], columns: NDArray[np.float64]
-) -> NDArray[np.bool_]:
+def _inside(corners: NDArray[np.float64], rows: NDArray[np.float64], columns: NDArray[np.float64]) -> NDArray[np.bool_]:
     """The pixels in any of L polygons, (L, K, 2) x and y, by the even-odd rule: without their right and lower edges.
 
-    The rule of scikit-image 0.14.2, which PATN's tool states; later versions include all edges.
+    The rule of scikit-image 0.14.2, which PATN states; version 0.26 includes all edges.
     """
     x, y = corners[..., 0, None], corners[..., 1, None]
     before_x, before_y = np.roll(x, 1, axis=1), np.roll(y, 1, axis=1)
@@ -84,6 +83,21 @@ def _inside(
     return np.asarray(np.logical_xor.reduce(left, axis=1).any(0))
 
 
+def masked(images: NDArray[np.uint8], poses: Iterable[NDArray[np.floating[Any]]]) -> NDArray[np.uint8]:
+    """Images that are black outside of the masks of poses.
+
+    Args:
+        images: (N, H, W, 3) uint8.
+        poses: N poses, as in `pose_mask`.
+
+    Examples:
+        >>> masked(np.full((1, 20, 20, 3), 7, np.uint8), [np.full((18, 2), np.nan)]).max()
+        0
+    """
+    size = (images.shape[1], images.shape[2])
+    return images * np.stack([pose_mask(pose, size) for pose in poses])[..., None]
+
+
 class PoseMask(View):
     """Only what is inside of the mask of the target's pose; everything else is black."""
 
@@ -91,9 +105,7 @@ class PoseMask(View):
 
     def show(self, images: NDArray[np.uint8], benchmark: Benchmark, targets: Sequence[str]) -> NDArray[np.uint8]:
         """The images, multiplied by the masks."""
-        size = (images.shape[1], images.shape[2])
-        masks = {target: pose_mask(benchmark.poses[target], size) for target in dict.fromkeys(targets)}
-        return images * np.stack([masks[target] for target in targets])[..., None]
+        return masked(images, [benchmark.poses[target] for target in targets])
 
     def basis(self, benchmark: Benchmark, target: str) -> bytes:
         """The target's pose."""

@@ -33,7 +33,7 @@ SAME = 1e-9
 # Symmetric in generated and target images, if no target occurs twice. All others must change with the swap. If single
 # metrics are listed, these are symmetric, and another metric or detail of the protocol is not.
 SYMMETRIC = {
-    # Not patn, pidm and cfld-256, which use the range of the generated image.
+    # Not patn, market, pidm and cfld-256, which use the range of the generated image.
     "ssim:canonical", "ssim:gfla", "ssim:skimage", "ssim:torchmetrics", "ssim:grey", "ssim:hr-viton",
     "psnr:canonical", "psnr:unit", "lpips:alex-0.1", "lpips:vgg-0.1", "lpips:alex-0.0",
     "fid:canonical", "fid:drn", "fid:clean", "kid:canonical", "fd-effnet-lite0:canonical", "kd-effnet-lite0:canonical",
@@ -43,11 +43,14 @@ SYMMETRIC = {
 
 # With every pair twice the mean is the same, but not the set: covariances divide by n - 1, an unbiased kernel uses
 # copies as pairs of images, ten splits have other borders, and `paper` keeps the copies in its gallery.
-MOVED_BY_REPEATS = {"fid", "kid", "fd-effnet-lite0", "kd-effnet-lite0", "is", "is-effnet-lite0"}
-NOT_MOVED_BY_REPEATS = {"is:canonical:one-split", "is:drn:one-split", "is-effnet-lite0:canonical:one-split"}
+MOVED_BY_REPEATS = {"fid", "kid", "fd-effnet-lite0", "kd-effnet-lite0", "is", "is-effnet-lite0", "mask-is"}
+NOT_MOVED_BY_REPEATS = {
+    "is:canonical:one-split", "is:drn:one-split", "is:market:one-split", "is-effnet-lite0:canonical:one-split",
+    "mask-is:market:one-split",
+}  # fmt: skip
 
 # These use only generated images, and damage may increase their variety.
-WITHOUT_REFERENCE = {"is", "is-effnet-lite0"}
+WITHOUT_REFERENCE = {"is", "is-effnet-lite0", "mask-is"}
 
 
 def key(protocol: Protocol, metric: str) -> str:
