@@ -364,10 +364,22 @@ def load_benchmark(
     return benchmark.restricted(subset).limited(limit)
 
 
-def _locate(name: str, data_root: Path | None) -> tuple[BenchmarkSchema, Path]:
+def schema_of(name: str) -> tuple[BenchmarkSchema, Path]:
+    """What the file of a benchmark says, and its path; the data are not looked for.
+
+    Args:
+        name: a registered name, or the path of a TOML file.
+
+    Raises:
+        UserError: if there is no such benchmark, or its file is wrong.
+    """
     entry = find_benchmark(name)
     path = Path(entry.target) if name.endswith(".toml") else benchmarks.load(name)
-    schema = read_schema(path)
+    return read_schema(path), path
+
+
+def _locate(name: str, data_root: Path | None) -> tuple[BenchmarkSchema, Path]:
+    schema, path = schema_of(name)
     if data_root is None and schema.root is None:
         raise UserError(
             f"The data of benchmark {name!r} is not part of this package: {schema.get}, and give its folder with "

@@ -13,13 +13,13 @@ from fhpt_bench.benchmark import Benchmark
 from fhpt_bench.errors import UserError, did_you_mean
 from fhpt_bench.feature import Feature, features
 from fhpt_bench.registry import Registry
-from fhpt_bench.score import Evidence, Exhibits, ImagePairs, PairValues, Score, mean_score
+from fhpt_bench.score import Evidence, Exhibits, ImagePairs, PairValues, Score, View, mean_score
 from fhpt_bench.statistics import Interval
 
 # Everything that a protocol's author needs can be imported from here.
 __all__ = [
     "Evidence", "Exhibits", "ImagePairs", "Interval", "MetricCard", "PairValues", "PairwiseProtocol", "Protocol",
-    "ProtocolCard", "Score", "protocols",
+    "ProtocolCard", "Score", "View", "protocols",
 ]  # fmt: skip
 
 
@@ -122,6 +122,7 @@ class Protocol(abc.ABC):
     parsing: ClassVar[bool] = False  # whether it uses parsing maps of the target images (`ImagePairs.regions`)
     moved_by: ClassVar[tuple[str, ...]] = ()  # what else changes the number, one phrase each, shown on the card
     at_other_sizes: ClassVar[str] = ""  # what happens at other image sizes than 256x176, shown on the card
+    view: ClassVar[View | None] = None  # what it sees of the generated and the target images, if not all of them
     sees_pose: ClassVar[bool] = True  # False if a copy of the source image can have a good score
     depends_on_set: ClassVar[bool] = False  # whether a pair's value depends on the other pairs, as in a gallery
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import abc
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from fhpt_bench.benchmark import Benchmark, Pair
 from fhpt_bench.feature import SuppliedFeature
+from fhpt_bench.files import sha256_bytes, sha256_json
 from fhpt_bench.statistics import Interval, cluster_bootstrap, weighted_mean
 
 if TYPE_CHECKING:
@@ -82,6 +84,42 @@ class PairValues:
         return cls(value.astype(np.float64), np.ones(len(value)), tuple(skipped or [""] * len(value)))
 
 
+class View(abc.ABC):
+    """What a protocol sees of images in place of the whole ones, such as the person without the background.
+
+    It depends on the pair's target, and is the same for the generated image and the target image of a pair.
+    """
+
+    id: ClassVar[str]  # part of the cache keys of features: it changes with what the view does
+
+    @abc.abstractmethod
+    def show(self, images: NDArray[np.uint8], benchmark: Benchmark, targets: Sequence[str]) -> NDArray[np.uint8]:
+        """What is seen.
+
+        Args:
+            images: (B, H, W, 3) uint8 RGB.
+            benchmark: the benchmark, for what it knows of the targets.
+            targets: name of the target image of each.
+
+        Returns:
+            (B, h, w, 3) uint8 RGB.
+        """
+
+    @abc.abstractmethod
+    def basis(self, benchmark: Benchmark, target: str) -> bytes:
+        """Everything of a target that the view depends on."""
+
+    def digest(self, image_sha256: str, benchmark: Benchmark, target: str) -> str:
+        """A digest of what is seen of an image.
+
+        Args:
+            image_sha256: digest of the whole image's pixels.
+            benchmark: the benchmark.
+            target: name of the target image.
+        """
+        return sha256_json([image_sha256, self.id, sha256_bytes(self.basis(benchmark, target))])
+
+
 @dataclass(frozen=True)
 class ImagePairs:
     """B generated images and their targets, as a per-pair protocol receives them.
@@ -111,6 +149,7 @@ class Evidence:
         compared: metric -> values on the n pairs, from the protocol's own `compare`.
         vectors: (feature id, role) -> (n, ...) float32 with one row per pair; role "generated", "source" or "target".
             A protocol with `training_images` may also ask for "train": one row per training image, in the list's order.
+            A protocol with a `view` may ask for "generated" only, which are then the vectors of what it sees.
         supplied: feature id -> the values that the user supplies, which `vectors` returns in place of the network's.
         device: the device of the run, "cpu" or "cuda"; "cuda:N" in a training.
     """

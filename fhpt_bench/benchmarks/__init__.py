@@ -4,4 +4,5 @@ from pathlib import Path
 
 DEEPFASHION = Path(__file__).with_name("deepfashion.toml")
 DEEPFASHION_512 = Path(__file__).with_name("deepfashion-512.toml")
+MARKET1501 = Path(__file__).with_name("market1501.toml")
 STUDIO = Path(__file__).with_name("studio.toml")

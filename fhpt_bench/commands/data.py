@@ -25,7 +25,7 @@ data.add_command(landmarks)
 
 
 @data.command()
-@click.argument("benchmark", type=click.Choice(["deepfashion"]))
+@click.argument("benchmark", type=click.Choice(["deepfashion", "market1501"]))
 @click.option(
     "--root",
     "roots",
@@ -48,6 +48,7 @@ def prepare(benchmark: str, roots: tuple[Path, ...], size: str, out: Path | None
     Finds the images and lists, checks them, and writes a copy of the benchmark's size for --data-root. Your own files
     are only read. The same command resumes if it was interrupted.
     """
+    from fhpt_bench.data.prepare.market import survey_market
     from fhpt_bench.data.prepare.search import SIZES
     from fhpt_bench.data.prepare.survey import survey
     from fhpt_bench.data.prepare.writing import write_prepared
@@ -58,7 +59,9 @@ def prepare(benchmark: str, roots: tuple[Path, ...], size: str, out: Path | None
     wanted = next(pixels for pixels in SIZES if size == f"{pixels[0]}x{pixels[1]}")
     ending = "" if wanted == SIZES[0] else f"-{wanted[0]}"
     place = out.expanduser() if out is not None else folders[0] / f"fhpt-bench{ending}"
-    found = survey(folders, place, wanted)
+    if benchmark == "market1501" and ending:
+        raise UserError("--size is for deepfashion: leave it out, market1501 has one size.")
+    found = survey_market(folders, place) if benchmark == "market1501" else survey(folders, place, wanted)
     for word, text in found.lines:
         echo(f"{word:<16}{text}")
     if found.missing:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
+from fhpt_bench.commands.completion import names_of
 
 if TYPE_CHECKING:
     from fhpt_bench.protocol import Protocol
@@ -13,14 +16,30 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("name", required=False)
-def protocols(name: str | None) -> None:
+@click.option(
+    "--for",
+    "benchmark",
+    metavar="BENCHMARK",
+    shell_complete=names_of("benchmarks"),
+    help="Which protocols run on a benchmark (a name, or a TOML file), and what the others lack.",
+)
+@click.option("--data-root", type=click.Path(path_type=Path), help="With --for: folder of the benchmark's data.")
+def protocols(name: str | None, benchmark: str | None, data_root: Path | None) -> None:
     """List the protocols, or show the card of one.
 
     NAME is ID (the default variant and a list of all variants) or ID:VARIANT.
     """
+    from fhpt_bench.errors import UserError
     from fhpt_bench.protocol import protocols as registry
     from fhpt_bench.reporting.listing import echo, not_loaded, print_table
 
+    if data_root is not None and benchmark is None:
+        raise UserError("--data-root is given without --for: name the benchmark whose data it holds.")
+    if benchmark is not None:
+        from fhpt_bench.commands.coverage import print_coverage
+
+        print_coverage(benchmark, data_root, name)
+        return
     if name is not None:
         plugin, _, variant = name.partition(":")
         chosen = registry.load(plugin)

@@ -1,4 +1,4 @@
-"""DeepFashion's file names and the information in them."""
+"""File names of DeepFashion and Market-1501, and the information in them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,13 @@ _PATTERN = re.compile(
     r"^(?:fashion|fasion)(?P<gender>WOMEN|MEN)(?P<category>[^/\\]+?)id(?P<item>\d{8})(?P<variant>\d{2})"
     rf"_(?P<shot>\d)(?P<view>{'|'.join(VIEWS)})\.(?:jpg|png)$"
 )
+
+
+# 18 files of Market-1501 end with .jpg twice.
+_MARKET = re.compile(
+    r"^(?P<person>-1|\d{4})_c(?P<camera>\d)s(?P<sequence>\d)_(?P<frame>\d{6})_(?P<box>\d{2})(?:\.(?i:jpe?g|png)){0,2}$"
+)
+_NOBODY = ("0000", "-1")
 
 
 @dataclass(frozen=True)
@@ -58,6 +65,57 @@ def parse_name(name: str) -> ImageName | None:
     if not found:
         return None
     return ImageName(found["gender"], found["category"], found["item"], found["variant"], found["view"])
+
+
+@dataclass(frozen=True)
+class MarketName:
+    """The parts of a Market-1501 file name.
+
+    Args:
+        person: four digits; "0000" (a distractor) and "-1" (junk) name no person.
+        camera: "1" to "6".
+        sequence: one digit.
+        frame: six digits.
+        box: two digits.
+    """
+
+    person: str
+    camera: str
+    sequence: str
+    frame: str
+    box: str
+
+    @property
+    def named(self) -> bool:
+        """Whether the name says who is shown."""
+        return self.person not in _NOBODY
+
+    @property
+    def stem(self) -> str:
+        """The name without any suffix."""
+        return f"{self.person}_c{self.camera}s{self.sequence}_{self.frame}_{self.box}"
+
+
+def parse_market_name(name: str) -> MarketName | None:
+    """Parse a file name of Market-1501.
+
+    Args:
+        name: the file's name, without a folder; without a suffix, or with one or two.
+
+    Returns:
+        The parts of the name, or None if it is not such a name.
+
+    Examples:
+        >>> found = parse_market_name("1488_c5s3_071862_01.jpg.jpg")
+        >>> found.person, found.camera, found.stem
+        ('1488', '5', '1488_c5s3_071862_01')
+        >>> parse_market_name("-1_c1s1_000401_03.jpg").named
+        False
+        >>> parse_market_name("portrait.jpg") is None
+        True
+    """
+    found = _MARKET.match(name)
+    return MarketName(**found.groupdict()) if found else None
 
 
 def stem(name: str) -> str:

@@ -183,7 +183,7 @@ def _people(given: Given, names: Sequence[str], new: NewBenchmark) -> dict[str, 
     by_name = people_of(names, None)
     if len(by_name) == len(names):
         count = len({shown.person for shown in by_name.values()})
-        new.say("people", f"{count} by the images' names, which have DeepFashion's form")
+        new.say("people", f"{count} by the images' names, which have the form of DeepFashion or Market-1501")
         return None
     folders = {name: str(PurePosixPath(name).parent) for name in names}
     if "." not in folders.values() and len(set(folders.values())) > 1:

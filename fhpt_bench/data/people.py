@@ -1,4 +1,4 @@
-"""Who is shown on an image: a table of the user's, or DeepFashion's file names."""
+"""Who is shown on an image: a table of the user's, or file names of DeepFashion or Market-1501."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from fhpt_bench.data.names import VIEWS, parse_name
+from fhpt_bench.data.names import VIEWS, parse_market_name, parse_name
 from fhpt_bench.data.tables import read_table
 from fhpt_bench.errors import UserError
 from fhpt_bench.reading import NAME
@@ -91,7 +91,7 @@ def people_table(people: Mapping[str, Shown]) -> str:
 
 
 def people_of(names: Iterable[str], table: Mapping[str, Shown] | None, where: str = "") -> dict[str, Shown]:
-    """What each image shows, from the table if there is one, else from names in DeepFashion's form.
+    """What each image shows, from the table if there is one, else from names in DeepFashion's or Market-1501's form.
 
     Args:
         names: image names.
@@ -99,7 +99,7 @@ def people_of(names: Iterable[str], table: Mapping[str, Shown] | None, where: st
         where: the table's file, for the message.
 
     Returns:
-        Image name -> what it shows. Without a table, images without such a name are left out.
+        Image name -> what it shows. Without a table, images whose names name nobody are left out.
 
     Raises:
         UserError: if the table has no row for an image.
@@ -108,6 +108,8 @@ def people_of(names: Iterable[str], table: Mapping[str, Shown] | None, where: st
         >>> found = people_of(["fashionMENDenimid0000008001_1front.jpg", "x.jpg"], None)
         >>> [(shown.person, shown.view) for shown in found.values()]
         [('MEN-Denim-00000080-01', 'front')]
+        >>> people_of(["0188_c2s2_149727_03.jpg", "-1_c1s1_000401_03.jpg"], None)
+        {'0188_c2s2_149727_03.jpg': Shown(person='0188', item='', gender='', view='')}
     """
     found = {}
     for name in names:
@@ -117,6 +119,8 @@ def people_of(names: Iterable[str], table: Mapping[str, Shown] | None, where: st
             found[name] = table[name]
         elif parsed := parse_name(name):
             found[name] = Shown(parsed.person, parsed.item, parsed.gender, parsed.view)
+        elif (market := parse_market_name(name)) and market.named:
+            found[name] = Shown(market.person)
     return found
 
 

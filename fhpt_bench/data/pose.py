@@ -33,6 +33,8 @@ _COLUMNS = ("name", "keypoints_y", "keypoints_x")
 # DeepFashion's wide test file, 0.02 % after the crop.
 _BEYOND = 0.01
 _CROP = (256, 176)  # (height, width) of the crop
+# Joints at (0, 0) are missing ones if there are several, and not very few: Market-1501's list has 3 of 222,000.
+_ORIGINS = 1e-4
 _OUTSIDE, _ENOUGH = 0.2, 36  # share of joints outside, and joints from which a quarter of the image is suspicious
 log = logging.getLogger(__name__)
 
@@ -191,7 +193,7 @@ def parse_keypoints(path: Path) -> dict[str, NDArray[np.float32]]:
             raise UserError(f"Line {number} of the keypoint file {path} gives {name} a second pose: keep one of them.")
     if not poses:
         raise UserError(f"The keypoint file {path} is empty: get it again.")
-    if origins > 1:
+    if origins > max(1, _ORIGINS * sum(int(np.isfinite(pose).all(1).sum()) for pose in poses.values())):
         log.warning("%s has %d joints at exactly (0, 0): they are read as missing.", plain(str(path)), origins)
         poses = {name: np.where((pose == 0).all(1)[:, None], np.float32(np.nan), pose) for name, pose in poses.items()}
     return poses

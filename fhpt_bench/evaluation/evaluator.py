@@ -22,13 +22,13 @@ from fhpt_bench.evaluation.measurement import target_batches
 from fhpt_bench.evaluation.memory import out_of_memory
 from fhpt_bench.evaluation.options import BATCH_SIZE, RunOptions
 from fhpt_bench.evaluation.pair_batch import pair_batch
-from fhpt_bench.evaluation.plan import Step, load_protocols
+from fhpt_bench.evaluation.plan import Step, by_view, load_protocols
 from fhpt_bench.evaluation.real_side import RealSide
 from fhpt_bench.evaluation.scoring import score_step
 from fhpt_bench.evaluation.undisturbed import undisturbed
 from fhpt_bench.model import CONDITIONING, Generator, Oracle, PairBatch
 from fhpt_bench.processes import find_device
-from fhpt_bench.protocol import Evidence, ImagePairs, PairValues
+from fhpt_bench.protocol import Evidence, PairValues, View
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -139,7 +139,10 @@ class Evaluator:
             raise UserError(f"The model is {kind}: give a Generator object, a function, or images by pair id.")
         results: dict[str, dict[str, PairResult]] = {step.fingerprint: {} for step in self._steps}
         vectors: dict[str, dict[str, NDArray[np.float32]]] = {
-            name: {} for name in (*self._real.embedders, *self._real.summaries)
+            _key(name, step.protocol.view): {}
+            for step in self._steps
+            for name in (*self._real.embedders, *self._real.summaries)
+            if name in step.features
         }
         failed: dict[str, str] = {}
         problem, cause = "", None
@@ -233,25 +236,20 @@ class Evaluator:
     ) -> None:
         """Compare a batch with its targets, and compute its vectors."""
         targets = [pair.target for pair in pairs]
-        generated_maps = {name: feature.extract(images) for name, feature in self._real.maps.items()}
-        target_maps = {name: self._real.target_maps(name, targets) for name in self._real.maps}
-        regions = self.benchmark.regions if any(step.protocol.parsing for step in self._steps) else None
-        located = regions.stack(targets) if regions is not None else None
-        compared = ImagePairs(images, self._real.images.stack(targets), generated_maps, target_maps, located)
-        for step in self._steps:
-            try:
-                measured = step.protocol.compare(compared)
-            except Exception as error:  # whatever a plugin raises; the others go on
-                failed[step.card.key] = with_location(error)
-                continue
-            for i, pair in enumerate(pairs):
-                results[step.fingerprint][pair.id] = {
-                    metric: (float(v.value[i]), float(v.weight[i]), v.skipped[i]) for metric, v in measured.items()
-                }
-        found = {name: feature.extract(images) for name, feature in self._real.embedders.items()}
-        found |= {name: kind.summary(generated_maps[kind.maps.spec.id]) for name, kind in self._real.summaries.items()}
-        for name, rows in found.items():
-            vectors[name].update(zip((pair.id for pair in pairs), rows, strict=True))
+        for view, steps in by_view(self._steps).items():
+            compared, found = self._real.seen(view, steps, images, targets)
+            for step in steps:
+                try:
+                    measured = step.protocol.compare(compared)
+                except Exception as error:  # whatever a plugin raises; the others go on
+                    failed[step.card.key] = with_location(error)
+                    continue
+                for i, pair in enumerate(pairs):
+                    results[step.fingerprint][pair.id] = {
+                        metric: (float(v.value[i]), float(v.weight[i]), v.skipped[i]) for metric, v in measured.items()
+                    }
+            for name, rows in found.items():
+                vectors[_key(name, view)].update(zip((pair.id for pair in pairs), rows, strict=True))
 
     def _evidence(
         self,
@@ -267,7 +265,10 @@ class Evaluator:
 
         def vector(feature: str, role: str) -> NDArray[np.float32]:
             if role == "generated":
-                return np.stack([vectors[feature][pair.id] for pair in self.benchmark.pairs])
+                seen = vectors[_key(feature, step.protocol.view)]
+                return np.stack([seen[pair.id] for pair in self.benchmark.pairs])
+            if step.protocol.view is not None:
+                raise ValueError(f"a protocol with a view has vectors of generated images only, not of role {role!r}")
             return self._real.vectors(feature, role, self.benchmark.pairs)
 
         return Evidence(self.benchmark, compared, vector, {}, self.device)
@@ -287,6 +288,11 @@ class Evaluator:
             if entry.value is not None and entry.interval is not None:
                 found[f"{name}/low"], found[f"{name}/high"] = entry.interval[:2]
         return found
+
+
+def _key(feature: str, view: View | None) -> str:
+    """The key of a feature's vectors of what a view shows."""
+    return feature if view is None else f"{feature} of {view.id}"
 
 
 def _pixels(pair: str, image: Image, size: tuple[int, int]) -> NDArray[np.uint8]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -36,6 +37,8 @@ AUTO = "auto"
 _ANOTHER_IMAGE = 16
 # Share of cropped images that may lose more than padding before a remark is made.
 _ODD = 0.05
+# The suffix of a name in Market-1501's form, inside of a file name.
+_MARKET_SUFFIX = re.compile(r"(?<=c\ds\d_\d{6}_\d{2})(\.jpg)+")
 
 
 @dataclass(frozen=True)
@@ -294,5 +297,8 @@ def _expected(benchmark: Benchmark, chosen: Sequence[str]) -> dict[str, set[tupl
 
 
 def _spelled(name: str) -> str:
-    """Accept the misspelling "fasion" of DeepFashion's folder, which some tools use in image names."""
-    return name.replace("fasion", "fashion")
+    """One of several forms of a name.
+
+    Some tools write "fasion" for DeepFashion's folder, and 18 files of Market-1501 end with .jpg twice.
+    """
+    return _MARKET_SUFFIX.sub("", name.replace("fasion", "fashion"))

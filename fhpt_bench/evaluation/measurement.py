@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -19,12 +19,12 @@ from fhpt_bench.evaluation.embedder import Embedder
 from fhpt_bench.evaluation.finished import GENERATE, Batch, PairResult, Work
 from fhpt_bench.evaluation.generated_images import GeneratedImages
 from fhpt_bench.evaluation.memory import Portions
-from fhpt_bench.evaluation.plan import Step
+from fhpt_bench.evaluation.plan import Step, by_view
 from fhpt_bench.evaluation.run_folder import RunFolder
 from fhpt_bench.feature import MapFeature
 from fhpt_bench.processes import Processes
 from fhpt_bench.progress import progress_bar
-from fhpt_bench.protocol import Evidence, ImagePairs, PairValues, Protocol
+from fhpt_bench.protocol import Evidence, ImagePairs, PairValues, Protocol, View
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -107,13 +107,13 @@ class Measurement:
         batches = list(enumerate(target_batches(self.benchmark.pairs, self.batch_size)))
         try:
             # First, because a generated image may equal a real one; vectors that follow from compared maps come later.
-            self._embed_all("real images", self.real, mine, progress, self._embedder.shared(self.accounting.steps()))
+            self._embed_all("real images", self.real, mine, progress, self._embedder.shared(self._whole()))
             with progress_bar(f"pairs of {self.generated.card.name}", len(self.benchmark.pairs), progress) as done:
                 for number, batch in batches[mine]:
                     self._measure(number, batch)
                     done(len(batch) * self.processes.count)
             self.processes.wait()  # by now the targets' maps have been compared
-            if self._embedder.shared(self.accounting.steps()):
+            if self._embedder.shared(self._whole()):
                 self._embed_all("other real images", self.real, mine, progress)
             self._embed_all("training images", self._train, mine, progress)
             self._embedder.finish(progress)
@@ -121,20 +121,23 @@ class Measurement:
         finally:
             self._embedder.close()
 
+    def _whole(self, train: bool = False) -> list[Step]:
+        """The protocols that see whole images; those of a view need no vectors of the benchmark's own images."""
+        return by_view(self.accounting.steps(train)).get(None, [])
+
     def _embed_all(
         self, what: str, images: RealImages, mine: slice, progress: bool, without: frozenset[str] = frozenset()
     ) -> None:
         """Embed the benchmark's own images with the networks of the protocols that need them."""
         train, names = images is self._train, list(images.digests)
-        if not names or not self._embedder.embeds(self.accounting.steps(train)):
+        steps = self._whole(train)
+        if not names or not self._embedder.embeds(steps):
             return
         chunks = [names[i : i + self.batch_size] for i in range(0, len(names), self.batch_size)][mine]
         with progress_bar(what, sum(map(len, chunks)), progress) as done:
             for chunk in chunks:
                 digests = [images.digests[name] for name in chunk]
-                self._embedder.embed(
-                    functools.partial(images.stack, chunk), digests, self.accounting.steps(train), without
-                )
+                self._embedder.embed(functools.partial(images.stack, chunk), digests, steps, without)
                 done(len(chunk))
 
     def _measure(self, number: int, batch: tuple[Pair, ...]) -> None:
@@ -149,8 +152,14 @@ class Measurement:
             for step in self.accounting.steps()
             if _compares(step.protocol) and not self._finished.has(step.fingerprint, digests)
         ]
-        values = self._compare_all(todo, batch, images, list(digests.values())) if todo else {}
-        self._embedder.embed(lambda: images, list(digests.values()), self.accounting.steps())
+        values: dict[str, dict[str, PairResult]] = {}
+        targets = [pair.target for pair in batch]
+        for view, steps in by_view(self.accounting.steps()).items():
+            seen = functools.cache(functools.partial(self._seen, view, images, targets))
+            ids = [self._digest(view, digest, target) for digest, target in zip(digests.values(), targets, strict=True)]
+            if comparing := [step for step in steps if step in todo]:
+                values |= self._compare_all(comparing, batch, seen, ids, view)
+            self._embedder.embed(seen, ids, steps)
         if values or any(self._finished.images.get(pair) != digest for pair, digest in digests.items()):
             self._save(
                 Batch(
@@ -171,35 +180,58 @@ class Measurement:
         )
 
     def _compare_all(
-        self, todo: list[Step], batch: tuple[Pair, ...], images: NDArray[np.uint8], digests: list[str]
+        self,
+        todo: list[Step],
+        batch: tuple[Pair, ...],
+        seen: Callable[[], NDArray[np.uint8]],
+        digests: list[str],
+        view: View | None,
     ) -> dict[str, dict[str, PairResult]]:
         """Compare a batch all together, or in parts if the memory is too small."""
+
+        def compare(part: slice) -> dict[str, dict[str, PairResult]]:
+            return self._compare(todo, batch[part], lambda: seen()[part], digests[part], view)
+
         values: dict[str, dict[str, PairResult]] = {}
-        for found in self._portions(
-            lambda part: self._compare(todo, batch[part], images[part], digests[part]), len(batch)
-        ):
+        for found in self._portions(compare, len(batch)):
             for fingerprint, results in found.items():
                 values.setdefault(fingerprint, {}).update(results)
         return values
 
+    def _seen(self, view: View | None, images: NDArray[np.uint8], targets: Sequence[str]) -> NDArray[np.uint8]:
+        return images if view is None else view.show(images, self.benchmark, targets)
+
+    def _digest(self, view: View | None, image_sha256: str, target: str) -> str:
+        return image_sha256 if view is None else view.digest(image_sha256, self.benchmark, target)
+
     def _compare(
-        self, todo: list[Step], batch: tuple[Pair, ...], images: NDArray[np.uint8], digests: list[str]
+        self,
+        todo: list[Step],
+        batch: tuple[Pair, ...],
+        seen: Callable[[], NDArray[np.uint8]],
+        digests: list[str],
+        view: View | None,
     ) -> dict[str, dict[str, PairResult]]:
         unique = sorted({pair.target for pair in batch})
         position = [unique.index(pair.target) for pair in batch]
-        targets = self.real.stack(unique)
+        real, targets = self.real.stack(unique), None
+        with self.accounting.guarded(*todo):
+            images, targets = seen(), self._seen(view, real, unique)
+        if targets is None:  # the view has just failed
+            return {}
         generated_maps: dict[str, tuple[Tensor, ...]] = {}
         target_maps: dict[str, tuple[Tensor, ...]] = {}
         for name, feature in self._embedder.wanted(MapFeature, todo).items():
-            users, seen = [step for step in todo if name in step.features], len(images) + len(unique)
+            users, count = [step for step in todo if name in step.features], len(images) + len(unique)
             with (
                 self.accounting.guarded(*users, images=len(batch)),
-                self.accounting.timed(name, seen, seen, self.accounting.device),
+                self.accounting.timed(name, count, count, self.accounting.device),
             ):
                 generated_maps[name], real_maps = feature.extract(images), feature.extract(targets)
                 target_maps[name] = tuple(maps[position] for maps in real_maps)
                 self._embedder.summarise(name, generated_maps[name], digests)
-                self._embedder.summarise(name, real_maps, [self.real.digests[target] for target in unique])
+                shown = [self._digest(view, self.real.digests[target], target) for target in unique]
+                self._embedder.summarise(name, real_maps, shown)
         values: dict[str, dict[str, PairResult]] = {}
         regions = self.benchmark.regions if any(step.protocol.parsing for step in todo) else None
         located = regions.stack([pair.target for pair in batch]) if regions is not None else None
@@ -231,7 +263,9 @@ class Measurement:
 
         def vectors(feature: str, role: str) -> NDArray[np.float32]:
             supplied = step.supplied.get(feature)
-            return supplied.vectors(self.benchmark.pairs, role) if supplied else self._vectors(feature, role)
+            if supplied:
+                return supplied.vectors(self.benchmark.pairs, role)
+            return self._vectors(feature, role, step.protocol.view)
 
         return Evidence(self.benchmark, compared, vectors, step.supplied, self.device)
 
@@ -256,10 +290,13 @@ class Measurement:
         self.generated.set_known(self._finished.images)
         return self._finished.stages
 
-    def _vectors(self, feature: str, role: str) -> NDArray[np.float32]:
+    def _vectors(self, feature: str, role: str, view: View | None) -> NDArray[np.float32]:
         """(n, ...) vectors of a feature for one image of each pair, or for each training image."""
         if role == "generated":
-            digests = [self._finished.images[pair.id] for pair in self.benchmark.pairs]
+            pairs = self.benchmark.pairs
+            digests = [self._digest(view, self._finished.images[pair.id], pair.target) for pair in pairs]
+        elif view is not None:
+            raise ValueError(f"a protocol with a view has vectors of generated images only, not of role {role!r}")
         elif role == "train":
             digests = list(self._train.digests.values())
         else:

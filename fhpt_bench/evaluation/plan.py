@@ -10,7 +10,7 @@ from fhpt_bench.benchmark import Benchmark
 from fhpt_bench.errors import UserError
 from fhpt_bench.feature import Feature, SuppliedFeature
 from fhpt_bench.plugin_code import file_digest
-from fhpt_bench.protocol import Protocol, ProtocolCard, protocols
+from fhpt_bench.protocol import Protocol, ProtocolCard, View, protocols
 from fhpt_bench.records.fingerprint import fingerprint
 from fhpt_bench.records.schema import BenchmarkPart
 
@@ -42,6 +42,18 @@ class Step:
         card = self.protocol.card
         seen = tuple(self.supplied[name].spec.id if name in self.supplied else name for name in card.features)
         return replace(card, features=seen)
+
+
+def by_view(steps: Sequence[Step]) -> dict[View | None, list[Step]]:
+    """Protocols by what they see of the images; None: the whole images.
+
+    Args:
+        steps: the protocols.
+    """
+    groups: dict[View | None, list[Step]] = {}
+    for step in steps:
+        groups.setdefault(step.protocol.view, []).append(step)
+    return groups
 
 
 def select_protocols(chosen: str | Sequence[str], benchmark: Benchmark) -> Selection:

@@ -15,8 +15,9 @@ from fhpt_bench.errors import UserError
 from fhpt_bench.evaluation.accounting import Accounting
 from fhpt_bench.evaluation.embedder import Embedder
 from fhpt_bench.evaluation.exchange import from_all, process_group
-from fhpt_bench.evaluation.plan import Step
+from fhpt_bench.evaluation.plan import Step, by_view
 from fhpt_bench.feature import MapFeature, MapSummary, VectorFeature
+from fhpt_bench.score import ImagePairs, View
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -58,6 +59,7 @@ class RealSide:
         batch_size: int,
         progress: bool,
     ) -> None:
+        self._benchmark = benchmark
         height, width = benchmark.image_size
         kept = _MEMORY // (height * width * 3)
         self.images, self._train = RealImages(benchmark.folder, benchmark.image_size, digests, kept), train
@@ -111,6 +113,38 @@ class RealSide:
             digests = [self.images.digests[pair.source if role == "source" else pair.target] for pair in pairs]
         return np.stack([self._vectors[feature, digest] for digest in digests])
 
+    def seen(
+        self, view: View | None, steps: Sequence[Step], images: NDArray[np.uint8], targets: Sequence[str]
+    ) -> tuple[ImagePairs, dict[str, NDArray[np.float32]]]:
+        """A batch of generated images as protocols see it.
+
+        Args:
+            view: what they see, or None for whole images.
+            steps: the protocols.
+            images: (B, H, W, 3) uint8, the generated images.
+            targets: names of their B targets.
+
+        Returns:
+            The pairs with the maps that the protocols use, and id -> (B, ...) vectors of the generated images.
+        """
+        real = self.images.stack(targets)
+        if view is not None:
+            images, real = (view.show(whole, self._benchmark, targets) for whole in (images, real))
+        used = {name for step in steps for name in step.features}
+        summaries = {name: kind for name, kind in self.summaries.items() if name in used}
+        of_summaries = {kind.maps.spec.id for kind in summaries.values()}
+        maps = {name: found.extract(images) for name, found in self.maps.items() if name in used | of_summaries}
+        target_maps = {
+            name: self.target_maps(name, targets) if view is None else self.maps[name].extract(real)
+            for name in maps
+            if name in used
+        }
+        vectors = {name: found.extract(images) for name, found in self.embedders.items() if name in used}
+        vectors |= {name: kind.summary(maps[kind.maps.spec.id]) for name, kind in summaries.items()}
+        regions = self._benchmark.regions if any(step.protocol.parsing for step in steps) else None
+        located = regions.stack(targets) if regions is not None else None
+        return ImagePairs(images, real, maps, target_maps, located), vectors
+
     def target_maps(self, feature: str, targets: Sequence[str]) -> tuple[Tensor, ...]:
         """Maps of target images, which stay in memory as long as there is room.
 
@@ -137,7 +171,8 @@ class RealSide:
 
 
 def _embed(embedder: Embedder, images: RealImages, steps: Sequence[Step], batch_size: int) -> list[str]:
-    """Compute the vectors of this process's part of the images; returns their digests."""
+    """Compute the vectors of this process's part of the whole images; returns their digests."""
+    steps = by_view(steps).get(None, [])
     count, rank = process_group()
     names = list(images.digests)[rank::count] if embedder.embeds(steps) else []
     for i in range(0, len(names), batch_size):

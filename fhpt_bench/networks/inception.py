@@ -1,4 +1,4 @@
-"""Inception v3: the FID's version of 2015-12-05 with three preprocessings, and torchvision's with two."""
+"""Inception v3: the FID's version of 2015-12-05 with four preprocessings, and torchvision's with two."""
 
 from __future__ import annotations
 
@@ -105,6 +105,35 @@ class FIDInceptionClean(FIDInception):
         """The input, resized and then scaled."""
         x = torch.from_numpy(resize_bicubic(images, _SIDE)).permute(0, 3, 1, 2).contiguous().to(self._device)
         return x.sub_(128).div_(128)
+
+
+class FIDInceptionTensorFlow(FIDInception):
+    """The same features on the input of the original TensorFlow graph, which resizes images itself."""
+
+    spec = FeatureSpec(
+        "inception-2015-tensorflow",
+        1,
+        ("inception-2015-12-05",),
+        "TensorFlow 1 bilinear without antialias to 299x299, (x - 128) / 128",
+    )
+
+    def prepare(self, images: NDArray[np.uint8]) -> Tensor:
+        """The input, resized and then scaled."""
+        return _resize_tensorflow(image_batch(images, self._device), _SIDE).sub_(128).div_(128)
+
+
+def _resize_tensorflow(x: Tensor, side: int) -> Tensor:
+    """Bilinear resize of TensorFlow 1: pixel i of the result is at i times the ratio of the sizes."""
+
+    def places(length: int) -> tuple[Tensor, Tensor, Tensor]:
+        at = torch.arange(side, device=x.device, dtype=torch.float32) * (length / side)
+        low = at.floor()
+        return low.long(), (low.long() + 1).clamp_(max=length - 1), at - low
+
+    top, bottom, down = places(x.shape[2])
+    left, right, across = places(x.shape[3])
+    rows = [row[..., left] + (row[..., right] - row[..., left]) * across for row in (x[:, :, top], x[:, :, bottom])]
+    return rows[0] + (rows[1] - rows[0]) * down[:, None]
 
 
 class ImageNetInception(PooledFeature):

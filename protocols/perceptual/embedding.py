@@ -87,6 +87,7 @@ class Vectors(Embedding):
 INCEPTION = Embedding("inception-2015", 2048)
 INCEPTION_PADDED = Embedding("inception-2015-padded", 2048, 256)
 INCEPTION_CLEAN = Embedding("inception-2015-clean", 2048)
+INCEPTION_TENSORFLOW = Embedding("inception-2015-tensorflow", 2048)
 INCEPTION_GFLA = Embedding("inception-imagenet-gfla", 2048)
 INCEPTION_LOGITS = Embedding("inception-imagenet-logits", 0)
 EFFICIENTNET = Embedding("efficientnet-lite0", 1280)

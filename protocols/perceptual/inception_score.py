@@ -17,8 +17,10 @@ from protocols.perceptual.embedding import (
     INCEPTION,
     INCEPTION_LOGITS,
     INCEPTION_PADDED,
+    INCEPTION_TENSORFLOW,
     Embedding,
 )
+from protocols.perceptual.pose_mask import MOVED_BY, POSE_MASK, WITHOUT_POSE, posed
 
 if TYPE_CHECKING:
     from fhpt_bench.benchmark import Benchmark
@@ -72,7 +74,7 @@ class ScoreOfLogits(Protocol):
     sees_pose = False
     embeddings: ClassVar[Mapping[str, Embedding]]
     in_one_split: ClassVar[tuple[str, ...]] = ()  # variants whose headline is the value in one split
-    moved_by = (
+    moved_by: ClassVar[tuple[str, ...]] = (
         "the number of images per split: fewer images give a smaller value",
         "the order of the images, which decides the splits",
         "white borders and the resize before the network",
@@ -88,14 +90,21 @@ class ScoreOfLogits(Protocol):
         """The feature of this variant."""
         return (self.embeddings[self.variant].feature,)
 
+    def counted(self, evidence: Evidence) -> tuple[NDArray[np.bool_], str]:
+        """(n,) whether each pair's image counts, and the reason if it does not; here all count."""
+        return np.ones(len(evidence.pairs), bool), ""
+
     def score(self, evidence: Evidence) -> tuple[Score, ...]:
         """The mean over the splits with its standard deviation, and the value in one split, each with its interval."""
         headline, one_split = (metric.name for metric in self.metrics)
-        n = len(evidence.pairs)
+        counts, reason = self.counted(evidence)
+        n = int(counts.sum())
+        skipped = {} if counts.all() else {reason: int((~counts).sum())}
         if n < SPLITS:
-            few = {f"too few images for {SPLITS} splits": n}
+            few = {**skipped, f"too few images for {SPLITS} splits": n}
             return Score(headline, None, 0, skipped=few), Score(one_split, None, 0, skipped=few)
         order = np.argsort([pair.id for pair in evidence.pairs])
+        order = order[counts[order]]
         logits, people = self.embeddings[self.variant].logits(evidence)[order], evidence.people[order]
 
         splits = 1 if self.variant in self.in_one_split else SPLITS
@@ -109,8 +118,8 @@ class ScoreOfLogits(Protocol):
         mean, deviation = inception_score(logits, splits)
         details = {"sd": deviation, "splits": splits}
         return (
-            Score(headline, mean, n, interval=block_jackknife(in_splits, people), details=details),
-            Score(one_split, in_one(np.ones(n, bool)), n, interval=block_jackknife(in_one, people)),
+            Score(headline, mean, n, interval=block_jackknife(in_splits, people), skipped=skipped, details=details),
+            Score(one_split, in_one(np.ones(n, bool)), n, interval=block_jackknife(in_one, people), skipped=skipped),
         )
 
 
@@ -122,7 +131,7 @@ class InceptionScore(ScoreOfLogits):
     group = "perceptual"
     citation = "Salimans et al., Improved Techniques for Training GANs, NeurIPS 2016"
     embeddings: ClassVar[Mapping[str, Embedding]] = {
-        "canonical": INCEPTION, "drn": INCEPTION_PADDED, "hr-viton": INCEPTION_LOGITS,
+        "canonical": INCEPTION, "drn": INCEPTION_PADDED, "hr-viton": INCEPTION_LOGITS, "market": INCEPTION_TENSORFLOW,
     }  # fmt: skip
     in_one_split = ("hr-viton",)
     at_other_sizes = (
@@ -134,12 +143,50 @@ class InceptionScore(ScoreOfLogits):
         "drn": "as canonical, on images with white borders to 256x256, as in PATN and DRN",
         "hr-viton": "1000 logits of torchvision's ImageNet Inception, Pillow's bilinear resize to 299x299, [-1, 1]; "
         "one split",
+        "market": "as canonical, on the input of the original TensorFlow graph: its bilinear resize to 299x299, then "
+        "(x - 128) / 128",
     }
-    used_by: ClassVar[Mapping[str, str]] = {"drn": "PATN, DRN", "hr-viton": "HR-VITON (evaluate.py)"}
+    used_by: ClassVar[Mapping[str, str]] = {
+        "drn": "PATN, DRN",
+        "hr-viton": "HR-VITON (evaluate.py)",
+        "market": "PATN (tool/getMetrics_market.py) and Siarohin et al. (test.py) on Market-1501, in the order of "
+        "os.listdir",
+    }
     metrics = (
         MetricCard("is", "IS", higher_is_better=True, range=(1.0, 1008.0), per_pair=False),
         MetricCard("one-split", "IS in one split", higher_is_better=True, range=(1.0, 1008.0), per_pair=False),
     )
+
+
+class MaskInceptionScore(ScoreOfLogits):
+    """The inception score of the generated images inside of the mask of the target's pose."""
+
+    id = "mask-is"
+    title = "Inception score of the person"
+    group = "perceptual"
+    citation = "Ma et al., Pose Guided Person Image Generation, NeurIPS 2017; Siarohin et al., CVPR 2018, for the mask"
+    view = POSE_MASK
+    embeddings: ClassVar[Mapping[str, Embedding]] = {"market": INCEPTION_TENSORFLOW}
+    variants: ClassVar[Mapping[str, str]] = {
+        "market": "as is:market, on generated images that are black outside of the mask of the target's pose (23 limbs "
+        "8 pixels wide, discs of radius 4 at the joints, closing by 5x5)",
+    }
+    used_by: ClassVar[Mapping[str, str]] = {
+        "market": "PATN (tool/getMetrics_market.py) and Siarohin et al. (test.py), in the order of os.listdir"
+    }
+    metrics = (
+        MetricCard("mask-is", "mask-IS", higher_is_better=True, range=(1.0, 1008.0), per_pair=False),
+        MetricCard("one-split", "mask-IS in one split", higher_is_better=True, range=(1.0, 1008.0), per_pair=False),
+    )
+    at_other_sizes = (
+        AT_OTHER_SIZES.format(side=299)
+        + ". Limbs and discs of the mask keep their width in pixels, which is made for 128x64."
+    )
+    moved_by = (*ScoreOfLogits.moved_by, *MOVED_BY)
+
+    def counted(self, evidence: Evidence) -> tuple[NDArray[np.bool_], str]:
+        """Pairs whose target has a joint."""
+        return posed(evidence), WITHOUT_POSE
 
 
 class ISEffNetLite0(ScoreOfLogits):

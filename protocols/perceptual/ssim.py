@@ -57,6 +57,12 @@ _VARIANTS = {
         border=40,
         taps=13,
     ),
+    "market": _Variant(
+        "as patn without the white columns: a Gaussian of 13 pixels, data range = max - min of the generated image "
+        "(255 if that is 0)",
+        measured_range=True,
+        taps=13,
+    ),
     # [0, 1] images with data range 1 and [0, 255] images with data range 255 give the same number.
     "gfla": _Variant("uniform window of 51 pixels, sample covariance, data range 1 on RGB in [0, 1]", 51, {}),
     "pidm": _Variant(
@@ -215,6 +221,7 @@ class SSIM(PairwiseProtocol):
     used_by: ClassVar[Mapping[str, str]] = {
         "canonical": "torchmetrics up to 1.4.1: LaDI-VTON (val_metrics.py); VtonEval and CatVTON with such a version",
         "patn": "PATN (tool/getMetrics_fashion.py); the authors of ADGAN and RATE/DRN use the same tool",
+        "market": "PATN (tool/getMetrics_market.py) and Siarohin et al. (test.py) on Market-1501",
         "gfla": "GFLA's script; DPTN uses it too; CFLD and MCLD (metrics.py), in float32",
         "pidm": "PIDM; PCDMs (metrics.py)",
         "skimage": "no known paper: what scikit-image computes with default arguments",

@@ -275,7 +275,12 @@ class Retrieval(Protocol):
         return (self._backbone.retrieval_head,) if self._trained else ()
 
     def lacks(self, benchmark: Benchmark) -> str | None:
-        """A reason if the head was trained on another benchmark or on another network."""
+        """A reason if no item is known, or the head was trained on another benchmark or on another network."""
+        if benchmark.pairs and not any((shown := benchmark.facts(name)) and shown.item for name in benchmark.images):
+            return (
+                f"The items of the images of {benchmark.id} are not known: add them to the benchmark's table of "
+                "people, or name the images as DeepFashion does."
+            )
         reason = unusable(self._backbone.retrieval_head, self._backbone, benchmark) if self._trained else None
         return reason or super().lacks(benchmark)
 

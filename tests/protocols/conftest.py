@@ -135,10 +135,17 @@ class Trial:
             return [self.generated[pair.id] for pair in self.pairs]
         return [self.real[pair.target] for pair in self.pairs]
 
+    def seen(self, protocol: Protocol, role: str) -> list[Pixels]:
+        """What a protocol sees of the images of a role."""
+        images = self.images(role)
+        if protocol.view is None:
+            return images
+        return list(protocol.view.show(np.stack(images), self.benchmark, [pair.target for pair in self.pairs]))
+
     def score(self, protocol: Protocol, batch: int = 8) -> dict[str, Score]:
         """Score as a run does: compare pairs in batches, then score all of them."""
         assert protocol.lacks(self.benchmark) is None
-        generated, target = self.images("generated"), self.images("target")
+        generated, target = self.seen(protocol, "generated"), self.seen(protocol, "target")
         compared: list[dict[str, PairValues]] = []
         if type(protocol).compare is not Protocol.compare:
             for start in range(0, len(self.pairs), batch):
@@ -151,7 +158,8 @@ class Trial:
         def vectors(name: str, role: str) -> NDArray[np.float32]:
             assert name in protocol.features
             assert role != "train" or protocol.training_images
-            return np.stack(extract(name, self.images(role)))
+            assert role == "generated" or protocol.view is None
+            return np.stack(extract(name, self.seen(protocol, role)))
 
         return {score.metric: score for score in protocol.score(Evidence(self.benchmark, joined, vectors))}
 

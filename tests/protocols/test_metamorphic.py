@@ -34,7 +34,7 @@ SAME = 1e-9
 # Symmetric in generated and target images, if no target occurs twice. All others must change with the swap. If single
 # metrics are listed, these are symmetric, and another metric or detail of the protocol is not.
 SYMMETRIC = {
-    # Not patn, pidm and cfld-256, which use the range of the generated image.
+    # Not patn, market, pidm and cfld-256, which use the range of the generated image.
     "ssim:canonical", "ssim:gfla", "ssim:skimage", "ssim:torchmetrics", "ssim:grey", "ssim:hr-viton",
     "psnr:canonical", "psnr:unit", "psnr:batch16", "lpips:alex-0.1", "lpips:vgg-0.1", "lpips:alex-0.0",
     "lpips:squeeze-0.1", "lpips:alex-128", "lpips:alex-unscaled", "lpips:vgg-unscaled",
@@ -50,15 +50,15 @@ SYMMETRIC = {
 # copies as pairs of images, splits and batches have other borders, and `paper` keeps the copies in its gallery. (The
 # recall of `prdc` can move too; here the balls of noisy images hold all targets: see perceptual/test_encoded.py.)
 MOVED_BY_REPEATS = {
-    "psnr:batch16", "fid", "kid", "fd-effnet-lite0", "kd-effnet-lite0", "is", "is-effnet-lite0", "fd", "kd",
+    "psnr:batch16", "fid", "kid", "fd-effnet-lite0", "kd-effnet-lite0", "is", "is-effnet-lite0", "fd", "kd", "mask-is",
 }  # fmt: skip
 NOT_MOVED_BY_REPEATS = {
-    "is:canonical:one-split", "is:drn:one-split", "is-effnet-lite0:canonical:one-split", "is:hr-viton:is",
-    "is:hr-viton:one-split",
+    "is:canonical:one-split", "is:drn:one-split", "is:market:one-split", "is-effnet-lite0:canonical:one-split",
+    "is:hr-viton:is", "is:hr-viton:one-split", "mask-is:market:one-split",
 }  # fmt: skip
 
 # These use only generated images, and damage may increase their variety.
-WITHOUT_REFERENCE = {"is", "is-effnet-lite0"}
+WITHOUT_REFERENCE = {"is", "is-effnet-lite0", "mask-is"}
 
 
 def key(protocol: Protocol, metric: str) -> str:

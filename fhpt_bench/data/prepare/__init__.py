@@ -1,1 +1,1 @@
-"""Preparation of DeepFashion: from the downloaded files to the folder that the benchmark reads."""
+"""Preparation of a data set: from the downloaded files to the folder that the benchmark reads."""

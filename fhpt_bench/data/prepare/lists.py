@@ -1,4 +1,4 @@
-"""DeepFashion's lists in all formats that repositories use."""
+"""The lists of DeepFashion and Market-1501 in all formats that repositories use."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ from numpy.typing import NDArray
 
 from fhpt_bench.data.pairs import SOURCE, TARGET
 from fhpt_bench.data.pose import JOINTS, parse_keypoints
-from fhpt_bench.data.prepare.spelling import plain_name
+from fhpt_bench.data.prepare.spelling import DEEPFASHION, Spelling
 from fhpt_bench.errors import UserError
 from fhpt_bench.reading import read_lines
 
 _BETWEEN = re.compile(r"\s*[,;\t]\s*| +")
 
 
-def read_any_pairs(path: Path) -> list[tuple[str, str]]:
+def read_any_pairs(path: Path, spelling: Spelling = DEEPFASHION) -> list[tuple[str, str]]:
     """Read a pair list: with a header in any order, or in the format of train_pairs.txt, with the target first.
 
     Args:
         path: the file; fields are separated by commas, semicolons, tabs or spaces; names may have any known form.
+        spelling: the data set's names.
 
     Returns:
         (source, target) stems, sorted.
@@ -31,14 +32,15 @@ def read_any_pairs(path: Path) -> list[tuple[str, str]]:
         UserError: if a header or line cannot be parsed, a pair is repeated, or there is no pair.
     """
     rows = list(_lines(path))
-    source_at, target_at, width, start = _columns(rows, path) if rows else (0, 1, 2, 0)
+    source_at, target_at, width, start = _columns(rows, path, spelling) if rows else (0, 1, 2, 0)
     pairs: dict[tuple[str, str], None] = {}
     for number, fields in rows[start:]:
         if len(fields) != width:
             raise UserError(
                 f"Line {number} of the pair list {path} has {len(fields)} fields: write {width}, separated by commas."
             )
-        pair = (_name(fields[source_at], number, path), _name(fields[target_at], number, path))
+        source, target = (_name(fields[at], number, path, spelling) for at in (source_at, target_at))
+        pair = (source, target)
         if pair in pairs:
             raise UserError(f"Line {number} of the pair list {path} repeats the pair {'___'.join(pair)}: remove it.")
         pairs[pair] = None
@@ -47,10 +49,10 @@ def read_any_pairs(path: Path) -> list[tuple[str, str]]:
     return sorted(pairs)
 
 
-def _columns(rows: list[tuple[int, list[str]]], path: Path) -> tuple[int, int, int, int]:
+def _columns(rows: list[tuple[int, list[str]]], path: Path, spelling: Spelling) -> tuple[int, int, int, int]:
     """The columns of source and target, the number of fields per line, and the row of the first pair."""
     number, first = rows[0]
-    if not any(map(plain_name, first)):
+    if not any(map(spelling.plain, first)):
         at = [[i for i, word in enumerate(first) if word.lower() in known] for known in (SOURCE, TARGET)]
         if [len(places) for places in at] != [1, 1]:
             raise UserError(f"Line {number} of the pair list {path} is neither a header nor a pair: make it `from,to`.")
@@ -63,7 +65,7 @@ def _columns(rows: list[tuple[int, list[str]]], path: Path) -> tuple[int, int, i
     )
 
 
-def read_any_images(path: Path) -> list[str]:
+def read_any_images(path: Path, spelling: Spelling = DEEPFASHION) -> list[str]:
     """Read a list of images, one per line, with names in any known form.
 
     Returns:
@@ -72,33 +74,33 @@ def read_any_images(path: Path) -> list[str]:
     Raises:
         UserError: if a line is not such a name, or there is none.
     """
-    names = {_name(" ".join(fields), number, path) for number, fields in _lines(path)}
+    names = {_name(" ".join(fields), number, path, spelling) for number, fields in _lines(path)}
     if not names:
         raise UserError(f"The image list {path} is empty: get it again.")
     return sorted(names)
 
 
-def read_any_keypoints(path: Path) -> dict[str, NDArray[np.float32]]:
+def read_any_keypoints(path: Path, spelling: Spelling = DEEPFASHION) -> dict[str, NDArray[np.float32]]:
     """Read a keypoint file with names in any known form, in its own frame.
 
     Returns:
-        Stem -> (18, 2) float32 pixels (x, y), NaN if missing, sorted by stem.
+        Stem -> (18, 2) float32 pixels (x, y), NaN if missing, in the order of the file.
 
     Raises:
         UserError: if a line cannot be read, or an image has two poses.
     """
     poses: dict[str, NDArray[np.float32]] = {}
     for text, pose in parse_keypoints(path).items():
-        name = plain_name(text)
+        name = spelling.plain(text)
         if name is None:
             raise UserError(
-                f"The keypoint file {path} has a line for {text!r}, not an image of DeepFashion: remove it."
+                f"The keypoint file {path} has a line for {text!r}, not an image of {spelling.data_set}: remove it."
             )
         if not np.array_equal(poses.setdefault(name, pose), pose, equal_nan=True):
             raise UserError(
                 f"The keypoint file {path} has two poses for {name}, with two forms of its name: keep one of them."
             )
-    return dict(sorted(poses.items()))
+    return poses
 
 
 def read_pose_files(files: Mapping[str, Path]) -> dict[str, NDArray[np.float32]]:
@@ -169,10 +171,10 @@ def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
             yield number, [field.strip('"') for field in _BETWEEN.split(line.strip(" "))]
 
 
-def _name(text: str, number: int, path: Path) -> str:
-    name = plain_name(text)
+def _name(text: str, number: int, path: Path, spelling: Spelling = DEEPFASHION) -> str:
+    name = spelling.plain(text)
     if name is None:
-        raise UserError(f"Line {number} of {path} names {text!r}, not an image of DeepFashion: remove it.")
+        raise UserError(f"Line {number} of {path} names {text!r}, not an image of {spelling.data_set}: remove it.")
     return name
 
 

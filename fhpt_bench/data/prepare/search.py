@@ -1,4 +1,4 @@
-"""Search of folders for DeepFashion's files: folders of images, and lists by their roles."""
+"""Search of folders for a data set's files: folders of images, and lists by their roles."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from fhpt_bench.data.images import read_header
-from fhpt_bench.data.prepare.spelling import split_path
+from fhpt_bench.data.prepare.spelling import DEEPFASHION, Spelling
 from fhpt_bench.errors import UserError
 from fhpt_bench.files import explained
 
@@ -18,7 +18,7 @@ HEIGHT, WIDTH, PADDED = 256, 176, 256  # size of the benchmark's images, and wid
 SIZES = ((HEIGHT, WIDTH), (512, 352))  # of `deepfashion` and of `deepfashion-512`
 SOURCE = "prepared.json"  # describes the input of a preparation
 
-Archive = Literal["side-padded", "cropped", "high-resolution"]
+Archive = Literal["side-padded", "cropped", "high-resolution", "whole"]  # "whole": the size of the benchmark
 # In order of preference: the pixels that papers use come first; the last ones need a rescaling by this project.
 ARCHIVES: tuple[Archive, ...] = ("side-padded", "cropped", "high-resolution")
 _SPLITS = ("train", "test")
@@ -60,14 +60,15 @@ class Findings:
     poses: ImageFolder | None = None
 
 
-def search(roots: Sequence[Path], left_out: Path) -> Findings:
-    """Search folders recursively, links included, for files with DeepFashion's names; no file is opened.
+def search(roots: Sequence[Path], left_out: Path, spelling: Spelling = DEEPFASHION) -> Findings:
+    """Search folders recursively, links included, for files with a data set's names; no file is opened.
 
     Folders that an earlier preparation wrote are not searched.
 
     Args:
         roots: folders to search.
         left_out: a folder that is not searched, since it holds the prepared files.
+        spelling: the data set's names.
 
     Raises:
         UserError: if a folder is missing or cannot be read.
@@ -75,8 +76,8 @@ def search(roots: Sequence[Path], left_out: Path) -> Findings:
     folders: dict[str, ImageFolder] = {}
     poses: ImageFolder | None = None
     lists: dict[str, list[Path]] = {}
-    for path in _files(roots, left_out):
-        base, name = split_path(path.as_posix())
+    for path in _files(roots, left_out, spelling):
+        base, name = spelling.split(path.as_posix())
         if name is not None:
             if path.parent.name in _SPLITS and base.rstrip("/") == path.parent.as_posix():
                 base = path.parent.parent.as_posix()
@@ -85,7 +86,7 @@ def search(roots: Sequence[Path], left_out: Path) -> Findings:
                 folder.twice.setdefault(name, path)
         elif role := _role(path.name.lower()):
             lists.setdefault(role, []).append(path)
-        elif path.suffix == ".txt" and (said := split_path(path.with_suffix(".jpg").as_posix()))[1] is not None:
+        elif path.suffix == ".txt" and (said := spelling.split(path.with_suffix(".jpg").as_posix()))[1] is not None:
             poses = poses or ImageFolder(Path(said[0] or "."))
             if poses.files.setdefault(said[1], path) != path:
                 poses.twice.setdefault(said[1], path)
@@ -93,11 +94,11 @@ def search(roots: Sequence[Path], left_out: Path) -> Findings:
     return Findings([folders[base] for base in sorted(folders)], listed, poses)
 
 
-def _files(roots: Sequence[Path], left_out: Path) -> Iterator[Path]:
+def _files(roots: Sequence[Path], left_out: Path, spelling: Spelling) -> Iterator[Path]:
     seen: set[str] = {os.path.realpath(left_out)}
     for root in roots:
         if not root.is_dir():
-            raise UserError(f"There is no folder {root}: give the folder of DeepFashion with --root.")
+            raise UserError(f"There is no folder {root}: give the folder of {spelling.data_set} with --root.")
         with explained(root, "search"):
             for parent, inner, names in os.walk(root, onerror=_fail, followlinks=True):
                 if os.path.realpath(parent) in seen or (SOURCE in names and Path(parent) != root):

@@ -1,10 +1,12 @@
-"""DeepFashion's image names: conversion of all known forms into one."""
+"""Image names of DeepFashion and Market-1501: conversion of all known forms into one."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from typing import NamedTuple
 
-from fhpt_bench.data.names import VIEWS
+from fhpt_bench.data.names import VIEWS, parse_market_name
 
 _SHOT = rf"(?P<shot>\d)_?(?P<view>{'|'.join(VIEWS)})\.(?i:jpe?g|png)"
 # As in img.zip, img/WOMEN/Blouses_Shirts/id_00000693/02_3_back.jpg; and with the folder names joined.
@@ -49,3 +51,37 @@ def split_path(text: str) -> tuple[str, str | None]:
         return "", None
     name = f"fashion{found['who']}{found['what']}id{found['id']}{found['variant']}_{found['shot']}{found['view']}"
     return found["folder"], name
+
+
+def split_market_path(text: str) -> tuple[str, str | None]:
+    """As `split_path`, for Market-1501, whose names contain no folder.
+
+    Examples:
+        >>> split_market_path("Market/bounding_box_test/1488_c5s3_071862_01.jpg.jpg")
+        ('Market/bounding_box_test/', '1488_c5s3_071862_01')
+    """
+    folder, slash, name = text.replace("\\", "/").rpartition("/")
+    found = parse_market_name(name)
+    if found is None or ".." in folder.split("/"):
+        return "", None
+    return folder + slash, found.stem
+
+
+class Spelling(NamedTuple):
+    """How a data set names its images.
+
+    Args:
+        data_set: its name.
+        split: a path -> the folder to which the image's name is relative, and the stem in the form used here, or None.
+    """
+
+    data_set: str
+    split: Callable[[str], tuple[str, str | None]]
+
+    def plain(self, text: str) -> str | None:
+        """The stem in the form used here, or None if it is not the name of an image of this data set."""
+        return self.split(text)[1]
+
+
+DEEPFASHION = Spelling("DeepFashion", split_path)
+MARKET = Spelling("Market-1501", split_market_path)

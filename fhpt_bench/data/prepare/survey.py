@@ -37,6 +37,7 @@ from fhpt_bench.data.prepare.search import (
     archive_of,
     search,
 )
+from fhpt_bench.data.prepare.spelling import DEEPFASHION, Spelling
 from fhpt_bench.errors import UserError
 
 Pairs = list[tuple[str, str]]
@@ -53,6 +54,7 @@ class Survey:
     Args:
         size: (height, width) of the benchmark's images.
         archive: the archive that the images come from.
+        benchmark: id of the benchmark.
         images: split -> stem -> file; the training images only if all of them were found.
         pairs: split -> (source, target); always with the test split if nothing is missing.
         poses: split -> stem -> (18, 2) pixels in the frame of their file; always with the test split if nothing is
@@ -64,6 +66,7 @@ class Survey:
 
     size: tuple[int, int] = (HEIGHT, WIDTH)
     archive: Archive = "side-padded"
+    benchmark: str = "deepfashion"
     images: dict[str, dict[str, Path]] = field(default_factory=dict)
     pairs: dict[str, Pairs] = field(default_factory=dict)
     poses: dict[str, Poses] = field(default_factory=dict)
@@ -90,11 +93,7 @@ def survey(roots: Sequence[Path], out: Path, size: tuple[int, int] = (HEIGHT, WI
     Raises:
         UserError: if a folder or list cannot be read, or two lists contradict each other.
     """
-    place = Path(os.path.realpath(out))
-    for root in roots:
-        if Path(os.path.realpath(root)).is_relative_to(place):
-            raise UserError(f"The output folder {out} would contain {root}, which is only read: give another --out.")
-    found = search([Path(os.path.abspath(root)) for root in roots], Path(os.path.abspath(out)))
+    found = find_files(roots, out, DEEPFASHION)
     result = Survey(size)
     _lists(result, found)
     _images(result, found)
@@ -103,17 +102,35 @@ def survey(roots: Sequence[Path], out: Path, size: tuple[int, int] = (HEIGHT, WI
     return result
 
 
+def find_files(roots: Sequence[Path], out: Path, spelling: Spelling) -> Findings:
+    """Search the folders of a preparation.
+
+    Args:
+        roots: folders to search.
+        out: the output folder, which is not searched.
+        spelling: the data set's names.
+
+    Raises:
+        UserError: if a folder cannot be read, or the output would contain it.
+    """
+    place = Path(os.path.realpath(out))
+    for root in roots:
+        if Path(os.path.realpath(root)).is_relative_to(place):
+            raise UserError(f"The output folder {out} would contain {root}, which is only read: give another --out.")
+    return search([Path(os.path.abspath(root)) for root in roots], Path(os.path.abspath(out)), spelling)
+
+
 def _lists(result: Survey, found: Findings) -> None:
     for split in ("test", "train"):
-        if pairs := _agreed(found, f"pairs-{split}", read_any_pairs, lambda a, b: a == b):
+        if pairs := agreed(found, f"pairs-{split}", read_any_pairs, lambda a, b: a == b):
             result.pairs[split], file = pairs
             known = published.TEST_PAIRS if split == "test" else None
-            said = _against(known, len(pairs[0]), published.digest(pairs[0]))
+            said = against(known, len(pairs[0]), published.digest(pairs[0]))
             result.say(f"{split} pairs", f"{len(pairs[0])} in {file}{said}")
-        if poses := _agreed(found, f"keypoints-{split}", read_any_keypoints, _same_poses):
+        if poses := agreed(found, f"keypoints-{split}", read_any_keypoints, same_poses):
             result.poses[split], file = poses
             known = published.TEST_KEYPOINTS if split == "test" else None
-            said = _against(known, len(poses[0]), published.pose_digest(poses[0]), "scores that use poses")
+            said = against(known, len(poses[0]), published.pose_digest(poses[0]), "scores that use poses")
             frame = keypoint_frame(poses[0], WIDTH)
             result.say(f"{split} keypoints", f"{len(poses[0])} in {file}, frame {frame} wide{said}")
         elif found.poses and (files := _pose_files(result, found.poses, split)):
@@ -124,9 +141,9 @@ def _lists(result: Survey, found: Findings) -> None:
                 result.say(f"{split} {kind}", "missing")
                 name = "pairs" if kind == "pair list" else "annotation"
                 result.missing.append(f"the test {kind} (fasion-resize-{name}-test.csv); {LISTS_FROM}")
-    if images := _agreed(found, "images-train", read_any_images, lambda a, b: a == b):
+    if images := agreed(found, "images-train", read_any_images, lambda a, b: a == b):
         result.train_list, file = images
-        said = _against(published.TRAIN_IMAGES, len(images[0]), published.digest(images[0]))
+        said = against(published.TRAIN_IMAGES, len(images[0]), published.digest(images[0]))
         result.say("training list", f"{len(images[0])} in {file}{said}")
     else:
         result.say("training list", f"train.lst is missing: --subset leak-free and training need it; {LISTS_FROM}")
@@ -135,10 +152,10 @@ def _lists(result: Survey, found: Findings) -> None:
 def _pose_files(result: Survey, poses: ImageFolder, split: str) -> dict[str, Path]:
     """The keypoint files of the images of a split's pairs."""
     names = sorted({name for pair in result.pairs.get(split, []) for name in pair})
-    return _take(poses, [name for name in names if name in poses.files], "keypoint files")
+    return take(poses, [name for name in names if name in poses.files], "keypoint files")
 
 
-def _agreed(
+def agreed(
     found: Findings, role: str, read: Callable[[Path], Content], same: Callable[[Content, Content], bool]
 ) -> tuple[Content, Path] | None:
     """The common content of all lists of one role, and the first of them; None if there is none."""
@@ -150,11 +167,13 @@ def _agreed(
     return (contents[0], files[0]) if files else None
 
 
-def _same_poses(one: Poses, other: Poses) -> bool:
+def same_poses(one: Poses, other: Poses) -> bool:
+    """Whether two keypoint files have the same content, in either frame."""
     return published.pose_digest(one) == published.pose_digest(other)
 
 
-def _against(known: Published | None, count: int, sha256: str, affected: str = "scores") -> str:
+def against(known: Published | None, count: int, sha256: str, affected: str = "scores") -> str:
+    """What the report says of a list, compared with the published one; "" if none is known."""
     if known is None:
         return ""
     if sha256 == known.sha256:
@@ -197,7 +216,7 @@ def _images(result: Survey, found: Findings) -> None:
         raise UserError(
             f"{chosen.folder} and {others[0].folder} both contain all test images: remove one of them from --root."
         )
-    result.images["test"] = _take(chosen, needed)
+    result.images["test"] = take(chosen, needed)
     if result.size != (HEIGHT, WIDTH):
         _check_shape(chosen, list(result.images["test"].values()))
     elif squeezed := _squeezed(list(result.images["test"].values())):
@@ -209,7 +228,7 @@ def _images(result: Survey, found: Findings) -> None:
     result.say("chosen", f"{chosen.folder}, {result.archive}")
     lost = [name for name in result.train_list if name not in chosen.files]
     if result.train_list and not lost:
-        result.images["train"] = _take(chosen, result.train_list)
+        result.images["train"] = take(chosen, result.train_list)
     elif result.train_list:
         result.say("training images", f"left out: {len(lost)} of {len(result.train_list)} missing, first {lost[0]}")
 
@@ -237,7 +256,8 @@ def _squeezed(files: Sequence[Path]) -> str:
     return f"{cut} of {len(some)}" if cut > len(some) / 2 else ""
 
 
-def _take(folder: ImageFolder, names: Sequence[str], what: str = "images") -> dict[str, Path]:
+def take(folder: ImageFolder, names: Sequence[str], what: str = "images") -> dict[str, Path]:
+    """The files of some images; an error if one of them has two files."""
     for name in names:
         if name in folder.twice:
             raise UserError(

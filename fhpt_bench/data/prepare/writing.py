@@ -70,7 +70,7 @@ def _write(survey: Survey, out: Path, lists: dict[str, bytes], source: bytes, pr
 def to_benchmark(
     pixels: NDArray[np.uint8], archive: Archive, size: tuple[int, int] = (HEIGHT, WIDTH)
 ) -> NDArray[np.uint8]:
-    """Bring an image of one of DeepFashion's archives to the benchmark's size.
+    """Bring an image of one of DeepFashion's archives to the benchmark's size; images of that size are not changed.
 
     Side-padded images lose 40 columns on each side, as in PATN. High-resolution images are scaled to the height
     (bicubic with antialias, aspect ratio kept, as img.zip was made from them), then cropped or padded with white to the
@@ -91,6 +91,8 @@ def to_benchmark(
         >>> to_benchmark(np.zeros((256, 256, 3), np.uint8), "side-padded").shape
         (256, 176, 3)
     """
+    if archive == "whole":
+        return pixels
     if size != (HEIGHT, WIDTH):
         return np.asarray(Image.fromarray(pixels).resize(size[::-1], Image.Resampling.BICUBIC))
     if archive == "high-resolution":
@@ -111,7 +113,9 @@ def _image(place: Path, file: Path, survey: Survey) -> bytes:
             return read_file(place, IMAGE_BYTES)
         except UserError:
             pass  # a power failure can damage a file that was written atomically
-    sizes: dict[Archive, tuple[int, int]] = {"side-padded": (HEIGHT, PADDED), "cropped": (HEIGHT, WIDTH)}
+    sizes: dict[Archive, tuple[int, int]] = {
+        "side-padded": (HEIGHT, PADDED), "cropped": (HEIGHT, WIDTH), "whole": survey.size,
+    }  # fmt: skip
     pixels = read_image(file, sizes.get(survey.archive))
     if survey.archive == "high-resolution" and pixels.shape[0] <= survey.size[0]:
         raise UserError(f"The image {file} is only {pixels.shape[0]} high, but the others are of high resolution.")
@@ -126,7 +130,7 @@ def _lists(survey: Survey) -> dict[str, bytes]:
         texts[f"pairs-{split}.csv"] = pair_table((f"{source}.png", f"{target}.png") for source, target in pairs)
     for split, poses in survey.poses.items():
         # In the frame of the input file: in the narrow frame, joints left of the crop would become missing ones.
-        texts[f"keypoints-{split}.csv"] = pose_table({f"{name}.png": pose for name, pose in poses.items()})
+        texts[f"keypoints-{split}.csv"] = pose_table({f"{name}.png": pose for name, pose in sorted(poses.items())})
     if survey.train_list:
         texts["train.lst"] = "".join(f"{name}.png\n" for name in survey.train_list)
     return {name: text.encode() for name, text in texts.items()}
@@ -140,7 +144,7 @@ def _source(survey: Survey, lists: dict[str, bytes]) -> bytes:
         }
     content = {
         "format": 1,
-        "benchmark": "deepfashion",
+        "benchmark": survey.benchmark,
         "archive": survey.archive,
         "suffixes": sorted({file.suffix.lower() for files in survey.images.values() for file in files.values()}),
         "images": {split: len(files) for split, files in sizes.items()},

@@ -32,6 +32,7 @@ def spread(image):
 REFERENCES = {
     "canonical": lambda g, t: structural_similarity(g, t, sigma=1.5, data_range=255, **GAUSSIAN),
     "patn": lambda g, t: by_old_scikit_image(padded(t), padded(g), spread(padded(g))),
+    "market": lambda g, t: by_old_scikit_image(t, g, spread(g)),
     "gfla": lambda g, t: structural_similarity(t / 255, g / 255, win_size=51, data_range=1, channel_axis=-1),
     "pidm": lambda g, t: structural_similarity(t / 255, g / 255, sigma=1.2, data_range=spread(g) / 255, **GAUSSIAN),
     "skimage": lambda g, t: structural_similarity(g, t, channel_axis=-1),
@@ -50,8 +51,8 @@ REFERENCES = {
     ),
 }  # fmt: skip
 SMALLEST = {
-    "canonical": 11, "patn": 11, "gfla": 51, "pidm": 9, "skimage": 7, "cfld-256": 11, "torchmetrics": 11, "grey": 7,
-    "hr-viton": 11,
+    "canonical": 11, "patn": 11, "market": 11, "gfla": 51, "pidm": 9, "skimage": 7, "cfld-256": 11, "torchmetrics": 11,
+    "grey": 7, "hr-viton": 11,
 }  # fmt: skip
 # The reference computes in float32.
 TOLERANCE = {"cfld-256": 1e-5}
@@ -172,6 +173,24 @@ def test_the_13th_pixel_of_patn_counts(pairs):
     assert {variant: SSIM(variant).card.version for variant in SSIM.variants} == {
         variant: 2 if variant == "patn" else 1 for variant in SSIM.variants
     }
+
+
+def plain_image(height, width, slope):
+    y, x, channel = np.meshgrid(np.arange(height), np.arange(width), np.arange(3), indexing="ij")
+    return ((x * x * slope + y * 11 + channel * 37 + (x * y) // 5) % 200 + 20).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("size", "whole", "masked"),
+    [((128, 64), 0.7232046371000505, 0.8414755329166527), ((31, 47), 0.7037533125170773, 0.8232348134622284)],
+)
+def test_market_is_scikit_image_0_14_2(size, whole, masked):
+    """Values that its `compare_ssim` gave for these images, with the arguments of PATN's tool."""
+    generated = plain_image(*size, 1)[None]
+    target = generated // 2 + plain_image(*size, 2)[None] // 3
+    assert ssim(generated, target, "market")[0] == pytest.approx(whole, abs=1e-12)
+    middle = (np.abs(np.arange(size[1]) - size[1] / 2) < size[1] / 4)[:, None]
+    assert ssim(generated * middle, target * middle, "market")[0] == pytest.approx(masked, abs=1e-12)
 
 
 def test_range_is_minus_one_to_one(pairs):
