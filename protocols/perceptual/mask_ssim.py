@@ -66,8 +66,8 @@ class MaskSSIM(PairwiseProtocol):
     metrics = (MetricCard("mask-ssim", "mask-SSIM", higher_is_better=True, range=(-1.0, 1.0), real=1.0),)
     numerics = "numpy and scipy float64"
     at_other_sizes = (
-        "Limbs and discs of the mask keep their width in pixels, which is made for 128x64: at larger sizes the mask covers "
-        "a smaller share of the person. The window keeps its pixels, too; images below 11 pixels are refused."
+        "Limbs and discs of the mask keep their width in pixels, which is made for 128x64: at larger sizes the mask "
+        "covers a smaller share of the person. The window keeps its pixels, too; images below 11 pixels are refused."
     )
     moved_by = ("the black background, where SSIM is about 1: a small mask gives a high value", *MOVED_BY)
 

@@ -74,12 +74,12 @@ def test_ssim_of_flat_images(size: tuple[int, int], variant: str) -> None:
 def test_ssim_patn_adds_forty_columns_at_every_size(size: tuple[int, int]) -> None:
     """Both images are flat, so that only columns matter: the formula of SSIM on one line, written out."""
     a, b = (np.pad(np.full(size[1], value, float), BORDER, constant_values=255) for value in (90, 120))
-    offsets = np.arange(-5, 6)
+    offsets = np.arange(-6, 7)  # 13 pixels, of which a border of 5 is left out: mirrored by one, as it is white there
     weights = np.exp(-(offsets**2) / (2 * 1.5**2))
     weights /= weights.sum()
 
     def mean(line: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.convolve(line, weights, "valid")  # leaves out the border of 5 pixels
+        return np.convolve(np.pad(line, 1, mode="reflect"), weights, "valid")
 
     data_range = 255 - 90
     c1, c2 = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
