@@ -11,7 +11,8 @@ from fhpt_bench.errors import UserError, plain
 from fhpt_bench.files import explained, is_unfinished
 
 LOCK = ".lock"
-MARKERS = ("run.json", "training.json", "prepared.json", "page.json")  # of the commands that own their folder
+# Of the commands that own their folder.
+MARKERS = ("run.json", "training.json", "prepared.json", "page.json", "audit.json")
 
 
 class FolderLock:

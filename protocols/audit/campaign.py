@@ -1,0 +1,162 @@
+"""Writes damaged images, and measures them as the images of so many models; finished work is kept."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+
+from fhpt_bench.benchmark import Benchmark, load_benchmark
+from fhpt_bench.data.images import encode_png
+from fhpt_bench.errors import UserError, did_you_mean
+from fhpt_bench.files import write_bytes
+from fhpt_bench.progress import progress_bar
+from fhpt_bench.records.comparison import read_values
+from fhpt_bench.records.pair_table import PairValues
+from fhpt_bench.records.schema import Record, read_record
+from protocols.audit.damage import Damage
+from protocols.audit.damages import DAMAGES, lacking, subjects
+from protocols.audit.findings import Finding, examine
+
+REAL = "real"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to measure.
+
+    Args:
+        benchmark: name of the benchmark.
+        data_root: folder of its data, if it does not ship with the package.
+        protocols: as in `run`.
+        limit: number of pairs, spread over the people; None for all.
+        out: folder of the images, the records and the report.
+        device: as in `run`.
+    """
+
+    benchmark: str
+    data_root: Path | None
+    protocols: str
+    limit: int | None
+    out: Path
+    device: str | None
+
+    def load(self) -> Benchmark:
+        """The benchmark with its chosen pairs.
+
+        Raises:
+            UserError: if all pairs are of one person.
+        """
+        found = load_benchmark(self.benchmark, self.data_root, self.limit)
+        if len({pair.person for pair in found.pairs}) < 2:
+            raise UserError(f"The pairs of {self.benchmark} are of one person: an audit needs at least two.")
+        return found
+
+
+def folders(damage: Damage) -> list[str]:
+    """Names of the folders of a damage's five strengths."""
+    return [f"{damage.name}-{number}" for number in range(1, len(damage.strengths) + 1)]
+
+
+def chosen(names: Sequence[str], benchmark: Benchmark) -> tuple[list[Damage], dict[str, str]]:
+    """The kinds of damage that can be done to a benchmark, and name -> reason for those that cannot.
+
+    Args:
+        names: names of the wanted ones; none for all.
+        benchmark: the benchmark.
+
+    Raises:
+        UserError: if there is no damage of a name.
+    """
+    known = [damage.name for damage in DAMAGES]
+    for name in names:
+        if name not in known:
+            raise UserError(f"There is no damage {name!r}: {did_you_mean(name, known)}")
+    wanted = [damage for damage in DAMAGES if not names or damage.name in names]
+    reasons = {damage.name: lacking(damage, benchmark) for damage in wanted}
+    left_out = {name: reason for name, reason in reasons.items() if reason is not None}
+    return [damage for damage in wanted if damage.name not in left_out], left_out
+
+
+def write_images(damages: Sequence[Damage], benchmark: Benchmark, out: Path, progress: bool) -> None:
+    """Write the damaged images as `out/images/<damage>-<number>/<pair id>.png`, and the undamaged ones.
+
+    Args:
+        damages: the kinds of damage.
+        benchmark: the benchmark.
+        out: the folder.
+        progress: show a progress bar.
+
+    Raises:
+        UserError: if a file cannot be read or written.
+    """
+    images = out / "images"
+    with progress_bar("damaged images", len(benchmark.pairs), progress) as done:
+        for subject in subjects(benchmark):
+            write_bytes(images / REAL / f"{subject.key}.png", encode_png(subject.image))
+            for damage in damages:
+                for name, strength in zip(folders(damage), damage.strengths, strict=True):
+                    write_bytes(images / name / f"{subject.key}.png", encode_png(damage.apply(subject, strength)))
+            done(1)
+
+
+def measure(request: Request, names: Sequence[str], processes: int, progress: bool) -> None:
+    """Measure the folders of images, several at a time.
+
+    Args:
+        request: what to measure.
+        names: names of the folders.
+        processes: how many to measure at a time.
+        progress: show a progress bar.
+
+    Raises:
+        UserError: if a folder cannot be measured.
+    """
+    with progress_bar("audit", len(names), progress) as done:
+        if processes == 1:
+            for name in names:
+                _measure(request, name)
+                done(1)
+            return
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(processes, context, _one_thread) as pool:
+            for future in as_completed([pool.submit(_measure, request, name) for name in names]):
+                future.result()
+                done(1)
+
+
+def _one_thread() -> None:
+    import torch
+
+    torch.set_num_threads(1)
+
+
+def _measure(request: Request, name: str) -> None:
+    from fhpt_bench.evaluation.engine import evaluate
+
+    evaluate(
+        request.out / "images" / name, name, request.benchmark, request.protocols, data_root=request.data_root,
+        limit=request.limit, out=request.out / "records" / name, device=request.device,
+    )  # fmt: skip
+
+
+def findings(damages: Sequence[Damage], out: Path) -> Iterator[Finding]:
+    """What every score says of every damage.
+
+    Args:
+        damages: the kinds of damage that were measured.
+        out: the folder.
+
+    Raises:
+        UserError: if a record is missing or was changed.
+    """
+    real = _read(out, REAL)
+    for damage in damages:
+        yield from examine(damage.name, real, [_read(out, name) for name in folders(damage)])
+
+
+def _read(out: Path, name: str) -> tuple[Record, PairValues]:
+    record = read_record(out / "records" / name)
+    return record, read_values(record)
