@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import math
 import re
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from fhpt_bench.data.pose import same_shape
 from fhpt_bench.errors import UserError
 from fhpt_bench.reading import NAME, SIDE, read_toml
 
 _PROTOCOL = re.compile(r"[\w@+-]+(:[\w.@+-]+)?")  # no dot in the id, so that it cannot be a file
 _Pixels = Annotated[int, Field(gt=0, le=SIDE)]
-_SAME_SHAPE = 0.02  # relative: sizes are rounded to whole pixels
 _Name = Annotated[str, Field(max_length=NAME)]
 
 
@@ -72,7 +71,7 @@ class BenchmarkSchema(BaseModel):
         frame, size = self.keypoint_frame, self.image_size
         if frame is None or "keypoint_fit" in self.model_fields_set:
             return self
-        if not math.isclose(frame[0] * size[1], frame[1] * size[0], rel_tol=_SAME_SHAPE):
+        if not same_shape(frame, size):
             raise ValueError(
                 f"keypoint_frame {list(frame)} has another shape than image_size {list(size)}, both [height, width]: "
                 'correct it, or add keypoint_fit = "shift" if parts were cut off, "scale" if images were squeezed'

@@ -62,11 +62,14 @@ def keypoints(files: tuple[Path, ...], images: Path, table: Path) -> None:
 @click.option("--keypoints", type=click.Path(path_type=Path), multiple=True,
               help="Keypoint file or folder, in any format that `data keypoints` reads; may be repeated.  "
               "[default: estimated]")  # fmt: skip
+@click.option("--keypoint-frame", "frame", metavar="HEIGHTxWIDTH[:shift|:scale]",
+              help="Size of the images to which one keypoint file in PATN's format refers; shift if rows or columns "
+              "were cut off since, scale if the images were resized.  [default: the images' own size]")  # fmt: skip
 @click.option("--people", type=click.Path(path_type=Path), help="Table of people.  [default: one for each sub-folder]")
 @click.option("--id", "name", help="Name of the benchmark.  [default: the name of DIR]")
 def new(
     folder: Path, images: Path | None, pairs: Path | None, keypoints: tuple[Path, ...], people: Path | None,
-    name: str | None,
+    name: str | None, frame: str | None,
 ) -> None:  # fmt: skip
     """Make a benchmark of your own images.
 
@@ -85,7 +88,7 @@ def new(
     given = Given(
         place, images.expanduser() if images is not None else place / "images",
         pairs.expanduser() if pairs is not None else None, tuple(file.expanduser() for file in keypoints),
-        people.expanduser() if people is not None else None, name,
+        people.expanduser() if people is not None else None, name, frame,
     )  # fmt: skip
 
     def make_estimator() -> tuple[str, VectorFeature]:

@@ -20,7 +20,7 @@ from fhpt_bench.data.keypoints import KEYPOINTS, PARTS, SLICES
 from fhpt_bench.data.names import stem
 from fhpt_bench.data.pairs import check_name, pair_table, read_pairs
 from fhpt_bench.data.people import Shown, check_people, people_of, people_table, read_people
-from fhpt_bench.data.pose import read_keypoints
+from fhpt_bench.data.pose import parse_frame, read_keypoints
 from fhpt_bench.errors import UserError, count_and_name, plain
 from fhpt_bench.files import explained
 from fhpt_bench.progress import progress_bar
@@ -66,6 +66,8 @@ class Given:
             poses are estimated.
         people: table of people, or None.
         id: id of the benchmark, or None for the folder's name.
+        frame: the images to which a keypoint file in PATN's format refers, as "HEIGHTxWIDTH" or "HEIGHTxWIDTH:FIT", or
+            None for the images themselves.
     """
 
     folder: Path
@@ -74,6 +76,7 @@ class Given:
     keypoints: Sequence[Path] = ()
     people: Path | None = None
     id: str | None = None
+    frame: str | None = None
 
 
 def plan_benchmark(
@@ -204,10 +207,13 @@ def _keypoints(
     make_estimator: MakeEstimator,
     progress: bool,
 ) -> Keypoints:
+    table = len(given.keypoints) == 1 and given.keypoints[0].suffix.lower() in (".csv", ".txt")
+    if given.frame is not None and not table:
+        raise UserError("--keypoint-frame is for one keypoint file in PATN's format: leave it out, or give that file.")
     if not given.keypoints:
         return _estimated(given.images, names, size, make_estimator, progress)
-    if len(given.keypoints) == 1 and given.keypoints[0].suffix.lower() in (".csv", ".txt"):
-        poses = read_keypoints(given.keypoints[0], size)
+    if table:
+        poses = read_keypoints(given.keypoints[0], size, parse_frame(given.frame, size) if given.frame else None)
         points = {}
         for name in names:
             if name in poses:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +35,7 @@ _COLUMNS = ("name", "keypoints_y", "keypoints_x")
 # DeepFashion's wide test file, 0.02 % after the crop.
 _BEYOND = 0.01
 _CROP = (256, 176)  # (height, width) of the crop
+_SAME_SHAPE = 0.02  # relative: sizes are rounded to whole pixels
 # Joints at (0, 0) are missing ones if there are several, and not very few: Market-1501's list has 3 of 222,000.
 _ORIGINS = 1e-4
 _OUTSIDE, _ENOUGH = 0.2, 36  # share of joints outside, and joints from which a quarter of the image is suspicious
@@ -95,6 +98,37 @@ class Frame:
         return moved.astype(np.float32)
 
 
+def parse_frame(text: str, size: tuple[int, int]) -> Frame:
+    """The frame that `HEIGHTxWIDTH`, `HEIGHTxWIDTH:shift` or `HEIGHTxWIDTH:scale` names.
+
+    Args:
+        text: the text.
+        size: (height, width) of the images.
+
+    Raises:
+        UserError: if it is none of these, or the shapes differ and the fit is not said.
+
+    Examples:
+        >>> parse_frame("256x256:shift", (256, 176))
+        Frame(size=(256, 256), fit='shift')
+    """
+    found = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})(?::(shift|scale))?", text)
+    if found is None:
+        raise UserError(f"--keypoint-frame {text!r} is not HEIGHTxWIDTH, or with :shift or :scale after it.")
+    frame = int(found[1]), int(found[2])
+    if found[3] is None and not same_shape(frame, size):
+        raise UserError(
+            f"--keypoint-frame {text} has another shape than the images, {size[0]}x{size[1]}: add :shift if rows or "
+            "columns were cut off, :scale if the images were resized."
+        )
+    return Frame(frame, "shift" if found[3] == "shift" else "scale")
+
+
+def same_shape(one: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Whether two (height, width) have the same shape, up to the rounding to whole pixels."""
+    return math.isclose(one[0] * other[1], one[1] * other[0], rel_tol=_SAME_SHAPE)
+
+
 def _check_fit(path: Path, poses: Mapping[str, NDArray[np.float32]], size: tuple[int, int]) -> None:
     """Refuse joints that belong to images of another size: every score that uses them would be wrong."""
     joints = np.concatenate(list(poses.values()))
@@ -106,7 +140,10 @@ def _check_fit(path: Path, poses: Mapping[str, NDArray[np.float32]], size: tuple
     seen = f"x from {low_x:.0f} to {high_x:.0f}, y from {low_y:.0f} to {high_y:.0f}"
     size_xy = np.array([width, height], np.float32)
     outside = float(((joints < -1) | (joints > size_xy + 1)).any(1).mean())
-    way = "state the size of the images that they refer to as keypoint_frame = [height, width] in the benchmark file"
+    way = (
+        "state the size of the images that they refer to: keypoint_frame = [height, width] in the benchmark file, or "
+        "--keypoint-frame of `data new`"
+    )
     far = joints[((joints < -size_xy) | (joints > 2 * size_xy)).any(1)]
     if len(far) and outside <= _OUTSIDE:
         raise UserError(

@@ -14,7 +14,7 @@ from tools.docs.precision.rows import golden_table
 
 PAGE = Path(__file__).parents[3] / "docs" / "precision.md"
 PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-image", "lpips", "pytorch-fid", "torch-fidelity",
-            "clean-fid", "dlib-bin", "faiss-cpu", "pillow")  # fmt: skip
+            "clean-fid", "prdc", "dlib-bin", "faiss-cpu", "pillow")  # fmt: skip
 
 
 def main() -> None:

@@ -11,11 +11,13 @@ import numpy as np
 import torch
 
 from protocols.perceptual import (
+    cmmd,
     frechet_distance,
     inception_score,
     kernel_distance,
     kernel_distance_of_subsets,
     lpips,
+    prdc,
     psnr,
     regions,
     ssim,
@@ -151,7 +153,7 @@ def sets() -> list[Row]:
     for name, call, package in _kernel_references():
         worst = max(relative(kernel_distance(a, b), call(a, b)) for a, b in given)
         rows.append(Row("kernel_distance", name, package, inputs, 1e-9, worst, "relative", test))
-    return [*rows, _mean_over_subsets(test), _inception_score(test)]
+    return [*rows, _mean_over_subsets(test), _inception_score(test), *_encoded()]
 
 
 def _frechet_references() -> list[tuple[str, Callable[[Any, Any], float], str]]:
@@ -216,3 +218,20 @@ def _inception_score(test: str) -> Row:
     inputs = f"seeded logits of 1008 classes, {', '.join(map(str, counts))} images, 10 splits"
     reference = "`isc_features_to_metric`, not shuffled"
     return Row("inception_score", reference, "torch-fidelity", inputs, 1e-9, worst, "relative", test)
+
+
+def _encoded() -> list[Row]:
+    from prdc import compute_prdc
+
+    test = "protocols/perceptual/test_encoded.py"
+    module, shapes = test_module(test), [(30, 20, 4), (60, 45, 33), (300, 200, 64)]
+    given = [module["sets"](*shape) for shape in shapes]
+    inputs = "seeded features, " + ", ".join(f"{n} and {m} with {d} dimensions" for n, m, d in shapes)
+    shares = max(
+        apart(list(prdc(a, b).values()), [compute_prdc(b, a, 5)[name] for name in prdc(a, b)]) for a, b in given
+    )
+    distance = max(relative(cmmd(a, b), module["cmmd_by_definition"](a, b)) for a, b in given)
+    return [
+        Row("prdc", "`compute_prdc`, nearest_k 5", "prdc", inputs, 1e-12, shares, "", test),
+        Row("cmmd", "its definition in loops", "", inputs, 1e-9, distance, "relative", test),
+    ]
