@@ -30,7 +30,7 @@ _LEGEND = (
     help="Folder to search for records by model name.  [default: runs]",
 )  # fmt: skip
 def power(a: str, b: str, wanted: tuple[str, ...], folders: tuple[Path, ...]) -> None:
-    """Show how small a difference of two models their pairs can show.
+    """Show how small a difference the pairs can show.
 
     A and B are names of models that were run, or paths of records.
     """

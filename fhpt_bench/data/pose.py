@@ -212,7 +212,7 @@ def parse_keypoints(path: Path) -> dict[str, NDArray[np.float32]]:
         try:
             # A name may have colons, the numbers have none.
             parts = line.rsplit(":", 2) if name_at == 0 else line.split(":")
-            if len(parts) != len(_COLUMNS):
+            if len(parts) != len(_COLUMNS) or parts[name_at].rstrip().endswith("]"):
                 raise ValueError
             y, x = (np.array(json.loads(parts[at]), np.float32) for at in (y_at, x_at))
             if x.shape != (18,) or y.shape != (18,) or not np.isfinite([x, y]).all():

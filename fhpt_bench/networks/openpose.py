@@ -36,10 +36,10 @@ class OpenPoseFolder(SuppliedFeature):
 
     spec = FeatureSpec(
         "openpose-json",
-        2,
+        3,  # 2: a point at exactly (0, 0) was found at any confidence above 0
         (),
         "read from files; of several people the one whose body has the most confidence; a point is found at any "
-        "confidence above 0",
+        "confidence above 0, but not at exactly (0, 0)",
         backend="OpenPose",
     )
     replaces = "mediapipe-holistic"

@@ -101,7 +101,7 @@ def test_processes_and_batches_do_not_matter(people: Path, tmp_path: Path) -> No
             rounding = OF_SETS if score.protocol in SETS else ROUNDING
             assert other.value == pytest.approx(score.value, rel=rounding), score.key
     measured = {score.protocol for score in one.scores if score.status == "ok"}
-    assert measured == {score.protocol for score in one.scores}
+    assert measured == {score.protocol for score in one.scores} - {"regions"}  # these people have no parsing maps
 
 
 def test_a_run_ends_when_one_of_its_processes_dies(tmp_path: Path) -> None:

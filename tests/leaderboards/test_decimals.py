@@ -25,13 +25,13 @@ def runs(
     """Two records, in which PCKh may have two decimals; a value of 0.76543 would have four."""
     card = dataclasses.replace(PCKh.metrics[0], decimals=2)
     monkeypatch.setattr(PCKh, "metrics", (card,))
-    installed_cards._versions.cache_clear()
+    installed_cards._installed.cache_clear()
     for i, name in enumerate(("warp", "other")):
         values = [0.76543 + i / 1000 + j / 1e8 for j in range(len(people))]
         keys = ("pckh:patn:pckh", "ssim:canonical:ssim")
         make_record(tmp_path / name, [given(key, values) for key in keys], people, name=name)
     yield tmp_path
-    installed_cards._versions.cache_clear()
+    installed_cards._installed.cache_clear()
 
 
 def numbers(text: str) -> list[str]:

@@ -15,6 +15,7 @@ from click.testing import CliRunner
 
 import fhpt_bench as fb
 from fhpt_bench.cli import cli
+from fhpt_bench.records.score_difference import compare_scores
 from fhpt_bench.weights import WeightsMissing
 from leaderboards.page.thumbnails import LIMIT
 from tests.hostile.conftest import Done, Forger, call, forge, true_record  # noqa: F401
@@ -62,7 +63,7 @@ def test_the_page_says_what_the_table_says(runs: Path, tmp_path: Path, call: Cal
     )
     compared = table["compare"]["0-1"]["scores"][str(column)]
     names = [row["name"] for row in table["rows"][:2]]
-    comparison = fb.records.comparison.compare_scores(
+    comparison = compare_scores(
         *(fb.read_record(runs / name)["ssim"] for name in names),
         *(fb.records.comparison.read_values(fb.read_record(runs / name))["ssim:canonical:ssim"] for name in names),
         True,

@@ -18,8 +18,8 @@ def read_keypoints(path):
 
 
 def points(n, start=0.0, confidence=0.5):
-    """Point i is at (start + i, 2 i)."""
-    return [value for i in range(n) for value in (start + i, 2.0 * i, confidence)]
+    """Point i is at (start + i, 2 i + 1)."""
+    return [value for i in range(n) for value in (start + i, 2.0 * i + 1, confidence)]
 
 
 def write(path, *people):
@@ -30,7 +30,7 @@ def write(path, *people):
 def test_coco_order_is_unchanged(tmp_path):
     keypoints = read_keypoints(write(tmp_path / "a.json", {"pose_keypoints_2d": points(18)}))
     assert keypoints.shape == (128, 3)
-    assert keypoints[:18].tolist() == [[i, 2 * i, 1] for i in range(18)]
+    assert keypoints[:18].tolist() == [[i, 2 * i + 1, 1] for i in range(18)]
     assert (keypoints[18:, 2] == 0).all()
     assert np.isnan(keypoints[18:, :2]).all()
 
@@ -50,7 +50,7 @@ def test_pupils_are_dropped_and_hands_keep_their_sides(tmp_path, n):
     }
     keypoints = read_keypoints(write(tmp_path / "a.json", person))
     for part, start in (("face", 100), ("hand_left", 200), ("hand_right", 300)):
-        assert keypoints[SLICES[part]][0].tolist() == [start, 0, 1]
+        assert keypoints[SLICES[part]][0].tolist() == [start, 1, 1]
     assert (keypoints[:, 2] == 1).all()
 
 
