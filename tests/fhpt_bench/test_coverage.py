@@ -53,7 +53,7 @@ def test_variants_are_apart_if_their_answers_are(tiny: Path) -> None:
     tiny.write_text(text)
     done = ask("fid", "--for", tiny)
     said = {row[1]: row[2] for row in table(done.output)}
-    assert said["train, gfla"].startswith("The benchmark tiny names no training images")
+    assert said["train, gfla, cfld"].startswith("The benchmark tiny names no training images")
     assert "runs" in said.values()
     assert {row[0] for row in table(done.output)} == {"fid"}
 
@@ -74,7 +74,7 @@ def test_what_a_protocol_raises_is_shown(tiny: Path, tmp_path: Path) -> None:
         (["--data-root", "x"], "--data-root is given without --for: name the benchmark"),
         (["--for", "marke1501"], "market1501"),
         (["--for", "market1501", "--data-root", "/nowhere"], "There is no data folder /nowhere"),
-        (["sim", "--for", "studio"], "ssim"),
+        (["ssi", "--for", "studio"], "ssim"),
     ],
 )
 def test_mistakes(arguments: list[str], message: str) -> None:
