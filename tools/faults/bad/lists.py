@@ -154,7 +154,7 @@ TOML: Kinds = {
     "a training folder without a list": _toml("train_list", None),
     "a folder of images that is missing": lambda place: (_toml("images", '"nothing"')(place), place.run())[1],
     "a root that is not there": _toml("root", '"nothing"'),
-    "anchors of one part": _toml("anchors", "{ body = 38 }"),
+    "anchors of an unknown part": _toml("anchors", "{ body = 38, foot = 3 }"),
     "an infinite number": _toml("image_size", "[inf, 48]"),
     "deep nesting": _toml("anchors", "[" * 5000 + "]" * 5000),
 }

@@ -77,7 +77,7 @@ NAMES: Kinds = {
     "unknown columns": lambda place: ["leaderboard", "--records", place.record, "--protocols", "lpips"],
     "an unknown benchmark to rank": lambda place: ["leaderboard", "--records", place.record, "--benchmark", "x"],
     "an unknown subset to rank": lambda place: ["leaderboard", "--records", place.record, "--subset", "men"],
-    "an unknown format": lambda place: ["leaderboard", "--records", place.record, "--format", "html"],
+    "an unknown format": lambda place: ["leaderboard", "--records", place.record, "--format", "docx"],
     "no record to validate": lambda place: ["validate", place.root / "nothing"],
     "a folder without a record": lambda place: ["validate", place.images],
     "an unknown picture": lambda _: ["visualize", "faces"],
