@@ -192,7 +192,8 @@ TRIALS = {
     "an error": ("return batch.nothing", "AttributeError"),
     "the batch's mean": ("return batch.source - batch.source.mean() + 0 * batch.source", "depends on the others"),
     "random numbers of its own": (
-        "return batch.source + 0.5 * torch.rand(1, generator=torch.Generator().manual_seed(torch.seed() % 2**31))",
+        "made = torch.Generator().manual_seed(torch.seed() % 2**31)\n"
+        "        return batch.source + 0.5 * torch.rand(batch.source.shape, generator=made)",
         "gave different images",
     ),
     "a changed input": ("return batch.source.mul_(0.9)", "changed its input"),

@@ -151,7 +151,7 @@ def _source(survey: Survey, lists: dict[str, bytes]) -> bytes:
         "files_sha256": sha256_json(sizes),
         "lists": {name: sha256_bytes(text) for name, text in lists.items()},
     }
-    if survey.size != SIZES[0]:
+    if survey.benchmark == "deepfashion" and survey.size != SIZES[0]:
         content |= {"benchmark": f"deepfashion-{survey.size[0]}", "size": survey.size}
     return json.dumps(content, indent=1).encode() + b"\n"
 

@@ -44,7 +44,7 @@ def run(toml: Path | None, out: Path, chosen: str, model: str = "copy-source", l
 def test_one_pass_an_encoder_for_all_protocols(toml: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     record = run(toml, tmp_path / "run", ",".join(f"{name}:script,{name}:vit" for name in ALL))
     assert {score.status for score in record.scores} == {"ok"}
-    assert len(record.scores) == 16
+    assert len(record.scores) == 18
     stages = {stage.name: stage for stage in record.stages}
     pairs = record.benchmark.n_pairs
     for name in ("script", "vit"):
@@ -160,7 +160,7 @@ def test_a_record_whose_encoder_is_not_known_here_is_not_trusted(toml: Path, tmp
     checks = validate_record(read()).checks
     assert not [check for check in checks if check.status == "WRONG"]
     (found,) = [check for check in checks if check.name == "fingerprint"]
-    assert found.detail == "3 follow from card, benchmark and weights"
+    assert found.detail == "4 follow from card, benchmark and weights"
     assert columns()["fd:script:fd"]
 
     # No file, and a file with another encoder of the same name: named, and not ranked.
@@ -211,10 +211,10 @@ def test_images_are_measured_again_with_the_file_in_the_environment(
     assert (first.status, first.detail) == ("ok", "1 scores belong to the images")
     assert any("similarity:script" in check.detail for check in others)
     monkeypatch.setenv("FHPT_ENCODERS", str(toml))
-    assert [(c.status, c.detail) for c in remeasure(record)] == [("ok", "3 scores belong to the images")]
+    assert [(c.status, c.detail) for c in remeasure(record)] == [("ok", "4 scores belong to the images")]
     (share,) = [check for check in remeasure(record, share=0.5) if check.status != "cannot"]
     assert share.status == "ok"
-    assert share.detail.startswith("2 scores, in 6 of 12 pairs")
+    assert share.detail.startswith("3 scores, in 6 of 12 pairs")
 
 
 def test_on_the_command_line(toml: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

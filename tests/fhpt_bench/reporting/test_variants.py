@@ -16,7 +16,7 @@ from fhpt_bench.records.schema import read_record
 from fhpt_bench.reporting.variants import variant_tables
 
 ACME = Path(__file__).parents[2] / "third_party" / "acme_hpt.py"
-SSIM = ["canonical", "patn", "gfla", "pidm", "skimage", "cfld-256", "torchmetrics", "grey", "hr-viton"]
+SSIM = ["canonical", "patn", "market", "gfla", "pidm", "skimage", "cfld-256", "torchmetrics", "grey", "hr-viton"]
 
 
 def keys(chosen: str, variants: str | None = "literature") -> list[str]:
@@ -31,7 +31,7 @@ def test_literature_stands_beside_what_was_chosen() -> None:
         "psnr:unit",
         "psnr:batch16",
     ]
-    assert keys("is") == ["is:canonical", "is:drn", "is:hr-viton"]
+    assert keys("is") == ["is:canonical", "is:drn", "is:hr-viton", "is:market"]
     # A variant that no paper uses is left out unless it is chosen.
     assert keys("kec") == ["kec:canonical"]
     assert keys("kec:in-frame") == ["kec:canonical", "kec:in-frame"]

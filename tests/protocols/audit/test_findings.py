@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from protocols.audit.findings import Finding
 from protocols.audit.report import by_score
 
 PLUGIN = '''
-import pathlib
+import os
 
 import numpy as np
 
@@ -32,7 +33,7 @@ class Constant(PairwiseProtocol):
     metrics = (MetricCard("value", "Constant", higher_is_better=False),)
 
     def compare(self, images):
-        with pathlib.Path(__file__).with_name("calls").open("a") as file:
+        with open(os.environ["AUDIT_CALLS"], "a") as file:
             file.write("x" * len(images.target))
         return {"value": PairValues.of(np.ones(len(images.target)))}
 
@@ -71,6 +72,7 @@ NAMES = ("blur", "shift", "garment-colour", "hair-colour", "other-person")
 def audited(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, dict[str, Finding]], str]:
     folder = tmp_path_factory.mktemp("audit")
     (folder / "mine.py").write_text(PLUGIN)
+    os.environ["AUDIT_CALLS"] = str(folder / "calls")
     protocols = ",".join(f"{folder / 'mine.py'}:{name}" for name in ("Constant", "Difference", "Top", "Upside"))
     words = ["audit", "-p", protocols, "--limit", "12", "--out", str(folder / "out"), "--processes", "1"]
     done = CliRunner().invoke(cli, [*words, *(word for name in NAMES for word in ("--damage", name))])
@@ -130,14 +132,14 @@ def test_an_audit_resumes_and_measures_nothing_twice(
     kept = {file: file.read_bytes() for file in folder.glob("audit.*")}
     plugin = folder.parent / "mine.py"
 
-    calls = plugin.with_name("calls").read_text()
+    calls = (folder.parent / "calls").read_text()
     assert len(calls) == 12 * (1 + 5 * len(NAMES))
     protocols = ",".join(f"{plugin}:{name}" for name in ("Constant", "Difference", "Top", "Upside"))
     words = ["audit", "-p", protocols, "--limit", "12", "--out", str(folder), "--processes", "1"]
     done = CliRunner().invoke(cli, [*words, *(word for name in NAMES for word in ("--damage", name))])
     assert done.exit_code == 0, (done.output, done.exception)
     assert {file: file.read_bytes() for file in folder.glob("audit.*")} == kept
-    assert plugin.with_name("calls").read_text() == calls
+    assert (folder.parent / "calls").read_text() == calls
 
 
 def test_a_folder_of_the_user_and_unknown_damage_are_refused(tmp_path: Path) -> None:
