@@ -79,3 +79,8 @@ def write_encoders(folder: Path, onnx: bool = False) -> Path:
     if onnx:
         entries["onnx"] = {"kind": "onnx", "file": "small.onnx", "size": [24, 20]}
     return write_toml(folder / "encoders.toml", entries)
+
+
+def same(found: np.ndarray, expected: torch.Tensor) -> None:
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, expected.detach().numpy(), rtol=2e-5, atol=2e-6)

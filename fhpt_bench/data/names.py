@@ -17,7 +17,7 @@ _PATTERN = re.compile(
 _MARKET = re.compile(
     r"^(?P<person>-1|\d{4})_c(?P<camera>\d)s(?P<sequence>\d)_(?P<frame>\d{6})_(?P<box>\d{2})(?:\.(?i:jpe?g|png)){0,2}$"
 )
-_NOBODY = ("0000", "-1")
+_NO_PERSON = ("0000", "-1")
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class MarketName:
     @property
     def named(self) -> bool:
         """Whether the name says who is shown."""
-        return self.person not in _NOBODY
+        return self.person not in _NO_PERSON
 
     @property
     def stem(self) -> str:

@@ -99,7 +99,7 @@ def people_of(names: Iterable[str], table: Mapping[str, Shown] | None, where: st
         where: the table's file, for the message.
 
     Returns:
-        Image name -> what it shows. Without a table, images whose names name nobody are left out.
+        Image name -> what it shows. Without a table, images whose names do not name a person are left out.
 
     Raises:
         UserError: if the table has no row for an image.

@@ -13,7 +13,7 @@ from fhpt_bench.benchmark import Benchmark, load_benchmark
 from fhpt_bench.data.real_images import RealImages, quantise
 from fhpt_bench.errors import UserError, with_location
 from fhpt_bench.evaluation.engine import run
-from fhpt_bench.evaluation.generated_images import doubtful_range, wrong_images
+from fhpt_bench.evaluation.model_checks import doubtful_range, wrong_images
 from fhpt_bench.evaluation.pair_batch import pair_batch
 from fhpt_bench.model import Generator, ModelCard, Oracle, PairBatch, models
 from fhpt_bench.protocol import Protocol, protocols

@@ -1,4 +1,4 @@
-"""Encoders that a TOML file names: what each is, where its file lies, and which are known to this process."""
+"""Encoders that a TOML file names: what each is, where its file is, and which are known to this process."""
 
 from __future__ import annotations
 

@@ -157,7 +157,7 @@ class Regions(PairwiseProtocol):
     moved_by = (
         "the parser and its table of labels: their digest is part of the fingerprint",
         "the surroundings of a region, for LPIPS: the receptive fields of AlexNet's layers are 11 to 163 pixels wide, "
-        "so an error beside a region moves it too; the other three depend on the pixels of the region alone",
+        "so an error next to a region moves it too; the other three depend on the pixels of the region alone",
         "how many pairs show the region: each has its own n, and small regions are missing in SSIM and LPIPS first",
         "the size of the images: a thin arm has no pixel far enough inside its edge",
     )

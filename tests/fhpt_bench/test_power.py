@@ -31,9 +31,9 @@ def test_the_smallest_difference_is_found_in_four_of_five_studies(people: int, e
     sizes = rng.integers(1, 2 * each, people)
     # The true standard error follows from the model: variance of a person's sum over the number of pairs squared.
     error = float(np.sqrt((0.3**2 * sizes**2 + 0.4**2 * sizes).sum())) / sizes.sum()
-    smallest = error * paired_power(*study(rng, people, sizes, 0.0)).smallest
-    smallest /= paired_power(*study(np.random.default_rng(people), people, sizes, 0.0)).error
-    found = [paired_difference(*study(rng, people, sizes, 2.8 * error)).interval for _ in range(STUDIES)]
+    estimate = paired_power(*study(rng, people, sizes, 0.0))
+    smallest = error * estimate.smallest / estimate.error  # the stated size at the true standard error
+    found = [paired_difference(*study(rng, people, sizes, smallest)).interval for _ in range(STUDIES)]
     assert 0.75 <= np.mean([interval.low > 0 for interval in found]) <= 0.85
 
 

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 import fhpt_bench as fb
 from fhpt_bench.cli import cli
 from fhpt_bench.errors import UserError
-from fhpt_bench.evaluation.generated_images import doubtful_range
+from fhpt_bench.evaluation.model_checks import doubtful_range
 from fhpt_bench.model import models
 from fhpt_bench.protocol import protocols
 from tests.hostile.conftest import write_benchmark

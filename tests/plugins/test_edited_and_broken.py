@@ -8,7 +8,7 @@ import pytest
 
 import fhpt_bench as fb
 from fhpt_bench.errors import UserError
-from fhpt_bench.evaluation.generated_images import wrong_images
+from fhpt_bench.evaluation.model_checks import wrong_images
 from fhpt_bench.model import models
 from fhpt_bench.plugin_code import code_digest
 from tests.hostile.conftest import write_benchmark

@@ -97,9 +97,9 @@ def _lists(result: Survey, found: Findings) -> None:
         result.missing.append(f"the test keypoint file (market-annotation-test.csv); {published.MARKET_LISTS_FROM}")
     else:
         people = [_said(name) for name in result.poses["test"]]
-        nobody = {code: sum(said.person == code for said in people) for code in ("0000", "-1")}
+        unnamed = {code: sum(said.person == code for said in people) for code in ("0000", "-1")}
         count = len({said.person for said in people if said.named})
-        named = ", ".join(f"{images} of {code}" for code, images in nobody.items() if images)
+        named = ", ".join(f"{images} of {code}" for code, images in unnamed.items() if images)
         result.say("people", f"{count} by name" + (f"; {named}, which name no person" if named else ""))
     if pairs := agreed(found, "pairs-test", _read_pairs, lambda a, b: a == b):
         result.pairs["test"], file = pairs
