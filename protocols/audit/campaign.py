@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +16,12 @@ from fhpt_bench.progress import progress_bar
 from fhpt_bench.records.comparison import read_values
 from fhpt_bench.records.pair_table import PairValues
 from fhpt_bench.records.schema import Record, read_record
+from protocols.audit.confusion import confusions
 from protocols.audit.damage import Damage
 from protocols.audit.damages import DAMAGES, lacking, subjects
-from protocols.audit.findings import Finding, examine
+from protocols.audit.findings import examine
+from protocols.audit.groups import MILD, SERIOUS
+from protocols.audit.results import Results
 
 REAL = "real"
 
@@ -142,19 +145,29 @@ def _measure(request: Request, name: str) -> None:
     )  # fmt: skip
 
 
-def findings(damages: Sequence[Damage], out: Path) -> Iterator[Finding]:
-    """What every score says of every damage.
+def results(damages: Sequence[Damage], out: Path, progress: bool = False) -> Results:
+    """What every score says of every damage, and what it confuses.
 
     Args:
         damages: the kinds of damage that were measured.
         out: the folder.
+        progress: show a progress bar.
 
     Raises:
         UserError: if a record is missing or was changed.
     """
-    real = _read(out, REAL)
-    for damage in damages:
-        yield from examine(damage.name, real, [_read(out, name) for name in folders(damage)])
+    real, found = _read(out, REAL), []
+    mild, serious = [], []
+    with progress_bar("findings", len(damages) + 1, progress) as done:
+        for damage in damages:
+            records = [_read(out, name) for name in folders(damage)]
+            found += examine(damage.name, real, records)
+            mild += [(name, number, records[number - 1]) for name, number in MILD if name == damage.name]
+            serious += [(damage.name, records[-1])] if damage.name in SERIOUS else []
+            done(1)
+        confused = confusions(mild, serious)
+        done(1)
+    return Results(tuple(found), tuple(confused))
 
 
 def _read(out: Path, name: str) -> tuple[Record, PairValues]:

@@ -47,7 +47,8 @@ def audit(
     from fhpt_bench.processes import best_count, find_device
     from fhpt_bench.reporting.listing import echo
     from protocols.audit import campaign, report
-    from protocols.audit.matrix_plot import plot_matrix
+    from protocols.audit.agreement import of_results
+    from protocols.audit.pictures import plot_agreement, plot_matrix
 
     place = (out or Path("runs") / "audit" / Path(benchmark).stem).expanduser()
     request = campaign.Request(benchmark, data_root, protocols, limit, place, device)
@@ -64,15 +65,22 @@ def audit(
         todo = [campaign.REAL, *(name for damage in damages for name in campaign.folders(damage))]
         campaign.measure(request, todo[:1], 1, progress=False)  # fills the cache of real images
         campaign.measure(request, todo[1:], count, progress=True)
-        found = list(campaign.findings(damages, place))
-        if not found:
+        found = campaign.results(damages, place, progress=True)
+        if not found.findings:
             raise UserError("None of the protocols has a value for undamaged images: choose others with --protocols.")
         heading = f"{loaded.id} {loaded.version}, {len(loaded.pairs)} pairs of {loaded.people}"
-        write_text(place / "audit.md", report.page(found, damages, left_out, heading))
-        write_text(place / "audit.csv", report.csv_table(found, damages))
-        names_shown = [damage.name for damage in damages]
-        write_bytes(place / "audit.png", plot_matrix(report.by_score(found), names_shown, heading))
+        files = found.write(place, damages)
+        agreed = of_results(found)
+        pictures = {
+            "audit.md": report.page(found, damages, left_out, heading, agreed).encode(),
+            "audit.png": plot_matrix(report.headlines(found), [damage.name for damage in damages], heading),
+        }
+        if agreed is not None:
+            pictures["agreement.png"] = plot_agreement(agreed, heading)
+        for name, content in pictures.items():
+            write_bytes(place / name, content)
+            files.append(place / name)
     finally:
         lock.release()
-    for file in ("audit.md", "audit.csv", "audit.png"):
-        echo(f"written  {place / file}")
+    for file in files:
+        echo(f"written  {file}")

@@ -22,6 +22,24 @@ if TYPE_CHECKING:
     from fhpt_bench.records.schema import Record, ScoreEntry
 
 _ROUNDING = 1e-9
+Range = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class AuditedScore:
+    """A score that is audited.
+
+    Args:
+        key: `protocol:variant:metric`.
+        label: its name in tables.
+        headline: whether it is one of its protocol's headline scores.
+        higher_is_better: its direction.
+    """
+
+    key: str
+    label: str
+    headline: bool
+    higher_is_better: bool
 
 
 @dataclass(frozen=True)
@@ -29,29 +47,30 @@ class Finding:
     """What one score says of one damage.
 
     Args:
-        key: the score.
+        score: the score.
         damage: name of the damage.
         real: the score of the undamaged images.
         values: the score at each of the five strengths; None if it has none there.
         worse: whether the score is significantly worse than that of the undamaged images, with Holm's correction for
             the five strengths.
         better: the same for significantly better.
-        higher_is_better: direction of the score.
+        differences: 95 % interval (low, high) of value - real at each strength, over people; None for a score of the
+            whole set.
         tau: Kendall's rank correlation between strength (0 for undamaged) and how bad the score is: the mean over
             pairs, or of the set's scores; None if it cannot be computed.
         interval: of tau, over people; None for a score of the whole set.
         n: number of pairs behind tau.
     """
 
-    key: str
+    score: AuditedScore
     damage: str
     real: float
     values: tuple[float | None, ...]
     worse: tuple[bool, ...]
     better: tuple[bool, ...]
-    higher_is_better: bool
+    differences: tuple[Range | None, ...]
     tau: float | None
-    interval: Interval | None
+    interval: Range | None
     n: int
 
     @property
@@ -70,14 +89,14 @@ class Finding:
         values = [self.real, *(value for value in self.values if value is not None)]
         if len(values) <= len(self.values):
             return False
-        sign = -1 if self.higher_is_better else 1
+        sign = -1 if self.score.higher_is_better else 1
         steps = [sign * (after - before) for before, after in pairwise(values)]
         return all(step >= -_ROUNDING * max(1.0, abs(self.real)) for step in steps)
 
     def loss(self, strength: int) -> float | None:
         """By how much the score is worse than that of the undamaged images at a strength of 1 to 5."""
         value = self.values[strength - 1]
-        return None if value is None else (self.real - value if self.higher_is_better else value - self.real)
+        return None if value is None else (self.real - value if self.score.higher_is_better else value - self.real)
 
 
 def examine(
@@ -96,26 +115,39 @@ def examine(
     record, values = real
     found = []
     for score in record.scores:
-        if score.value is None:
+        others = [same_score(score, other) for other, _ in damaged]
+        if score.value is None or not any(others):
             continue
-        # The direction of a protocol in a file of the user's is what the record says: it was made just now.
-        better_is_higher = (standing(record, score).metric or score).higher_is_better
-        others = [_same(score, other) for other, _ in damaged]
-        if not any(others):
-            continue
+        kind = audited_score(record, score)
         tables = [table.get(score.key) for _, table in damaged]
         own = values.get(score.key)
-        worse, better = _verdicts(score, others, own, tables, better_is_higher)
+        worse, better, differences = _verdicts(score, others, own, tables, kind.higher_is_better)
         usable = [t for t, other in zip(tables, others, strict=True) if other is not None]
-        tau, interval, n = _order(score, others, own, usable, better_is_higher)
+        tau, interval, n = _order(score, others, own, usable, kind.higher_is_better)
         shown = tuple(other.value if other else None for other in others)
-        finding = Finding(score.key, damage, score.value, shown, worse, better, better_is_higher, tau, interval, n)
-        found.append(finding)
+        found.append(Finding(kind, damage, score.value, shown, worse, better, differences, tau, interval, n))
     return found
 
 
-def _same(score: ScoreEntry, record: Record) -> ScoreEntry | None:
-    """The score of another record, if it has a value and is comparable."""
+def audited_score(record: Record, score: ScoreEntry) -> AuditedScore:
+    """What an audit has to know of a score.
+
+    Args:
+        record: a record that was made just now: the direction of a protocol in a file of the user's is what it says.
+        score: one of its scores.
+    """
+    known = standing(record, score)
+    headline = known.card is None or score.metric in known.card.headlines
+    return AuditedScore(score.key, score.label, headline, (known.metric or score).higher_is_better)
+
+
+def same_score(score: ScoreEntry, record: Record) -> ScoreEntry | None:
+    """The score of another record that has a value and can be compared with this one; None if there is none.
+
+    Args:
+        score: a score.
+        record: another record.
+    """
     return next(
         (s for s in record.scores
          if s.key == score.key and s.value is not None and s.fingerprint == score.fingerprint), None
@@ -128,20 +160,24 @@ def _verdicts(
     own: pd.DataFrame | None,
     tables: Sequence[pd.DataFrame | None],
     higher_is_better: bool,
-) -> tuple[tuple[bool, ...], tuple[bool, ...]]:
+) -> tuple[tuple[bool, ...], tuple[bool, ...], tuple[Range | None, ...]]:
     verdicts: list[str | None] = []
+    differences: list[Range | None] = []
     p = []
     for other, table in zip(others, tables, strict=True):
         if other is None:
             verdicts.append(None)
+            differences.append(None)
             p.append(1.0)
             continue
         comparison = compare_scores(other, real, table, own, higher_is_better)
         verdicts.append(comparison.verdict)
+        differences.append(_range(comparison.paired.interval if comparison.paired else None))
         p.append(comparison.p)
     certain = holm(np.array(p)) <= LEVEL
     kept = [verdict if sure else None for verdict, sure in zip(verdicts, certain, strict=True)]
-    return tuple(verdict == "worse" for verdict in kept), tuple(verdict == "better" for verdict in kept)
+    worse, better = (tuple(verdict == word for verdict in kept) for word in ("worse", "better"))
+    return worse, better, tuple(differences)
 
 
 def _order(
@@ -150,7 +186,7 @@ def _order(
     own: pd.DataFrame | None,
     tables: Sequence[pd.DataFrame | None],
     higher_is_better: bool,
-) -> tuple[float | None, Interval | None, int]:
+) -> tuple[float | None, Range | None, int]:
     """Kendall's tau-a between strength and badness, its interval, and the number of pairs."""
     sign = -1 if higher_is_better else 1
     present = [other for other in others if other is not None]
@@ -166,7 +202,11 @@ def _order(
     matrix = np.stack([table.loc[common, "value"].to_numpy(np.float64) for table in counted], axis=1)
     tau = _tau(sign * matrix)
     people = counted[0].loc[common, "person"].to_numpy(str)
-    return float(tau.mean()), cluster_bootstrap(tau, np.ones(len(tau)), people), len(tau)
+    return float(tau.mean()), _range(cluster_bootstrap(tau, np.ones(len(tau)), people)), len(tau)
+
+
+def _range(interval: Interval | None) -> Range | None:
+    return None if interval is None else (interval.low, interval.high)
 
 
 def _common(indices: Sequence[pd.Index[str]]) -> pd.Index[str]:

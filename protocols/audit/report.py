@@ -1,97 +1,110 @@
-"""The findings of an audit as a page and as a table."""
+"""The results of an audit as a page."""
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 
+from protocols.audit.advice import EARLY, ORDERED, paragraph
+from protocols.audit.agreement import Agreement
 from protocols.audit.damage import Damage
-from protocols.audit.findings import Finding
+from protocols.audit.findings import AuditedScore, Finding
+from protocols.audit.groups import GROUPS
+from protocols.audit.results import CONFUSIONS, FINDINGS, Results
 
-STRANGER = "other-person"
-
-
-def by_score(found: Sequence[Finding]) -> dict[str, dict[str, Finding]]:
-    """Score key -> name of the damage -> finding."""
-    table: dict[str, dict[str, Finding]] = {}
-    for finding in found:
-        table.setdefault(finding.key, {})[finding.damage] = finding
-    return table
-
-
-def severity(finding: Finding, row: Mapping[str, Finding], strength: int) -> float | None:
-    """The loss at a strength as a share of that of another person's image for every pair; None if it is not known.
-
-    Args:
-        finding: a finding of the row.
-        row: name of the damage -> finding, of one score.
-        strength: 1 to 5.
-    """
-    whole = row[STRANGER].loss(5) if STRANGER in row else None
-    loss = finding.loss(strength)
-    return loss / whole if loss is not None and whole is not None and whole > 0 else None
+_MATRIX = f"""Each kind of damage was done to the real target images in five strengths. A cell shows the weakest
+strength from which on the score is significantly worse than that of the undamaged images (by person where there are
+values by pair; Holm's correction for the five strengths), and Kendall's rank correlation of strength and loss. `-`: not
+noticed at the strongest. `!`: significantly *better* at some strength. `~`: not monotone. Only headline scores are
+shown; {FINDINGS} has all, with values and intervals. Scores without a value for undamaged images (PSNR of equal images
+is infinite) are left out.
+"""
+_USE = f"""A score is of use for a group of damage if it notices every kind of the group at strength {EARLY} or
+weaker, is never significantly better with damage, and has a rank correlation of at least {ORDERED}. It confuses two
+kinds of damage if it is significantly worse for one that a person hardly sees than for one that shows another person,
+pose or clothes at its strongest (Holm's correction for all couples of a score); {CONFUSIONS} has all of them.
+"""
 
 
-def csv_table(found: Sequence[Finding], damages: Sequence[Damage]) -> str:
-    """One line for each score, damage and strength.
-
-    Args:
-        found: the findings.
-        damages: the kinds of damage.
-    """
-    strengths = {damage.name: damage.strengths for damage in damages}
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(("score", "damage", "number", "strength", "real", "value", "worse", "better", "tau", "n"))
-    for finding in found:
-        for number, (strength, value) in enumerate(zip(strengths[finding.damage], finding.values, strict=True), 1):
-            writer.writerow((
-                finding.key, finding.damage, number, strength, finding.real, value, finding.worse[number - 1],
-                finding.better[number - 1], finding.tau, finding.n,
-            ))  # fmt: skip
-    return buffer.getvalue()
-
-
-def page(found: Sequence[Finding], damages: Sequence[Damage], left_out: Mapping[str, str], heading: str) -> str:
+def page(
+    results: Results, damages: Sequence[Damage], left_out: Mapping[str, str], heading: str, agreed: Agreement | None
+) -> str:
     """The report as Markdown.
 
     Args:
-        found: the findings.
+        results: what was found.
         damages: the kinds of damage that were measured.
         left_out: name -> reason of those that were not.
         heading: benchmark and pairs, in words.
+        agreed: how far the scores agree; None if there are too few.
     """
-    table = by_score(found)
-    names = [damage.name for damage in damages]
-    lines = [
-        f"# Audit: {heading}",
-        "",
-        "Each kind of damage was done to the real target images in five strengths. A cell shows the weakest",
-        "strength from which on the score is significantly worse than that of the undamaged images (paired by person",
-        "where there are values by pair; Holm's correction for the five strengths), and Kendall's rank correlation of",
-        "strength and loss. `-`: not noticed at the strongest. `!`: significantly *better* at some strength. `~`: not",
-        "monotone. Scores that have no value for undamaged images (PSNR of equal images is infinite) are not shown.",
-        "",
-        "| score | " + " | ".join(names) + " |",
-        "|---|" + "---|" * len(names),
+    parts = [
+        f"# Audit: {heading}\n",
+        "## Which damage each score notices\n",
+        _MATRIX,
+        matrix(results, [damage.name for damage in damages]),
+        "## Strengths\n",
+        _strengths(damages, left_out),
+        "## What each score may be used for\n",
+        _USE,
+        "Groups of damage: " + "; ".join(f"{group}: {', '.join(names)}" for group, names in GROUPS.items()) + ".\n",
+        uses(results),
     ]
-    for key, row in table.items():
-        lines.append(f"| {key} | " + " | ".join(_cell(row.get(name)) for name in names) + " |")
-    lines += [
-        "",
-        "## Strengths",
-        "",
-        "| damage | what is done | unit | 1 | 2 | 3 | 4 | 5 |",
-        "|---|---|---|--:|--:|--:|--:|--:|",
-    ]
+    if agreed is not None:
+        parts += ["## Which scores agree\n", agreement_text(agreed)]
+    return "\n".join(parts)
+
+
+def headlines(results: Results) -> dict[AuditedScore, dict[str, Finding]]:
+    """The headline scores of the results: score -> name of the damage -> finding."""
+    return {score: row for score, row in results.table.items() if score.headline}
+
+
+def matrix(results: Results, names: Sequence[str]) -> str:
+    """The table of headline scores by damage.
+
+    Args:
+        results: what was found.
+        names: of the kinds of damage.
+    """
+    lines = ["| score | " + " | ".join(names) + " |", "|---|" + "---|" * len(names)]
+    for score, row in headlines(results).items():
+        lines.append(f"| {score.key} | " + " | ".join(_cell(row.get(name)) for name in names) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def uses(results: Results) -> str:
+    """A paragraph for each headline score.
+
+    Args:
+        results: what was found.
+    """
+    lines = []
+    for score, row in headlines(results).items():
+        confused = [item for item in results.confusions if item.score == score]
+        lines.append(f"- **{score.label}** (`{score.key}`). {paragraph(row, confused)}")
+    return "\n".join(lines) + "\n"
+
+
+def agreement_text(found: Agreement) -> str:
+    """Which three scores say most of what all say, and the scores that agree least.
+
+    Args:
+        found: the agreement.
+    """
+    three = ", ".join(f"`{key}`" for key in found.three)
+    return (
+        f"Spearman's rank correlations of {len(found.keys)} headline scores over {found.n} sets of images: every kind\n"
+        "and strength of damage. The three scores whose ranks explain most of the ranks of all (linear regression,\n"
+        f"every protocol with the same weight) are {three}: they explain {100 * found.share:.0f} % of the variance.\n"
+    )
+
+
+def _strengths(damages: Sequence[Damage], left_out: Mapping[str, str]) -> str:
+    lines = ["| damage | what is done | unit | 1 | 2 | 3 | 4 | 5 |", "|---|---|---|--:|--:|--:|--:|--:|"]
     for damage in damages:
         steps = " | ".join(f"{strength:g}" for strength in damage.strengths)
         lines.append(f"| {damage.name} | {damage.title} | {damage.unit} | {steps} |")
     lines += [f"| {name} | not measured: {reason} | | | | | | |" for name, reason in left_out.items()]
-    lines += ["", "## What each score does not see, and what it takes for worse than it is", ""]
-    for key, row in table.items():
-        lines.append(f"- `{key}`: {_sentences(row)}")
     return "\n".join(lines) + "\n"
 
 
@@ -101,19 +114,3 @@ def _cell(finding: Finding | None) -> str:
     noticed = "-" if finding.noticed_from is None else str(finding.noticed_from)
     marks = ("!" if any(finding.better) else "") + ("" if finding.monotone else "~")
     return noticed + marks + ("" if finding.tau is None else f" ({finding.tau:.2f})")
-
-
-def _sentences(row: Mapping[str, Finding]) -> str:
-    blind = [name for name, finding in row.items() if finding.noticed_from is None]
-    fooled = [name for name, finding in row.items() if any(finding.better)]
-    said = [f"does not notice {', '.join(blind)}" if blind else "notices every damage at its strongest"]
-    if fooled:
-        said.append(f"is better with {', '.join(fooled)}")
-    over = []
-    for name, finding in row.items():
-        share = None if name == STRANGER else severity(finding, row, 5)
-        if share is not None and share > 1:
-            over.append(f"{name} ({share:.1f} times)")
-    if over:
-        said.append(f"at the strongest, loses more than with another person's image for {', '.join(over)}")
-    return "; ".join(said) + "."

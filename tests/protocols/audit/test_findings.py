@@ -10,10 +10,10 @@ from click.testing import CliRunner
 
 from fhpt_bench.cli import cli
 from fhpt_bench.errors import UserError
-from protocols.audit.campaign import findings
+from protocols.audit.campaign import results
 from protocols.audit.damages import DAMAGES
 from protocols.audit.findings import Finding
-from protocols.audit.report import by_score
+from protocols.audit.results import Results
 
 PLUGIN = '''
 import os
@@ -78,7 +78,9 @@ def audited(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, d
     done = CliRunner().invoke(cli, [*words, *(word for name in NAMES for word in ("--damage", name))])
     assert done.exit_code == 0, (done.output, done.exception)
     damages = [damage for damage in DAMAGES if damage.name in NAMES]
-    return folder / "out", by_score(list(findings(damages, folder / "out"))), done.output
+    found = results(damages, folder / "out")
+    assert Results.read(folder / "out").table.keys() == found.table.keys()
+    return folder / "out", {score.key: row for score, row in found.table.items()}, done.output
 
 
 def test_a_constant_notices_nothing(audited: tuple[Path, dict[str, dict[str, Finding]], str]) -> None:
@@ -119,7 +121,8 @@ def test_a_score_that_rises_with_damage_is_said_to_be_better(
     assert finding.tau == -1.0
     page = (folder / "audit.md").read_text()
     assert "| upside:canonical:value | -!~ (-1.00) |" in page
-    assert "`constant:canonical:value`: does not notice blur, " in page
+    assert "(`constant:canonical:value`). **Use it for**: none of the groups of damage as a whole. **Does not" in page
+    assert "**Better with damage**: blur, shift, garment-colour, hair-colour, other-person." in page
     lines = (folder / "audit.csv").read_text().splitlines()
     assert len(lines) == 1 + 4 * len(NAMES) * 5
     assert (folder / "audit.png").read_bytes().startswith(b"\x89PNG")

@@ -1,0 +1,77 @@
+"""What a score may be used for, from what it notices: sentences for the report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from protocols.audit.confusion import Confusion
+from protocols.audit.findings import Finding
+from protocols.audit.groups import GROUPS
+
+EARLY = 3  # strength: what is noticed from here on is noticed before it is obvious
+ORDERED = 0.5  # Kendall's tau: most pairs of strengths are in the right order
+_EXAMPLES = 3
+
+
+def reliable(finding: Finding) -> bool:
+    """Whether a score notices a damage before it is obvious, and puts most strengths in the right order."""
+    noticed = finding.noticed_from
+    in_order = finding.tau is None or finding.tau >= ORDERED
+    return noticed is not None and noticed <= EARLY and in_order and not any(finding.better)
+
+
+def by_group(row: Mapping[str, Finding]) -> dict[str, dict[str, Finding]]:
+    """Name of a group of damage -> name of the damage -> finding, without groups that were not measured."""
+    groups = {group: {name: row[name] for name in names if name in row} for group, names in GROUPS.items()}
+    return {group: found for group, found in groups.items() if found}
+
+
+def paragraph(row: Mapping[str, Finding], confusions: Sequence[Confusion]) -> str:
+    """What a score may be used for, in sentences.
+
+    Args:
+        row: name of the damage -> finding, of one score.
+        confusions: what this score confuses.
+    """
+    groups = by_group(row)
+    good = [group for group, found in groups.items() if all(map(reliable, found.values()))]
+    blind = [group for group, found in groups.items() if all(f.noticed_from is None for f in found.values())]
+    partly = [
+        f"{group} ({_parts(found)})" for group, found in groups.items() if group not in good and group not in blind
+    ]
+    said = [
+        f"**Use it for**: {', '.join(good)}." if good else "**Use it for**: none of the groups of damage as a whole."
+    ]
+    if partly:
+        said.append(f"**In part**: {'; '.join(partly)}.")
+    if blind:
+        said.append(f"**Does not notice**: {', '.join(blind)}.")
+    fooled = [name for name, finding in row.items() if any(finding.better)]
+    if fooled:
+        said.append(f"**Better with damage**: {', '.join(fooled)}.")
+    if confusions:
+        said.append(f"**Confuses**: {_examples(confusions)}.")
+    return " ".join(said)
+
+
+def _parts(found: Mapping[str, Finding]) -> str:
+    """Which damage of a group is noticed reliably, late, and not at all."""
+    words = {"reliably": [], "only when strong or not in order": [], "not": []}  # type: dict[str, list[str]]
+    for name, finding in found.items():
+        if reliable(finding):
+            words["reliably"].append(name)
+        elif finding.noticed_from is None:
+            words["not"].append(name)
+        else:
+            words["only when strong or not in order"].append(name)
+    return ", ".join(f"{how}: {' and '.join(names)}" for how, names in words.items() if names)
+
+
+def _examples(confusions: Sequence[Confusion]) -> str:
+    """For each serious damage the weakest mild one that is worse, at most three."""
+    first: dict[str, Confusion] = {}
+    for item in sorted(confusions, key=lambda item: item.number):
+        first.setdefault(item.serious, item)
+    shown = [f"`{item.mild}` at strength {item.number} is worse than `{item.serious}`" for item in first.values()]
+    more = len(confusions) - len(shown[:_EXAMPLES])
+    return "; ".join(shown[:_EXAMPLES]) + (f"; {more} more in confusions.csv" if more else "")

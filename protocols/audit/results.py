@@ -1,0 +1,147 @@
+"""The results of an audit as files that other programs read: `audit.csv` and `confusions.csv`."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fhpt_bench.errors import UserError
+from fhpt_bench.files import write_text
+from fhpt_bench.reading import LIST_BYTES, read_file
+from protocols.audit.confusion import Confusion
+from protocols.audit.damage import Damage
+from protocols.audit.findings import AuditedScore, Finding, Range
+
+FINDINGS, CONFUSIONS = "audit.csv", "confusions.csv"
+_SCORE = ("score", "label", "headline", "higher_is_better")
+_FINDING = (
+    "damage", "number", "strength", "real", "value", "difference_low", "difference_high", "worse", "better", "tau",
+    "tau_low", "tau_high", "n",
+)  # fmt: skip
+_CONFUSION = ("mild", "number", "mild_value", "serious", "serious_value")
+
+
+@dataclass(frozen=True)
+class Results:
+    """What an audit found.
+
+    Args:
+        findings: what every score says of every damage.
+        confusions: what every score confuses.
+    """
+
+    findings: tuple[Finding, ...]
+    confusions: tuple[Confusion, ...]
+
+    @property
+    def table(self) -> dict[AuditedScore, dict[str, Finding]]:
+        """Score -> name of the damage -> finding, in the order of the findings."""
+        found: dict[AuditedScore, dict[str, Finding]] = {}
+        for finding in self.findings:
+            found.setdefault(finding.score, {})[finding.damage] = finding
+        return found
+
+    def write(self, folder: Path, damages: Sequence[Damage]) -> list[Path]:
+        """Write the files.
+
+        Args:
+            folder: an existing folder.
+            damages: the kinds of damage that were measured.
+
+        Returns:
+            Their paths.
+        """
+        strengths = {damage.name: damage.strengths for damage in damages}
+        rows = (line for finding in self.findings for line in _lines(finding, strengths[finding.damage]))
+        write_text(folder / FINDINGS, _csv((*_SCORE, *_FINDING), rows))
+        write_text(folder / CONFUSIONS, _csv((*_SCORE, *_CONFUSION), map(_line, self.confusions)))
+        return [folder / FINDINGS, folder / CONFUSIONS]
+
+    @classmethod
+    def read(cls, folder: Path) -> Results:
+        """Read the files that `write` wrote.
+
+        Args:
+            folder: their folder.
+
+        Raises:
+            UserError: if a file is missing or was changed.
+        """
+        try:
+            lines = _rows(folder / FINDINGS, (*_SCORE, *_FINDING))
+            groups: dict[tuple[AuditedScore, str], list[Mapping[str, str]]] = {}
+            for line in lines:
+                groups.setdefault((_score(line), line["damage"]), []).append(line)
+            findings = tuple(_finding(score, damage, rows) for (score, damage), rows in groups.items())
+            confusions = tuple(map(_confusion, _rows(folder / CONFUSIONS, (*_SCORE, *_CONFUSION))))
+        except (ValueError, KeyError, TypeError):
+            raise UserError(f"{folder}: the files of the audit were changed: run the audit again.") from None
+        return cls(findings, confusions)
+
+
+def _lines(finding: Finding, strengths: Sequence[float]) -> Iterator[tuple[object, ...]]:
+    columns = zip(strengths, finding.values, finding.differences, finding.worse, finding.better, strict=True)
+    for number, (strength, value, difference, worse, better) in enumerate(columns, 1):
+        yield (
+            *_key(finding.score), finding.damage, number, strength, finding.real, value, *(difference or (None, None)),
+            worse, better, finding.tau, *(finding.interval or (None, None)), finding.n,
+        )  # fmt: skip
+
+
+def _line(item: Confusion) -> tuple[object, ...]:
+    return (*_key(item.score), item.mild, item.number, item.mild_value, item.serious, item.serious_value)
+
+
+def _key(score: AuditedScore) -> tuple[object, ...]:
+    return score.key, score.label, score.headline, score.higher_is_better
+
+
+def _csv(head: Sequence[str], rows: Iterable[tuple[object, ...]]) -> str:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(head)
+    writer.writerows(tuple(f"{cell:.9g}" if isinstance(cell, float) else cell for cell in row) for row in rows)
+    return buffer.getvalue()
+
+
+def _rows(file: Path, head: Sequence[str]) -> list[dict[str, str]]:
+    reader = csv.DictReader(io.StringIO(read_file(file, LIST_BYTES).decode()))
+    if tuple(reader.fieldnames or ()) != tuple(head):
+        raise ValueError("another heading")
+    return list(reader)
+
+
+def _score(line: Mapping[str, str]) -> AuditedScore:
+    return AuditedScore(line["score"], line["label"], line["headline"] == "True", line["higher_is_better"] == "True")
+
+
+def _finding(score: AuditedScore, damage: str, lines: Sequence[Mapping[str, str]]) -> Finding:
+    first = lines[0]
+    return Finding(
+        score,
+        damage,
+        float(first["real"]),
+        tuple(_number(line["value"]) for line in lines),
+        tuple(line["worse"] == "True" for line in lines),
+        tuple(line["better"] == "True" for line in lines),
+        tuple(_range(line["difference_low"], line["difference_high"]) for line in lines),
+        _number(first["tau"]),
+        _range(first["tau_low"], first["tau_high"]),
+        int(first["n"]),
+    )
+
+
+def _confusion(line: Mapping[str, str]) -> Confusion:
+    values = float(line["mild_value"]), float(line["serious_value"])
+    return Confusion(_score(line), line["mild"], int(line["number"]), line["serious"], *values)
+
+
+def _number(text: str) -> float | None:
+    return float(text) if text else None
+
+
+def _range(low: str, high: str) -> Range | None:
+    return (float(low), float(high)) if low else None
