@@ -2,7 +2,7 @@
 // Every text of the content becomes a text node or an attribute, never markup.
 const content = JSON.parse(document.getElementById("content").textContent);
 const GROUPS = ["perceptual", "structural", "semantic", "other"];
-const VIEWS = { table: "Table", compare: "Compare", pairs: "Pairs", plots: "Plots and galleries", published: "Published numbers" };
+const VIEWS = { table: "Table", compare: "Compare", pairs: "Pairs", plots: "Plots and galleries", audit: "Which score to trust", published: "Published numbers" };
 const DEFAULTS = { t: "", v: "table", s: "", d: "", q: "", g: "", c: "", a: "", b: "", k: "", o: "worst", p: "", f: "", m: "" };
 const PAIRS = 24; // shown at first
 const main = document.getElementById("main");
@@ -77,7 +77,7 @@ function drawHead() {
       el("button", { id: `table-${i}`, type: "button", "aria-current": each === one && state.v !== "published" ? "true" : "false", onclick: () => go({ t: each.id, v: state.v === "published" ? "table" : state.v, s: "", c: "", a: "", b: "", p: "", k: "" }) }, each.heading)));
   }
   document.getElementById("views").replaceChildren(...Object.entries(VIEWS)
-    .filter(([name]) => (name === "published" ? content.published.length : one) && (name !== "pairs" || one.pairs_shown))
+    .filter(([name]) => (name === "published" ? content.published.length : name === "audit" ? one && content.audit : one) && (name !== "pairs" || one.pairs_shown))
     .map(([name, label]) => el("button", { id: `view-${name}`, type: "button", "aria-current": state.v === name ? "true" : "false", onclick: () => go({ v: name }) }, label)));
 }
 
@@ -309,11 +309,30 @@ function drawPublished() {
     ...(each.references.length ? [el("ol", {}, ...each.references.map((text) => el("li", {}, text)))] : []), ...each.notes.map((text) => el("p", {}, text))]));
 }
 
+function drawAudit() {
+  const { heading, damages, rows } = content.audit;
+  const cell = (found) => {
+    if (!found) return el("td", {}, "");
+    const [from, better, tau] = found;
+    const words = (from ? `noticed from strength ${from} on` : "not noticed") + (better ? ", better at some strength" : "") + (tau === null ? "" : `, rank correlation ${tau}`);
+    return el("td", { class: `noticed-${from}`, title: words, "aria-label": words }, `${from || "–"}${better ? "!" : ""}`);
+  };
+  main.replaceChildren(
+    el("h2", {}, `Which damage each score notices (${heading})`),
+    el("p", {}, "Real target images were damaged in one way at a time, in five strengths, and measured like a model's images. A number is the weakest strength, 1 to 5, from which on the score is significantly worse than without damage. –: not noticed. !: significantly better with damage."),
+    el("div", { class: "wrap audit", tabindex: "0", role: "region", "aria-label": "Scores by damage" }, el("table", {},
+      el("thead", {}, el("tr", {}, el("th", { class: "name", scope: "col" }, "score"), ...damages.map((name) => el("th", { scope: "col" }, el("span", {}, name))))),
+      el("tbody", {}, ...rows.map((row) => el("tr", {}, el("th", { scope: "row" }, row.label, el("small", {}, row.key)), ...row.cells.map(cell)))))),
+    el("h2", {}, "What each score may be used for"),
+    el("p", {}, "Rendered people, small sets: this says what a score sees, not how a model does on photographs. docs/audit.md has the rules."),
+    ...rows.map((row) => el("details", {}, el("summary", {}, `${row.label} (${row.key})`), el("ul", {}, ...Object.entries(row.use).map(([head, text]) => el("li", {}, el("b", {}, `${head}: `), text))))));
+}
+
 function draw() {
   drawHead();
   const one = table();
   const view = one ? state.v : "published";
-  ({ table: drawTable, compare: drawCompare, pairs: one?.pairs_shown ? drawPairs : drawTable, plots: drawPlots, published: drawPublished })[view](one);
+  ({ table: drawTable, compare: drawCompare, pairs: one?.pairs_shown ? drawPairs : drawTable, plots: drawPlots, audit: content.audit ? drawAudit : drawTable, published: drawPublished })[view](one);
   document.getElementById("notes").replaceChildren(el("ul", {}, ...(view === "published" ? [] : one.notes).map((text) => el("li", {}, text))), el("p", {}, content.made));
 }
 

@@ -17,6 +17,7 @@ from fhpt_bench.files import sha256_bytes, write_bytes
 from fhpt_bench.progress import progress_bar
 from fhpt_bench.version import VERSION
 from leaderboards.literature_tables import published_tables
+from leaderboards.page.audit import audit_content
 from leaderboards.page.comparisons import EXTREME, MOST_ROWS, compare_rows, extreme_pairs
 from leaderboards.page.content import card_content, headline_keys, published_content, table_content, unique_ids
 from leaderboards.page.plots import table_plots
@@ -76,6 +77,7 @@ def make_page(
     cards = card_content([column["card"] for content in contents for column in content["columns"]])
     whole = {
         "tables": contents, "cards": cards, "published": published_content(published_tables(list(published))),
+        "audit": audit_content(),
         "made": f"Made by fhpt-bench {VERSION} from {len(measured)} records.",
     }  # fmt: skip
     page.files[INDEX] = _html(whole, plots, images).encode()

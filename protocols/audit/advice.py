@@ -1,4 +1,4 @@
-"""What a score may be used for, from what it notices: sentences for the report."""
+"""What a score may be used for, from what it notices."""
 
 from __future__ import annotations
 
@@ -26,12 +26,15 @@ def by_group(row: Mapping[str, Finding]) -> dict[str, dict[str, Finding]]:
     return {group: found for group, found in groups.items() if found}
 
 
-def paragraph(row: Mapping[str, Finding], confusions: Sequence[Confusion]) -> str:
-    """What a score may be used for, in sentences.
+def advice(row: Mapping[str, Finding], confusions: Sequence[Confusion]) -> dict[str, str]:
+    """What a score may be used for.
 
     Args:
         row: name of the damage -> finding, of one score.
         confusions: what this score confuses.
+
+    Returns:
+        Heading -> what is said under it, a list without a full stop.
     """
     groups = by_group(row)
     good = [group for group, found in groups.items() if all(map(reliable, found.values()))]
@@ -39,24 +42,20 @@ def paragraph(row: Mapping[str, Finding], confusions: Sequence[Confusion]) -> st
     partly = [
         f"{group} ({_parts(found)})" for group, found in groups.items() if group not in good and group not in blind
     ]
-    said = [
-        f"**Use it for**: {', '.join(good)}." if good else "**Use it for**: none of the groups of damage as a whole."
-    ]
-    if partly:
-        said.append(f"**In part**: {'; '.join(partly)}.")
-    if blind:
-        said.append(f"**Does not notice**: {', '.join(blind)}.")
     fooled = [name for name, finding in row.items() if any(finding.better)]
-    if fooled:
-        said.append(f"**Better with damage**: {', '.join(fooled)}.")
-    if confusions:
-        said.append(f"**Confuses**: {_examples(confusions)}.")
-    return " ".join(said)
+    said = {
+        "Use it for": ", ".join(good) or "no group of damage as a whole",
+        "In part": "; ".join(partly),
+        "Does not notice": ", ".join(blind),
+        "Better with damage": ", ".join(fooled),
+        "Confuses": _examples(confusions),
+    }
+    return {heading: text for heading, text in said.items() if text}
 
 
 def _parts(found: Mapping[str, Finding]) -> str:
     """Which damage of a group is noticed reliably, late, and not at all."""
-    words = {"reliably": [], "only when strong or not in order": [], "not": []}  # type: dict[str, list[str]]
+    words: dict[str, list[str]] = {"reliably": [], "only when strong or not in order": [], "not": []}
     for name, finding in found.items():
         if reliable(finding):
             words["reliably"].append(name)
@@ -72,6 +71,6 @@ def _examples(confusions: Sequence[Confusion]) -> str:
     first: dict[str, Confusion] = {}
     for item in sorted(confusions, key=lambda item: item.number):
         first.setdefault(item.serious, item)
-    shown = [f"`{item.mild}` at strength {item.number} is worse than `{item.serious}`" for item in first.values()]
+    shown = [f"{item.mild} at strength {item.number} is worse than {item.serious}" for item in first.values()]
     more = len(confusions) - len(shown[:_EXAMPLES])
     return "; ".join(shown[:_EXAMPLES]) + (f"; {more} more in confusions.csv" if more else "")

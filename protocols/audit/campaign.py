@@ -145,10 +145,11 @@ def _measure(request: Request, name: str) -> None:
     )  # fmt: skip
 
 
-def results(damages: Sequence[Damage], out: Path, progress: bool = False) -> Results:
+def results(heading: str, damages: Sequence[Damage], out: Path, progress: bool = False) -> Results:
     """What every score says of every damage, and what it confuses.
 
     Args:
+        heading: benchmark and pairs, in words.
         damages: the kinds of damage that were measured.
         out: the folder.
         progress: show a progress bar.
@@ -167,7 +168,7 @@ def results(damages: Sequence[Damage], out: Path, progress: bool = False) -> Res
             done(1)
         confused = confusions(mild, serious)
         done(1)
-    return Results(tuple(found), tuple(confused))
+    return Results(heading, tuple(found), tuple(confused))
 
 
 def _read(out: Path, name: str) -> tuple[Record, PairValues]:

@@ -10,7 +10,6 @@ from fhpt_bench.commands.completion import names_of
 from fhpt_bench.commands.options import OutputFolder, device_option
 
 PAIRS = 40
-MARKER = "audit.json"
 
 
 @click.command()
@@ -39,8 +38,6 @@ def audit(
     Real target images are damaged in one way at a time, in five strengths, and measured like a model's images. The same
     command resumes an audit that was interrupted.
     """
-    import json
-
     from fhpt_bench.errors import UserError
     from fhpt_bench.files import write_bytes, write_text
     from fhpt_bench.output_folder import FolderLock, check_output
@@ -49,6 +46,7 @@ def audit(
     from protocols.audit import campaign, report
     from protocols.audit.agreement import of_results
     from protocols.audit.pictures import plot_agreement, plot_matrix
+    from protocols.audit.results import MARKER
 
     place = (out or Path("runs") / "audit" / Path(benchmark).stem).expanduser()
     request = campaign.Request(benchmark, data_root, protocols, limit, place, device)
@@ -59,20 +57,20 @@ def audit(
     check_output(place, MARKER, [loaded.folder])
     lock = FolderLock(place)
     try:
-        write_text(place / MARKER, json.dumps({"benchmark": loaded.id, "version": loaded.version, "limit": limit}))
+        write_text(place / MARKER, "{}\n")  # whose folder this is, until there are results
         campaign.write_images(damages, loaded, place, progress=True)
         count = processes or min(2 * len(damages), best_count(find_device(device), len(loaded.pairs) * len(damages)))
         todo = [campaign.REAL, *(name for damage in damages for name in campaign.folders(damage))]
         campaign.measure(request, todo[:1], 1, progress=False)  # fills the cache of real images
         campaign.measure(request, todo[1:], count, progress=True)
-        found = campaign.results(damages, place, progress=True)
+        heading = f"{loaded.id} {loaded.version}, {len(loaded.pairs)} pairs of {loaded.people}"
+        found = campaign.results(heading, damages, place, progress=True)
         if not found.findings:
             raise UserError("None of the protocols has a value for undamaged images: choose others with --protocols.")
-        heading = f"{loaded.id} {loaded.version}, {len(loaded.pairs)} pairs of {loaded.people}"
         files = found.write(place, damages)
         agreed = of_results(found)
         pictures = {
-            "audit.md": report.page(found, damages, left_out, heading, agreed).encode(),
+            "audit.md": report.page(found, damages, left_out, agreed).encode(),
             "audit.png": plot_matrix(report.headlines(found), [damage.name for damage in damages], heading),
         }
         if agreed is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from protocols.audit.advice import EARLY, ORDERED, paragraph
+from protocols.audit.advice import EARLY, ORDERED, advice
 from protocols.audit.agreement import Agreement
 from protocols.audit.damage import Damage
 from protocols.audit.findings import AuditedScore, Finding
@@ -25,20 +25,17 @@ pose or clothes at its strongest (Holm's correction for all couples of a score);
 """
 
 
-def page(
-    results: Results, damages: Sequence[Damage], left_out: Mapping[str, str], heading: str, agreed: Agreement | None
-) -> str:
+def page(results: Results, damages: Sequence[Damage], left_out: Mapping[str, str], agreed: Agreement | None) -> str:
     """The report as Markdown.
 
     Args:
         results: what was found.
         damages: the kinds of damage that were measured.
         left_out: name -> reason of those that were not.
-        heading: benchmark and pairs, in words.
         agreed: how far the scores agree; None if there are too few.
     """
     parts = [
-        f"# Audit: {heading}\n",
+        f"# Audit: {results.heading}\n",
         "## Which damage each score notices\n",
         _MATRIX,
         matrix(results, [damage.name for damage in damages]),
@@ -81,7 +78,8 @@ def uses(results: Results) -> str:
     lines = []
     for score, row in headlines(results).items():
         confused = [item for item in results.confusions if item.score == score]
-        lines.append(f"- **{score.label}** (`{score.key}`). {paragraph(row, confused)}")
+        said = " ".join(f"*{heading}*: {text}." for heading, text in advice(row, confused).items())
+        lines.append(f"- **{score.label}** (`{score.key}`). {said}")
     return "\n".join(lines) + "\n"
 
 

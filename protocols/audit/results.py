@@ -1,9 +1,10 @@
-"""The results of an audit as files that other programs read: `audit.csv` and `confusions.csv`."""
+"""The results of an audit as files that other programs read: `audit.json`, `audit.csv` and `confusions.csv`."""
 
 from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from protocols.audit.confusion import Confusion
 from protocols.audit.damage import Damage
 from protocols.audit.findings import AuditedScore, Finding, Range
 
+MARKER = "audit.json"
 FINDINGS, CONFUSIONS = "audit.csv", "confusions.csv"
 _SCORE = ("score", "label", "headline", "higher_is_better")
 _FINDING = (
@@ -29,10 +31,12 @@ class Results:
     """What an audit found.
 
     Args:
+        heading: benchmark and pairs, in words.
         findings: what every score says of every damage.
         confusions: what every score confuses.
     """
 
+    heading: str
     findings: tuple[Finding, ...]
     confusions: tuple[Confusion, ...]
 
@@ -56,21 +60,23 @@ class Results:
         """
         strengths = {damage.name: damage.strengths for damage in damages}
         rows = (line for finding in self.findings for line in _lines(finding, strengths[finding.damage]))
+        write_text(folder / MARKER, json.dumps({"heading": self.heading}) + "\n")
         write_text(folder / FINDINGS, _csv((*_SCORE, *_FINDING), rows))
         write_text(folder / CONFUSIONS, _csv((*_SCORE, *_CONFUSION), map(_line, self.confusions)))
-        return [folder / FINDINGS, folder / CONFUSIONS]
+        return [folder / name for name in (MARKER, FINDINGS, CONFUSIONS)]
 
     @classmethod
     def read(cls, folder: Path) -> Results:
         """Read the files that `write` wrote.
 
         Args:
-            folder: their folder.
+            folder: their folder, with the audit's marker.
 
         Raises:
             UserError: if a file is missing or was changed.
         """
         try:
+            heading = str(json.loads(read_file(folder / MARKER, LIST_BYTES))["heading"])
             lines = _rows(folder / FINDINGS, (*_SCORE, *_FINDING))
             groups: dict[tuple[AuditedScore, str], list[Mapping[str, str]]] = {}
             for line in lines:
@@ -79,7 +85,7 @@ class Results:
             confusions = tuple(map(_confusion, _rows(folder / CONFUSIONS, (*_SCORE, *_CONFUSION))))
         except (ValueError, KeyError, TypeError):
             raise UserError(f"{folder}: the files of the audit were changed: run the audit again.") from None
-        return cls(findings, confusions)
+        return cls(heading, findings, confusions)
 
 
 def _lines(finding: Finding, strengths: Sequence[float]) -> Iterator[tuple[object, ...]]:

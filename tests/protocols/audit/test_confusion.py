@@ -11,7 +11,7 @@ from scipy.stats import spearmanr
 
 from fhpt_bench.cli import cli
 from fhpt_bench.errors import UserError
-from protocols.audit.advice import paragraph, reliable
+from protocols.audit.advice import advice, reliable
 from protocols.audit.agreement import agreement
 from protocols.audit.damages import DAMAGES
 from protocols.audit.findings import AuditedScore, Finding
@@ -61,12 +61,12 @@ def test_a_brightness_score_confuses_brightness_with_another_pose(tmp_path: Path
     found = Results.read(out).confusions
     assert [(item.mild, item.number, item.serious) for item in found] == [("brightness", 1, "limb")]
     assert found[0].mild_value > found[0].serious_value
-    assert "**Confuses**: `brightness` at strength 1 is worse than `limb`." in (out / "audit.md").read_text()
+    assert "*Confuses*: brightness at strength 1 is worse than limb." in (out / "audit.md").read_text()
     assert not (out / "agreement.png").exists()  # one score
 
 
 def test_changed_results_are_refused(tmp_path: Path) -> None:
-    results = Results((finding("blur", "nyyyy"),), ())
+    results = Results("3 pairs", (finding("blur", "nyyyy"),), ())
     results.write(tmp_path, DAMAGES)
     assert Results.read(tmp_path) == results
     text = (tmp_path / "audit.csv").read_text()
@@ -85,7 +85,7 @@ def test_a_score_is_reliable_if_it_notices_early_in_order_and_is_never_better() 
     assert not reliable(finding("blur", "nnyyy", "ynnnn"))
 
 
-def test_the_paragraph_names_groups() -> None:
+def test_the_advice_names_groups() -> None:
     row = {name: finding(name, "yyyyy") for name in GROUPS["image quality"]}
     row |= {name: finding(name, "nnnnn") for name in GROUPS["identity"]}
     row |= {
@@ -94,12 +94,13 @@ def test_the_paragraph_names_groups() -> None:
         "face-blur": finding("face-blur", "nnnny"),
     }
     row |= {"background": finding("background", "nnyyy", "ynnnn")}
-    assert paragraph(row, []) == (
-        "**Use it for**: image quality. **In part**: parts of the person (reliably: limb, only when strong or not in"
-        " order: face-blur, not: hand); background (only when strong or not in order: background). **Does not notice**:"
-        " identity. "
-        "**Better with damage**: background."
-    )
+    assert advice(row, []) == {
+        "Use it for": "image quality",
+        "In part": "parts of the person (reliably: limb, only when strong or not in order: face-blur, not: hand); "
+        "background (only when strong or not in order: background)",
+        "Does not notice": "identity",
+        "Better with damage": "background",
+    }
 
 
 def test_agreement_is_spearmans_correlation_and_three_scores_explain_their_combinations() -> None:

@@ -78,7 +78,7 @@ def audited(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, d
     done = CliRunner().invoke(cli, [*words, *(word for name in NAMES for word in ("--damage", name))])
     assert done.exit_code == 0, (done.output, done.exception)
     damages = [damage for damage in DAMAGES if damage.name in NAMES]
-    found = results(damages, folder / "out")
+    found = results("12 pairs", damages, folder / "out")
     assert Results.read(folder / "out").table.keys() == found.table.keys()
     return folder / "out", {score.key: row for score, row in found.table.items()}, done.output
 
@@ -121,8 +121,8 @@ def test_a_score_that_rises_with_damage_is_said_to_be_better(
     assert finding.tau == -1.0
     page = (folder / "audit.md").read_text()
     assert "| upside:canonical:value | -!~ (-1.00) |" in page
-    assert "(`constant:canonical:value`). **Use it for**: none of the groups of damage as a whole. **Does not" in page
-    assert "**Better with damage**: blur, shift, garment-colour, hair-colour, other-person." in page
+    assert "(`constant:canonical:value`). *Use it for*: no group of damage as a whole. *Does not" in page
+    assert "*Better with damage*: blur, shift, hair-colour, garment-colour, other-person." in page
     lines = (folder / "audit.csv").read_text().splitlines()
     assert len(lines) == 1 + 4 * len(NAMES) * 5
     assert (folder / "audit.png").read_bytes().startswith(b"\x89PNG")
