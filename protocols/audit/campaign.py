@@ -34,7 +34,7 @@ class Request:
         benchmark: name of the benchmark.
         data_root: folder of its data, if it does not ship with the package.
         protocols: as in `run`.
-        limit: number of pairs, spread over the people; None for all.
+        limit: number of target images, spread over the people.
         out: folder of the images, the records and the report.
         device: as in `run`.
     """
@@ -42,17 +42,25 @@ class Request:
     benchmark: str
     data_root: Path | None
     protocols: str
-    limit: int | None
+    limit: int
     out: Path
     device: str | None
 
     def load(self) -> Benchmark:
-        """The benchmark with its chosen pairs.
+        """The benchmark with the chosen target images, each with up to two source images of its person.
+
+        With one pair of each person there would be nothing to retrieve but the pair's own source image. The two pairs
+        of a target image have the same damaged image, so that the second one costs little.
 
         Raises:
             UserError: if all pairs are of one person.
         """
-        found = load_benchmark(self.benchmark, self.data_root, self.limit)
+        whole = load_benchmark(self.benchmark, self.data_root)
+        chosen = set()
+        for pair in whole.limited(self.limit).pairs:
+            others = [other for other in whole.pairs if other.target == pair.target and other.id != pair.id]
+            chosen |= {pair.id, *(other.id for other in others[:1])}
+        found = whole.only(chosen)
         if len({pair.person for pair in found.pairs}) < 2:
             raise UserError(f"The pairs of {self.benchmark} are of one person: an audit needs at least two.")
         return found
@@ -141,7 +149,7 @@ def _measure(request: Request, name: str) -> None:
 
     evaluate(
         request.out / "images" / name, name, request.benchmark, request.protocols, data_root=request.data_root,
-        limit=request.limit, out=request.out / "records" / name, device=request.device,
+        allow_missing=True, out=request.out / "records" / name, device=request.device,
     )  # fmt: skip
 
 

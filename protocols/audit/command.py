@@ -9,7 +9,7 @@ import click
 from fhpt_bench.commands.completion import names_of
 from fhpt_bench.commands.options import OutputFolder, device_option
 
-PAIRS = 40
+TARGETS = 40
 
 
 @click.command()
@@ -19,7 +19,8 @@ PAIRS = 40
 @click.option("--protocols", "-p", default="all", show_default=True, shell_complete=names_of("protocols", several=True),
               help="`all` (the benchmark's list), or a list, such as ssim,lpips:vgg-0.1.")  # fmt: skip
 @click.option("--damage", "names", multiple=True, help="Only this kind; can be given several times.  [default: all]")
-@click.option("--limit", type=int, default=PAIRS, show_default=True, help="Number of pairs, spread over the people.")
+@click.option("--limit", type=int, default=TARGETS, show_default=True,
+              help="Number of target images, spread over the people.")  # fmt: skip
 @click.option("--out", "-o", type=OutputFolder(), help="Folder of the report.  [default: runs/audit/BENCHMARK]")
 @click.option("--processes", type=click.IntRange(1), help="Number of processes.  [default: on a CPU one per core]")
 @device_option
@@ -39,14 +40,14 @@ def audit(
     command resumes an audit that was interrupted.
     """
     from fhpt_bench.errors import UserError
-    from fhpt_bench.files import write_bytes, write_text
+    from fhpt_bench.files import write_bytes
     from fhpt_bench.output_folder import FolderLock, check_output
     from fhpt_bench.processes import best_count, find_device
     from fhpt_bench.reporting.listing import echo
     from protocols.audit import campaign, report
     from protocols.audit.agreement import of_results
     from protocols.audit.pictures import plot_agreement, plot_matrix
-    from protocols.audit.results import MARKER
+    from protocols.audit.results import MARKER, mark
 
     place = (out or Path("runs") / "audit" / Path(benchmark).stem).expanduser()
     request = campaign.Request(benchmark, data_root, protocols, limit, place, device)
@@ -57,13 +58,14 @@ def audit(
     check_output(place, MARKER, [loaded.folder])
     lock = FolderLock(place)
     try:
-        write_text(place / MARKER, "{}\n")  # whose folder this is, until there are results
+        targets = len({pair.target for pair in loaded.pairs})
+        heading = f"{loaded.id} {loaded.version}, {len(loaded.pairs)} pairs with {targets} target images"
+        mark(place, heading)
         campaign.write_images(damages, loaded, place, progress=True)
         count = processes or min(2 * len(damages), best_count(find_device(device), len(loaded.pairs) * len(damages)))
         todo = [campaign.REAL, *(name for damage in damages for name in campaign.folders(damage))]
         campaign.measure(request, todo[:1], 1, progress=False)  # fills the cache of real images
         campaign.measure(request, todo[1:], count, progress=True)
-        heading = f"{loaded.id} {loaded.version}, {len(loaded.pairs)} pairs of {loaded.people}"
         found = campaign.results(heading, damages, place, progress=True)
         if not found.findings:
             raise UserError("None of the protocols has a value for undamaged images: choose others with --protocols.")

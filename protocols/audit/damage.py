@@ -17,17 +17,19 @@ class Subject:
     """A pair's target image, and what is known of it.
 
     Args:
-        key: id of the pair; random choices depend only on it and on the damage.
+        key: id of the pair.
+        target: name of the target image; random choices depend only on it and on the damage.
         image: (H, W, 3) uint8 RGB.
         body: (18, 2) pixels (x, y) of the COCO-18 joints, NaN if missing.
         hands: the (21, 2) points of each hand that the image shows.
         parsing: (H, W) uint8, SPT's 9 classes (`CLASSES`); None if the benchmark has none.
         source: the pair's source image: the same person in another pose.
         stranger: the target image of another person.
-        place: position of the pair in a random order, in [0, 1): a share s of the pairs are those below s.
+        place: position of the target image in a random order, in [0, 1): a share s of the images are those below s.
     """
 
     key: str
+    target: str
     image: Image8
     body: NDArray[np.float32]
     hands: tuple[NDArray[np.float32], ...]
@@ -37,8 +39,8 @@ class Subject:
     place: float
 
     def random(self, damage: str) -> np.random.Generator:
-        """Random numbers that depend on the pair and on the name of the damage only."""
-        return np.random.default_rng(zlib.crc32(f"{damage} {self.key}".encode()))
+        """Random numbers that depend on the target image and on the name of the damage only."""
+        return np.random.default_rng(zlib.crc32(f"{damage} {self.target}".encode()))
 
 
 @dataclass(frozen=True)

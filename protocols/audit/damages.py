@@ -37,20 +37,23 @@ def subjects(benchmark: Benchmark) -> Iterator[Subject]:
         benchmark: the benchmark; its pairs are of at least two people.
     """
     pairs = benchmark.pairs
-    places = np.random.default_rng(_SEED).permutation(len(pairs)) / len(pairs)
+    targets = list(dict.fromkeys(pair.target for pair in pairs))
+    order = np.random.default_rng(_SEED).permutation(len(targets)) / len(targets)
+    places = dict(zip(targets, order.tolist(), strict=True))
     for i, pair in enumerate(pairs):
         others = [other.target for other in pairs[i + 1 :] + pairs[:i] if other.person != pair.person]
         truth = benchmark.truth
         hands = [truth.keypoints[part][pair.target] for part in ("hand_left", "hand_right") if part in truth.keypoints]
         yield Subject(
             key=pair.id,
+            target=pair.target,
             image=_read(benchmark, pair.target),
             body=benchmark.poses[pair.target],
             hands=tuple(np.where(hand[:, 2:] == 0, np.float32(np.nan), hand[:, :2]) for hand in hands),
             parsing=truth.parsing.get(pair.target),
             source=_read(benchmark, pair.source),
             stranger=_read(benchmark, others[0]),
-            place=float(places[i]),
+            place=places[pair.target],
         )
 
 

@@ -60,7 +60,7 @@ class Results:
         """
         strengths = {damage.name: damage.strengths for damage in damages}
         rows = (line for finding in self.findings for line in _lines(finding, strengths[finding.damage]))
-        write_text(folder / MARKER, json.dumps({"heading": self.heading}) + "\n")
+        mark(folder, self.heading)
         write_text(folder / FINDINGS, _csv((*_SCORE, *_FINDING), rows))
         write_text(folder / CONFUSIONS, _csv((*_SCORE, *_CONFUSION), map(_line, self.confusions)))
         return [folder / name for name in (MARKER, FINDINGS, CONFUSIONS)]
@@ -76,7 +76,7 @@ class Results:
             UserError: if a file is missing or was changed.
         """
         try:
-            heading = str(json.loads(read_file(folder / MARKER, LIST_BYTES))["heading"])
+            heading = _heading(folder / MARKER)
             lines = _rows(folder / FINDINGS, (*_SCORE, *_FINDING))
             groups: dict[tuple[AuditedScore, str], list[Mapping[str, str]]] = {}
             for line in lines:
@@ -86,6 +86,31 @@ class Results:
         except (ValueError, KeyError, TypeError):
             raise UserError(f"{folder}: the files of the audit were changed: run the audit again.") from None
         return cls(heading, findings, confusions)
+
+
+def mark(folder: Path, heading: str) -> None:
+    """Mark a folder as that of an audit.
+
+    Args:
+        folder: the folder; may be missing.
+        heading: benchmark and pairs, in words.
+
+    Raises:
+        UserError: if it is the folder of an audit of other pairs.
+    """
+    marker = folder / MARKER
+    if marker.is_file() and (kept := _heading(marker)) != heading:
+        raise UserError(
+            f"{folder} holds the audit of {kept}, this one is of {heading}: give another folder with --out."
+        )
+    write_text(marker, json.dumps({"heading": heading}) + "\n")
+
+
+def _heading(marker: Path) -> str:
+    try:
+        return str(json.loads(read_file(marker, LIST_BYTES))["heading"])
+    except (ValueError, KeyError, TypeError):
+        raise UserError(f"{marker} is damaged: give another folder with --out.") from None
 
 
 def _lines(finding: Finding, strengths: Sequence[float]) -> Iterator[tuple[object, ...]]:

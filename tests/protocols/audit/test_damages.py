@@ -86,6 +86,7 @@ def synthetic(**more: object) -> Subject:
     black = np.zeros_like(image)
     fields = {
         "key": "x",
+        "target": "x",
         "body": body,
         "hands": (),
         "parsing": parsing,
@@ -128,10 +129,10 @@ def test_a_share_of_the_pairs_has_another_image(name: str, other: int) -> None:
     assert [bool((image == other).all()) for image in images] == [True] * 3 + [False] * 7
 
 
-def test_random_damage_depends_on_the_pair_only(shown: list[Subject]) -> None:
+def test_random_damage_depends_on_the_target_image_only(shown: list[Subject]) -> None:
     noise = BY_NAME["noise"].apply
     assert (noise(shown[0], 5) == noise(shown[0], 5)).all()
-    first, second = synthetic(), synthetic(key="y")
+    first, second = synthetic(), synthetic(target="y")
     assert (noise(first, 5) != noise(second, 5)).any()
 
 

@@ -78,7 +78,7 @@ def audited(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, d
     done = CliRunner().invoke(cli, [*words, *(word for name in NAMES for word in ("--damage", name))])
     assert done.exit_code == 0, (done.output, done.exception)
     damages = [damage for damage in DAMAGES if damage.name in NAMES]
-    found = results("12 pairs", damages, folder / "out")
+    found = results("studio 1.0, 24 pairs with 12 target images", damages, folder / "out")
     assert Results.read(folder / "out").table.keys() == found.table.keys()
     return folder / "out", {score.key: row for score, row in found.table.items()}, done.output
 
@@ -96,8 +96,8 @@ def test_a_difference_notices_everything_in_order(audited: tuple[Path, dict[str,
         assert row[name].noticed_from == 1, name
         assert row[name].monotone
         assert row[name].tau == pytest.approx(1.0, abs=0.05)
-        assert row[name].n == 12
-    # One pair in 12 has another person's image at the second strength, and none at the first.
+        assert row[name].n == 24
+    # One of the 12 target images is another person's at the first two strengths.
     assert row["other-person"].values[0] > 0 == row["other-person"].real
     assert row["other-person"].noticed_from in (4, 5)
 
@@ -136,13 +136,18 @@ def test_an_audit_resumes_and_measures_nothing_twice(
     plugin = folder.parent / "mine.py"
 
     calls = (folder.parent / "calls").read_text()
-    assert len(calls) == 12 * (1 + 5 * len(NAMES))
+    assert len(calls) == 24 * (1 + 5 * len(NAMES))
     protocols = ",".join(f"{plugin}:{name}" for name in ("Constant", "Difference", "Top", "Upside"))
     words = ["audit", "-p", protocols, "--limit", "12", "--out", str(folder), "--processes", "1"]
     done = CliRunner().invoke(cli, [*words, *(word for name in NAMES for word in ("--damage", name))])
     assert done.exit_code == 0, (done.output, done.exception)
     assert {file: file.read_bytes() for file in folder.glob("audit.*")} == kept
     assert (folder.parent / "calls").read_text() == calls
+
+
+def test_other_pairs_need_another_folder(audited: tuple[Path, dict[str, dict[str, Finding]], str]) -> None:
+    with pytest.raises(UserError, match=r"holds the audit of studio 1.0, 24 pairs .* give another folder with --out"):
+        CliRunner().invoke(cli, ["audit", "--limit", "3", "--out", str(audited[0])], catch_exceptions=False)
 
 
 def test_a_folder_of_the_user_and_unknown_damage_are_refused(tmp_path: Path) -> None:
