@@ -30,7 +30,9 @@ def audit_content(folder: Path = AUDIT) -> dict[str, Any] | None:
     for score, row in headlines(results).items():
         found = [row.get(name) for name in names]
         cells = [
-            None if f is None else [f.noticed_from or 0, int(any(f.better)), None if f.tau is None else round(f.tau, 2)]
+            None
+            if f is None or not any(f.decided)
+            else [f.noticed_from or 0, int(any(f.better)), None if f.tau is None else round(f.tau, 2)]
             for f in found
         ]
         confused = [item for item in results.confusions if item.score == score]

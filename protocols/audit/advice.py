@@ -21,8 +21,9 @@ def reliable(finding: Finding) -> bool:
 
 
 def by_group(row: Mapping[str, Finding]) -> dict[str, dict[str, Finding]]:
-    """Name of a group of damage -> name of the damage -> finding, without groups that were not measured."""
-    groups = {group: {name: row[name] for name in names if name in row} for group, names in GROUPS.items()}
+    """Name of a group of damage -> name of the damage -> finding, without what cannot be told."""
+    told = {name: finding for name, finding in row.items() if any(finding.decided)}
+    groups = {group: {name: told[name] for name in names if name in told} for group, names in GROUPS.items()}
     return {group: found for group, found in groups.items() if found}
 
 
@@ -37,6 +38,8 @@ def advice(row: Mapping[str, Finding], confusions: Sequence[Confusion]) -> dict[
         Heading -> what is said under it, a list without a full stop.
     """
     groups = by_group(row)
+    if not groups:
+        return {"Cannot be told": "the score has a value for fewer than ten people"}
     good = [group for group, found in groups.items() if all(map(reliable, found.values()))]
     blind = [group for group, found in groups.items() if all(f.noticed_from is None for f in found.values())]
     partly = [

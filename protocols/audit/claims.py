@@ -105,7 +105,7 @@ def claims_table(results: Results) -> str:
 
 def _answer(part: Part, rows: Mapping[str, Row], results: Results) -> str:
     row = rows.get(part.key)
-    if row is None or any(name not in row for name in part.damages):
+    if row is None or any(name not in row or not any(row[name].decided) for name in part.damages):
         return "not measured"
     count = sum(item.score.key == part.key for item in results.confusions)
     if part.holds(row, count):

@@ -54,6 +54,8 @@ class Finding:
         worse: whether the score is significantly worse than that of the undamaged images, with Holm's correction for
             the five strengths.
         better: the same for significantly better.
+        decided: whether it can be told at each strength: not without a value there (a face that no detector finds), nor
+            with fewer than ten people in common.
         differences: 95 % interval (low, high) of value - real at each strength, over people; None for a score of the
             whole set.
         tau: Kendall's rank correlation between strength (0 for undamaged) and how bad the score is: the mean over
@@ -68,6 +70,7 @@ class Finding:
     values: tuple[float | None, ...]
     worse: tuple[bool, ...]
     better: tuple[bool, ...]
+    decided: tuple[bool, ...]
     differences: tuple[Range | None, ...]
     tau: float | None
     interval: Range | None
@@ -75,13 +78,17 @@ class Finding:
 
     @property
     def noticed_from(self) -> int | None:
-        """The weakest strength, 1 to 5, from which on the score is significantly worse; None if it is not at 5."""
-        behind = 0
-        for flag in reversed(self.worse):
-            if not flag:
-                break
-            behind += 1
-        return len(self.worse) - behind + 1 if behind else None
+        """The weakest strength, 1 to 5, from which on the score is significantly worse wherever that can be told.
+
+        None if it is not worse at the strongest strength at which it can be told.
+        """
+        found = None
+        for number in range(len(self.worse), 0, -1):
+            if self.decided[number - 1]:
+                if not self.worse[number - 1]:
+                    break
+                found = number
+        return found
 
     @property
     def monotone(self) -> bool:
@@ -97,6 +104,14 @@ class Finding:
         """By how much the score is worse than that of the undamaged images at a strength of 1 to 5."""
         value = self.values[strength - 1]
         return None if value is None else (self.real - value if self.score.higher_is_better else value - self.real)
+
+
+def sign(finding: Finding) -> str:
+    """The cell of a finding in a matrix, for example "3" or "-!": see `report` for its signs."""
+    noticed = finding.noticed_from
+    number = "?" if not any(finding.decided) else "-" if noticed is None else str(noticed)
+    open_ones = any(finding.decided) and not all(finding.decided)
+    return number + ("!" if any(finding.better) else "") + ("°" if open_ones else "")
 
 
 def examine(
@@ -121,11 +136,11 @@ def examine(
         kind = audited_score(record, score)
         tables = [table.get(score.key) for _, table in damaged]
         own = values.get(score.key)
-        worse, better, differences = _verdicts(score, others, own, tables, kind.higher_is_better)
+        worse, better, decided, differences = _verdicts(score, others, own, tables, kind.higher_is_better)
         usable = [t for t, other in zip(tables, others, strict=True) if other is not None]
         tau, interval, n = _order(score, others, own, usable, kind.higher_is_better)
         shown = tuple(other.value if other else None for other in others)
-        found.append(Finding(kind, damage, score.value, shown, worse, better, differences, tau, interval, n))
+        found.append(Finding(kind, damage, score.value, shown, worse, better, decided, differences, tau, interval, n))
     return found
 
 
@@ -160,7 +175,7 @@ def _verdicts(
     own: pd.DataFrame | None,
     tables: Sequence[pd.DataFrame | None],
     higher_is_better: bool,
-) -> tuple[tuple[bool, ...], tuple[bool, ...], tuple[Range | None, ...]]:
+) -> tuple[tuple[bool, ...], tuple[bool, ...], tuple[bool, ...], tuple[Range | None, ...]]:
     verdicts: list[str | None] = []
     differences: list[Range | None] = []
     p = []
@@ -177,7 +192,7 @@ def _verdicts(
     certain = holm(np.array(p)) <= LEVEL
     kept = [verdict if sure else None for verdict, sure in zip(verdicts, certain, strict=True)]
     worse, better = (tuple(verdict == word for verdict in kept) for word in ("worse", "better"))
-    return worse, better, tuple(differences)
+    return worse, better, tuple(verdict is not None for verdict in verdicts), tuple(differences)
 
 
 def _order(

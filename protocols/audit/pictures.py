@@ -8,7 +8,7 @@ import numpy as np
 
 from fhpt_bench.reporting.plots import encode_figure
 from protocols.audit.agreement import Agreement
-from protocols.audit.findings import AuditedScore, Finding
+from protocols.audit.findings import AuditedScore, Finding, sign
 
 
 def plot_matrix(table: Mapping[AuditedScore, Mapping[str, Finding]], damages: Sequence[str], title: str) -> bytes:
@@ -31,15 +31,15 @@ def plot_matrix(table: Mapping[AuditedScore, Mapping[str, Finding]], damages: Se
         for column, name in enumerate(damages):
             if (finding := found.get(name)) is None:
                 continue
-            noticed = finding.noticed_from
-            values[row, column] = 6 if noticed is None else noticed
-            text = ("-" if noticed is None else str(noticed)) + ("!" if any(finding.better) else "")
-            axes.text(column, row, text, ha="center", va="center", fontsize=8)
+            if any(finding.decided):
+                values[row, column] = finding.noticed_from or 6
+            axes.text(column, row, sign(finding), ha="center", va="center", fontsize=8)
     axes.imshow(values, cmap="RdYlGn_r", vmin=0, vmax=7, aspect="auto", alpha=0.75)
     axes.set_xticks(range(len(damages)), damages, rotation=45, ha="left", fontsize=8)
     axes.xaxis.tick_top()
     axes.set_yticks(range(len(table)), [score.key for score in table], fontsize=8)
-    axes.set_title(f"{title}\nweakest strength (1 to 5) that is noticed; -: none; !: better with damage", fontsize=9)
+    signs = "weakest strength (1 to 5) that is noticed; -: none; !: better with damage; °, ?: no value or few people"
+    axes.set_title(f"{title}\n{signs}", fontsize=9)
     return encode_figure(figure)
 
 

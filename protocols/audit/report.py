@@ -7,14 +7,15 @@ from collections.abc import Mapping, Sequence
 from protocols.audit.advice import EARLY, ORDERED, advice
 from protocols.audit.agreement import Agreement
 from protocols.audit.damage import Damage
-from protocols.audit.findings import AuditedScore, Finding
+from protocols.audit.findings import AuditedScore, Finding, sign
 from protocols.audit.groups import GROUPS
 from protocols.audit.results import CONFUSIONS, FINDINGS, Results
 
 _MATRIX = f"""Each kind of damage was done to the real target images in five strengths. A cell shows the weakest
 strength from which on the score is significantly worse than that of the undamaged images (by person where there are
 values by pair; Holm's correction for the five strengths), and Kendall's rank correlation of strength and loss. `-`: not
-noticed at the strongest. `!`: significantly *better* at some strength. `~`: not monotone. Only headline scores are
+noticed at the strongest. `!`: significantly *better* at some strength. `~`: not monotone. `°`: at some strength it
+cannot be told, because the score has no value there or fewer than ten people; `?`: at none. Only headline scores are
 shown; {FINDINGS} has all, with values and intervals. Scores without a value for undamaged images (PSNR of equal images
 is infinite) are left out.
 """
@@ -109,6 +110,6 @@ def _strengths(damages: Sequence[Damage], left_out: Mapping[str, str]) -> str:
 def _cell(finding: Finding | None) -> str:
     if finding is None:
         return ""
-    noticed = "-" if finding.noticed_from is None else str(finding.noticed_from)
-    marks = ("!" if any(finding.better) else "") + ("" if finding.monotone else "~")
-    return noticed + marks + ("" if finding.tau is None else f" ({finding.tau:.2f})")
+    return f"{sign(finding)}{'' if finding.monotone else '~'}" + (
+        "" if finding.tau is None else f" ({finding.tau:.2f})"
+    )

@@ -20,8 +20,8 @@ MARKER = "audit.json"
 FINDINGS, CONFUSIONS = "audit.csv", "confusions.csv"
 _SCORE = ("score", "label", "headline", "higher_is_better")
 _FINDING = (
-    "damage", "number", "strength", "real", "value", "difference_low", "difference_high", "worse", "better", "tau",
-    "tau_low", "tau_high", "n",
+    "damage", "number", "strength", "real", "value", "difference_low", "difference_high", "worse", "better", "decided",
+    "tau", "tau_low", "tau_high", "n",
 )  # fmt: skip
 _CONFUSION = ("mild", "number", "mild_value", "serious", "serious_value")
 
@@ -114,11 +114,12 @@ def _heading(marker: Path) -> str:
 
 
 def _lines(finding: Finding, strengths: Sequence[float]) -> Iterator[tuple[object, ...]]:
-    columns = zip(strengths, finding.values, finding.differences, finding.worse, finding.better, strict=True)
-    for number, (strength, value, difference, worse, better) in enumerate(columns, 1):
+    flags = zip(finding.worse, finding.better, finding.decided, strict=True)
+    columns = zip(strengths, finding.values, finding.differences, flags, strict=True)
+    for number, (strength, value, difference, flag) in enumerate(columns, 1):
         yield (
             *_key(finding.score), finding.damage, number, strength, finding.real, value, *(difference or (None, None)),
-            worse, better, finding.tau, *(finding.interval or (None, None)), finding.n,
+            *flag, finding.tau, *(finding.interval or (None, None)), finding.n,
         )  # fmt: skip
 
 
@@ -158,6 +159,7 @@ def _finding(score: AuditedScore, damage: str, lines: Sequence[Mapping[str, str]
         tuple(_number(line["value"]) for line in lines),
         tuple(line["worse"] == "True" for line in lines),
         tuple(line["better"] == "True" for line in lines),
+        tuple(line["decided"] == "True" for line in lines),
         tuple(_range(line["difference_low"], line["difference_high"]) for line in lines),
         _number(first["tau"]),
         _range(first["tau_low"], first["tau_high"]),

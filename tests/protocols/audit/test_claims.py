@@ -16,7 +16,19 @@ from protocols.audit.results import Results
 def finding(key: str, damage: str, worse: str) -> Finding:
     score = AuditedScore(key, key.partition(":")[0].upper(), headline=True, higher_is_better=False)
     flags = tuple(letter == "y" for letter in worse)
-    return Finding(score, damage, 0.0, (1.0, 2.0, 3.0, 4.0, 5.0), flags, (False,) * 5, (None,) * 5, 1.0, (0.9, 1.0), 40)
+    return Finding(
+        score,
+        damage,
+        0.0,
+        (1.0, 2.0, 3.0, 4.0, 5.0),
+        flags,
+        (False,) * 5,
+        (True,) * 5,
+        (None,) * 5,
+        1.0,
+        (0.9, 1.0),
+        40,
+    )
 
 
 def answers(results: Results) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from fhpt_bench.errors import UserError
 from protocols.audit.advice import advice, reliable
 from protocols.audit.agreement import agreement
 from protocols.audit.damages import DAMAGES
-from protocols.audit.findings import AuditedScore, Finding
+from protocols.audit.findings import AuditedScore, Finding, sign
 from protocols.audit.groups import GROUPS, MILD, SERIOUS
 from protocols.audit.results import Results
 
@@ -42,7 +43,7 @@ SCORE = AuditedScore("x:canonical:x", "X", headline=True, higher_is_better=False
 
 def finding(damage: str, worse: str, better: str = "nnnnn", tau: float = 1.0) -> Finding:
     flags = [tuple(letter == "y" for letter in letters) for letters in (worse, better)]
-    return Finding(SCORE, damage, 0.0, (1.0, 2.0, 3.0, 4.0, 5.0), *flags, (None,) * 5, tau, None, 40)
+    return Finding(SCORE, damage, 0.0, (1.0, 2.0, 3.0, 4.0, 5.0), *flags, (True,) * 5, (None,) * 5, tau, None, 40)
 
 
 def test_every_damage_has_one_group_and_mild_and_serious_ones_exist() -> None:
@@ -83,6 +84,16 @@ def test_a_score_is_reliable_if_it_notices_early_in_order_and_is_never_better() 
     assert not reliable(finding("blur", "yyyyn"))  # not at the strongest
     assert not reliable(finding("blur", "yyyyy", tau=0.4))
     assert not reliable(finding("blur", "nnyyy", "ynnnn"))
+
+
+def test_strengths_that_cannot_be_told_are_no_blindness() -> None:
+    faces = replace(finding("blur", "nyynn"), decided=(True, True, True, False, False))  # no face is found from 4 on
+    assert (faces.noticed_from, sign(faces), reliable(faces)) == (2, "2°", True)
+    few = replace(faces, decided=(False,) * 5, worse=(False,) * 5)
+    assert (few.noticed_from, sign(few)) == (None, "?")
+    assert advice({"blur": few}, []) == {"Cannot be told": "the score has a value for fewer than ten people"}
+    blind = finding("blur", "yyyyn", "ynnnn")
+    assert (blind.noticed_from, sign(blind)) == (None, "-!")
 
 
 def test_the_advice_names_groups() -> None:
