@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from fhpt_bench.progress import progress_bar
 from fhpt_bench.records.comparison import read_values
 from fhpt_bench.records.pair_table import PairValues
 from fhpt_bench.records.schema import Record, read_record
+from protocols.audit import adversaries
 from protocols.audit.damage import Damage
 from protocols.audit.damages import DAMAGES, lacking, subjects
 from protocols.audit.findings import Finding, examine
@@ -103,11 +104,11 @@ def write_images(damages: Sequence[Damage], benchmark: Benchmark, out: Path, pro
 
 
 def measure(request: Request, names: Sequence[str], processes: int, progress: bool) -> None:
-    """Measure the folders of images, several at a time.
+    """Measure the folders of images, and the adversaries that are models, several at a time.
 
     Args:
         request: what to measure.
-        names: names of the folders.
+        names: names of the folders and models.
         processes: how many to measure at a time.
         progress: show a progress bar.
 
@@ -134,8 +135,14 @@ def _one_thread() -> None:
 
 
 def _measure(request: Request, name: str) -> None:
-    from fhpt_bench.evaluation.engine import evaluate
+    from fhpt_bench.evaluation.engine import evaluate, run
 
+    if name in adversaries.MODELS:
+        run(
+            name, request.benchmark, request.protocols, data_root=request.data_root, limit=request.limit,
+            out=request.out / "records" / name, device=request.device,
+        )  # fmt: skip
+        return
     evaluate(
         request.out / "images" / name, name, request.benchmark, request.protocols, data_root=request.data_root,
         limit=request.limit, out=request.out / "records" / name, device=request.device,
@@ -155,6 +162,19 @@ def findings(damages: Sequence[Damage], out: Path) -> Iterator[Finding]:
     real = _read(out, REAL)
     for damage in damages:
         yield from examine(damage.name, real, [_read(out, name) for name in folders(damage)])
+
+
+def standings(measured: Mapping[str, str], out: Path) -> list[adversaries.Standing]:
+    """What every score says of the adversaries.
+
+    Args:
+        measured: name of the adversary -> name of its folder.
+        out: the folder.
+
+    Raises:
+        UserError: if a record is missing or was changed.
+    """
+    return adversaries.judge(_read(out, REAL), {name: _read(out, folder) for name, folder in measured.items()})
 
 
 def _read(out: Path, name: str) -> tuple[Record, PairValues]:

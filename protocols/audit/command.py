@@ -36,8 +36,9 @@ def audit(
 ) -> None:
     """Find out which protocol notices which damage.
 
-    Real target images are damaged in one way at a time, in five strengths, and measured like a model's images. The same
-    command resumes an audit that was interrupted.
+    Real target images are damaged in one way at a time, in five strengths, and measured like a model's images. Without
+    --damage, images with a known defect (adversaries) are measured as well. The same command resumes an audit that was
+    interrupted.
     """
     import json
 
@@ -46,7 +47,7 @@ def audit(
     from fhpt_bench.output_folder import FolderLock, check_output
     from fhpt_bench.processes import best_count, find_device
     from fhpt_bench.reporting.listing import echo
-    from protocols.audit import campaign, report
+    from protocols.audit import adversaries, campaign, report
     from protocols.audit.matrix_plot import plot_matrix
 
     place = (out or Path("runs") / "audit" / Path(benchmark).stem).expanduser()
@@ -55,6 +56,9 @@ def audit(
     damages, left_out = campaign.chosen(names, loaded)
     for name, reason in left_out.items():
         echo(f"left out: {name}, because {reason}", err=True)
+    # A user who names kinds of damage wants no model run.
+    refused = {} if names else adversaries.refused(loaded)
+    models = [] if names else [name for name in adversaries.MODELS if name not in refused]
     check_output(place, MARKER, [loaded.folder])
     lock = FolderLock(place)
     try:
@@ -62,17 +66,22 @@ def audit(
         campaign.write_images(damages, loaded, place, progress=True)
         count = processes or min(2 * len(damages), best_count(find_device(device), len(loaded.pairs) * len(damages)))
         todo = [campaign.REAL, *(name for damage in damages for name in campaign.folders(damage))]
+        todo += models
         campaign.measure(request, todo[:1], 1, progress=False)  # fills the cache of real images
         campaign.measure(request, todo[1:], count, progress=True)
         found = list(campaign.findings(damages, place))
         if not found:
             raise UserError("None of the protocols has a value for undamaged images: choose others with --protocols.")
+        standings = campaign.standings(adversaries.folders(damages, models), place)
         heading = f"{loaded.id} {loaded.version}, {len(loaded.pairs)} pairs of {loaded.people}"
-        write_text(place / "audit.md", report.page(found, damages, left_out, heading))
+        write_text(
+            place / "audit.md", report.page(found, damages, left_out, heading) + adversaries.section(standings, refused)
+        )
         write_text(place / "audit.csv", report.csv_table(found, damages))
+        write_text(place / "adversaries.csv", adversaries.csv_table(standings))
         names_shown = [damage.name for damage in damages]
         write_bytes(place / "audit.png", plot_matrix(report.by_score(found), names_shown, heading))
     finally:
         lock.release()
-    for file in ("audit.md", "audit.csv", "audit.png"):
+    for file in ("audit.md", "audit.csv", "adversaries.csv", "audit.png"):
         echo(f"written  {place / file}")

@@ -100,7 +100,7 @@ def examine(
             continue
         # The direction of a protocol in a file of the user's is what the record says: it was made just now.
         better_is_higher = (standing(record, score).metric or score).higher_is_better
-        others = [_same(score, other) for other, _ in damaged]
+        others = [same_score(score, other) for other, _ in damaged]
         if not any(others):
             continue
         tables = [table.get(score.key) for _, table in damaged]
@@ -114,8 +114,13 @@ def examine(
     return found
 
 
-def _same(score: ScoreEntry, record: Record) -> ScoreEntry | None:
-    """The score of another record, if it has a value and is comparable."""
+def same_score(score: ScoreEntry, record: Record) -> ScoreEntry | None:
+    """The score of another record, if it has a value and is comparable.
+
+    Args:
+        score: a score.
+        record: the other record.
+    """
     return next(
         (s for s in record.scores
          if s.key == score.key and s.value is not None and s.fingerprint == score.fingerprint), None
