@@ -155,8 +155,8 @@ def section(found: Sequence[Standing], left_out: Mapping[str, str]) -> str:
         "## Adversaries",
         "",
         "Images with one known defect. A score is fooled if a wrong image (another pose, or no person) is",
-        "significantly better than a faithful one of less quality (paired by person where there are values by pair, else",
-        "by intervals that do not overlap; Holm's correction for the comparisons of a score).",
+        "significantly better than a faithful one of less quality (paired by person where there are values by pair,",
+        "else by intervals that do not overlap; Holm's correction for the comparisons of a score).",
         "",
     ]
     for adversary in ADVERSARIES:

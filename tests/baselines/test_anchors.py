@@ -41,6 +41,7 @@ def batch(images: NDArray[np.uint8]) -> PairBatch:
 
 
 def revealed(model: Oracle, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    images = images.copy()  # torch warns of arrays that are read-only
     with torch.no_grad():
         return quantise(model.reveal(batch(images), to_tensor(images)))
 
@@ -147,7 +148,7 @@ def test_the_autoencoder_learns_the_same_from_the_same_seed(tmp_path: Path) -> N
     digests = [weights.read_file("autoencoder", Path(one["checkpoint"])).digest for one in facts]
     assert digests[0] == digests[1] != digests[2]
     rows = (tmp_path / "0" / "log.csv").read_text().splitlines()
-    assert float(rows[-1].split(",")[-1]) < 0.8 * float(rows[1].split(",")[-1])
+    assert float(rows[-1].split(",")[-1]) < 0.9 * float(rows[1].split(",")[-1])
     small = Autoencoder(Path(facts[0]["checkpoint"]))
     assert revealed(small, noise(1, 20, 12)).shape == (1, 20, 12, 3)
 
