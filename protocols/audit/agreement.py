@@ -9,8 +9,10 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from protocols.audit.adversaries import ADVERSARIES
 from protocols.audit.results import Results
 
+DAMAGED = {adversary.name for adversary in ADVERSARIES if adversary.damage}  # measured as damage
 FEWEST = 10  # systems, for a rank correlation
 
 
@@ -70,18 +72,20 @@ def agreement(values: Mapping[str, Sequence[float | None]], higher_is_better: Ma
 
 
 def of_results(results: Results) -> Agreement | None:
-    """The agreement of the headline scores over every kind and strength of damage.
+    """The agreement of the headline scores over every kind and strength of damage, and the models.
 
     Args:
         results: of an audit.
     """
     table = {score: row for score, row in results.table.items() if score.headline}
     names = dict.fromkeys(finding.damage for finding in results.findings)
-    values = {
-        score.key: [v for name in names for v in (row[name].values if name in row else (None,) * 5)]
-        for score, row in table.items()
-    }
-    return agreement(values, {score.key: score.higher_is_better for score in table})
+    standings = {one.score: one.values for one in results.standings}
+    models = dict.fromkeys(name for values in standings.values() for name in values if name not in DAMAGED)
+    columns: dict[str, list[float | None]] = {}
+    for score, row in table.items():
+        columns[score.key] = [v for name in names for v in (row[name].values if name in row else (None,) * 5)]
+        columns[score.key] += [standings.get(score, {}).get(name, (None,))[0] for name in models]
+    return agreement(columns, {score.key: score.higher_is_better for score in table})
 
 
 def _best_three(keys: Sequence[str], matrix: NDArray[np.float64]) -> tuple[tuple[str, str, str], float]:

@@ -16,6 +16,7 @@ from fhpt_bench.progress import progress_bar
 from fhpt_bench.records.comparison import read_values
 from fhpt_bench.records.pair_table import PairValues
 from fhpt_bench.records.schema import Record, read_record
+from protocols.audit import adversaries
 from protocols.audit.confusion import confusions
 from protocols.audit.damage import Damage
 from protocols.audit.damages import DAMAGES, lacking, subjects
@@ -24,6 +25,7 @@ from protocols.audit.groups import MILD, SERIOUS
 from protocols.audit.results import Results
 
 REAL = "real"
+IMAGES = "images"
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,7 @@ def write_images(damages: Sequence[Damage], benchmark: Benchmark, out: Path, pro
     Raises:
         UserError: if a file cannot be read or written.
     """
-    images = out / "images"
+    images = out / IMAGES
     with progress_bar("damaged images", len(benchmark.pairs), progress) as done:
         for subject in subjects(benchmark):
             write_bytes(images / REAL / f"{subject.key}.png", encode_png(subject.image))
@@ -114,11 +116,11 @@ def write_images(damages: Sequence[Damage], benchmark: Benchmark, out: Path, pro
 
 
 def measure(request: Request, names: Sequence[str], processes: int, progress: bool) -> None:
-    """Measure the folders of images, several at a time.
+    """Measure the folders of images, and the adversaries that are models, several at a time.
 
     Args:
         request: what to measure.
-        names: names of the folders.
+        names: names of the folders and models.
         processes: how many to measure at a time.
         progress: show a progress bar.
 
@@ -148,17 +150,20 @@ def _measure(request: Request, name: str) -> None:
     from fhpt_bench.evaluation.engine import evaluate
 
     evaluate(
-        request.out / "images" / name, name, request.benchmark, request.protocols, data_root=request.data_root,
+        request.out / IMAGES / name, name, request.benchmark, request.protocols, data_root=request.data_root,
         allow_missing=True, out=request.out / "records" / name, device=request.device,
     )  # fmt: skip
 
 
-def results(heading: str, damages: Sequence[Damage], out: Path, progress: bool = False) -> Results:
+def results(
+    heading: str, damages: Sequence[Damage], painted: Sequence[str], out: Path, progress: bool = False
+) -> Results:
     """What every score says of every damage, and what it confuses.
 
     Args:
         heading: benchmark and pairs, in words.
         damages: the kinds of damage that were measured.
+        painted: names of the models that were measured.
         out: the folder.
         progress: show a progress bar.
 
@@ -176,7 +181,9 @@ def results(heading: str, damages: Sequence[Damage], out: Path, progress: bool =
             done(1)
         confused = confusions(mild, serious)
         done(1)
-    return Results(heading, tuple(found), tuple(confused))
+    measured = adversaries.folders(damages, painted)
+    standings = adversaries.judge(real, {name: _read(out, folder) for name, folder in measured.items()})
+    return Results(heading, tuple(found), tuple(confused), tuple(standings))
 
 
 def _read(out: Path, name: str) -> tuple[Record, PairValues]:

@@ -19,6 +19,8 @@ TARGETS = 40
 @click.option("--protocols", "-p", default="all", show_default=True, shell_complete=names_of("protocols", several=True),
               help="`all` (the benchmark's list), or a list, such as ssim,lpips:vgg-0.1.")  # fmt: skip
 @click.option("--damage", "names", multiple=True, help="Only this kind; can be given several times.  [default: all]")
+@click.option("--model", "-m", "wanted", multiple=True, shell_complete=names_of("models"),
+              help="Also measure this model on the same pairs; can be given several times.")  # fmt: skip
 @click.option("--limit", type=int, default=TARGETS, show_default=True,
               help="Number of target images, spread over the people.")  # fmt: skip
 @click.option("--out", "-o", type=OutputFolder(), help="Folder of the report.  [default: runs/audit/BENCHMARK]")
@@ -29,6 +31,7 @@ def audit(
     data_root: Path | None,
     protocols: str,
     names: tuple[str, ...],
+    wanted: tuple[str, ...],
     limit: int,
     out: Path | None,
     processes: int | None,
@@ -36,15 +39,16 @@ def audit(
 ) -> None:
     """Find out which protocol notices which damage.
 
-    Real target images are damaged in one way at a time, in five strengths, and measured like a model's images. The same
-    command resumes an audit that was interrupted.
+    Real target images are damaged in one way at a time, in five strengths, and measured like a model's images. Without
+    --damage, images with a known defect (adversaries) are measured as well. The same command resumes an audit that was
+    interrupted.
     """
     from fhpt_bench.errors import UserError
     from fhpt_bench.files import write_bytes
     from fhpt_bench.output_folder import FolderLock, check_output
     from fhpt_bench.processes import best_count, find_device
     from fhpt_bench.reporting.listing import echo
-    from protocols.audit import campaign, report
+    from protocols.audit import adversaries, campaign, report
     from protocols.audit.agreement import of_results
     from protocols.audit.pictures import plot_agreement, plot_matrix
     from protocols.audit.results import MARKER, mark
@@ -55,6 +59,9 @@ def audit(
     damages, left_out = campaign.chosen(names, loaded)
     for name, reason in left_out.items():
         echo(f"left out: {name}, because {reason}", err=True)
+    models, refused = adversaries.load([*wanted, *([] if names else adversaries.MODELS)], loaded)
+    for name, reason in refused.items():
+        echo(f"left out: {name}: {reason}", err=True)
     check_output(place, MARKER, [loaded.folder])
     lock = FolderLock(place)
     try:
@@ -62,17 +69,20 @@ def audit(
         heading = f"{loaded.id} {loaded.version}, {len(loaded.pairs)} pairs with {targets} target images"
         mark(place, heading)
         campaign.write_images(damages, loaded, place, progress=True)
+        for name, model in models.items():
+            adversaries.paint(name, model, loaded, place / campaign.IMAGES / name, progress=True)
         count = processes or min(2 * len(damages), best_count(find_device(device), len(loaded.pairs) * len(damages)))
         todo = [campaign.REAL, *(name for damage in damages for name in campaign.folders(damage))]
+        todo += models
         campaign.measure(request, todo[:1], 1, progress=False)  # fills the cache of real images
         campaign.measure(request, todo[1:], count, progress=True)
-        found = campaign.results(heading, damages, place, progress=True)
+        found = campaign.results(heading, damages, list(models), place, progress=True)
         if not found.findings:
             raise UserError("None of the protocols has a value for undamaged images: choose others with --protocols.")
         files = found.write(place, damages)
         agreed = of_results(found)
         pictures = {
-            "audit.md": report.page(found, damages, left_out, agreed).encode(),
+            "audit.md": report.page(found, damages, left_out, refused, agreed).encode(),
             "audit.png": plot_matrix(report.headlines(found), [damage.name for damage in damages], heading),
         }
         if agreed is not None:

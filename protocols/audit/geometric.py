@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fhpt_bench.data.degradation import rounded
 from protocols.audit.damage import Damage, Image8, Subject
-from protocols.audit.photometric import rounded
 
 
 def _shift(subject: Subject, pixels: float) -> Image8:

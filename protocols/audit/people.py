@@ -8,8 +8,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from fhpt_bench.data.degradation import blurred, rounded
 from protocols.audit.damage import Damage, Image8, Subject
-from protocols.audit.photometric import blurred, rounded
 
 # SPT's classes, as in the benchmark's parsing maps.
 CLASSES = ("background", "hair", "upper", "lower", "shoes", "face", "arms", "legs", "neck")

@@ -2,24 +2,8 @@
 
 from __future__ import annotations
 
-import io
-
-import numpy as np
-from PIL import Image
-
+from fhpt_bench.data.degradation import blurred, jpeg_compressed, rounded
 from protocols.audit.damage import Damage, Image8, Subject
-
-
-def rounded(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Image8:
-    """Values on 0 to 255 as uint8, clipped."""
-    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
-
-
-def blurred(image: Image8, sigma: float) -> Image8:
-    """A Gaussian blur of sigma pixels; the image is mirrored at its edges."""
-    from scipy.ndimage import gaussian_filter
-
-    return rounded(gaussian_filter(image.astype(np.float64), sigma, axes=(0, 1)))
 
 
 def _blur(subject: Subject, sigma: float) -> Image8:
@@ -27,9 +11,7 @@ def _blur(subject: Subject, sigma: float) -> Image8:
 
 
 def _jpeg(subject: Subject, quality: float) -> Image8:
-    buffer = io.BytesIO()
-    Image.fromarray(subject.image).save(buffer, "JPEG", quality=round(quality))
-    return np.asarray(Image.open(buffer).convert("RGB"))
+    return jpeg_compressed(subject.image, round(quality))
 
 
 def _noise(subject: Subject, deviation: float) -> Image8:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from protocols.audit.adversaries import section
 from protocols.audit.advice import EARLY, ORDERED, advice
 from protocols.audit.agreement import Agreement
 from protocols.audit.damage import Damage
@@ -26,13 +27,20 @@ pose or clothes at its strongest (Holm's correction for all couples of a score);
 """
 
 
-def page(results: Results, damages: Sequence[Damage], left_out: Mapping[str, str], agreed: Agreement | None) -> str:
+def page(
+    results: Results,
+    damages: Sequence[Damage],
+    left_out: Mapping[str, str],
+    refused: Mapping[str, str],
+    agreed: Agreement | None,
+) -> str:
     """The report as Markdown.
 
     Args:
         results: what was found.
         damages: the kinds of damage that were measured.
         left_out: name -> reason of those that were not.
+        refused: name -> reason of the models that were not measured.
         agreed: how far the scores agree; None if there are too few.
     """
     parts = [
@@ -46,6 +54,7 @@ def page(results: Results, damages: Sequence[Damage], left_out: Mapping[str, str
         _USE,
         "Groups of damage: " + "; ".join(f"{group}: {', '.join(names)}" for group, names in GROUPS.items()) + ".\n",
         uses(results),
+        section(results.standings, refused),
     ]
     if agreed is not None:
         parts += ["## Which scores agree\n", agreement_text(agreed)]
@@ -93,8 +102,9 @@ def agreement_text(found: Agreement) -> str:
     three = ", ".join(f"`{key}`" for key in found.three)
     return (
         f"Spearman's rank correlations of {len(found.keys)} headline scores over {found.n} sets of images: every kind\n"
-        "and strength of damage. The three scores whose ranks explain most of the ranks of all (linear regression,\n"
-        f"every protocol with the same weight) are {three}: they explain {100 * found.share:.0f} % of the variance.\n"
+        "and strength of damage, and models. The three scores whose ranks explain most of the ranks of all (linear\n"
+        f"regression, every protocol with the same weight) are {three}: they explain {100 * found.share:.0f} % of\n"
+        "the variance.\n"
     )
 
 

@@ -1,4 +1,4 @@
-"""The results of an audit as files that other programs read: `audit.json`, `audit.csv` and `confusions.csv`."""
+"""The results of an audit as files that other programs read: a JSON file with the heading, and three tables."""
 
 from __future__ import annotations
 
@@ -12,17 +12,20 @@ from pathlib import Path
 from fhpt_bench.errors import UserError
 from fhpt_bench.files import write_text
 from fhpt_bench.reading import LIST_BYTES, read_file
+from protocols.audit.adversaries import Standing
 from protocols.audit.confusion import Confusion
 from protocols.audit.damage import Damage
 from protocols.audit.findings import AuditedScore, Finding, Range
 
 MARKER = "audit.json"
-FINDINGS, CONFUSIONS = "audit.csv", "confusions.csv"
+FINDINGS, CONFUSIONS, STANDINGS = "audit.csv", "confusions.csv", "models.csv"
+FILES = (MARKER, FINDINGS, CONFUSIONS, STANDINGS)
 _SCORE = ("score", "label", "headline", "higher_is_better")
 _FINDING = (
     "damage", "number", "strength", "real", "value", "difference_low", "difference_high", "worse", "better", "decided",
     "tau", "tau_low", "tau_high", "n",
 )  # fmt: skip
+_STANDING = ("model", "real", "value", "n", "better_than", "compared")
 _CONFUSION = ("mild", "number", "mild_value", "serious", "serious_value")
 
 
@@ -34,11 +37,13 @@ class Results:
         heading: benchmark and pairs, in words.
         findings: what every score says of every damage.
         confusions: what every score confuses.
+        standings: what every score says of adversaries and other models.
     """
 
     heading: str
     findings: tuple[Finding, ...]
     confusions: tuple[Confusion, ...]
+    standings: tuple[Standing, ...]
 
     @property
     def table(self) -> dict[AuditedScore, dict[str, Finding]]:
@@ -63,7 +68,10 @@ class Results:
         mark(folder, self.heading)
         write_text(folder / FINDINGS, _csv((*_SCORE, *_FINDING), rows))
         write_text(folder / CONFUSIONS, _csv((*_SCORE, *_CONFUSION), map(_line, self.confusions)))
-        return [folder / name for name in (MARKER, FINDINGS, CONFUSIONS)]
+        write_text(
+            folder / STANDINGS, _csv((*_SCORE, *_STANDING), (row for one in self.standings for row in _ranks(one)))
+        )
+        return [folder / name for name in FILES]
 
     @classmethod
     def read(cls, folder: Path) -> Results:
@@ -83,9 +91,13 @@ class Results:
                 groups.setdefault((_score(line), line["damage"]), []).append(line)
             findings = tuple(_finding(score, damage, rows) for (score, damage), rows in groups.items())
             confusions = tuple(map(_confusion, _rows(folder / CONFUSIONS, (*_SCORE, *_CONFUSION))))
+            ranks: dict[AuditedScore, list[Mapping[str, str]]] = {}
+            for line in _rows(folder / STANDINGS, (*_SCORE, *_STANDING)):
+                ranks.setdefault(_score(line), []).append(line)
+            standings = tuple(_standing(score, rows) for score, rows in ranks.items())
         except (ValueError, KeyError, TypeError):
             raise UserError(f"{folder}: the files of the audit were changed: run the audit again.") from None
-        return cls(heading, findings, confusions)
+        return cls(heading, findings, confusions, standings)
 
 
 def mark(folder: Path, heading: str) -> None:
@@ -125,6 +137,12 @@ def _lines(finding: Finding, strengths: Sequence[float]) -> Iterator[tuple[objec
 
 def _line(item: Confusion) -> tuple[object, ...]:
     return (*_key(item.score), item.mild, item.number, item.mild_value, item.serious, item.serious_value)
+
+
+def _ranks(one: Standing) -> Iterator[tuple[object, ...]]:
+    for name, (value, n) in one.values.items():
+        beaten = " ".join(faithful for wrong, faithful in one.fooled if wrong == name)
+        yield (*_key(one.score), name, one.real, value, n, beaten, one.compared)
 
 
 def _key(score: AuditedScore) -> tuple[object, ...]:
@@ -170,6 +188,12 @@ def _finding(score: AuditedScore, damage: str, lines: Sequence[Mapping[str, str]
 def _confusion(line: Mapping[str, str]) -> Confusion:
     values = float(line["mild_value"]), float(line["serious_value"])
     return Confusion(_score(line), line["mild"], int(line["number"]), line["serious"], *values)
+
+
+def _standing(score: AuditedScore, lines: Sequence[Mapping[str, str]]) -> Standing:
+    values = {line["model"]: (float(line["value"]), int(line["n"])) for line in lines}
+    fooled = tuple((line["model"], name) for line in lines for name in line["better_than"].split())
+    return Standing(score, float(lines[0]["real"]), values, fooled, int(lines[0]["compared"]))
 
 
 def _number(text: str) -> float | None:

@@ -1,6 +1,6 @@
 """Keep the results of an audit of studio, and write docs/audit.md from them: `python -m tools.docs.audit`.
 
-First `fhpt-bench audit`, which writes runs/audit/studio.
+First `fhpt-bench audit` with `--model` for each trained model, which writes runs/audit/studio.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from protocols.audit.claims import claims_table
 from protocols.audit.damages import DAMAGES
 from protocols.audit.pictures import plot_agreement, plot_matrix
 from protocols.audit.report import headlines, page
-from protocols.audit.results import CONFUSIONS, FINDINGS, MARKER, Results
+from protocols.audit.results import FILES, Results
 
 DOCS = Path(__file__).parents[2] / "docs"
 MATRIX, AGREEMENT = "images/audit-matrix.png", "images/audit-agreement.png"
@@ -37,7 +37,7 @@ def text(results: Results) -> str:
     """
     found = {finding.damage for finding in results.findings}
     damages = [damage for damage in DAMAGES if damage.name in found]
-    lines = page(results, damages, {}, of_results(results)).splitlines()
+    lines = page(results, damages, {}, {}, of_results(results)).splitlines()
     lines[1:1] = [
         "",
         "Made by `fhpt-bench audit` and `python -m tools.docs.audit`; do not edit. `fhpt-bench audit --benchmark ...`",
@@ -55,7 +55,7 @@ def text(results: Results) -> str:
 @click.option("--audit", type=click.Path(path_type=Path), default=Path("runs/audit/studio"), show_default=True)
 def main(audit: Path) -> None:
     """Copy the results of an audit to the package and write the page."""
-    for name in (MARKER, FINDINGS, CONFUSIONS):
+    for name in FILES:
         write_bytes(AUDIT / name, read_file(audit / name, LIST_BYTES))
     for name in ("record.json", "pairs.csv"):
         write_bytes(AUDIT / REAL / name, read_file(audit / "records" / REAL / name, LIST_BYTES))

@@ -51,7 +51,7 @@ def test_answers() -> None:
         finding(face, "background", "nnnyy"),
     )
     confused = Confusion(found[3].score, "shift", 1, "identity", 2.0, 1.0)
-    said = answers(Results("3 pairs", found, (confused,)))
+    said = answers(Results("3 pairs", found, (confused,), ()))
     assert said["`lpips:alex-0.1:lpips` notices blur, jpeg, noise at strength 3 or weaker, in order"] == "holds"
     assert said["`lpips:alex-0.1:lpips` is never worse for mild than for serious damage"] == "holds"
     assert said["`ssim:canonical:ssim` is worse for mild than for serious damage"] == "holds"
@@ -62,12 +62,12 @@ def test_answers() -> None:
         "does not hold: garment-colour not noticed; background from strength 4"
     )
     assert said["`kec:canonical:hands` notices hand at strength 3 or weaker, in order"] == "not measured"
-    blind = Results("3 pairs", found[:-3], ())
+    blind = Results("3 pairs", found[:-3], (), ())
     assert answers(blind)["`ssim:canonical:ssim` is worse for mild than for serious damage"] == "does not hold"
 
 
 def test_the_page_shows_headline_scores_by_damage(tmp_path: Path) -> None:
-    results = Results("3 pairs", tuple(finding("x:y:z", name, "nnyyy") for name in ("blur", "hue")), ())
+    results = Results("3 pairs", tuple(finding("x:y:z", name, "nnyyy") for name in ("blur", "hue")), (), ())
     results.write(tmp_path, DAMAGES)
     assert audit_content(tmp_path) == {
         "heading": "3 pairs",

@@ -67,7 +67,7 @@ def test_a_brightness_score_confuses_brightness_with_another_pose(tmp_path: Path
 
 
 def test_changed_results_are_refused(tmp_path: Path) -> None:
-    results = Results("3 pairs", (finding("blur", "nyyyy"),), ())
+    results = Results("3 pairs", (finding("blur", "nyyyy"),), (), ())
     results.write(tmp_path, DAMAGES)
     assert Results.read(tmp_path) == results
     text = (tmp_path / "audit.csv").read_text()

@@ -78,7 +78,7 @@ def audited(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, d
     done = CliRunner().invoke(cli, [*words, *(word for name in NAMES for word in ("--damage", name))])
     assert done.exit_code == 0, (done.output, done.exception)
     damages = [damage for damage in DAMAGES if damage.name in NAMES]
-    found = results("studio 1.0, 24 pairs with 12 target images", damages, folder / "out")
+    found = results("studio 1.0, 24 pairs with 12 target images", damages, [], folder / "out")
     assert Results.read(folder / "out").table.keys() == found.table.keys()
     return folder / "out", {score.key: row for score, row in found.table.items()}, done.output
 

@@ -1,0 +1,1 @@
+"""Anchors: images with a known defect, which give every score a scale."""
