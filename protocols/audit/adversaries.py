@@ -88,12 +88,17 @@ def folders(damages: Sequence[Damage], painted: Sequence[str]) -> dict[str, str]
         painted: names of the models that are measured.
     """
     known = {damage.name: damage.strengths for damage in damages}
-    found = {name: name for name in painted}
+    found = {name: painted_folder(name) for name in painted}
     for adversary in ADVERSARIES:
         if adversary.damage is not None and adversary.damage[0] in known:
             name, strength = adversary.damage
             found[adversary.name] = f"{name}-{known[name].index(strength) + 1}"
     return found
+
+
+def painted_folder(model: str) -> str:
+    """The name of a model's folder; "blur-2" is both a model and the second strength of a damage."""
+    return f"model-{model}"
 
 
 def load(names: Sequence[str], benchmark: Benchmark) -> tuple[dict[str, Generator], dict[str, str]]:

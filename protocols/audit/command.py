@@ -49,6 +49,7 @@ def audit(
     from fhpt_bench.processes import best_count, find_device
     from fhpt_bench.reporting.listing import echo
     from protocols.audit import adversaries, campaign, report
+    from protocols.audit.adversaries import painted_folder
     from protocols.audit.agreement import of_results
     from protocols.audit.pictures import plot_agreement, plot_matrix
     from protocols.audit.results import MARKER, mark
@@ -70,10 +71,10 @@ def audit(
         mark(place, heading)
         campaign.write_images(damages, loaded, place, progress=True)
         for name, model in models.items():
-            adversaries.paint(name, model, loaded, place / campaign.IMAGES / name, progress=True)
+            adversaries.paint(name, model, loaded, place / campaign.IMAGES / painted_folder(name), progress=True)
         count = processes or min(2 * len(damages), best_count(find_device(device), len(loaded.pairs) * len(damages)))
         todo = [campaign.REAL, *(name for damage in damages for name in campaign.folders(damage))]
-        todo += models
+        todo += [painted_folder(name) for name in models]
         campaign.measure(request, todo[:1], 1, progress=False)  # fills the cache of real images
         campaign.measure(request, todo[1:], count, progress=True)
         found = campaign.results(heading, damages, list(models), place, progress=True)
