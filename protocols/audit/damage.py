@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ class Subject:
         source: the pair's source image: the same person in another pose.
         stranger: the target image of another person.
         place: position of the target image in a random order, in [0, 1): a share s of the images are those below s.
+        swaps: name of a damage -> the target image rendered again with one thing taken from another person.
     """
 
     key: str
@@ -37,6 +38,7 @@ class Subject:
     source: Image8
     stranger: Image8
     place: float
+    swaps: Mapping[str, Image8] = field(default_factory=dict)
 
     def random(self, damage: str) -> np.random.Generator:
         """Random numbers that depend on the target image and on the name of the damage only."""
@@ -55,6 +57,7 @@ class Damage:
         apply: subject and strength -> the damaged image; the subject's own image if there is nothing to damage.
         parsing: whether it needs parsing maps.
         hands: whether it needs keypoints of the hands.
+        swap: whether it needs the target images rendered again.
     """
 
     name: str
@@ -64,3 +67,4 @@ class Damage:
     apply: Callable[[Subject, float], Image8]
     parsing: bool = False
     hands: bool = False
+    swap: bool = False

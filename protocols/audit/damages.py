@@ -10,6 +10,7 @@ from fhpt_bench.benchmark import Benchmark
 from fhpt_bench.data.images import read_image
 from protocols.audit import geometric, mixtures, people, photometric
 from protocols.audit.damage import Damage, Image8, Subject
+from protocols.audit.swaps import missing_swaps, swaps_of
 
 DAMAGES = (*photometric.DAMAGES, *geometric.DAMAGES, *people.DAMAGES, *mixtures.DAMAGES)
 _SEED = 20200526
@@ -27,7 +28,7 @@ def lacking(damage: Damage, benchmark: Benchmark) -> str | None:
         return "the benchmark has no parsing maps"
     if damage.hands and not targets <= benchmark.truth.keypoints.get("hand_left", {}).keys():
         return "the benchmark has no keypoints of the hands"
-    return None
+    return missing_swaps(benchmark, damage.name) if damage.swap else None
 
 
 def subjects(benchmark: Benchmark) -> Iterator[Subject]:
@@ -40,6 +41,7 @@ def subjects(benchmark: Benchmark) -> Iterator[Subject]:
     targets = list(dict.fromkeys(pair.target for pair in pairs))
     order = np.random.default_rng(_SEED).permutation(len(targets)) / len(targets)
     places = dict(zip(targets, order.tolist(), strict=True))
+    swaps = {damage.name: swaps_of(benchmark, damage.name) for damage in DAMAGES if damage.swap}
     for i, pair in enumerate(pairs):
         others = [other.target for other in pairs[i + 1 :] + pairs[:i] if other.person != pair.person]
         truth = benchmark.truth
@@ -54,6 +56,11 @@ def subjects(benchmark: Benchmark) -> Iterator[Subject]:
             source=_read(benchmark, pair.source),
             stranger=_read(benchmark, others[0]),
             place=places[pair.target],
+            swaps={
+                kind: read_image(images[pair.target], benchmark.image_size)
+                for kind, images in swaps.items()
+                if pair.target in images
+            },
         )
 
 

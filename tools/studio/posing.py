@@ -87,6 +87,10 @@ class HandGuard:
                 result[side] = max(result[side], _depth(posed, normals, both, other, cKDTree(posed[other])))
         return result
 
+    def is_free(self, rotations: Mapping[str, Array], body: RestBody, pose: Pose | None = None) -> bool:
+        """Whether both hands, and forearms that reach, are outside the body."""
+        return max(self.sunk(self._model.bone_matrices(body.heads, rotations), pose).values()) < 0
+
     def pose(self, pose: Pose, body: RestBody, seed: tuple[int, ...]) -> tuple[dict, bool]:
         """The rotations, and whether both hands are outside the body."""
         manner = {

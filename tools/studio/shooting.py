@@ -14,10 +14,12 @@ import numpy as np
 from . import casting, catalogue, dressing, expressions
 from .body import BodyModel, read_bvh_pose
 from .casting import Role
-from .dressing import Dressed, Dresser
-from .framing import VIEWS, draw_yaw, frame
+from .dressing import Dressed, Dresser, Posed
+from .framing import VIEWS, Camera, draw_yaw, frame
+from .geometry import Array
+from .people import Person
 from .photographer import Photographer
-from .poses import mirrored
+from .poses import Pose, mirrored
 from .posing import gaze
 from .truth import Surveyor
 from .wardrobe import OUTFITS
@@ -25,7 +27,7 @@ from .wardrobe import OUTFITS
 JPEG_QUALITY = 95
 PAPER = (0.62, 0.82)  # linear grey
 # modules that have no influence on pixels or points
-NOT_RENDERING = ("__main__.py", "check.py", "sheets.py", "tables.py", "names.py")
+NOT_RENDERING = ("__main__.py", "check.py", "sheets.py", "tables.py", "names.py", "swaps.py", "swapping.py")
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,29 @@ class Shot:
         return self.notes.exists() and json.loads(self.notes.read_text())["settings"] == self.settings
 
 
+@dataclass
+class Stand:
+    """How a person stands in a shot: the drawn pose and gaze, and the seed with which the pose was solved."""
+
+    name: str
+    pose: Pose | None  # None: a pose of MakeHuman, whose rotations do not depend on the body
+    seed: tuple[int, ...]
+    eyes: dict[str, Array]
+    rotations: dict[str, Array]
+
+
+@dataclass
+class Scene:
+    """All that is drawn for a shot before it is rendered."""
+
+    stand: Stand
+    yaw: Array
+    expression: str
+    offsets: Array  # (V, 3): the expression
+    posed: Posed
+    camera: Camera
+
+
 def shots(roles: Iterable[Role], folder: Path, enlarge: int) -> list[Shot]:
     return [Shot(role, view, folder, enlarge) for role in roles for view in VIEWS]
 
@@ -79,49 +104,62 @@ class Session:
     """The loaded models and the Blender scene."""
 
     def __init__(self, assets: Path) -> None:
-        self._model = BodyModel()
-        self._dresser = Dresser(assets, self._model)
+        self.model = BodyModel()
+        self._dresser = Dresser(assets, self.model)
         self._photographer = Photographer()
-        self._surveyor = Surveyor(self._model)
+        self._surveyor = Surveyor(self.model)
         self._bvh = {
             name: read_bvh_pose(assets / "makehuman" / "poses" / f"{name}.bvh") for name in catalogue.BVH_POSES
         }
 
-    def dress(self, role: Role) -> Dressed:
-        return self._dresser.dress(casting.make_person(role, self._model))
+    def person(self, role: Role) -> Person:
+        return casting.make_person(role, self.model)
+
+    def dress(self, person: Person) -> Dressed:
+        return self._dresser.dress(person)
 
     def shoot(self, shot: Shot, dressed: Dressed) -> None:
+        scene = self.arrange(shot, dressed)
+        notes = _notes(shot, dressed, scene.stand.name) | {"expression": scene.expression}
+        self.expose(shot, scene.posed, scene.camera, notes)
+
+    def arrange(self, shot: Shot, dressed: Dressed) -> Scene:
+        """Draw pose, expression, rotation and camera of a shot."""
         rng = np.random.default_rng([shot.role.seed, 5, VIEWS.index(shot.view)])
-        pose_name, rotations = self._choose_pose(shot, dressed)
+        stand = self._choose_pose(shot, dressed)
         expression, strengths = expressions.draw(np.random.default_rng([shot.role.seed, 10, VIEWS.index(shot.view)]))
         offsets = self._dresser.face_units.offsets(strengths)
-        posed = dressing.pose(dressed, self._model, rotations, draw_yaw(shot.view, rng), offsets)
-        camera = frame(posed, shot.view, rng)
+        yaw = draw_yaw(shot.view, rng)
+        posed = dressing.pose(dressed, self.model, stand.rotations, yaw, offsets)
+        return Scene(stand, yaw, expression, offsets, posed, frame(posed, shot.view, rng))
+
+    def expose(self, shot: Shot, posed: Posed, camera: Camera, notes: dict) -> None:
+        """Render a posed person on the paper of the shot's role, and write image, truth and notes."""
         truth = self._surveyor.survey(posed, camera, shot.enlarge)
         image = self._photographer.shoot(posed.parts, camera, _paper(shot.role), shot.enlarge)
         shot.folder.mkdir(parents=True, exist_ok=True)
         _replace(shot.image, lambda path: image.save(path, quality=JPEG_QUALITY))
         _replace(shot.truth, truth.save)
-        notes = _notes(shot, dressed, pose_name) | {"expression": expression}
         _replace(shot.notes, lambda path: path.write_text(json.dumps(notes)))
 
-    def _choose_pose(self, shot: Shot, dressed: Dressed) -> tuple[str, dict]:
+    def _choose_pose(self, shot: Shot, dressed: Dressed) -> Stand:
         """Draw a pose that suits the view; a pose with a hand inside the body is skipped."""
         names = catalogue.poses_for(shot.view, OUTFITS[shot.role.outfit].narrow_steps)
         rng = np.random.default_rng([shot.role.seed, 6, VIEWS.index(shot.view)])
         for number, name in enumerate(str(name) for name in rng.permutation(names)):
+            seed = (shot.role.seed, 8, VIEWS.index(shot.view), number)
+            pose = None
             if name in self._bvh:
                 rotations = self._bvh[name]
-                matrices = self._model.bone_matrices(dressed.body.heads, rotations)
-                free = max(dressed.guard.sunk(matrices).values()) < 0
+                free = dressed.guard.is_free(rotations, dressed.body)
             else:
                 pose = catalogue.POSES[name]
                 if rng.random() < 0.5:
                     name, pose = f"{name}_mirrored", mirrored(pose)
-                seed = (shot.role.seed, 8, VIEWS.index(shot.view), number)
                 rotations, free = dressed.guard.pose(pose, dressed.body, seed)
             if free:
-                return name, rotations | gaze(rng)
+                eyes = gaze(rng)
+                return Stand(name, pose, seed, eyes, rotations | eyes)
         raise RuntimeError(f"{shot.role.identifier}: every pose puts a hand inside the body")
 
 
@@ -133,7 +171,7 @@ def take(assets: Path, planned: list[Shot], on_shot: Callable[[], None]) -> None
         if not shot.is_done():
             session = session or Session(assets)
             if dressed is None or dressed[0] != shot.role:
-                dressed = (shot.role, session.dress(shot.role))
+                dressed = (shot.role, session.dress(session.person(shot.role)))
             session.shoot(shot, dressed[1])
         on_shot()
 
