@@ -15,7 +15,7 @@ from fhpt_bench.benchmark import load_benchmark
 from fhpt_bench.errors import UserError
 from tools.speed import report
 from tools.speed.peers import tables
-from tools.speed.peers.__main__ import floor_section, table_section
+from tools.speed.peers.__main__ import floor_section, reported, table_section
 from tools.speed.peers.material import GALLERY, GENERATED, TARGETS, write_folders
 from tools.speed.peers.process import Cost, measure
 from tools.speed.peers.recipes import RECIPES, read
@@ -85,6 +85,14 @@ def test_a_process_is_measured_with_its_children(tmp_path: Path) -> None:
 def test_a_process_that_fails_gives_its_last_line(tmp_path: Path) -> None:
     cost = measure([sys.executable, "-c", "raise SystemExit('no such file\\n\\n')"], os.environ, tmp_path / "log")
     assert cost.reason == "ended with 1: no such file"
+
+
+def test_a_result_is_found_before_what_a_library_prints_at_its_end(tmp_path: Path) -> None:
+    (tmp_path / "log").write_text('0.5\n{"a": 1}\nwarning: 3\n7\n')
+    assert reported(tmp_path / "log", dict) == {"a": 1}
+    assert reported(tmp_path / "log", float) == 0.5
+    (tmp_path / "log").write_text("")
+    assert reported(tmp_path / "log", dict) is None
 
 
 def test_sums_and_ratios() -> None:

@@ -15,6 +15,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TypeVar
 
 import click
 
@@ -35,6 +36,8 @@ PACKAGES = (
     "mediapipe", "timm", "scipy", "numpy",
 )  # fmt: skip
 HUB = "HF_HUB_OFFLINE"
+UNSAID = "it printed no result"
+Reported = TypeVar("Reported", float, dict[str, int])
 
 
 class Bench:
@@ -72,7 +75,8 @@ class Bench:
         if TOOLS[name].command:  # all of them are Inception on both folders
             count = sum(len(list((self.work / folder).iterdir())) for folder in (GENERATED, TARGETS))
             return dataclasses.replace(cost, forwards={"inception": count})
-        return dataclasses.replace(cost, forwards=json.loads(log.read_text(encoding="utf-8").splitlines()[-1]))
+        forwards = reported(log, dict)
+        return dataclasses.replace(cost, forwards=forwards or {}, reason="" if forwards is not None else UNSAID)
 
     def evaluate(self, warm: bool, limit: int | None) -> Cost:
         """Run `evaluate --protocols all` into a new run folder; with an empty cache unless it is warm."""
@@ -94,11 +98,30 @@ class Bench:
     def best(self, name: str, repeats: int) -> Cost | float:
         """The CPU seconds of the best forward of a network, or the cost of the process that failed."""
         cost = self._measure(["tools.speed.peers.floor", name, str(self.work), str(min(self.pairs, 32)), str(repeats)])
-        last = (self.work / "process.log").read_text(encoding="utf-8").splitlines()[-1:]
-        return cost if cost.reason else float(last[0])
+        if cost.reason:
+            return cost
+        seconds = reported(self.work / "process.log", float)
+        return dataclasses.replace(cost, reason=UNSAID) if seconds is None else seconds
 
     def _measure(self, words: list[str], **more: str) -> Cost:
         return measure([sys.executable, "-m", *words], {**self.environment, **more}, self.work / "process.log")
+
+
+def reported(log: Path, kind: type[Reported]) -> Reported | None:
+    """The last line of an output that is a JSON value of this type; libraries may print behind it.
+
+    Args:
+        log: the file with the output.
+        kind: float or dict.
+    """
+    for line in reversed(log.read_text(encoding="utf-8", errors="replace").splitlines()):
+        try:
+            value = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(value, kind):
+            return value
+    return None
 
 
 @click.command()
