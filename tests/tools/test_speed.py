@@ -1,0 +1,188 @@
+"""Times and the page that is made of them: the measured process, the sums, the recipes on a few images, the results."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fhpt_bench.benchmark import load_benchmark
+from fhpt_bench.errors import UserError
+from tools.speed import report
+from tools.speed.peers import tables
+from tools.speed.peers.__main__ import floor_section, reported, table_section
+from tools.speed.peers.material import GALLERY, GENERATED, TARGETS, write_folders
+from tools.speed.peers.process import Cost, measure
+from tools.speed.peers.recipes import RECIPES, read
+from tools.speed.peers.tables import COLD, TOOLS, WARM
+
+
+def section(name: str = "a", cell: str = "1") -> report.Section:
+    return report.Section(name, "python -m x", f"Title of {name}", ("what", "s"), (("one", cell),), "a note", {})
+
+
+def costs_of(seconds: dict[str, list[float]]) -> dict[str, list[Cost]]:
+    return {name: [Cost(one, 2 * one, 10 * one, {"net": 3}) for one in each] for name, each in seconds.items()}
+
+
+def all_costs() -> dict[str, list[Cost]]:
+    """The tools take 1, 2, 3, … seconds in the first round and two more in the second; ours 10 and 4."""
+    tools = {name: [float(i), float(i + 2)] for i, name in enumerate(TOOLS, 1)}
+    return costs_of({**tools, COLD: [10.0, 10.0], WARM: [4.0, 4.0]})
+
+
+def test_the_page_is_what_the_results_give() -> None:
+    assert report.PAGE.read_text(encoding="utf-8") == report.page(), f"run {report.COMMAND}"
+
+
+def test_a_section_is_replaced_and_machines_stand_side_by_side(tmp_path: Path) -> None:
+    one = report.Machine("CPU A", 2, ("avx2",))
+    for kept in (section("b"), section("a", "old"), section("a", "new")):
+        report.keep(kept, one, tmp_path)
+    report.keep(section("a", "x|y"), report.Machine("CPU A", 2, ("avx2",), "avx2"), tmp_path)
+    page = report.page(tmp_path)
+    assert [line for line in page.splitlines() if line.startswith("#")] == [
+        "# Speed",
+        "## CPU A, 2 cores, limited to AVX2",
+        "### Title of a",
+        "## CPU A, 2 cores",
+        "### Title of a",
+        "### Title of b",
+    ]
+    assert "old" not in page
+    assert "| one | new |" in page
+    assert "x\\|y" in page
+
+
+def test_a_row_of_another_length_is_not_kept(tmp_path: Path) -> None:
+    wrong = report.Section("a", "c", "t", ("one",), (("1", "2"),), "", {})
+    with pytest.raises(ValueError, match="does not have 1 cells"):
+        report.keep(wrong, report.Machine("CPU", 1, ()), tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_process_is_measured_with_its_children(tmp_path: Path) -> None:
+    spin = "import time; s = time.process_time()\nwhile time.process_time() - s < 0.4: pass"
+    hold = "x = bytearray(b'1') * (80 << 20); import time; time.sleep(0.5)"
+    code = (
+        "import subprocess, sys\n"
+        f"held = [subprocess.Popen([sys.executable, '-c', {hold!r}]) for _ in range(2)]\n"
+        f"subprocess.run([sys.executable, '-c', {spin!r}])\n"
+        "[one.wait() for one in held]"
+    )
+    cost = measure([sys.executable, "-c", code], os.environ, tmp_path / "log")
+    assert cost.reason == ""
+    assert cost.seconds >= 0.4
+    assert 0.4 <= cost.cpu < 20
+    assert cost.peak > 160, "both children hold 80 MiB at the same time"
+
+
+def test_a_process_that_fails_gives_its_last_line(tmp_path: Path) -> None:
+    cost = measure([sys.executable, "-c", "raise SystemExit('no such file\\n\\n')"], os.environ, tmp_path / "log")
+    assert cost.reason == "ended with 1: no such file"
+
+
+def test_a_result_is_found_before_what_a_library_prints_at_its_end(tmp_path: Path) -> None:
+    (tmp_path / "log").write_text('0.5\n{"a": 1}\nwarning: 3\n7\n')
+    assert reported(tmp_path / "log", dict) == {"a": 1}
+    assert reported(tmp_path / "log", float) == 0.5
+    (tmp_path / "log").write_text("")
+    assert reported(tmp_path / "log", dict) is None
+
+
+def test_sums_and_ratios() -> None:
+    costs = all_costs()
+    same = [i + 1.0 for i, name in enumerate(TOOLS, 1) if TOOLS[name].same]
+    total = tables.total_of(costs, same=True)
+    assert total is not None
+    assert (total.seconds, total.cpu, total.peak) == (sum(same), 2 * sum(same), 10 * max(same))
+    everything = tables.total_of(costs, same=False)
+    assert everything is not None
+    assert everything.seconds == sum(i + 1.0 for i in range(1, len(TOOLS) + 1))
+    lines = tables.ratio_lines(costs)
+    assert f"{sum(same) / 10:.2f} in seconds" in lines[0]
+    assert f"{sum(same) / 4:.2f} in seconds" in lines[1]
+    assert len(lines) == 4
+    first = tables.rows(costs)[0]
+    assert first[2:] == ["2.0", "1.0 to 3.0", "4.0", "20", "3", "0.20", "2"]
+
+
+def test_a_failed_tool_is_a_row_with_its_reason_and_no_sum() -> None:
+    costs = {**all_costs(), "mediapipe": [Cost(1, 1, 1, reason="ended with 1: x | y")]}
+    rows = {row[0]: row for row in tables.rows(costs)}
+    assert rows[TOOLS["mediapipe"].title][2] == "failed: ended with 1: x | y"
+    assert tables.total_of(costs, same=True) is None
+    assert tables.ratio_lines(costs) == []
+    made = table_section(costs, 8, 2)
+    assert "no sum without mediapipe" in str(made.rows)
+    assert {len(row) for row in made.rows} == {len(made.header)}
+
+
+def test_one_failed_round_is_left_out() -> None:
+    costs = all_costs()
+    costs["mediapipe"][0] = Cost(0.1, 0, 0, reason="killed")
+    row = next(row for row in tables.rows(costs) if row[0] == TOOLS["mediapipe"].title)
+    assert row[-1] == "1"
+    assert row[3].startswith(row[2])
+
+
+def test_every_score_of_studio_has_a_tool() -> None:
+    named = " ".join(tool.scores for tool in TOOLS.values() if tool.same)
+    for key in load_benchmark("studio").protocols:
+        name = key.partition(":")[2] if key.startswith("retrieval") else key.removesuffix(":source")
+        assert f"{name.removesuffix(':strict')}`" in named, key
+
+
+def test_the_floor_is_forwards_times_the_best_forward() -> None:
+    costs = {COLD: [Cost(5.0, 8.0, 1.0, {"a": 10, "b": 4})]}
+    made = floor_section(costs, {"a": 0.1, "b": 0.25}, 8, 2)
+    assert [row[1:] for row in made.rows] == [["10", "100.00", "1.00"], ["4", "250.00", "1.00"]]
+    assert "2.0 CPU seconds, or 1.0 seconds on 2 cores" in made.note
+    assert "5.00 in seconds, 4.00 in CPU seconds" in made.note
+    short = floor_section(costs, {"a": 0.1, "b": Cost(1, 1, 1, reason="not known")}, 8, 2)
+    assert "There is no floor" in short.note
+    assert short.rows[1][2] == "failed: not known"
+
+
+@pytest.fixture(scope="module")
+def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four pairs, whose generated images are the sources."""
+    folder = tmp_path_factory.mktemp("peers")
+    benchmark = load_benchmark("studio", limit=4)
+    (folder / "given").mkdir()
+    for pair in benchmark.pairs:
+        Image.open(benchmark.folder / pair.source).save(folder / "given" / f"{pair.id}.png")
+    assert write_folders(folder / "given", folder, 4) == 4
+    return folder
+
+
+def test_the_folders_have_the_pixels_of_the_pairs(material: Path) -> None:
+    benchmark = load_benchmark("studio", limit=4)
+    for pair in benchmark.pairs:
+        for folder, name in ((GENERATED, pair.source), (TARGETS, pair.target)):
+            expected = read(benchmark.folder / name)
+            np.testing.assert_array_equal(read(material / folder / f"{pair.id}.png"), expected)
+    assert len(list((material / GALLERY).iterdir())) == len(benchmark.images)
+
+
+def test_a_missing_image_is_named(material: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"has no fashion.*\.png"):
+        write_folders(material / TARGETS, tmp_path, 5)
+
+
+def test_a_recipe_reports_its_forwards(material: Path) -> None:
+    assert RECIPES["face-recognition"](material) == {"dlib-faces": 8}
+
+
+def test_scikit_images_values_are_those_of_our_protocols(material: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from protocols.perceptual import psnr, ssim
+
+    assert RECIPES["scikit-image"](material) == {}
+    theirs = json.loads(capsys.readouterr().out)
+    a, b = (np.stack([read(file) for file in sorted((material / name).iterdir())]) for name in (GENERATED, TARGETS))
+    assert theirs == pytest.approx([ssim(a, b).mean(), psnr(a, b).mean()], abs=1e-6)

@@ -1,0 +1,1 @@
+"""Every separate tool against one pass of `evaluate --protocols all`, on the same images: see `__main__`."""

@@ -1,0 +1,89 @@
+"""One process and its children: seconds, CPU seconds, peak memory."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+_INTERVAL = 0.1  # seconds between two looks at the memory
+
+
+@dataclass(frozen=True)
+class Cost:
+    """The cost of a process.
+
+    Args:
+        seconds: wall seconds, from its start to its end.
+        cpu: CPU seconds in user and system mode, of it and of all children that it waited for.
+        peak: MiB: the largest sum of the resident memory of its processes at one time, looked up every 0.1 s (what
+            processes share is counted in each), and at least the peak of the largest process.
+        forwards: network -> images that went through it.
+        reason: why it failed, or "".
+    """
+
+    seconds: float
+    cpu: float
+    peak: float
+    forwards: Mapping[str, int] = field(default_factory=dict)
+    reason: str = ""
+
+
+def measure(words: Sequence[str], environment: Mapping[str, str], log: Path) -> Cost:
+    """Run a command and measure it.
+
+    Args:
+        words: the command.
+        environment: its whole environment.
+        log: file for its output.
+
+    Returns:
+        The cost without forwards; the reason is the last line of the output if it failed.
+    """
+    with log.open("w+", encoding="utf-8", errors="replace") as output:
+        start = time.perf_counter()
+        process = subprocess.Popen(
+            words, env=dict(environment), stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )  # fmt: skip
+        ended, peaks = threading.Event(), [0]
+        watcher = threading.Thread(target=_watch, args=(process.pid, ended, peaks))
+        watcher.start()
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - start
+        process.returncode = os.waitstatus_to_exitcode(status)  # so that Popen does not wait for it again
+        ended.set()
+        watcher.join()
+        output.seek(0)
+        lines = [line.strip() for line in output.read().splitlines() if line.strip()]
+    last = lines[-1][:200] if lines else "no output"
+    peak = max(usage.ru_maxrss * 1024, *peaks) / 2**20
+    reason = f"ended with {process.returncode}: {last}" if process.returncode else ""
+    return Cost(seconds, usage.ru_utime + usage.ru_stime, peak, reason=reason)
+
+
+def _watch(session: int, ended: threading.Event, peaks: list[int]) -> None:
+    while not ended.wait(_INTERVAL):
+        peaks.append(resident(session))
+
+
+def resident(session: int) -> int:
+    """The resident memory of all processes of a session, in bytes; 0 if the system has no /proc.
+
+    Args:
+        session: its id, the process id of its first process.
+    """
+    total = 0
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            after_name = (folder / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+            if int(after_name[3]) == session:
+                total += int((folder / "statm").read_text(encoding="utf-8").split()[1]) * _PAGE
+        except (OSError, IndexError, ValueError):  # it has ended meanwhile
+            continue
+    return total
