@@ -12,6 +12,7 @@ PER_IMAGE = 8570 / 3144  # pairs for each image of the benchmark, as in DeepFash
 IMAGES = round(PAIRS / PER_IMAGE)
 DISTANCES = 22  # Fréchet distances for a value and its interval: 20 blocks, the whole set twice
 SHARDS = 100
+_SCORES = "scores, as far as their cost is linear"
 
 Found = Mapping[str, Any]
 
@@ -37,11 +38,11 @@ def growth_table(found: Found) -> str:
 
 def store_table(found: Found) -> str:
     """What one model and all models leave on the disk."""
-    rates = found["rates"]
+    sizes = found["sizes"]
     parts = {
-        "generated images": (rates["image"], 1.0, MODELS * PAIRS),
-        "finished work (`progress/`)": (rates["progress"], 0.0, MODELS * PAIRS),
-        **{f"vectors `{name}`": (size, 1.0, MODELS * PAIRS + IMAGES) for name, size in rates["vectors"].items()},
+        "generated images": (sizes["image"], 1.0, MODELS * PAIRS),
+        "finished work (`progress/`)": (sizes["progress"], 0.0, MODELS * PAIRS),
+        **{f"vectors `{name}`": (size, 1.0, MODELS * PAIRS + IMAGES) for name, size in sizes["vectors"].items()},
     }
     rows, whole, files = [], 0.0, 0.0
     for name, (size, each, count) in parts.items():
@@ -56,14 +57,14 @@ def memory_table(found: Found) -> str:
     """What a process needs, extrapolated from the smallest and the largest simulated run."""
     runs = {int(count): run for count, run in found["simulated"].items()}
     few, many = min(runs), max(runs)
-    rows = []
+    rows, whole = [], 0.0  # bytes per pair of the benchmark, which every job reads
     for phase in runs[few]["memory"]:
         low, high = runs[few]["memory"][phase], runs[many]["memory"][phase]
         each = (high - low) / (many - few)
-        base = low - each * few
+        base, whole = low - each * few, whole or each
         rows.append([
             phase, f"{base / 2**20:,.0f} MiB", f"{each / 1000:.1f} kB", f"{(base + each * PAIRS) / 2**30:.1f} GiB",
-            f"{(base + each * PAIRS / SHARDS) / 2**30:.1f} GiB" if phase != "scores" else "in `merge` only",
+            f"{(base + (whole + (each - whole) / SHARDS) * PAIRS) / 2**30:.1f} GiB" if phase != "scores" else "in `merge` only",
         ])  # fmt: skip
     # Two sets of float32 vectors, and four float64 copies of both.
     distance = (PAIRS + IMAGES) * 2048 * (4 + 4 * 8)
@@ -86,17 +87,17 @@ def hours_table(found: Found) -> str:
             own = IMAGES if images > pairs else 0  # also computed for the benchmark's own images
             hours[name] = (each * own, each * PAIRS)
         elif name.startswith("score "):
-            hours["scores that are means over pairs"] = (
+            hours[_SCORES] = (
                 0.0,
-                hours.get("scores that are means over pairs", (0.0, 0.0))[1] + seconds / pairs * PAIRS,
+                hours.get(_SCORES, (0.0, 0.0))[1] + seconds / pairs * PAIRS,
             )
     largest = max(found["simulated"], key=int)
     host = sum(found["simulated"][largest]["seconds"].values()) / int(largest)
-    files = 1 + len(rates["vectors"])
+    kinds = len(found["sizes"]["vectors"])
     hours["host: everything but networks"] = (0.0, host * PAIRS)
     hours["decode the benchmark's images, each job"] = (0.0, single["decode"] * IMAGES)
-    hours["wait for the disk (fsync of each file)"] = (single["write"] * len(rates["vectors"]) * IMAGES,
-                                                       single["write"] * files * PAIRS)  # fmt: skip
+    hours["wait for the disk (fsync of each file)"] = (single["write"] * kinds * IMAGES,
+                                                       single["write"] * (1 + kinds) * PAIRS)  # fmt: skip
     hours["a Fréchet distance with its interval"] = (
         0.0, DISTANCES * (single["frechet"] + single["frechet each"] * (PAIRS + IMAGES) / 2))  # fmt: skip
     rows = []

@@ -1,8 +1,8 @@
 """Measure how cost and memory grow with the pairs, and fill docs/scale.md: `python -m tools.speed.scale --write`.
 
-Runs of simulated pairs (tools/speed/simulation.py) show the growth; a short run of a model under all protocols gives
-the rates from which the cost of a large evaluation is computed (tools/speed/extrapolation.py). What was measured is
-kept in the file of `--results`, and not measured again while that exists.
+Runs of simulated pairs (tools/speed/simulation.py) show the growth. The rates from which the cost of a large evaluation
+is computed (tools/speed/extrapolation.py) are the stages of a record, and a short run of its model gives the sizes of
+files. What was measured is kept in the file of `--results`, and not measured again while that exists.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ import click
 import numpy as np
 
 from fhpt_bench.benchmark import load_benchmark
+from fhpt_bench.records.schema import RECORD_FILE
+from leaderboards.measured import REFERENCE
 from protocols.perceptual.frechet import frechet_distance
 from tools.docs.pages import fill
 from tools.faults.report import cpu
@@ -34,6 +36,7 @@ from tools.speed.simulation import build, watch
 PAGE = Path(__file__).parents[2] / "docs" / "scale.md"
 COUNTS = (10_000, 30_000, 100_000)
 MODEL, LIMIT = "drn", 32
+RECORD = REFERENCE / "studio" / MODEL
 _DIMENSIONS, _SETS = 2048, (2500, 5000)
 
 
@@ -48,18 +51,22 @@ def simulate(folder: Path, counts: list[int]) -> dict[str, Any]:
     return found
 
 
-def rates(folder: Path) -> dict[str, Any]:
-    """The stages of a short run under all protocols in one process, and the sizes of what it writes."""
+def rates(record: Path) -> dict[str, Any]:
+    """The number of pairs of a record, and seconds and images of its stages."""
+    content = json.loads((record / RECORD_FILE).read_text(encoding="utf-8"))
+    stages = {stage["name"]: [stage["seconds"], stage["images"]] for stage in content["stages"]}
+    return {"pairs": content["benchmark"]["n_pairs"], "stages": stages}
+
+
+def sizes(folder: Path) -> dict[str, Any]:
+    """The sizes of what a short run under all protocols writes: bytes of an image, of each vector, and per pair."""
     with tempfile.TemporaryDirectory(dir=folder) as place:
         out, cache = Path(place) / "run", Path(place) / "cache"
         command = [sys.executable, "-m", "fhpt_bench", "run", "-m", MODEL, "--limit", str(LIMIT), "--processes", "1",
                    "--device", "cpu", "-o", str(out)]  # fmt: skip
         own = {"OMP_NUM_THREADS": "1", "FHPT_CACHE_DIR": str(cache), "FHPT_WEIGHTS_DIR": str(_weights())}
         subprocess.run(command, check=True, capture_output=True, env={**os.environ, **own})
-        record = json.loads((out / "record.json").read_text(encoding="utf-8"))
         return {
-            "pairs": record["benchmark"]["n_pairs"],
-            "stages": {stage["name"]: [stage["seconds"], stage["images"]] for stage in record["stages"]},
             "image": _mean(out / "images", "*.png"),
             "vectors": {kind.name: _mean(kind, "*/*.npy") for kind in sorted((cache / "vectors").iterdir())},
             "progress": sum(file.stat().st_size for file in (out / "progress").iterdir()) / LIMIT,
@@ -108,6 +115,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--results", type=Path, default=Path("scale.json"), help="kept measurements (%(default)s)")
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()), help="for temporary files")
+    parser.add_argument("--record", type=Path, default=RECORD, help="folder of the record that has the rates")
     parser.add_argument("--counts", type=int, nargs="+", default=list(COUNTS), help="simulated pairs")
     parser.add_argument("--busy", action="store_true", help="say that other programs ran at the same time")
     parser.add_argument("--write", action="store_true", help="fill docs/scale.md")
@@ -117,7 +125,8 @@ def main() -> None:
     found: dict[str, Any] = json.loads(given.results.read_text()) if given.results.is_file() else {}
     parts: dict[str, Callable[[], object]] = {
         "simulated": lambda: simulate(given.folder, given.counts),
-        "rates": lambda: rates(given.folder),
+        "rates": lambda: rates(given.record),
+        "sizes": lambda: sizes(given.folder),
         "single": lambda: single_costs(given.folder),
         "made": lambda: (
             f"Made by `python -m tools.speed.scale --write` on {datetime.datetime.now(datetime.UTC):%Y-%m-%d}, on one "
