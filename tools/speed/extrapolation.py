@@ -62,9 +62,10 @@ def memory_table(found: Found) -> str:
         low, high = runs[few]["memory"][phase], runs[many]["memory"][phase]
         each = (high - low) / (many - few)
         base, whole = low - each * few, whole or each
+        job = base + (whole + (each - whole) / SHARDS) * PAIRS
         rows.append([
             phase, f"{base / 2**20:,.0f} MiB", f"{each / 1000:.1f} kB", f"{(base + each * PAIRS) / 2**30:.1f} GiB",
-            f"{(base + (whole + (each - whole) / SHARDS) * PAIRS) / 2**30:.1f} GiB" if phase != "scores" else "in `merge` only",
+            f"{job / 2**30:.1f} GiB" if phase != "scores" else "in `merge` only",
         ])  # fmt: skip
     # Two sets of float32 vectors, and four float64 copies of both.
     distance = (PAIRS + IMAGES) * 2048 * (4 + 4 * 8)
