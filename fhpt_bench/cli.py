@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 # In the order of use; other packages add commands through the entry-point group `fhpt_bench.commands`.
 BUILT_IN = (
-    "run", "evaluate", "compare", "train", "validate", "models", "protocols", "benchmarks", "data", "weights", "doctor",
-    "check-plugin", "submit",
+    "run", "evaluate", "merge", "compare", "train", "validate", "models", "protocols", "benchmarks", "data", "weights",
+    "doctor", "check-plugin", "submit",
 )  # fmt: skip
 
 

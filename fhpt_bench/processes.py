@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import os
 import platform
 import re
@@ -20,6 +21,7 @@ from fhpt_bench.errors import UserError
 _MOST, _PAIRS_EACH = 8, 100  # each process holds the networks in memory, and takes seconds to start
 _CHECK_EVERY = 2  # seconds between two checks whether the main process is still running
 _STARTED_BY = "FHPT_STARTED_BY"
+_LONGEST = datetime.timedelta(days=7)  # that a process waits for the others
 _finished = threading.Event()
 
 
@@ -50,6 +52,17 @@ def launched() -> tuple[int, int]:
         (count, rank from 0), read from the environment: nothing is imported or joined.
     """
     return int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
+
+
+def by_launcher() -> bool:
+    """Whether a launcher such as `torchrun` started several processes; those of `start` do not count."""
+    return launched()[0] > 1 and _STARTED_BY not in os.environ
+
+
+def waiting_cores() -> int:
+    """How many cores of this machine are free while only the main process works: one per process of the run on it."""
+    count, _ = launched()
+    return int(os.environ.get("LOCAL_WORLD_SIZE", count))
 
 
 def check_device(device: str | None) -> None:
@@ -226,7 +239,8 @@ def join(device: str) -> Processes:
         return Processes()
     from accelerate import PartialState
 
-    state = PartialState(cpu=device == "cpu")
+    # A barrier lasts as long as the main process computes scores. If a process dies, the launcher ends the others.
+    state = PartialState(cpu=device == "cpu", timeout=_LONGEST)
     return Processes(state.num_processes, state.process_index, state.wait_for_everyone)
 
 

@@ -33,6 +33,7 @@ DEPTH, VALUES = 20, 1_000_000  # nesting and number of values of a JSON or TOML 
 TEXT, NAME = 20_000, 200  # characters of any text, and of a name or title
 NUMBER, COUNT = 1e100, 10**9  # largest absolute value of a number, and largest count
 SIDE = 8192  # pixels
+SHARDS = 10_000  # jobs that share a run
 SCORES, COLUMNS = 1000, 3000  # scores of a record, and columns of its table of pairs
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import functools
 import math
+import os
 import re
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fhpt_bench.processes import waiting_cores
 from fhpt_bench.significance import resampled_p_value
 
 if TYPE_CHECKING:
@@ -25,6 +28,9 @@ METHOD = f"bootstrap over people, {RESAMPLES} resamples, 95 % percentile"
 BLOCKS = 20
 _JACKKNIFE = re.compile(r"delete-block jackknife over people, (\d+) blocks")
 _KEPT = 1 << 24  # drawn clusters in memory at a time
+_MEMORY = 4 << 30  # bytes for blocks of a jackknife that are computed at once
+# Read when numpy is loaded, as its linear algebra does.
+_ONE_THREAD = (os.environ.get("OPENBLAS_NUM_THREADS") or os.environ.get("OMP_NUM_THREADS")) == "1"
 _USED = ("person", "value", "weight")  # columns of a table of values by pair
 PAIRED_METHOD = f"{METHOD}, the same people drawn for both"
 
@@ -244,7 +250,9 @@ def _percentiles(values: NDArray[np.float64], method: str) -> Interval:
     return Interval(float(low), float(high), method)
 
 
-def block_jackknife(statistic: Callable[[NDArray[np.bool_]], float], cluster: NDArray[np.str_]) -> Interval | None:
+def block_jackknife(
+    statistic: Callable[[NDArray[np.bool_]], float], cluster: NDArray[np.str_], memory: int | None = None
+) -> Interval | None:
     """A 95 % interval of a statistic of the whole set: a jackknife that leaves out one block of clusters at a time.
 
     For a Fréchet distance a bootstrap is wrong: repeated images shrink covariances, so that every resample is above
@@ -254,6 +262,8 @@ def block_jackknife(statistic: Callable[[NDArray[np.bool_]], float], cluster: ND
     Args:
         statistic: (n,) mask of the pairs to keep -> value.
         cluster: (n,) the person of each pair.
+        memory: bytes that one call of a slow statistic needs. If it is given, a process that works alone while other
+            processes of its run wait computes several blocks at once, on their cores; the digits are the same.
 
     Returns:
         Value -+ t · standard error, or None under 10 clusters. It is the interval of the statistic at this number of
@@ -273,14 +283,30 @@ def block_jackknife(statistic: Callable[[NDArray[np.bool_]], float], cluster: ND
     if blocks < FEWEST_CLUSTERS:
         return None
     block = (np.random.default_rng(SEED).permutation(len(names)) % blocks)[position]
-    value = statistic(np.ones(len(cluster), bool))
-    without = np.array([statistic(block != b) for b in range(blocks)])
+    masks = [np.ones(len(cluster), bool), *(block != b for b in range(blocks))]
+    if (several := _at_once(memory)) > 1:
+        with ThreadPoolExecutor(several) as pool:
+            value, *rest = pool.map(statistic, masks)
+    else:
+        value, *rest = map(statistic, masks)
+    without = np.array(rest)
     share = len(cluster) / np.bincount(block, minlength=blocks)  # n / m_b
     pseudo = share * value - (share - 1) * without
     estimate = blocks * value - ((1 - 1 / share) * without).sum()
     error = float(np.sqrt(np.mean((pseudo - estimate) ** 2 / (share - 1))))
     reach = float(stdtrit(blocks - 1, 0.975)) * error
     return Interval(value - reach, value + reach, f"delete-block jackknife over people, {blocks} blocks")
+
+
+def _at_once(memory: int | None) -> int:
+    """How many blocks are computed at once.
+
+    The number of threads that a matrix product uses can change its last digit. Therefore each block has one thread, as
+    without this, and blocks are computed one after another where a product has several.
+    """
+    if memory is None or not _ONE_THREAD:
+        return 1
+    return max(1, min(waiting_cores(), _MEMORY // max(memory, 1)))
 
 
 def jackknife_blocks(method: str) -> int | None:

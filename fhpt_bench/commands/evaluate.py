@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from fhpt_bench.commands.options import measuring_options
+from fhpt_bench.commands.options import measuring_options, shard_measured
 
 
 @click.command()
@@ -24,12 +24,15 @@ from fhpt_bench.commands.options import measuring_options
 )  # fmt: skip
 @click.option("--allow-missing", is_flag=True, help="Measure only the pairs that have an image.")
 @measuring_options
-def evaluate(images: Path, name: str | None, full: bool, **options: Any) -> None:
+def evaluate(images: Path, name: str | None, full: bool, shard: str | None, **options: Any) -> None:
     """Measure a folder of generated images.
 
     The files are named <source stem>___<target stem>.png, or as published tools name them (--layout).
     """
     start = time.perf_counter()
+    if shard is not None:
+        shard_measured(shard, "evaluate", {"images": images, "name": name, **options})
+        return
     from fhpt_bench.evaluation import engine
     from fhpt_bench.reporting.terminal import report
 

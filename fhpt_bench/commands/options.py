@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,6 +27,22 @@ class OutputFolder(click.Path):
         if value == "":
             self.fail("the path is empty: give a new folder.", param, ctx)
         return super().convert(value, param, ctx)
+
+
+def shard_measured(shard: str, command: str, arguments: dict[str, Any]) -> None:
+    """Measure one shard, and say where it is; if several processes run, only the first one prints.
+
+    Args:
+        shard: the option's value.
+        command: "run" or "evaluate".
+        arguments: of the command.
+    """
+    from fhpt_bench.evaluation.shards import measure_shard
+
+    part = measure_shard(shard, command, arguments, progress=True)
+    if os.environ.get("RANK", "0") == "0":
+        click.echo(f"shard {part.shard}: {part.content['ended']['pairs']:,} pairs are measured, in {part.folder}")
+        click.echo(f"when all are: fhpt-bench merge {part.whole}")
 
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -69,6 +86,8 @@ def measuring_options(command: Command) -> Command:
                          "[default: the file in FHPT_ENCODERS]"),
             click.option("--processes", type=click.IntRange(1),
                          help="Number of processes.  [default: on a CPU one per core]"),
+            click.option("--shard", metavar="I/N",
+                         help="Measure only part I of N, without a record; `fhpt-bench merge` joins the parts."),
             click.option("--variants", type=click.Choice(["literature"]),
                          help="Add every variant that papers have used of each chosen protocol."),
             click.option("--overwrite", is_flag=True, help="Delete the run that the folder holds, and start again."),

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from fhpt_bench.commands.completion import names_of
-from fhpt_bench.commands.options import measuring_options
+from fhpt_bench.commands.options import measuring_options, shard_measured
 from fhpt_bench.errors import UserError
 
 
@@ -24,7 +24,7 @@ from fhpt_bench.errors import UserError
     "--checkpoint", type=click.Path(path_type=Path), help="Checkpoint of a trained model, in place of its default."
 )
 @measuring_options
-def run(model: str | None, full: bool, **options: Any) -> None:
+def run(model: str | None, full: bool, shard: str | None, **options: Any) -> None:
     """Generate and measure a model's images for all pairs.
 
     Finished work is kept: the same command resumes a run that was interrupted.
@@ -37,6 +37,9 @@ def run(model: str | None, full: bool, **options: Any) -> None:
             f"`run` needs a model: give --model with one of {', '.join(models.entries())}, "
             "or path/to/file.py:Class; for example `fhpt-bench run --model warp --protocols all`."
         )
+    if shard is not None:
+        shard_measured(shard, "run", {"model": model, **options})
+        return
     from fhpt_bench.evaluation import engine
     from fhpt_bench.reporting.terminal import report
 

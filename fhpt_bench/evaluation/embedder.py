@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -33,14 +34,18 @@ class Embedder:
         device: "cpu" or "cuda".
         accounting: records cost and failures.
         processes: the number of processes that share this run.
+        store: a folder that takes new values (`FeatureCache`); default: the cache.
     """
 
-    def __init__(self, plan: Sequence[Step], device: str, accounting: Accounting, processes: int) -> None:
+    def __init__(
+        self, plan: Sequence[Step], device: str, accounting: Accounting, processes: int, store: Path | None = None
+    ) -> None:
         self._plan, self._device, self._accounting = tuple(plan), device, accounting
+        self._store = store
         self._features: dict[str, Feature] = {}
         self._caches: dict[str, FeatureCache] = {}
         self._portions: dict[str, Portions] = {}
-        self._pool = WorkerPool(processes)
+        self._pool = WorkerPool(processes, store)
         self._begun: set[tuple[str, str]] = set()  # (feature id, image digest) that a worker has received
 
     def embeds(self, steps: Sequence[Step]) -> bool:
@@ -133,6 +138,19 @@ class Embedder:
         """End the worker processes; unfinished work is dropped."""
         self._pool.close()
 
+    def adopt(self, digest: str, steps: Sequence[Step], store: Path, only: Callable[[str], bool]) -> None:
+        """Move the vectors of an image from the store of another object into the cache.
+
+        Args:
+            digest: digest of the image.
+            steps: the protocols that need the vectors.
+            store: the store.
+            only: whether a feature is meant, by its id.
+        """
+        for name in _plugins(VectorFeature, steps):
+            if only(name):
+                self._cache(name).adopt(digest, store)
+
     def vector(self, name: str, digest: str) -> NDArray[np.float32] | None:
         """A feature's vector of an image; None if it is not cached."""
         return self._cache(name).get(digest)
@@ -172,7 +190,8 @@ class Embedder:
         if name not in self._caches:
             plugin = next(step.features[name] for step in self._plan if name in step.features)
             in_workers = issubclass(plugin, VectorFeature) and plugin.in_workers
-            self._caches[name] = FeatureCache(self._identity(name), device="cpu" if in_workers else self._device)
+            device = "cpu" if in_workers else self._device
+            self._caches[name] = FeatureCache(self._identity(name), device=device, store=self._store)
         return self._caches[name]
 
 

@@ -1,38 +1,17 @@
-"""One pass over the pairs: decode, generate, round to uint8, extract features, score, write the record."""
+"""`run` and `evaluate`: one pass over the pairs, then scores, record and figures."""
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 
-from fhpt_bench.benchmark import Benchmark, load_benchmark
-from fhpt_bench.data.parsing_maps import read_parsing_folder
-from fhpt_bench.data.real_images import RealImages
-from fhpt_bench.errors import UserError, check_type
-from fhpt_bench.evaluation.generated_folder import AUTO, match_folder
-from fhpt_bench.evaluation.generated_images import FolderImages, GeneratedImages, ModelImages, find_model
-from fhpt_bench.evaluation.measurement import Measurement
+from fhpt_bench.evaluation.generated_folder import AUTO
+from fhpt_bench.evaluation.job import Job, folder_job, measuring, model_job, open_folder
 from fhpt_bench.evaluation.options import BATCH_SIZE, RunOptions
-from fhpt_bench.evaluation.plan import Selection, Step, load_protocols, make_plan, select_protocols
-from fhpt_bench.evaluation.run_folder import RUN_FILE, RunFolder
 from fhpt_bench.evaluation.scoring import write_results
-from fhpt_bench.feature import SuppliedFeature, supplied_features
-from fhpt_bench.files import explained, file_name
 from fhpt_bench.model import Generator
-from fhpt_bench.networks.encoders import use_encoders
-from fhpt_bench.output_folder import check_output
-from fhpt_bench.processes import Processes, best_count, join, launched, on_device, set_finished, start
-from fhpt_bench.progress import print_note
-from fhpt_bench.protocol import Protocol
-from fhpt_bench.records.fingerprint import describe
-from fhpt_bench.records.schema import BenchmarkPart, Record, read_record
-from fhpt_bench.reporting.formatting import folder_notes
-
-RUNS = "runs"
-KEYPOINTS = "keypoints"  # the option, and the name under which its reader is registered
+from fhpt_bench.processes import set_finished
+from fhpt_bench.records.schema import Record, read_record
 
 
 def run(
@@ -104,12 +83,7 @@ def run(
         benchmark, protocols, data_root, subset, limit, out, batch_size, device, overwrite, keypoints, progress,
         processes, variants, encoders, parsing=parsing, parsing_labels=parsing_labels,
     )  # fmt: skip
-    # Everything that can be wrong with the input is checked before torch is imported or a network loads.
-    find_model(model)
-    loaded, selection, digests = load_inputs(options)
-    check_type("checkpoint", checkpoint, (str, Path, type(None)), "a path: str or pathlib.Path")
-    file = Path(checkpoint).expanduser() if checkpoint is not None else None
-    return _evaluate(options, loaded, selection, digests, lambda real: ModelImages(model, loaded, real, file))
+    return _evaluate(model_job(options, model, checkpoint))
 
 
 def evaluate(
@@ -162,150 +136,16 @@ def evaluate(
         benchmark, protocols, data_root, subset, limit, out, batch_size, device, overwrite, keypoints, progress,
         processes, variants, encoders, images, parsing, parsing_labels,
     )  # fmt: skip
-    check_type("images", images, (str, Path), "the path of a folder: str or pathlib.Path")
-    check_type("name", name, (str, type(None)), "a text")
-    check_type("layout", layout, (str,), "a text")
-    check_type("resize", resize, (str, type(None)), "a text")
-    check_type("allow_missing", allow_missing, (bool,), "True or False")
-    loaded, selection, digests = load_inputs(options)
-    path = Path(images).expanduser()
-    matched = match_folder(path, loaded, layout, resize, allow_missing)
-    loaded = loaded.only(matched.files)
-    digests = {image: digests[image] for image in loaded.images}
-    generated = FolderImages(matched, name or path.resolve().name, loaded, progress)
-    for line in folder_notes(generated.card):
-        print_note(line, progress)
-    return _evaluate(options, loaded, selection, digests, lambda _: generated)
+    return _evaluate(folder_job(options, images, name, layout, resize, allow_missing))
 
 
-def load_inputs(options: RunOptions) -> tuple[Benchmark, Selection, dict[str, str]]:
-    """The benchmark, the chosen protocols by name, and the digest of each image's pixels."""
-    if options.batch_size < 1:
-        raise UserError(f"--batch-size {options.batch_size} is not positive: give 1 or more.")
-    use_encoders(Path(options.encoders) if options.encoders is not None else None)
-    root = Path(options.data_root) if options.data_root is not None else None
-    benchmark = load_benchmark(options.benchmark, root, options.limit, options.subset)
-    if options.subset is not None and benchmark.subset is None:
-        print_note(f"--subset {options.subset} contains all pairs of {benchmark.id}.", options.progress)
-    return benchmark, select_protocols(options.protocols, benchmark), benchmark.image_digests(options.progress)
-
-
-def _evaluate(
-    options: RunOptions,
-    benchmark: Benchmark,
-    selection: Selection,
-    digests: dict[str, str],
-    make_generated: Callable[[RealImages], GeneratedImages],
-) -> Record:
+def _evaluate(job: Job) -> Record:
     """Plan, measure in all processes, and write the record in the main one."""
-    if launched()[1] == 0:  # the others would take the main process's probe file for a file of the user
-        if options.out is not None:
-            check_output(options.out, RUN_FILE, _inputs(options, benchmark))
-        _check_writable(Path(options.out or RUNS).expanduser())
-    supplied = _supplied(options, benchmark)
-    real = RealImages(benchmark.folder, benchmark.image_size, digests)
-    chosen = load_protocols(selection, options.variants)
-    benchmark = _with_parsing(options, benchmark, chosen)
-    # A model that is not trained is refused before the weights of any network are fetched.
-    generated = make_generated(real)
-    part, plan, train = plan_steps(benchmark, chosen, digests, supplied, options.progress)
-    with on_device(options.device, options.processes) as device:
-        # Before anything moves to a GPU: one per process.
-        processes = _processes(options.processes, device, benchmark)
-        generated.to(device)
-        folder = _folder(options, part, generated, processes, _inputs(options, benchmark))
-        try:
-            generated.keep_in(folder)
-            measurement = Measurement(
-                benchmark, plan, generated, real, train, folder, device, processes, options.batch_size
-            )
-            measurement.gather(options.progress and processes.main)
-            processes.wait()
-            if processes.main:
-                record = write_results(measurement, part, options.progress)
-            processes.wait()
-            set_finished()
-            return record if processes.main else read_record(folder.path)
-        finally:
-            folder.release()
-
-
-def _supplied(options: RunOptions, benchmark: Benchmark) -> dict[str, SuppliedFeature]:
-    """Feature id -> the values that the user supplies in place of its own."""
-    if options.keypoints is None:
-        return {}
-    kind = supplied_features.load(KEYPOINTS)
-    return {kind.replaces: kind(Path(options.keypoints).expanduser(), benchmark, options.progress)}
-
-
-def _with_parsing(options: RunOptions, benchmark: Benchmark, chosen: Sequence[Protocol]) -> Benchmark:
-    """The benchmark with the regions by the user's parsing maps, if they are given."""
-    if options.parsing is None:
-        if options.parsing_labels is not None:
-            raise UserError("--parsing-labels is given without --parsing: give the folder of the maps too.")
-        return benchmark
-    if not any(protocol.parsing for protocol in chosen):
-        raise UserError(
-            "--parsing is given, but no chosen protocol uses parsing maps: leave it out, or choose one that does."
-        )
-    folder = Path(options.parsing).expanduser()
-    regions = read_parsing_folder(
-        folder, options.parsing_labels, benchmark.targets, benchmark.image_size, options.progress
-    )
-    return replace(benchmark, given_regions=regions)
-
-
-def plan_steps(
-    benchmark: Benchmark,
-    chosen: Sequence[Protocol],
-    digests: dict[str, str],
-    supplied: dict[str, SuppliedFeature],
-    progress: bool,
-) -> tuple[BenchmarkPart, tuple[Step, ...], RealImages]:
-    """What the record says of the benchmark, the steps, and the training images, which are read only if needed."""
-    needed = any(protocol.training_images for protocol in chosen)
-    train = benchmark.train_image_digests(progress) if needed else {}
-    part = describe(benchmark, digests, train, any(protocol.parsing for protocol in chosen))
-    plan = make_plan(chosen, benchmark, part, supplied)
-    return part, plan, RealImages(benchmark.train_folder, benchmark.image_size, train)
-
-
-def _processes(count: int | None, device: str, benchmark: Benchmark) -> Processes:
-    start(best_count(device, len(benchmark.pairs)) if count is None else count)
-    return join(device)
-
-
-def _check_writable(path: Path) -> None:
-    """Find a full disk or a folder without write permission before anything takes time."""
-    with explained(path):
-        path.mkdir(parents=True, exist_ok=True)
-        # Without a name: a kill would leave a file that the next command takes for one of the user.
-        with tempfile.TemporaryFile(dir=path) as probe:
-            probe.write(b"?")
-            probe.flush()
-            os.fsync(probe.fileno())
-
-
-def _inputs(options: RunOptions, benchmark: Benchmark) -> list[Path]:
-    """The folders that the run reads."""
-    folders = (options.images, options.keypoints, options.parsing)
-    given = [Path(folder).expanduser() for folder in folders if folder is not None]
-    return [benchmark.folder, *([benchmark.train_folder] if benchmark.train_images else []), *given]
-
-
-def _folder(
-    options: RunOptions, part: BenchmarkPart, generated: GeneratedImages, processes: Processes, inputs: Sequence[Path]
-) -> RunFolder:
-    out = Path(options.out).expanduser() if options.out is not None else None
-    if out is None:
-        # Scores of fewer pairs are not comparable with those of all: they must not replace them.
-        suffix = f"-{part.subset}" if part.subset else ""
-        suffix += f"-limit{part.limit}" if part.limit else ""
-        suffix += "-incomplete" if part.missing else ""
-        out = Path(RUNS) / part.id / f"{file_name(generated.card.name) or 'model'}{file_name(suffix)}"
-    identity = {"model": generated.identity, "benchmark": part.identity}
-    if processes.main:
-        folder = RunFolder(Path(out), identity, options.overwrite, inputs)
-    processes.wait()
-    # The others must not delete what the main process has begun to write.
-    return folder if processes.main else RunFolder(Path(out), identity, main=False)
+    with measuring(job, open_folder) as (measurement, part, processes):
+        measurement.gather(job.options.progress and processes.main)
+        processes.wait()
+        if processes.main:
+            record = write_results(measurement, part, job.options.progress)
+        processes.wait()
+        set_finished()
+        return record if processes.main else read_record(measurement.folder.path)

@@ -15,7 +15,7 @@ from fhpt_bench import weights
 from fhpt_bench.data.images import pixels_sha256
 from fhpt_bench.errors import UserError
 from fhpt_bench.feature import Feature, VectorFeature, features
-from fhpt_bench.files import cache_folder, local_signature, sha256_json, write_bytes
+from fhpt_bench.files import cache_folder, explained, local_signature, sha256_json, write_bytes
 from fhpt_bench.reading import ARCHIVE_BYTES, parse_array, read_file
 
 _SIGNATURE = 64  # bytes
@@ -32,6 +32,7 @@ class FeatureCache:
         identity: `Feature.identity` of the feature: id, version, weights, preprocessing, back end and dtype.
         folder: the folder to use; default: in the user's cache folder.
         device: "cpu" or "cuda". A value of one is not used on the other, since the last digits differ.
+        store: a folder that takes new values in place of `folder`, until `adopt` moves them there.
 
     Examples:
         >>> import tempfile
@@ -42,14 +43,17 @@ class FeatureCache:
         ([1.0, 2.0], None)
     """
 
-    def __init__(self, identity: dict[str, Any], folder: Path | None = None, device: str = "cpu") -> None:
+    def __init__(
+        self, identity: dict[str, Any], folder: Path | None = None, device: str = "cpu", store: Path | None = None
+    ) -> None:
         kind = device.partition(":")[0]
+        self._id = str(identity["id"])
         self._identity = [identity, *([] if kind == "cpu" else [kind])]
-        self._folder = (folder or cache_folder() / "vectors") / str(identity["id"])
+        self._folder, self._store = folder or cache_folder() / "vectors", store
 
-    def _path(self, image_sha256: str) -> Path:
+    def _path(self, image_sha256: str, folder: Path) -> Path:
         key = sha256_json([image_sha256, *self._identity])
-        return self._folder / key[:2] / f"{key}.npy"
+        return folder / self._id / key[:2] / f"{key}.npy"
 
     def get(self, image_sha256: str) -> NDArray[np.float32] | None:
         """The cached value, or None if there is none or its file is damaged.
@@ -57,7 +61,9 @@ class FeatureCache:
         Args:
             image_sha256: the digest of the image's pixels (`pixels_sha256`).
         """
-        path = self._path(image_sha256)
+        path = self._path(image_sha256, self._folder)
+        if not path.exists() and self._store is not None:
+            path = self._path(image_sha256, self._store)
         if not path.exists():
             return None
         content = read_file(path, ARCHIVE_BYTES)
@@ -82,10 +88,26 @@ class FeatureCache:
         """
         if value.dtype != np.float32:
             raise ValueError(f"a feature's value must be float32, not {value.dtype}")
-        path, buffer = self._path(image_sha256), io.BytesIO()
+        path, buffer = self._path(image_sha256, self._store or self._folder), io.BytesIO()
         np.save(buffer, value, allow_pickle=False)
         array = buffer.getvalue()
         write_bytes(path, self._signature(path, array) + array)
+
+    def adopt(self, image_sha256: str, store: Path) -> None:
+        """Move a value from a store of another object into the folder, if it is there and the folder has none.
+
+        Args:
+            image_sha256: the digest of the image's pixels.
+            store: the other object's store, on the same disk.
+
+        Raises:
+            UserError: if it cannot be moved.
+        """
+        path, found = self._path(image_sha256, self._folder), self._path(image_sha256, store)
+        if found.exists() and not path.exists():
+            with explained(path):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                found.replace(path)
 
     def _signature(self, path: Path, array: bytes) -> bytes:
         return local_signature(path.name.encode() + array)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -54,6 +56,19 @@ def target_batches(pairs: Sequence[Pair], size: int) -> list[tuple[Pair, ...]]:
     return [tuple(batch) for batch in batches if batch]
 
 
+@dataclass(frozen=True)
+class Share:
+    """What one of several jobs measures.
+
+    Args:
+        part: its batches, and its chunks of the benchmark's own images.
+        store: the folder that takes the vectors that it computes.
+    """
+
+    part: slice
+    store: Path
+
+
 class Measurement:
     """The evidence for a plan's scores.
 
@@ -67,6 +82,7 @@ class Measurement:
         device: "cpu" or "cuda".
         processes: the processes that share the work.
         batch_size: pairs per batch.
+        shard: measure only this part of the batches, and keep new vectors in its store.
 
     Raises:
         UserError: if a model that draws random numbers has generated a part of the images with another batch size.
@@ -83,12 +99,14 @@ class Measurement:
         device: str,
         processes: Processes,
         batch_size: int,
+        shard: Share | None = None,
     ) -> None:
+        self._part = shard.part if shard else slice(None)
         self.benchmark, self.plan, self.generated, self.folder = benchmark, tuple(plan), generated, folder
         self.device, self.processes, self.batch_size = device, processes, batch_size
         self.real, self._train = real, train
-        self.accounting = Accounting(plan, processes.main, device)
-        self._embedder = Embedder(plan, device, self.accounting, processes.count)
+        self.accounting = Accounting(plan, processes.main and shard is None, device)
+        self._embedder = Embedder(plan, device, self.accounting, processes.count, shard.store if shard else None)
         self._portions = Portions("comparing pairs")
         self._finished = folder.finished()
         generated.set_known(self._finished.images)
@@ -104,16 +122,17 @@ class Measurement:
             UserError: if a model fails or nothing can be written; finished work is kept.
         """
         mine = slice(self.processes.rank, None, self.processes.count)
-        batches = list(enumerate(target_batches(self.benchmark.pairs, self.batch_size)))
+        batches = list(enumerate(target_batches(self.benchmark.pairs, self.batch_size)))[self._part]
+        pairs = sum(len(batch) for _, batch in batches)
         try:
             # First, because a generated image may equal a real one; vectors that follow from compared maps come later.
             self._embed_all("real images", self.real, mine, progress, self._embedder.shared(self._whole()))
-            with progress_bar(f"pairs of {self.generated.card.name}", len(self.benchmark.pairs), progress) as done:
+            with progress_bar(f"pairs of {self.generated.card.name}", pairs, progress) as done:
                 for number, batch in batches[mine]:
                     self._measure(number, batch)
                     done(len(batch) * self.processes.count)
             self.processes.wait()  # by now the targets' maps have been compared
-            if self._embedder.shared(self._whole()):
+            if self._embedder.shared(self._whole()) and self._part == slice(None):
                 self._embed_all("other real images", self.real, mine, progress)
             self._embed_all("training images", self._train, mine, progress)
             self._embedder.finish(progress)
@@ -133,12 +152,46 @@ class Measurement:
         steps = self._whole(train)
         if not names or not self._embedder.embeds(steps):
             return
-        chunks = [names[i : i + self.batch_size] for i in range(0, len(names), self.batch_size)][mine]
+        chunks = self._chunks(names)[self._part][mine]
         with progress_bar(what, sum(map(len, chunks)), progress) as done:
             for chunk in chunks:
                 digests = [images.digests[name] for name in chunk]
                 self._embedder.embed(functools.partial(images.stack, chunk), digests, steps, without)
                 done(len(chunk))
+
+    def _chunks(self, names: Sequence[str]) -> list[Sequence[str]]:
+        return [names[i : i + self.batch_size] for i in range(0, len(names), self.batch_size)]
+
+    def adopt(self, stores: Sequence[Path]) -> None:
+        """Move the vectors that shards have computed into the cache, for an image that several of them computed the one
+        that a single process would have computed; before `gather`.
+
+        Args:
+            stores: the store of each shard, in their order.
+
+        Raises:
+            UserError: if they cannot be moved.
+        """
+        shared = self._embedder.shared(self._whole())
+
+        def take(digest: str, number: int, steps: list[Step], only: Callable[[str], bool] = lambda _: True) -> None:
+            self._embedder.adopt(digest, steps, stores[number % len(stores)], only)
+
+        # In the order in which `gather` computes them.
+        for number, names in enumerate(self._chunks(list(self.real.digests))):
+            for name in names:
+                take(self.real.digests[name], number, self._whole(), lambda feature: feature not in shared)
+        for number, batch in enumerate(target_batches(self.benchmark.pairs, self.batch_size)):
+            for view, steps in by_view(self.accounting.steps()).items():
+                for pair in batch:
+                    if pair.id in self._finished.images:
+                        take(self._digest(view, self._finished.images[pair.id], pair.target), number, steps)
+                for target in {pair.target for pair in batch}:
+                    shown = self._digest(view, self.real.digests[target], target)
+                    take(shown, number, steps, lambda feature: feature in shared)
+        for number, names in enumerate(self._chunks(list(self._train.digests))):
+            for name in names:
+                take(self._train.digests[name], number, self._whole(train=True))
 
     def _measure(self, number: int, batch: tuple[Pair, ...]) -> None:
         """Finish one batch of pairs, doing only what is not finished."""

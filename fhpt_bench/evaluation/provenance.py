@@ -16,18 +16,21 @@ from fhpt_bench.evaluation.finished import Work
 from fhpt_bench.evaluation.generated_images import SEED
 from fhpt_bench.evaluation.plan import Step
 from fhpt_bench.processes import device_name
-from fhpt_bench.records.schema import Provenance
+from fhpt_bench.records.schema import Provenance, ShardPart
 from fhpt_bench.statistics import SEED as BOOTSTRAP_SEED
 from fhpt_bench.version import VERSION
 
 
-def provenance(plan: Sequence[Step], stages: Mapping[str, Work], processes: int) -> Provenance:
+def provenance(
+    plan: Sequence[Step], stages: Mapping[str, Work], processes: int, shards: Sequence[ShardPart] = ()
+) -> Provenance:
     """Describe the machine, packages, weights and seeds of this run.
 
     Args:
         plan: its protocols.
         stages: the work of all calls for this run, with its devices.
         processes: the number of processes that shared the work.
+        shards: the jobs that have measured the pairs, if there were several.
     """
     import torch
 
@@ -49,6 +52,7 @@ def provenance(plan: Sequence[Step], stages: Mapping[str, Work], processes: int)
         seeds={"generate": SEED, "bootstrap": BOOTSTRAP_SEED, "limit": LIMIT_SEED},
         weights={name: used.digest for name, used in found.items()},
         overrides=tuple(name for name, used in found.items() if used.override),
+        shards=tuple(shards),
     )
 
 

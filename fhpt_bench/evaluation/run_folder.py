@@ -19,9 +19,10 @@ from fhpt_bench.files import (
     write_text,
 )
 from fhpt_bench.output_folder import LOCK, FolderLock, check_output
-from fhpt_bench.reading import LIST_BYTES, read_file, read_json
+from fhpt_bench.reading import FILE_BYTES, LIST_BYTES, open_file, read_json
 
 RUN_FILE = "run.json"
+SHARDS = "shards"  # the folder of the parts that several jobs measure
 _FILES = "files.jsonl"  # every file that the run has written, one JSON string per line
 
 
@@ -54,6 +55,8 @@ class RunFolder:
     ) -> None:
         self.path = path
         self.run_id = sha256_json(identity)
+        self._names: set[Path] = set()  # of the list of files, as far as it has been read
+        self._read = 0  # bytes of it
         check_output(path, RUN_FILE, inputs)
         self._check(overwrite)  # before the lock, whose file must not be left in a folder that is refused
         self._lock = FolderLock(path) if main else None
@@ -75,7 +78,7 @@ class RunFolder:
         if not (self.path / RUN_FILE).is_file():
             return None
         held = self._held()
-        names = [entry.name for entry in self.path.iterdir() if entry.name not in (RUN_FILE, LOCK)]
+        names = [entry.name for entry in self.path.iterdir() if entry.name not in (RUN_FILE, LOCK, SHARDS)]
         others = [name for name in names if not is_unfinished(name, RUN_FILE)]
         if others and not (self.path / _FILES).is_file():
             raise UserError(
@@ -114,23 +117,45 @@ class RunFolder:
         except UserError:
             return False
 
-    def _listed(self) -> list[Path]:
-        """The files that the run has written; entries that lead out of the folder are ignored."""
+    def _listed(self) -> set[Path]:
+        """The files that the run has written; entries that lead out of the folder are ignored.
+
+        Only what was added since the last call is read, so that a run with many files does not become slow.
+        """
         file = self.path / _FILES
         if not file.is_file():
-            return []
-        lines = read_file(file, LIST_BYTES).decode(errors="replace").splitlines()
-        names = [Path(name) for line in lines if isinstance(name := _parse(line), str) and name]
-        return [self.path / name for name in names if not name.is_absolute() and ".." not in name.parts]
+            self._names, self._read = set(), 0
+            return self._names
+        with open_file(file, FILE_BYTES) as content, explained(file, "read"):
+            content.seek(self._read)
+            added = content.read()
+        complete = added.rfind(b"\n") + 1  # another process may be writing the last line
+        self._read += complete
+        for line in added[:complete].decode(errors="replace").splitlines():
+            name = Path(found) if isinstance(found := _parse(line), str) and found else None
+            if name is not None and not name.is_absolute() and ".." not in name.parts:
+                self._names.add(self.path / name)
+        return self._names
+
+    def discard(self) -> None:
+        """Remove the files of the run, its lock, and the folder if nothing else is in it."""
+        self._clear()
+        self._remove(self.path / RUN_FILE)
+        self._remove(self.path / LOCK)
+        self.release()
+        with explained(self.path, "remove"):
+            if not any(self.path.iterdir()):
+                self.path.rmdir()
 
     def _clear(self) -> None:
-        for file in self._listed():
+        for file in sorted(self._listed()):
             self._remove(file)
         for folder in ("images", "figures", "progress"):
             with explained(self.path / folder, "remove"):
                 if (self.path / folder).is_dir() and not any((self.path / folder).iterdir()):
                     (self.path / folder).rmdir()
         self._remove(self.path / _FILES)
+        self._names, self._read = set(), 0
 
     def _remove(self, file: Path) -> None:
         with explained(file, "remove"):
@@ -162,7 +187,7 @@ class RunFolder:
         """
         if not self._is_ours():  # writing would make a folder of parts, or damage another run's
             raise UserError(f"{self.path} was moved, removed or replaced while a run wrote into it: start it again.")
-        listed = set(self._listed())
+        listed = self._listed()
         new = [name for name in names if self.path / name not in listed]
         for name in new:
             if (self.path / name).exists():
@@ -179,7 +204,7 @@ class RunFolder:
         Raises:
             UserError: if a file cannot be removed.
         """
-        for file in self._listed():
+        for file in sorted(self._listed()):
             if file.relative_to(self.path).match(pattern):
                 self._remove(file)
 
@@ -192,10 +217,11 @@ class RunFolder:
         """The finished batches of all processes and attempts; lines without the right signature are ignored."""
         found = Finished()
         for file in sorted((self.path / "progress").glob("*.jsonl")):
-            for line in read_file(file, LIST_BYTES).splitlines():
-                signature, _, content = line.partition(b" ")
-                if signature == local_signature(self.run_id.encode() + content):
-                    found.add(decode(json.loads(content)))
+            with open_file(file, FILE_BYTES) as lines, explained(file, "read"):
+                while line := lines.readline(LIST_BYTES):
+                    signature, _, content = line.rstrip(b"\n").partition(b" ")
+                    if signature == local_signature(self.run_id.encode() + content):
+                        found.add(decode(json.loads(content)))
         return found
 
     def append(self, rank: int, batch: Batch) -> None:

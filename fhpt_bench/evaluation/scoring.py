@@ -27,6 +27,7 @@ from fhpt_bench.records.schema import (
     PairsPart,
     Record,
     ScoreEntry,
+    ShardPart,
     Stage,
 )
 from fhpt_bench.reporting.variants import VARIANTS_FILE, variants_text
@@ -37,13 +38,16 @@ if TYPE_CHECKING:
     from fhpt_bench.evaluation.plan import Step
 
 
-def write_results(measurement: Measurement, part: BenchmarkPart, progress: bool) -> Record:
+def write_results(
+    measurement: Measurement, part: BenchmarkPart, progress: bool, shards: Sequence[ShardPart] = ()
+) -> Record:
     """Compute the scores and write the run's files.
 
     Args:
         measurement: after `gather` in all processes.
         part: what the record says of the benchmark.
         progress: show a progress bar.
+        shards: the jobs that have measured the pairs, if there were several.
 
     Returns:
         The record.
@@ -75,7 +79,7 @@ def write_results(measurement: Measurement, part: BenchmarkPart, progress: bool)
         model=measurement.generated.card.model_copy(
             update={"output_range": measurement.output_range, "batch_size": measurement.drawn_batch_size}
         ),
-        provenance=provenance(measurement.plan, stages, measurement.processes.count),
+        provenance=provenance(measurement.plan, stages, measurement.processes.count, shards),
         protocols=tuple(_card(step.card) for step in measurement.plan),
         stages=tuple(
             Stage(

@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from collections import deque
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,10 +42,11 @@ class WorkerPool:
 
     Args:
         share: the number of main processes of this run on this machine.
+        store: a folder that takes the values (`FeatureCache`).
     """
 
-    def __init__(self, share: int) -> None:
-        self._share = share
+    def __init__(self, share: int, store: Path | None = None) -> None:
+        self._share, self._store = share, store
         self._count = 1
         self._pool: ProcessPoolExecutor | None = None
         self._waiting: deque[tuple[str, int, Future[float]]] = deque()
@@ -72,7 +74,11 @@ class WorkerPool:
             self._count = worker_count(self._share)
             self._pool = ProcessPoolExecutor(self._count, initializer=_begin, initargs=(os.getpid(),))
         self._waiting.append(
-            (plugin.spec.id, len(digests), self._pool.submit(_extract, _portable(plugin), identity, images, digests))
+            (
+                plugin.spec.id,
+                len(digests),
+                self._pool.submit(_extract, _portable(plugin), identity, images, digests, self._store),
+            )
         )
 
     def oldest(self, last: bool) -> tuple[str, int, Future[float]] | None:
@@ -122,11 +128,15 @@ def _load(plugin: type[VectorFeature] | str) -> VectorFeature:
 
 
 def _extract(
-    plugin: type[VectorFeature] | str, identity: dict[str, Any], images: NDArray[np.uint8], digests: list[str]
+    plugin: type[VectorFeature] | str,
+    identity: dict[str, Any],
+    images: NDArray[np.uint8],
+    digests: list[str],
+    store: Path | None,
 ) -> float:
     """In a worker: fill the cache and return the seconds that this took."""
     start = time.perf_counter()
-    cache = FeatureCache(identity)
+    cache = FeatureCache(identity, store=store)
     for digest, vector in zip(digests, _load(plugin).extract(images), strict=True):
         cache.put(digest, vector)
     return time.perf_counter() - start

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from fhpt_bench.errors import UserError, check_type, did_you_mean, plain
-from fhpt_bench.reading import COUNT, LINES, NAME, NUMBER, SCORES, SIDE, read_json
+from fhpt_bench.reading import COUNT, LINES, NAME, NUMBER, SCORES, SHARDS, SIDE, read_json
 from fhpt_bench.records.pair_table import PairTables
 
 if TYPE_CHECKING:
@@ -115,6 +115,18 @@ class ModelPart(_Part):
     batch_size: _Count | None = None
 
 
+class ShardPart(_Part):
+    """A job that has measured a part of the pairs (`--shard`)."""
+
+    # From 1.
+    number: _Count
+    pairs: _Count
+    ended: str
+    platform: str
+    threads: _Count
+    processes: _Count
+
+
 class Provenance(_Part):
     """Where, when and with which software it was measured."""
 
@@ -133,6 +145,8 @@ class Provenance(_Part):
     weights: dict[str, str]
     # Names of weights that a file of the user's replaces.
     overrides: tuple[_Name, ...] = ()
+    # The jobs that have measured the pairs, if there were several; `processes` and `threads` are those of `merge`.
+    shards: Annotated[tuple[ShardPart, ...], Field(max_length=SHARDS)] = ()
 
 
 class Stage(_Part):

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 # With fewer images the covariance of 2048 features does not have full rank.
 _FULL_RANK = 2048
+_COPIES = 4  # of the vectors, that a distance needs
 
 
 @dataclass(frozen=True)
@@ -240,7 +241,9 @@ class FrechetProtocol(Protocol):
             )
         interval = None
         if len(np.unique(evidence.people[~lost])) >= FEWEST_CLUSTERS:
-            interval = block_jackknife(lambda keep: frechet_distance(*sides(keep)), evidence.people)
+            # Both sets in float64, centred, and copies of each.
+            memory = _COPIES * 8 * (a.size + b.size)
+            interval = block_jackknife(lambda keep: frechet_distance(*sides(keep)), evidence.people, memory)
         value = frechet_distance(a, b)
         return (Score(self.id, value, len(a), interval=interval, skipped=skipped, details=details),)
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from fhpt_bench import statistics
 from fhpt_bench.statistics import block_jackknife
 from protocols.perceptual import frechet_distance
 
@@ -64,3 +67,30 @@ def test_few_people_give_no_interval() -> None:
     interval = block_jackknife(lambda keep: float(np.arange(48)[keep].mean()), PERSON[: 12 * EACH])
     assert interval is not None
     assert interval.method.endswith("12 blocks")
+
+
+def test_blocks_at_once_give_the_digits_of_blocks_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rank 0 uses the cores of the processes that wait for it; without them, or with other threads, it does not."""
+    rng, people = np.random.default_rng(0), np.repeat([f"p{i:02}" for i in range(40)], 4)
+    a, b = rng.normal(size=(2, len(people), 24)).astype(np.float32)
+    meet = threading.Barrier(3)  # reached only if three blocks are computed at once
+    seen: set[int] = set()
+
+    def together(keep: np.ndarray) -> float:
+        if threading.get_ident() not in seen:
+            seen.add(threading.get_ident())
+            meet.wait(60)
+        return frechet_distance(a[keep], b[keep])
+
+    alone = block_jackknife(lambda keep: frechet_distance(a[keep], b[keep]), people, 1)
+    monkeypatch.setenv("WORLD_SIZE", "3")
+    monkeypatch.setattr(statistics, "_ONE_THREAD", True)
+    assert block_jackknife(together, people, 1) == alone
+    assert len(seen) == 3
+    seen.clear()
+    meet = threading.Barrier(1)
+    assert block_jackknife(together, people, statistics._MEMORY) == alone, "no more than fits into memory"
+    assert len(seen) == 1
+    assert statistics._at_once(None) == 1
+    monkeypatch.setattr(statistics, "_ONE_THREAD", False)
+    assert statistics._at_once(1) == 1

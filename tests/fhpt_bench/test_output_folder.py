@@ -17,7 +17,7 @@ import fhpt_bench as fb
 from fhpt_bench import files
 from fhpt_bench.cli import cli
 from fhpt_bench.data.images import encode_png
-from fhpt_bench.evaluation import engine
+from fhpt_bench.evaluation import job
 from fhpt_bench.reading import sha256_file
 
 OWN_NAMES = (
@@ -161,7 +161,7 @@ def test_the_probe_of_a_disk_has_no_name(tmp_path: Path, monkeypatch: pytest.Mon
     """A kill left a file after which no command accepted the folder."""
     seen: list[list[str]] = []
     monkeypatch.setattr("os.fsync", lambda descriptor: seen.append([entry.name for entry in tmp_path.iterdir()]))
-    engine._check_writable(tmp_path)
+    job._check_writable(tmp_path)
     assert seen == [[]]
 
 

@@ -87,13 +87,14 @@ def made(part: Part, seed: int, short: bool) -> Part:
     """The part with the command, date and machine that it was made by."""
     text = (
         f"Made by `python -m tools.faults --only {part.name} --seed {seed}{' --short' if short else ''}` on "
-        f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}, on {_cpu()} ({platform.system()}, "
+        f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}, on {cpu()} ({platform.system()}, "
         f"Python {platform.python_version()})."
     )
     return replace(part, made=text)
 
 
-def _cpu() -> str:
+def cpu() -> str:
+    """The number and the name of this machine's cores."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.is_file() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
