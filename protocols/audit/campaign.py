@@ -106,12 +106,18 @@ def write_images(damages: Sequence[Damage], benchmark: Benchmark, out: Path, pro
         UserError: if a file cannot be read or written.
     """
     images = out / IMAGES
+    kept: dict[str, bytes] = {}  # the files of one target image, which the next pair may have, too
+    target = ""
     with progress_bar("damaged images", len(benchmark.pairs), progress) as done:
         for subject in subjects(benchmark):
-            write_bytes(images / REAL / f"{subject.key}.png", encode_png(subject.image))
+            if subject.target != target:
+                kept, target = {REAL: encode_png(subject.image)}, subject.target
+            write_bytes(images / REAL / f"{subject.key}.png", kept[REAL])
             for damage in damages:
                 for name, strength in zip(folders(damage), damage.strengths, strict=True):
-                    write_bytes(images / name / f"{subject.key}.png", encode_png(damage.apply(subject, strength)))
+                    if damage.source or name not in kept:
+                        kept[name] = encode_png(damage.apply(subject, strength))
+                    write_bytes(images / name / f"{subject.key}.png", kept[name])
             done(1)
 
 

@@ -57,6 +57,7 @@ class Damage:
         apply: subject and strength -> the damaged image; the subject's own image if there is nothing to damage.
         parsing: whether it needs parsing maps.
         hands: whether it needs keypoints of the hands.
+        source: whether the damaged image depends on the pair's source image, not on the target alone.
         swap: whether it needs the target images rendered again.
     """
 
@@ -67,4 +68,5 @@ class Damage:
     apply: Callable[[Subject, float], Image8]
     parsing: bool = False
     hands: bool = False
+    source: bool = False
     swap: bool = False

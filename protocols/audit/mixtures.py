@@ -37,6 +37,6 @@ SWAPS = (
 )
 DAMAGES = (
     *SWAPS,
-    Damage("other-pose", "the source image instead, for some pairs", "share of the pairs", _SHARES, _pose),
+    Damage("other-pose", "the source image instead, for some pairs", "share of the pairs", _SHARES, _pose, source=True),
     Damage("other-person", "another person's image instead, for some pairs", "share of the pairs", _SHARES, _person),
 )
