@@ -82,6 +82,13 @@ def test_a_process_is_measured_with_its_children(tmp_path: Path) -> None:
     assert cost.peak > 160, "both children hold 80 MiB at the same time"
 
 
+def test_the_memory_of_this_process_is_not_counted(tmp_path: Path) -> None:
+    held = bytearray(b"1") * (300 << 20)
+    cost = measure([sys.executable, "-c", "import time; time.sleep(0.5)"], os.environ, tmp_path / "log")
+    assert len(held) == 300 << 20
+    assert 1 < cost.peak < 100
+
+
 def test_a_process_that_fails_gives_its_last_line(tmp_path: Path) -> None:
     cost = measure([sys.executable, "-c", "raise SystemExit('no such file\\n\\n')"], os.environ, tmp_path / "log")
     assert cost.reason == "ended with 1: no such file"

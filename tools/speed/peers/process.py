@@ -22,7 +22,7 @@ class Cost:
         seconds: wall seconds, from its start to its end.
         cpu: CPU seconds in user and system mode, of it and of all children that it waited for.
         peak: MiB: the largest sum of the resident memory of its processes at one time, looked up every 0.1 s (what
-            processes share is counted in each), and at least the peak of the largest process.
+            processes share is counted in each).
         forwards: network -> images that went through it.
         reason: why it failed, or "".
     """
@@ -62,7 +62,8 @@ def measure(words: Sequence[str], environment: Mapping[str, str], log: Path) -> 
         output.seek(0)
         lines = [line.strip() for line in output.read().splitlines() if line.strip()]
     last = lines[-1][:200] if lines else "no output"
-    peak = max(usage.ru_maxrss * 1024, *peaks) / 2**20
+    # Not `ru_maxrss`: on Linux it starts with the resident memory of the process that started this one.
+    peak = max(peaks) / 2**20
     reason = f"ended with {process.returncode}: {last}" if process.returncode else ""
     return Cost(seconds, usage.ru_utime + usage.ru_stime, peak, reason=reason)
 
