@@ -109,6 +109,7 @@ def evaluate(
     allow_missing: bool = False,
     parsing: str | Path | None = None,
     parsing_labels: str | None = None,
+    figures: bool = True,
 ) -> Record:
     """Measure a folder of generated images that another tool wrote.
 
@@ -125,6 +126,7 @@ def evaluate(
             pairs. Without it, a pair without a file or a file without a pair is an error.
         parsing: as in `run`, and so is the next one.
         parsing_labels: the table of the maps' labels.
+        figures: draw the figures; without them, many folders are measured faster.
 
     Returns:
         The record.
@@ -134,7 +136,7 @@ def evaluate(
     """
     options = RunOptions(
         benchmark, protocols, data_root, subset, limit, out, batch_size, device, overwrite, keypoints, progress,
-        processes, variants, encoders, images, parsing, parsing_labels,
+        processes, variants, encoders, images, parsing, parsing_labels, figures,
     )  # fmt: skip
     return _evaluate(folder_job(options, images, name, layout, resize, allow_missing))
 
@@ -145,7 +147,7 @@ def _evaluate(job: Job) -> Record:
         measurement.gather(job.options.progress and processes.main)
         processes.wait()
         if processes.main:
-            record = write_results(measurement, part, job.options.progress)
+            record = write_results(measurement, part, job.options.progress, figures=job.options.figures)
         processes.wait()
         set_finished()
         return record if processes.main else read_record(measurement.folder.path)

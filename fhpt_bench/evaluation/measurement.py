@@ -274,13 +274,18 @@ class Measurement:
             return {}
         generated_maps: dict[str, tuple[Tensor, ...]] = {}
         target_maps: dict[str, tuple[Tensor, ...]] = {}
+        # Several pairs may have the same image, such as one target that is damaged for each of its pairs.
+        first = {digest: place for place, digest in reversed(list(enumerate(digests)))}
+        places = sorted(first.values())
+        copies = [places.index(first[digest]) for digest in digests]
         for name, feature in self._embedder.wanted(MapFeature, todo).items():
-            users, count = [step for step in todo if name in step.features], len(images) + len(unique)
+            users, count = [step for step in todo if name in step.features], len(places) + len(unique)
             with (
                 self.accounting.guarded(*users, images=len(batch)),
                 self.accounting.timed(name, count, count, self.accounting.device),
             ):
-                generated_maps[name], real_maps = feature.extract(images), feature.extract(targets)
+                own, real_maps = feature.extract(images[places]), feature.extract(targets)
+                generated_maps[name] = own if len(places) == len(digests) else tuple(maps[copies] for maps in own)
                 target_maps[name] = tuple(maps[position] for maps in real_maps)
                 self._embedder.summarise(name, generated_maps[name], digests)
                 shown = [self._digest(view, self.real.digests[target], target) for target in unique]

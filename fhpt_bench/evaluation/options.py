@@ -33,6 +33,7 @@ class RunOptions:
     images: str | Path | None = None  # of `evaluate`
     parsing: str | Path | None = None
     parsing_labels: str | None = None
+    figures: bool = True  # of `evaluate`
 
     def __post_init__(self) -> None:
         # A path may be any object that the system accepts as one; benchmarks are read by name or path.
@@ -47,7 +48,7 @@ class RunOptions:
             check_type(name, getattr(self, name), (str, type(None)), "a text")
         for name in ("limit", "batch_size", "processes"):
             check_type(name, getattr(self, name), (int, type(None)), "a whole number")
-        for name in ("overwrite", "progress"):
+        for name in ("overwrite", "progress", "figures"):
             check_type(name, getattr(self, name), (bool,), "True or False")
         names = [self.protocols] if isinstance(self.protocols, str) else self.protocols
         check_type("protocols", names, (list, tuple), "a text, or a list of texts")

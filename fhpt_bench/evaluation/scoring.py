@@ -39,7 +39,11 @@ if TYPE_CHECKING:
 
 
 def write_results(
-    measurement: Measurement, part: BenchmarkPart, progress: bool, shards: Sequence[ShardPart] = ()
+    measurement: Measurement,
+    part: BenchmarkPart,
+    progress: bool,
+    shards: Sequence[ShardPart] = (),
+    figures: bool = True,
 ) -> Record:
     """Compute the scores and write the run's files.
 
@@ -48,6 +52,7 @@ def write_results(
         part: what the record says of the benchmark.
         progress: show a progress bar.
         shards: the jobs that have measured the pairs, if there were several.
+        figures: draw the figures.
 
     Returns:
         The record.
@@ -98,6 +103,8 @@ def write_results(
     folder.remove(VARIANTS_FILE)
     if text := variants_text(record):
         folder.write(VARIANTS_FILE, text.encode())
+    if not figures:
+        return record.placed(folder.path)
     # The record is written before the figures are drawn, and again with the time that they took.
     start = time.perf_counter()
     write_figures(measurement, entries, tables, progress)

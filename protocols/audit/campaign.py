@@ -157,7 +157,7 @@ def _measure(request: Request, name: str) -> None:
 
     evaluate(
         request.out / IMAGES / name, name, request.benchmark, request.protocols, data_root=request.data_root,
-        allow_missing=True, out=request.out / "records" / name, device=request.device,
+        allow_missing=True, figures=False, out=request.out / "records" / name, device=request.device,
     )  # fmt: skip
 
 
