@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from fhpt_bench.files import cache_folder
 from tools.docs.pages import table
@@ -162,15 +163,16 @@ def main() -> None:
     import torch
 
     # The only public place where NumPy names what it found.
-    found = np.show_config(mode="dicts")["SIMD Extensions"]["found"]
+    shown: Any = np.show_config  # NumPy's stubs do not know what it returns
+    found = shown(mode="dicts")["SIMD Extensions"]["found"]
     lines = [f"torch {torch.backends.cpu.get_cpu_capability()}", f"threads {torch.get_num_threads()}"]
     lines += [f"NumPy {', '.join(name for name in found if name.startswith(('AVX', 'SSE42', 'FMA')))}"]
     lines += [f"OpenBLAS {_openblas()}"]
     sys.stdout.write("\n".join([*lines, ""]))
     sys.stdout.flush()
-    with torch.backends.mkldnn.verbose(torch.backends.mkldnn.VERBOSE_ON):
+    with torch.backends.mkldnn.verbose(torch.backends.mkldnn.VERBOSE_ON):  # type: ignore[no-untyped-call]
         torch.nn.functional.conv2d(torch.ones(1, 64, 32, 32), torch.ones(64, 64, 3, 3))
-    with torch.backends.mkl.verbose(torch.backends.mkl.VERBOSE_ON):
+    with torch.backends.mkl.verbose(torch.backends.mkl.VERBOSE_ON):  # type: ignore[no-untyped-call]
         torch.ones(256, 256) @ torch.ones(256, 256)
 
 
