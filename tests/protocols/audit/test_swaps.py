@@ -11,7 +11,7 @@ from PIL import Image
 from fhpt_bench.benchmark import load_benchmark
 from fhpt_bench.benchmarks import STUDIO_SWAPS
 from protocols.audit.campaign import chosen
-from protocols.audit.command import PAIRS
+from protocols.audit.command import TARGETS
 from protocols.audit.damages import DAMAGES, lacking, subjects
 from protocols.audit.mixtures import SWAPS
 
@@ -19,7 +19,7 @@ NAMES = [damage.name for damage in SWAPS]
 
 
 def test_every_target_of_a_default_audit_has_every_swap() -> None:
-    benchmark = load_benchmark("studio", limit=PAIRS)
+    benchmark = load_benchmark("studio", limit=TARGETS)
     targets = {pair.target for pair in benchmark.pairs}
     assert sorted(targets) == (STUDIO_SWAPS / "targets.lst").read_text().split()
     for damage in SWAPS:
