@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import abc
 from typing import TYPE_CHECKING
 
 from baselines.anchors.hyperparameters import AutoencoderHyperparameters, MeanImageHyperparameters
@@ -20,53 +20,55 @@ if TYPE_CHECKING:
     from baselines.anchors.network import AutoencoderNetwork, MeanImageNetwork
 
 
-class Blur2(Oracle):
+class DegradedTarget(Oracle):
+    """The target image after a change of its pixels; subclasses define `change`."""
+
+    @staticmethod
+    @abc.abstractmethod
+    def change(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Change an image, (H, W, 3) uint8 RGB; the result has the same shape."""
+
+    def reveal(self, batch: PairBatch, target: Tensor) -> Tensor:
+        """Change the target images.
+
+        Args:
+            batch: B pairs.
+            target: (B, 3, H, W) in [-1, 1].
+
+        Returns:
+            The same shape.
+        """
+        import numpy as np
+
+        from fhpt_bench.data.real_images import quantise, to_tensor
+
+        return to_tensor(np.stack([self.change(image) for image in quantise(target)])).to(target.device)
+
+
+class Blur2(DegradedTarget):
     """The target image after a Gaussian blur with a sigma of 2 pixels."""
 
     card = ModelCard("blur-2", "the target image, blurred with a sigma of 2 pixels (oracle)", conditioning=())
 
-    def reveal(self, batch: PairBatch, target: Tensor) -> Tensor:
-        """Blur the target images.
-
-        Args:
-            batch: B pairs.
-            target: (B, 3, H, W) in [-1, 1].
-
-        Returns:
-            The same shape.
-        """
+    @staticmethod
+    def change(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Blur an image."""
         from fhpt_bench.data.degradation import blurred
 
-        return _degraded(target, lambda image: blurred(image, 2.0))
+        return blurred(image, 2.0)
 
 
-class JPEG75(Oracle):
+class JPEG75(DegradedTarget):
     """The target image after JPEG compression with quality 75 and 4:2:0 chroma subsampling, Pillow's defaults."""
 
     card = ModelCard("jpeg-75", "the target image as a JPEG of quality 75, 4:2:0 (oracle)", conditioning=())
 
-    def reveal(self, batch: PairBatch, target: Tensor) -> Tensor:
-        """Compress the target images.
-
-        Args:
-            batch: B pairs.
-            target: (B, 3, H, W) in [-1, 1].
-
-        Returns:
-            The same shape.
-        """
+    @staticmethod
+    def change(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Compress an image."""
         from fhpt_bench.data.degradation import jpeg_compressed
 
-        return _degraded(target, lambda image: jpeg_compressed(image, 75))
-
-
-def _degraded(target: Tensor, change: Callable[[NDArray[np.uint8]], NDArray[np.uint8]]) -> Tensor:
-    """Change the pixels of each image, (B, 3, H, W) in [-1, 1]."""
-    import numpy as np
-
-    from fhpt_bench.data.real_images import quantise, to_tensor
-
-    return to_tensor(np.stack([change(image) for image in quantise(target)])).to(target.device)
+        return jpeg_compressed(image, 75)
 
 
 class Autoencoder(Oracle, CheckpointModel):

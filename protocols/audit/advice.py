@@ -40,7 +40,10 @@ def advice(row: Mapping[str, Finding], confusions: Sequence[Confusion]) -> dict[
     groups = by_group(row)
     if not groups:
         return {"Cannot be told": "the score has a value for fewer than ten people"}
-    good = [group for group, found in groups.items() if all(map(reliable, found.values()))]
+    confused = {item.serious for item in confusions}
+    good = [
+        group for group, found in groups.items() if all(map(reliable, found.values())) and confused.isdisjoint(found)
+    ]
     blind = [group for group, found in groups.items() if all(f.noticed_from is None for f in found.values())]
     partly = [
         f"{group} ({_parts(found)})" for group, found in groups.items() if group not in good and group not in blind

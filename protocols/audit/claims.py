@@ -11,9 +11,11 @@ from dataclasses import dataclass
 
 from protocols.audit.advice import ORDERED, reliable
 from protocols.audit.findings import Finding
+from protocols.audit.groups import MILD, SERIOUS
 from protocols.audit.results import Results
 
 Row = Mapping[str, Finding]
+_COMPARED = tuple(dict.fromkeys([*(name for name, _ in MILD), *SERIOUS]))  # without them nothing is compared
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ def _ignores(key: str, *names: str) -> Part:
 
 def _confuses(key: str, expected: bool) -> Part:
     words = f"`{key}` is {'' if expected else 'never '}worse for mild than for serious damage"
-    return Part(words, key, (), lambda _, count: (count > 0) == expected)
+    return Part(words, key, _COMPARED, lambda _, count: (count > 0) == expected)
 
 
 def _fooled(key: str) -> Part:
@@ -110,7 +112,7 @@ def _answer(part: Part, rows: Mapping[str, Row], results: Results) -> str:
     count = sum(item.score.key == part.key for item in results.confusions)
     if part.holds(row, count):
         return "holds"
-    seen = "; ".join(_seen(name, row[name]) for name in part.damages)
+    seen = "; ".join(_seen(name, row[name]) for name in part.damages if part.damages != _COMPARED)
     return f"does not hold: {seen}" if seen else "does not hold"
 
 

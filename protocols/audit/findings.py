@@ -58,10 +58,10 @@ class Finding:
             with fewer than ten people in common.
         differences: 95 % interval (low, high) of value - real at each strength, over people; None for a score of the
             whole set.
-        tau: Kendall's rank correlation between strength (0 for undamaged) and how bad the score is: the mean over
-            pairs, or of the set's scores; None if it cannot be computed.
+        tau: Kendall's tau-b between strength (0 for undamaged) and how bad the score is: the mean over the pairs whose
+            value changes at all, or of the set's scores; None if nothing changes or a strength has no value.
         interval: of tau, over people; None for a score of the whole set.
-        n: number of pairs behind tau.
+        n: number of pairs behind tau: those whose value changes.
     """
 
     score: AuditedScore
@@ -202,21 +202,24 @@ def _order(
     tables: Sequence[pd.DataFrame | None],
     higher_is_better: bool,
 ) -> tuple[float | None, Range | None, int]:
-    """Kendall's tau-a between strength and badness, its interval, and the number of pairs."""
+    """Kendall's tau-b between strength and badness, its interval, and the number of pairs behind it."""
     sign = -1 if higher_is_better else 1
     present = [other for other in others if other is not None]
     if len(present) < len(others):
         return None, None, 0
     if own is None or any(table is None for table in tables):
         values = np.array([real.value, *(other.value for other in present)], np.float64)
-        return float(_tau(sign * values[None])[0]), None, real.n
+        tau = _tau(sign * values[None])
+        return (float(tau[0]) if np.isfinite(tau[0]) else None), None, real.n
     counted = [table[table["skipped"] == ""] for table in (own, *tables) if table is not None]
     common = _common([table.index for table in counted])
-    if not len(common):
-        return None, None, 0
     matrix = np.stack([table.loc[common, "value"].to_numpy(np.float64) for table in counted], axis=1)
     tau = _tau(sign * matrix)
-    people = counted[0].loc[common, "person"].to_numpy(str)
+    told = np.isfinite(tau)
+    if not told.any():
+        return None, None, 0
+    people = counted[0].loc[common, "person"].to_numpy(str)[told]
+    tau = tau[told]
     return float(tau.mean()), _range(cluster_bootstrap(tau, np.ones(len(tau)), people)), len(tau)
 
 
@@ -233,7 +236,13 @@ def _common(indices: Sequence[pd.Index[str]]) -> pd.Index[str]:
 
 
 def _tau(badness: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(n, 6) how bad each image is at each strength -> (n,) Kendall's tau-a."""
-    pairs = combinations(range(badness.shape[1]), 2)
-    found: NDArray[np.float64] = np.mean([np.sign(badness[:, j] - badness[:, i]) for i, j in pairs], axis=0)
+    """(n, 6) how bad each image is at each strength -> (n,) Kendall's tau-b, NaN where all six are equal.
+
+    Tau-b, because values repeat: a share of the pairs is damaged from one strength on, and many values are yes or no.
+    """
+    pairs = list(combinations(range(badness.shape[1]), 2))
+    signs = np.array([np.sign(badness[:, j] - badness[:, i]) for i, j in pairs])
+    different = np.abs(signs).sum(0)
+    with np.errstate(invalid="ignore"):
+        found: NDArray[np.float64] = signs.sum(0) / np.sqrt(len(pairs) * different)
     return found

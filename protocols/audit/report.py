@@ -21,8 +21,8 @@ shown; {FINDINGS} has all, with values and intervals. Scores without a value for
 is infinite) are left out.
 """
 _USE = f"""A score is of use for a group of damage if it notices every kind of the group at strength {EARLY} or
-weaker, is never significantly better with damage, and has a rank correlation of at least {ORDERED}. It confuses two
-kinds of damage if it is significantly worse for one that a person hardly sees than for one that shows another person,
+weaker, is never significantly better with damage, has a rank correlation of at least {ORDERED}, and confuses none of
+them with mild damage. It confuses two kinds of damage if it is significantly worse for one that a person hardly sees than for one that shows another person,
 pose or clothes at its strongest (Holm's correction for all couples of a score); {CONFUSIONS} has all of them.
 """
 

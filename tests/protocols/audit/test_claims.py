@@ -9,7 +9,7 @@ from protocols.audit.claims import CLAIMS, claims_table
 from protocols.audit.confusion import Confusion
 from protocols.audit.damages import DAMAGES
 from protocols.audit.findings import AuditedScore, Finding
-from protocols.audit.groups import GROUPS
+from protocols.audit.groups import GROUPS, MILD, SERIOUS
 from protocols.audit.results import Results
 
 
@@ -46,9 +46,18 @@ def test_answers() -> None:
     found = (
         *(finding(lpips, name, "nyyyy") for name in ("blur", "jpeg", "noise")),
         finding(ssim, "blur", "yyyyy"),
+        finding(ssim, "jpeg", "yyyyy"),
+        finding(ssim, "noise", "yyyyy"),
         finding(face, "identity", "nnnny"),
         finding(face, "garment-colour", "nnnnn"),
         finding(face, "background", "nnnyy"),
+    )
+    serious = tuple({*(name for name, _ in MILD), *SERIOUS})
+    found += tuple(
+        finding(key, name, "yyyyy")
+        for key in (lpips, ssim)
+        for name in serious
+        if name not in ("blur", "jpeg", "noise")
     )
     confused = Confusion(found[3].score, "shift", 1, "identity", 2.0, 1.0)
     said = answers(Results("3 pairs", found, (confused,), ()))
@@ -62,8 +71,10 @@ def test_answers() -> None:
         "does not hold: garment-colour not noticed; background from strength 4"
     )
     assert said["`kec:canonical:hands` notices hand at strength 3 or weaker, in order"] == "not measured"
-    blind = Results("3 pairs", found[:-3], (), ())
+    blind = Results("3 pairs", found, (), ())
     assert answers(blind)["`ssim:canonical:ssim` is worse for mild than for serious damage"] == "does not hold"
+    few = Results("3 pairs", found[:6], (), ())  # nothing serious was measured: nothing was compared
+    assert answers(few)["`lpips:alex-0.1:lpips` is never worse for mild than for serious damage"] == "not measured"
 
 
 def test_the_page_shows_headline_scores_by_damage(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from fhpt_bench.cli import cli
 from fhpt_bench.errors import UserError
 from protocols.audit.advice import advice, reliable
 from protocols.audit.agreement import agreement
+from protocols.audit.confusion import Confusion
 from protocols.audit.damages import DAMAGES
 from protocols.audit.findings import AuditedScore, Finding, sign
 from protocols.audit.groups import GROUPS, MILD, SERIOUS
@@ -112,6 +113,14 @@ def test_the_advice_names_groups() -> None:
         "Does not notice": "identity",
         "Better with damage": "background",
     }
+
+
+def test_a_group_that_is_confused_with_mild_damage_is_not_recommended() -> None:
+    row = {"identity": finding("identity", "yyyyy"), "blur": finding("blur", "yyyyy")}
+    assert advice(row, [])["Use it for"] == "image quality, identity"
+    said = advice(row, [Confusion(SCORE, "blur", 1, "identity", 2.0, 1.0)])
+    assert said["Use it for"] == "image quality"
+    assert said["Confuses"] == "blur at strength 1 is worse than identity"
 
 
 def test_agreement_is_spearmans_correlation_and_three_scores_explain_their_combinations() -> None:

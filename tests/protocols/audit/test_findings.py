@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
+from scipy.stats import kendalltau
 
 from fhpt_bench.cli import cli
 from fhpt_bench.errors import UserError
+from protocols.audit.advice import ORDERED
 from protocols.audit.campaign import results
 from protocols.audit.damages import DAMAGES
-from protocols.audit.findings import Finding
+from protocols.audit.findings import Finding, _tau
 from protocols.audit.results import Results
 
 PLUGIN = '''
@@ -86,7 +89,7 @@ def audited(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, d
 def test_a_constant_notices_nothing(audited: tuple[Path, dict[str, dict[str, Finding]], str]) -> None:
     row = audited[1]["constant:canonical:value"]
     assert set(row) == set(NAMES)
-    assert all(finding.noticed_from is None and finding.tau == 0.0 and finding.monotone for finding in row.values())
+    assert all(finding.noticed_from is None and finding.tau is None and finding.monotone for finding in row.values())
     assert not any(any(finding.better) for finding in row.values())
 
 
@@ -156,3 +159,15 @@ def test_a_folder_of_the_user_and_unknown_damage_are_refused(tmp_path: Path) -> 
         CliRunner().invoke(cli, ["audit", "--out", str(tmp_path)], catch_exceptions=False)
     with pytest.raises(UserError, match="There is no damage 'blurr': did you mean blur"):
         CliRunner().invoke(cli, ["audit", "--damage", "blurr", "--out", str(tmp_path / "new")], catch_exceptions=False)
+
+
+def test_the_order_is_kendalls_tau_b_of_the_pairs_that_change() -> None:
+    rng = np.random.default_rng(0)
+    badness = rng.integers(0, 4, (50, 6)).astype(float)  # with ties
+    badness[7] = 2.0  # nothing to damage
+    badness[8] = [0, 0, 0, 1, 1, 1]  # damaged from one strength on
+    found = _tau(badness)
+    for row, tau in zip(badness, found, strict=True):
+        np.testing.assert_allclose(tau, kendalltau(np.arange(6), row, variant="b").statistic, atol=1e-12)
+    assert np.isnan(found[7])
+    assert found[8] > ORDERED
