@@ -22,8 +22,9 @@ is infinite) are left out.
 """
 _USE = f"""A score is of use for a group of damage if it notices every kind of the group at strength {EARLY} or
 weaker, is never significantly better with damage, has a rank correlation of at least {ORDERED}, and confuses none of
-them with mild damage. It confuses two kinds of damage if it is significantly worse for one that a person hardly sees than for one that shows another person,
-pose or clothes at its strongest (Holm's correction for all couples of a score); {CONFUSIONS} has all of them.
+them with mild damage. It confuses two kinds of damage if it is significantly worse for one that a person hardly sees
+than for one that shows another person, pose or clothes at its strongest (Holm's correction for all couples of a score);
+{CONFUSIONS} has all of them.
 """
 
 
