@@ -110,10 +110,13 @@ class DRN(DRNWithoutFace):
         self._face = found.make(lambda hparams: FaceModule(hparams.width, hparams.style, hparams.hidden))
         self._face.eval()
         self.checkpoints += (found,)
+        self.to("cpu")
 
     def to(self, device: str) -> None:
+        from fhpt_bench.networks.convolutions import moved
+
         super().to(device)
-        self._face.to(device)
+        moved(self._face, device)
 
     def generate(self, batch: PairBatch) -> Tensor:
         """Generate the image of eq. 2; the caller clips it."""

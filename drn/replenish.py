@@ -8,12 +8,11 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
-from baselines.patn.blocks import convolution, encoder, to_image
+from baselines.patn.blocks import convolution, encoder, instance_norm, to_image
 from drn.layers import STAGES, activation, initialise_style
 
 STYLE_BLOCKS = 2
 UP_KERNEL = 5
-EPSILON = 1e-5
 
 
 class StyleBlock(nn.Module):
@@ -107,13 +106,9 @@ class AdaIN(nn.Module):
         Returns:
             (B, channels, H, W). Its mean and standard deviation per image and channel are the bias and scale of z.
         """
-        # Batch norm of one image with B * C channels: it normalises per image and channel, and applies scale and bias
-        # in the same pass.
         modulation = self.mlp(z).to(torch.promote_types(features.dtype, torch.float32))
         scale, bias = (part.flatten() for part in modulation.chunk(2, 1))
-        flat = features.reshape(1, -1, *features.shape[2:])
-        result = functional.batch_norm(flat, None, None, 1 + scale, bias, training=True, eps=EPSILON)
-        return result.view_as(features)
+        return instance_norm(features, 1 + scale, bias)
 
 
 class AdaINBlock(nn.Module):
@@ -158,9 +153,33 @@ class Upsampling(nn.Module):
 
     def forward(self, x: Tensor, z: Tensor) -> Tensor:
         """(B, inputs, H, W) and (B, style) -> (B, outputs, 2 * H, 2 * W)."""
-        larger = functional.interpolate(x, scale_factor=2.0, mode="nearest")
-        result: Tensor = self.activation(self.norm(self.convolution(larger), z))
+        # A pixel of the enlarged x is read several times by each kernel. Adding up the weights that meet there gives
+        # one 3x3 kernel for each of the four positions in a pixel of x, and 36 multiplications instead of 100.
+        larger = functional.pixel_shuffle(functional.conv2d(x, small_kernels(self.convolution.weight), padding=1), 2)
+        result: Tensor = self.activation(self.norm(larger, z))
         return result
+
+
+def small_kernels(kernel: Tensor) -> Tensor:
+    """Compute the 3x3 kernels that act on an image as a 5x5 kernel does on the image enlarged twice (nearest).
+
+    Args:
+        kernel: (outputs, inputs, 5, 5).
+
+    Returns:
+        (4 * outputs, inputs, 3, 3). Kernel 4 * k + 2 * i + j gives the pixels of channel k in the rows 2 * y + i and
+        columns 2 * x + j, the order of `pixel_shuffle`.
+
+    Examples:
+        >>> small_kernels(torch.ones(1, 1, 5, 5))[0, 0]
+        tensor([[4., 4., 2.],
+                [4., 4., 2.],
+                [2., 2., 1.]])
+    """
+    for axis in (2, -1):  # (outputs, inputs, 5, 5) -> (2, 3, outputs, inputs, 5) -> (2, 3, 2, 3, outputs, inputs)
+        a, b, c, d, e = kernel.unbind(axis)
+        kernel = torch.stack([torch.stack([a + b, c + d, e]), torch.stack([a, b + c, d + e])])
+    return kernel.permute(4, 2, 0, 5, 3, 1).flatten(0, 2)
 
 
 class DetailReplenishment(nn.Module):

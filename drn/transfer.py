@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from baselines.patn.blocks import PoseAttentionBlock, convolution, encoder, to_image
+from baselines.patn.blocks import InstanceNorm, PoseAttentionBlock, convolution, encoder, to_image
 from drn.layers import STAGES, activation
 
 JOINTS = 18
@@ -43,7 +43,7 @@ class TransferBranch(nn.Module):
             decoder += [
                 nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False),
                 convolution(2 * wide, wide, 3, bias=False),
-                nn.InstanceNorm2d(wide),
+                InstanceNorm(),
                 activation(),
             ]
         self.decoder = nn.Sequential(*decoder, to_image(width))

@@ -7,7 +7,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from baselines.patn.blocks import PoseAttentionBlock, encoder, initialise, to_image
+from baselines.patn.blocks import InstanceNorm, PoseAttentionBlock, encoder, initialise, to_image
 
 JOINTS = 18
 STAGES = 2  # down-sampling layers
@@ -45,7 +45,7 @@ class PATNetwork(nn.Module):
         for stage in reversed(range(STAGES)):
             outputs = width * 2**stage
             enlarge = nn.ConvTranspose2d(2 * outputs, outputs, 3, 2, 1, output_padding=1, bias=False)
-            decoder += [initialise(enlarge), nn.InstanceNorm2d(outputs), activation()]
+            decoder += [initialise(enlarge), InstanceNorm(), activation()]
         self.decoder = nn.Sequential(*decoder, to_image(width))
 
     def transferred(self, source: Tensor, source_maps: Tensor, target_maps: Tensor) -> Tensor:

@@ -56,6 +56,26 @@ def exact_float32(device: str) -> Iterator[None]:
             setattr(owner, switch, value)
 
 
+def moved(network: nn.Module, device: str | torch.device) -> None:
+    """Move a network of convolutions to a device, in the memory layout that is the faster one there.
+
+    On a CPU this is channels last: with the other layout every call reorders the weights, which takes as long as the
+    convolution of a small image. The values of the network stay the same.
+
+    Args:
+        network: changed in place.
+        device: the device.
+
+    Examples:
+        >>> layer = nn.Conv2d(2, 3, 3)
+        >>> moved(layer, "cpu")
+        >>> layer.weight.is_contiguous(memory_format=torch.channels_last)
+        True
+    """
+    on_cpu = torch.device(device).type == "cpu"
+    network.to(device).to(memory_format=torch.channels_last if on_cpu else torch.contiguous_format)
+
+
 def check_network_input(images: NDArray[np.uint8], title: str) -> None:
     """Refuse anything but (N, H, W, 3) uint8.
 

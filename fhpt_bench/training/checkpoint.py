@@ -104,7 +104,7 @@ def write_checkpoint(path: Path, name: str, network: nn.Module, hparams: Any, ca
         UserError: if the file cannot be written.
     """
     tensors = {key: tensor.detach() for key, tensor in network.state_dict().items()}
-    arrays = {key: (t.half() if t.is_floating_point() else t).cpu().numpy() for key, t in tensors.items()}
+    arrays = {key: (t.half() if t.is_floating_point() else t).cpu().contiguous().numpy() for key, t in tensors.items()}
     origin = f"fhpt-bench train {name}, seed {card['seed']}, on {card['benchmark']['id']}"
     write_bytes(path, weights_bytes(name, arrays, origin, {**card, "settings": asdict(hparams)}))
 

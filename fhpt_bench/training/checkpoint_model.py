@@ -35,6 +35,7 @@ class CheckpointModel(TrainedGenerator):
         self.hparams = found.hparams
         self.network: Any = found.make(self.build)
         self.network.eval()
+        CheckpointModel.to(self, "cpu")  # in the layout of the CPU
         self.checkpoints: tuple[Checkpoint[Any], ...] = (found,)
 
     @abc.abstractmethod
@@ -51,7 +52,9 @@ class CheckpointModel(TrainedGenerator):
         return {checkpoint.name: checkpoint.digest for checkpoint in self.checkpoints}
 
     def to(self, device: str) -> None:
-        self.network.to(device)
+        from fhpt_bench.networks.convolutions import moved
+
+        moved(self.network, device)
 
     def outputs(self, *inputs: Tensor, method: Callable[..., Any] | None = None) -> list[Any]:
         """Run the network: on a CPU image by image, on a GPU with the whole batch.

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from fhpt_bench.data.real_images import quantise
+from fhpt_bench.networks.convolutions import moved
 from fhpt_bench.reporting.contact_sheet import image_grid
 from fhpt_bench.training.distributed import average_gradients, same_start
 from fhpt_bench.training.loop import Learner
@@ -89,8 +90,10 @@ class GeneratorLearner(Learner):
         self.hparams, self.accelerator = hparams, inputs.accelerator
         self._stream, self._seed = inputs.stream, inputs.seed
         self._held_out = people_of(inputs.held_out, self.accelerator.device)
-        for module in (generator.network, critics, *([perceptual] if perceptual else [])):
-            module.to(self.accelerator.device)
+        for module in (generator.network, critics):
+            moved(module, self.accelerator.device)
+        if perceptual:
+            perceptual.to(self.accelerator.device)
         same_start(self.accelerator, [generator.network, critics])
         every = [*self.optimisers.values(), *([critic_optimiser] if critic_optimiser else [])]
         fixed, total = hparams.fixed_iterations, hparams.iterations

@@ -69,14 +69,14 @@ def test_the_pose_path_has_512_channels_after_the_first_block() -> None:
 
 def test_the_layers_are_in_the_published_order() -> None:
     network = PATNetwork(2, 2, 0.5)
-    norm = ["InstanceNorm2d", "ReLU"]
+    norm = ["InstanceNorm", "ReLU"]
     for encoder in (network.image_encoder, network.pose_encoder):
         assert kinds(encoder) == ["Conv2d", *norm] * 3
         assert [layer.stride[0] for layer in encoder if isinstance(layer, nn.Conv2d)] == [1, 2, 2]
     assert kinds(network.decoder) == ["ConvTranspose2d", *norm] * 2 + ["Sequential"]
     assert kinds(network.decoder[-1]) == ["Conv2d", "Tanh"]
     for block in network.blocks:
-        assert kinds(block.image_path) == ["Conv2d", *norm, "Dropout", "Conv2d", "InstanceNorm2d"]
+        assert kinds(block.image_path) == ["Conv2d", *norm, "Dropout", "Conv2d", "InstanceNorm"]
         assert kinds(block.pose_path) == ["Conv2d", *norm, "Dropout", "Conv2d"]
     critic = Discriminator(3, 2)
     assert kinds(critic.layers) == ["Sequential"] + ["ResidualBlock"] * 3
