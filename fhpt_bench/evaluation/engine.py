@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from fhpt_bench.benchmark import Benchmark, load_benchmark
 from fhpt_bench.data.parsing_maps import read_parsing_folder
@@ -20,11 +21,21 @@ from fhpt_bench.evaluation.plan import Selection, Step, load_protocols, make_pla
 from fhpt_bench.evaluation.run_folder import RUN_FILE, RunFolder
 from fhpt_bench.evaluation.scoring import write_results
 from fhpt_bench.feature import SuppliedFeature, supplied_features
-from fhpt_bench.files import explained, file_name
+from fhpt_bench.files import explained, file_name, sha256_json
 from fhpt_bench.model import Generator
 from fhpt_bench.networks.encoders import use_encoders
 from fhpt_bench.output_folder import check_output
-from fhpt_bench.processes import Processes, best_count, join, launched, on_device, set_finished, start
+from fhpt_bench.processes import (
+    Processes,
+    best_count,
+    join,
+    launched,
+    on_device,
+    one_thread,
+    reuse_memory,
+    set_finished,
+    start,
+)
 from fhpt_bench.progress import print_note
 from fhpt_bench.protocol import Protocol
 from fhpt_bench.records.fingerprint import describe
@@ -210,10 +221,16 @@ def _evaluate(
     generated = make_generated(real)
     part, plan, train = plan_steps(benchmark, chosen, digests, supplied, options.progress)
     with on_device(options.device, options.processes) as device:
+        reuse_memory()
         # Before anything moves to a GPU: one per process.
-        processes = _processes(options.processes, device, benchmark)
+        path, identity = _path(options, part, generated), {"model": generated.identity, "benchmark": part.identity}
+        count = options.processes
+        if count is None and device == "cpu" and not options.overwrite and _measured(path, identity, plan):
+            # More processes would take longer to start than to read what is finished.
+            count = one_thread()
+        processes = _processes(count, device, benchmark)
         generated.to(device)
-        folder = _folder(options, part, generated, processes, _inputs(options, benchmark))
+        folder = _folder(path, identity, options.overwrite, processes, _inputs(options, benchmark))
         try:
             generated.keep_in(folder)
             measurement = Measurement(
@@ -293,19 +310,32 @@ def _inputs(options: RunOptions, benchmark: Benchmark) -> list[Path]:
     return [benchmark.folder, *([benchmark.train_folder] if benchmark.train_images else []), *given]
 
 
+def _path(options: RunOptions, part: BenchmarkPart, generated: GeneratedImages) -> Path:
+    """The run's folder."""
+    if options.out is not None:
+        return Path(options.out).expanduser()
+    # Scores of fewer pairs are not comparable with those of all: they must not replace them.
+    suffix = f"-{part.subset}" if part.subset else ""
+    suffix += f"-limit{part.limit}" if part.limit else ""
+    suffix += "-incomplete" if part.missing else ""
+    return Path(RUNS) / part.id / f"{file_name(generated.card.name) or 'model'}{file_name(suffix)}"
+
+
+def _measured(path: Path, identity: Mapping[str, Any], plan: Sequence[Step]) -> bool:
+    """Whether the folder says that a run has measured all protocols; what it holds is checked later."""
+    try:
+        record = read_record(path)
+    except UserError:
+        return False
+    done = {score.fingerprint for score in record.scores if score.status != "failed"}
+    return record.run_id == sha256_json(identity) and all(step.fingerprint in done for step in plan)
+
+
 def _folder(
-    options: RunOptions, part: BenchmarkPart, generated: GeneratedImages, processes: Processes, inputs: Sequence[Path]
+    path: Path, identity: Mapping[str, Any], overwrite: bool, processes: Processes, inputs: Sequence[Path]
 ) -> RunFolder:
-    out = Path(options.out).expanduser() if options.out is not None else None
-    if out is None:
-        # Scores of fewer pairs are not comparable with those of all: they must not replace them.
-        suffix = f"-{part.subset}" if part.subset else ""
-        suffix += f"-limit{part.limit}" if part.limit else ""
-        suffix += "-incomplete" if part.missing else ""
-        out = Path(RUNS) / part.id / f"{file_name(generated.card.name) or 'model'}{file_name(suffix)}"
-    identity = {"model": generated.identity, "benchmark": part.identity}
     if processes.main:
-        folder = RunFolder(Path(out), identity, options.overwrite, inputs)
+        folder = RunFolder(path, identity, overwrite, inputs)
     processes.wait()
     # The others must not delete what the main process has begun to write.
-    return folder if processes.main else RunFolder(Path(out), identity, main=False)
+    return folder if processes.main else RunFolder(path, identity, main=False)
