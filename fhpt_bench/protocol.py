@@ -154,6 +154,14 @@ class Protocol(abc.ABC):
         """
         return features.load(name)
 
+    def features_of_real(self, benchmark: Benchmark) -> tuple[str, ...]:
+        """Ids of those of `features` whose vectors of real images `score` asks for; by default all.
+
+        Args:
+            benchmark: the benchmark, whose ground truth may make some of them needless.
+        """
+        return self.features
+
     def wrong_file(self) -> str | None:
         """What is wrong with a file that the user names for this variant, with the way out; None if nothing is."""
         return None

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 F = TypeVar("F", bound=Feature)
+_MEMORY = 1 << 28  # bytes of vectors that stay in memory, so that protocols which share them read each file once
 
 
 class Embedder:
@@ -46,6 +47,8 @@ class Embedder:
         self._caches: dict[str, FeatureCache] = {}
         self._portions: dict[str, Portions] = {}
         self._pool = WorkerPool(processes, store)
+        self._vectors: dict[tuple[str, str], NDArray[np.float32]] = {}  # (feature id, image digest) -> vector
+        self._free = _MEMORY
         self._begun: set[tuple[str, str]] = set()  # (feature id, image digest) that a worker has received
 
     def embeds(self, steps: Sequence[Step]) -> bool:
@@ -153,7 +156,13 @@ class Embedder:
 
     def vector(self, name: str, digest: str) -> NDArray[np.float32] | None:
         """A feature's vector of an image; None if it is not cached."""
-        return self._cache(name).get(digest)
+        if (name, digest) in self._vectors:
+            return self._vectors[name, digest]
+        found = self._cache(name).get(digest)
+        if found is not None and found.nbytes <= self._free:
+            self._free -= found.nbytes
+            self._vectors[name, digest] = found
+        return found
 
     def _collect(self, last: bool, done: Callable[[int], None] = lambda _: None) -> None:
         while (batch := self._pool.oldest(last)) is not None:
@@ -175,8 +184,8 @@ class Embedder:
         return np.concatenate(portions(lambda part: feature.extract(images[part]), len(images)))
 
     def _new(self, name: str, digests: list[str]) -> NDArray[np.bool_]:
-        cache = self._cache(name)
-        return np.array([(name, digest) not in self._begun and cache.get(digest) is None for digest in digests], bool)
+        new = [(name, digest) not in self._begun and self.vector(name, digest) is None for digest in digests]
+        return np.array(new, bool)
 
     def _keep(self, name: str, vectors: NDArray[np.float32], digests: list[str]) -> None:
         for i in np.flatnonzero(self._new(name, digests)):

@@ -21,7 +21,7 @@ from fhpt_bench.evaluation.embedder import Embedder
 from fhpt_bench.evaluation.finished import GENERATE, Batch, PairResult, Work
 from fhpt_bench.evaluation.generated_images import GeneratedImages
 from fhpt_bench.evaluation.memory import Portions
-from fhpt_bench.evaluation.plan import Step, by_view
+from fhpt_bench.evaluation.plan import Step, by_view, of_real_images
 from fhpt_bench.evaluation.run_folder import RunFolder
 from fhpt_bench.feature import MapFeature
 from fhpt_bench.processes import Processes
@@ -141,8 +141,8 @@ class Measurement:
             self._embedder.close()
 
     def _whole(self, train: bool = False) -> list[Step]:
-        """The protocols that see whole images; those of a view need no vectors of the benchmark's own images."""
-        return by_view(self.accounting.steps(train)).get(None, [])
+        """The protocols with the features of which they need vectors of the benchmark's own images."""
+        return of_real_images(self.accounting.steps(train), self.benchmark)
 
     def _embed_all(
         self, what: str, images: RealImages, mine: slice, progress: bool, without: frozenset[str] = frozenset()
