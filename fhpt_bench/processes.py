@@ -52,6 +52,19 @@ def launched() -> tuple[int, int]:
     return int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
 
 
+def on_this_machine(count: int) -> int:
+    """How many of the processes that share a run are on this machine, as `torchrun` says; all, if nothing says it.
+
+    Args:
+        count: number of processes of the run.
+
+    Examples:
+        >>> on_this_machine(1)
+        1
+    """
+    return max(1, min(count, int(os.environ.get("LOCAL_WORLD_SIZE", count))))
+
+
 def check_device(device: str | None) -> None:
     """Refuse a device whose name is unknown; torch is not imported.
 
@@ -243,6 +256,14 @@ def end_with(main: int) -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
+
+
+def memory_size() -> int:
+    """The memory of this machine in bytes; 0 if the operating system does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # Windows
+        return 0
 
 
 def peak_memory() -> int:
