@@ -183,16 +183,20 @@ class ConvolutionMaps(MapFeature):
                 f"{self.title} needs images of at least {self.smallest}x{self.smallest} pixels, not {size}"
             )
         with exact_float32(self._device):
-            parts = [self._compute(portion) for portion in portions(images, self._device)]
+            parts = [self.embed(self.prepare(portion)) for portion in portions(images, self._device)]
             return tuple(torch.cat(maps) for maps in zip(*parts, strict=True))
 
-    def _compute(self, images: NDArray[np.uint8]) -> list[Tensor]:
+    def prepare(self, images: NDArray[np.uint8]) -> Tensor:
+        """(N, H, W, 3) uint8 RGB -> the network's input, (N, 3, H, W) float32 on the device."""
         x = image_batch(images, self._device)
         x = x.div_(127.5).sub_(1) if self.black else x.div_(255)
         if self.scaled:
             shift, scale = (x.new_tensor(value).view(3, 1, 1) for value in (_SHIFT, _SCALE))
             x = x.sub_(shift).div_(scale)
-        x = x.contiguous(memory_format=self.layout)
+        return x.contiguous(memory_format=self.layout)
+
+    def embed(self, x: Tensor) -> list[Tensor]:
+        """(N, 3, H, W) -> one map for each tap."""
         maps = []
         for position, layer in enumerate(self._layers):
             x = layer(x)

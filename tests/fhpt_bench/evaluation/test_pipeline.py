@@ -71,19 +71,17 @@ def test_stages_overlap_and_the_queues_are_bounded() -> None:
         most[0] = max(most[0], begun[0] - ended[0])
         return item
 
-    def meet(item: int) -> int:
-        # All three stages work at the same time, each on an item of its own: in sequence, this would never return.
-        if item >= 2:
-            at_once.append(together.wait())
-        return item
+    def meet(items: range) -> Callable[[int], int]:
+        """In the stages, items 2, 1 and 0 meet, then 3, 2 and 1, and so on: in sequence this would never return."""
 
-    def first(item: int) -> int:
-        return meet(item + 2) - 2 if item + 2 < 10 else item
+        def stage(item: int) -> int:
+            if item in items:
+                at_once.append(together.wait())
+            return item
 
-    def second(item: int) -> int:
-        return meet(item + 1) - 1 if 1 <= item and item + 1 < 10 else item
+        return stage
 
-    flow(range(10), [first, second, meet], here=1, waiting=1)
+    flow(range(10), [meet(range(2, 10)), meet(range(1, 9)), meet(range(8))], here=1, waiting=1)
     assert sorted(at_once) == sorted([0, 1, 2] * 8)
 
     def end(item: int) -> int:
