@@ -205,7 +205,8 @@ class Noisy(Generator):
         time.sleep(0.01)
         return batch.source + 0.1 * torch.randn_like(batch.source)
 """
-CHOSEN = "psnr,ssim,ssim:patn,lpips,mask-ssim,fd-effnet-lite0,pckh"
+QUICK = "psnr,ssim,lpips,fd-effnet-lite0"
+CHOSEN = f"{QUICK},ssim:patn,mask-ssim,pckh"
 
 
 @pytest.fixture
@@ -229,15 +230,15 @@ def lines(folder: Path) -> int:
     return len(list(filter(None, (folder / "progress" / "rank-0.jsonl").read_bytes().splitlines())))
 
 
-def in_sequence(noisy: str, tiny: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> fb.Record:
+def measure(noisy: str, tiny: Path, out: Path, monkeypatch: pytest.MonkeyPatch, chosen: str = QUICK) -> fb.Record:
     monkeypatch.setenv("FHPT_CACHE_DIR", str(out.with_suffix(".cache")))
-    return fb.run(noisy, str(tiny), CHOSEN, out=out, batch_size=4, device="cpu")
+    return fb.run(noisy, str(tiny), chosen, out=out, batch_size=4, device="cpu")
 
 
 def test_a_run_in_the_pipeline_is_equal(
     tiny: Path, tmp_path: Path, noisy: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
-    plain = in_sequence(noisy, tiny, tmp_path / "plain", monkeypatch)
+    plain = measure(noisy, tiny, tmp_path / "plain", monkeypatch, CHOSEN)
     request.getfixturevalue("overlapping")
     beside, before = set[str](), threading.active_count()
     compare = measurement.Measurement._compare
@@ -249,7 +250,7 @@ def test_a_run_in_the_pipeline_is_equal(
             compare(self, todo, *words),
         )[1],
     )
-    record = in_sequence(noisy, tiny, tmp_path / "beside", monkeypatch)
+    record = measure(noisy, tiny, tmp_path / "beside", monkeypatch, CHOSEN)
     assert numbers(record) == numbers(plain)
     assert record.pairs == plain.pairs
     assert record.model.batch_size == plain.model.batch_size == 4
@@ -265,13 +266,39 @@ def test_a_run_in_the_pipeline_is_equal(
     assert numbers(folder) == numbers(plain)
 
 
+def test_images_are_written_while_the_next_ones_are_generated(
+    tiny: Path, tmp_path: Path, noisy: str, monkeypatch: pytest.MonkeyPatch, overlapping: None
+) -> None:
+    """Each batch is written only while the model works on the next one: in sequence, they would wait for each other."""
+    meeting, generate, keep = threading.Barrier(2, timeout=60), ModelImages._generate, ModelImages.keep
+    met = list[str]()
+
+    def slow_generate(self: ModelImages, begun: Any) -> Any:
+        if begun.number > 0:
+            meeting.wait()
+            met.append("generate")
+        return generate(self, begun)
+
+    def slow_keep(self: ModelImages, pairs: Any, *words: Any) -> None:
+        if met.count("keep") < PAIRS // 4 - 1:  # the last batch has no next one
+            meeting.wait()
+            met.append("keep")
+        keep(self, pairs, *words)
+
+    monkeypatch.setattr(ModelImages, "_generate", slow_generate)
+    monkeypatch.setattr(ModelImages, "keep", slow_keep)
+    record = fb.run(noisy, str(tiny), "psnr", out=tmp_path / "run", batch_size=4, device="cpu")
+    assert record["psnr"].n == PAIRS
+    assert met.count("keep") == met.count("generate") == PAIRS // 4 - 1
+
+
 @pytest.mark.parametrize("where", ["generate", "image", "vector"])
 def test_a_stopped_run_resumes(
     where: str, tiny: Path, tmp_path: Path, noisy: str, monkeypatch: pytest.MonkeyPatch, overlapping: None
 ) -> None:
     """Whatever stops it, in the calling thread or in another one: batches before it are finished, all others not."""
     out, count, lock = tmp_path / "run", [0], threading.Lock()
-    whole = in_sequence(noisy, tiny, tmp_path / "whole", monkeypatch)
+    whole = measure(noisy, tiny, tmp_path / "whole", monkeypatch)
 
     def stop(own: Any, words: Any, original: Callable[..., Any], at: int) -> Any:
         with lock:
@@ -289,10 +316,10 @@ def test_a_stopped_run_resumes(
     with monkeypatch.context() as patched:
         patched.setattr(kind, name, lambda self, *words: stop(self, words, original, at))
         with pytest.raises(KeyboardInterrupt if where == "generate" else fb.UserError):
-            in_sequence(noisy, tiny, out, monkeypatch)
+            measure(noisy, tiny, out, monkeypatch)
     if where != "vector":  # those of real images are written first
         assert lines(out) == 3
-    assert numbers(in_sequence(noisy, tiny, out, monkeypatch)) == numbers(whole)
+    assert numbers(measure(noisy, tiny, out, monkeypatch)) == numbers(whole)
 
 
 def test_smaller_parts_are_tried_in_the_pipeline(
@@ -303,7 +330,7 @@ def test_smaller_parts_are_tried_in_the_pipeline(
     from fhpt_bench.networks.alexnet import AlexNetMaps
     from fhpt_bench.networks.efficientnet import EfficientNetLite0
 
-    whole, tried = in_sequence(noisy, tiny, tmp_path / "whole", monkeypatch), list[int]()
+    whole, tried = measure(noisy, tiny, tmp_path / "whole", monkeypatch), list[int]()
 
     def short(original: Callable[..., Any]) -> Callable[..., Any]:
         def extract(self: Any, images: Any) -> Any:
@@ -316,7 +343,7 @@ def test_smaller_parts_are_tried_in_the_pipeline(
 
     for kind in (AlexNetMaps, EfficientNetLite0):
         monkeypatch.setattr(kind, "extract", short(kind.extract))
-    record = in_sequence(noisy, tiny, tmp_path / "short", monkeypatch)
+    record = measure(noisy, tiny, tmp_path / "short", monkeypatch)
     assert max(tried) == 4
     for score, other in zip(record.scores, whole.scores, strict=True):
         assert score.value == pytest.approx(other.value, rel=1e-5)
