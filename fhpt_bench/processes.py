@@ -60,10 +60,22 @@ def by_launcher() -> bool:
     return launched()[0] > 1 and _STARTED_BY not in os.environ
 
 
+def on_this_machine(count: int) -> int:
+    """How many of the processes that share a run are on this machine, as `torchrun` says; all, if nothing says it.
+
+    Args:
+        count: number of processes of the run.
+
+    Examples:
+        >>> on_this_machine(1)
+        1
+    """
+    return max(1, min(count, int(os.environ.get("LOCAL_WORLD_SIZE", count))))
+
+
 def waiting_cores() -> int:
     """How many cores of this machine are free while only the main process works: one per process of the run on it."""
-    count, _ = launched()
-    return int(os.environ.get("LOCAL_WORLD_SIZE", count))
+    return on_this_machine(launched()[0])
 
 
 def check_device(device: str | None) -> None:
@@ -280,6 +292,14 @@ def end_with(main: int) -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
+
+
+def memory_size() -> int:
+    """The memory of this machine in bytes; 0 if the operating system does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # Windows
+        return 0
 
 
 def peak_memory() -> int:

@@ -124,6 +124,7 @@ class Protocol(abc.ABC):
     at_other_sizes: ClassVar[str] = ""  # what happens at other image sizes than 256x176, shown on the card
     view: ClassVar[View | None] = None  # what it sees of the generated and the target images, if not all of them
     sees_pose: ClassVar[bool] = True  # False if a copy of the source image can have a good score
+    beside_gpu: ClassVar[bool] = False  # whether `compare` uses no maps and no torch: then a thread may call it
     depends_on_set: ClassVar[bool] = False  # whether a pair's value depends on the other pairs, as in a gallery
 
     def __init__(self, variant: str | None = None) -> None:
