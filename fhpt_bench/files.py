@@ -84,12 +84,14 @@ def others_can_write(folder: Path) -> bool:
     return bool(found.st_mode & 0o022) or (hasattr(os, "getuid") and found.st_uid != os.getuid())
 
 
-def write_bytes(path: Path, content: bytes) -> None:
+def write_bytes(path: Path, content: bytes, on_disk: bool = True) -> None:
     """Write a file atomically: a reader sees all of it or none of it, even after a crash.
 
     Args:
         path: path of the file; its folder is created if needed.
         content: the complete content.
+        on_disk: wait until it is on the disk. Without it, a power failure can leave a file that is cut short; a crash
+            of the program cannot. It is for files whose readers detect that.
 
     Raises:
         UserError: if the operating system refuses (full disk, no permission).
@@ -102,7 +104,8 @@ def write_bytes(path: Path, content: bytes) -> None:
             with part.open("wb") as file:
                 file.write(content)
                 file.flush()
-                os.fsync(file.fileno())
+                if on_disk:
+                    os.fsync(file.fileno())
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import abc
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from fhpt_bench.data.real_images import to_device
 from fhpt_bench.registry import Registry
 
 if TYPE_CHECKING:
@@ -106,8 +107,9 @@ class PairBatch:
 
     def to(self, device: str) -> PairBatch:
         """The same batch with its tensors on a device."""
-        moved = {field.name: getattr(self, field.name) for field in fields(self)}
-        return PairBatch(**{k: v if v is None or k == "keys" else v.to(device) for k, v in moved.items()})
+        tensors = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "keys"}
+        moved: dict[str, Any] = {k: v if v is None else to_device(v, device) for k, v in tensors.items()}
+        return PairBatch(self.keys, **moved)
 
 
 class Generator(abc.ABC):

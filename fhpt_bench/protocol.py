@@ -124,6 +124,7 @@ class Protocol(abc.ABC):
     at_other_sizes: ClassVar[str] = ""  # what happens at other image sizes than 256x176, shown on the card
     view: ClassVar[View | None] = None  # what it sees of the generated and the target images, if not all of them
     sees_pose: ClassVar[bool] = True  # False if a copy of the source image can have a good score
+    beside_gpu: ClassVar[bool] = False  # whether `compare` uses no maps and no torch: then a thread may call it
     depends_on_set: ClassVar[bool] = False  # whether a pair's value depends on the other pairs, as in a gallery
 
     def __init__(self, variant: str | None = None) -> None:
@@ -153,6 +154,14 @@ class Protocol(abc.ABC):
             UserError: if it is not installed, or broken.
         """
         return features.load(name)
+
+    def features_of_real(self, benchmark: Benchmark) -> tuple[str, ...]:
+        """Ids of those of `features` whose vectors of real images `score` asks for; by default all.
+
+        Args:
+            benchmark: the benchmark, whose ground truth may make some of them needless.
+        """
+        return self.features
 
     def wrong_file(self) -> str | None:
         """What is wrong with a file that the user names for this variant, with the way out; None if nothing is."""

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fhpt_bench.data.images import read_image
+from fhpt_bench.threads import map_threads
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,15 +33,20 @@ class RealImages:
     def __init__(
         self, folder: Path, size: tuple[int, int], digests: dict[str, str], kept: int = _DECODED_IMAGES
     ) -> None:
-        self._folder, self._size, self.digests = folder, size, digests
+        self._folder, self._size, self.digests, self._kept = folder, size, digests, kept
         self._read = functools.lru_cache(kept)(self._decode)
 
     def _decode(self, name: str) -> NDArray[np.uint8]:
         return read_image(self._folder / name, self._size)
 
+    def keep(self, count: int) -> None:
+        """Let at least this many decoded images stay in memory."""
+        if count > self._kept:
+            self._kept, self._read = count, functools.lru_cache(count)(self._decode)
+
     def stack(self, names: Sequence[str]) -> NDArray[np.uint8]:
         """(N, H, W, 3) uint8 of N images by name."""
-        return np.stack([self._read(name) for name in names])
+        return np.stack(map_threads(self._read, names))
 
 
 def to_tensor(images: NDArray[np.uint8]) -> Tensor:
@@ -48,6 +54,19 @@ def to_tensor(images: NDArray[np.uint8]) -> Tensor:
     import torch
 
     return torch.from_numpy(images).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def to_device(tensor: Tensor, device: str) -> Tensor:
+    """A tensor of the CPU on a device; the copy to a GPU is not waited for.
+
+    Args:
+        tensor: of the CPU.
+        device: "cpu", "cuda" or "cuda:N".
+    """
+    if not device.startswith("cuda"):
+        return tensor.to(device)
+    # Only from pinned memory can the GPU copy while the CPU continues.
+    return tensor.pin_memory().to(device, non_blocking=True)
 
 
 def quantise(images: Tensor) -> NDArray[np.uint8]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -34,6 +35,7 @@ class Accounting:
         self.device = device_name(device)
         self.failed: dict[str, str] = {}
         self._stages: dict[str, Work] = {}
+        self._lock = threading.Lock()
 
     def steps(self, train: bool = False) -> list[Step]:
         """The protocols that are to run and have not failed.
@@ -83,10 +85,12 @@ class Accounting:
         self.book(stage, Work(time.perf_counter() - start, images, forwards, {device: images} if device else {}))
 
     def book(self, stage: str, work: Work) -> None:
-        """Add to a stage's cost."""
-        self._stages.setdefault(stage, Work()).add(work)
+        """Add to a stage's cost; several threads may do so."""
+        with self._lock:
+            self._stages.setdefault(stage, Work()).add(work)
 
     def close(self) -> dict[str, Work]:
         """The cost of each stage since the last call."""
-        stages, self._stages = self._stages, {}
+        with self._lock:
+            stages, self._stages = self._stages, {}
         return stages

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -17,13 +19,16 @@ from fhpt_bench.evaluation.memory import Portions
 from fhpt_bench.evaluation.plan import Step
 from fhpt_bench.evaluation.worker_pool import WorkerPool
 from fhpt_bench.feature import Feature, MapFeature, MapSummary, VectorFeature
-from fhpt_bench.processes import device_name
+from fhpt_bench.processes import device_name, on_this_machine
 from fhpt_bench.progress import progress_bar
+from fhpt_bench.threads import map_threads
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 F = TypeVar("F", bound=Feature)
+_MEMORY = 1 << 28  # bytes of vectors that stay in memory, so that protocols which share them read each file once
+Unsaved = tuple[str, dict[str, NDArray[np.float32]]]  # feature id, image digest -> vector
 
 
 class Embedder:
@@ -45,8 +50,12 @@ class Embedder:
         self._features: dict[str, Feature] = {}
         self._caches: dict[str, FeatureCache] = {}
         self._portions: dict[str, Portions] = {}
-        self._pool = WorkerPool(processes, store)
-        self._begun: set[tuple[str, str]] = set()  # (feature id, image digest) that a worker has received
+        self._pool = WorkerPool(on_this_machine(processes), device, store)
+        self._vectors: dict[tuple[str, str], NDArray[np.float32]] = {}  # (feature id, image digest) -> vector
+        self._free, self._lock = _MEMORY, threading.Lock()
+        self._later: list[Unsaved] | None = None
+        # (feature id, image digest) that a worker has received, or whose vector is to be saved later.
+        self._begun: set[tuple[str, str]] = set()
 
     def embeds(self, steps: Sequence[Step]) -> bool:
         """Whether some protocols use a feature that gives vectors."""
@@ -75,6 +84,17 @@ class Embedder:
         compared = {plugin.spec.id for plugin in _plugins(MapFeature, steps).values()}
         made = _plugins(MapSummary, steps).items()
         return frozenset(name for name, plugin in made if plugin.maps.spec.id in compared)
+
+    def lacks(self, digests: list[str], steps: Sequence[Step], without: frozenset[str]) -> bool:
+        """Whether `embed` will need the images; another thread may ask.
+
+        Args:
+            digests: digests of N images.
+            steps: the protocols that need their vectors.
+            without: features that are computed later.
+        """
+        names = [name for name in _plugins(VectorFeature, steps) if name not in without]
+        return any(self._new(name, digests).any() for name in names)
 
     def embed(
         self,
@@ -152,8 +172,15 @@ class Embedder:
                 self._cache(name).adopt(digest, store)
 
     def vector(self, name: str, digest: str) -> NDArray[np.float32] | None:
-        """A feature's vector of an image; None if it is not cached."""
-        return self._cache(name).get(digest)
+        """A feature's vector of an image; None if it is not cached. Several threads may ask."""
+        if (name, digest) in self._vectors:
+            return self._vectors[name, digest]
+        found = self._cache(name).get(digest)
+        with self._lock:
+            if found is not None and (name, digest) not in self._vectors and found.nbytes <= self._free:
+                self._free -= found.nbytes
+                self._vectors[name, digest] = found
+        return found
 
     def _collect(self, last: bool, done: Callable[[int], None] = lambda _: None) -> None:
         while (batch := self._pool.oldest(last)) is not None:
@@ -175,12 +202,39 @@ class Embedder:
         return np.concatenate(portions(lambda part: feature.extract(images[part]), len(images)))
 
     def _new(self, name: str, digests: list[str]) -> NDArray[np.bool_]:
-        cache = self._cache(name)
-        return np.array([(name, digest) not in self._begun and cache.get(digest) is None for digest in digests], bool)
+        new = [(name, digest) not in self._begun and self.vector(name, digest) is None for digest in digests]
+        return np.array(new, bool)
+
+    @contextmanager
+    def saved_later(self) -> Iterator[list[Unsaved]]:
+        """Collect the vectors that are computed inside, for `save`."""
+        self._later = []
+        try:
+            yield self._later
+        finally:
+            self._later = None
+
+    def save(self, vectors: Sequence[Unsaved]) -> None:
+        """Write collected vectors into the cache; another thread may call this.
+
+        Args:
+            vectors: from `saved_later`.
+        """
+        for name, rows in vectors:
+            with self._accounting.guarded(*_users(name, self._plan)):
+                self._put(name, rows)
 
     def _keep(self, name: str, vectors: NDArray[np.float32], digests: list[str]) -> None:
-        for i in np.flatnonzero(self._new(name, digests)):
-            self._cache(name).put(digests[i], vectors[i])
+        rows = {digests[i]: vectors[i] for i in np.flatnonzero(self._new(name, digests))}
+        if self._later is None:
+            self._put(name, rows)
+        else:
+            self._later.append((name, rows))
+            self._begun.update((name, digest) for digest in rows)
+
+    def _put(self, name: str, rows: dict[str, NDArray[np.float32]]) -> None:
+        cache = self._cache(name)
+        map_threads(lambda row: cache.put(*row), rows.items())
 
     def _identity(self, name: str) -> dict[str, object]:
         plugin = next(step.features[name] for step in self._plan if name in step.features)

@@ -91,7 +91,8 @@ class FeatureCache:
         path, buffer = self._path(image_sha256, self._store or self._folder), io.BytesIO()
         np.save(buffer, value, allow_pickle=False)
         array = buffer.getvalue()
-        write_bytes(path, self._signature(path, array) + array)
+        # Not forced to the disk, which would take longer than the network: the signature detects what was cut short.
+        write_bytes(path, self._signature(path, array) + array, on_disk=False)
 
     def adopt(self, image_sha256: str, store: Path) -> None:
         """Move a value from a store of another object into the folder, if it is there and the folder has none.

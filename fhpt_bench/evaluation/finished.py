@@ -12,6 +12,7 @@ import numpy as np
 from fhpt_bench.protocol import PairValues
 
 GENERATE = "generate"  # the stage of a model
+READ, WRITE = "read images", "write images"  # the stages of generated images that are read, and that are kept
 NOT_RECORDED = "not recorded"  # the device of batches that earlier versions have finished
 
 

@@ -8,6 +8,7 @@ import logging
 import secrets
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from fhpt_bench.benchmark import Benchmark, Pair
 from fhpt_bench.data.images import encode_png, pixels_sha256, read_image
-from fhpt_bench.data.real_images import RealImages, quantise, to_tensor
+from fhpt_bench.data.real_images import RealImages, quantise, to_device, to_tensor
 from fhpt_bench.errors import UserError, plain, with_location
 from fhpt_bench.evaluation.generated_folder import GeneratedFolder
 from fhpt_bench.evaluation.memory import memory_advice, out_of_memory
@@ -24,17 +25,37 @@ from fhpt_bench.evaluation.model_checks import check_conditioning, check_generat
 from fhpt_bench.evaluation.pair_batch import pair_batch
 from fhpt_bench.evaluation.run_folder import RunFolder
 from fhpt_bench.files import sha256_json, write_bytes
-from fhpt_bench.model import Generator, Oracle, TrainedGenerator, models
+from fhpt_bench.model import Generator, Oracle, PairBatch, TrainedGenerator, models
 from fhpt_bench.plugin_code import code_digest
 from fhpt_bench.processes import launched
 from fhpt_bench.records.schema import FolderPart, ModelPart
 from fhpt_bench.registry import Entry
+from fhpt_bench.threads import map_threads
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 SEED = 20200526
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A batch of B pairs whose images are decoded, or can be generated.
+
+    Args:
+        number: position of the batch in the whole run.
+        pairs: its pairs.
+        images: (B, H, W, 3) uint8, the generated images; None if they are not there.
+        inputs: what the model is given, on the CPU.
+        target: (B, 3, H, W) float, the target images, for an oracle only.
+    """
+
+    number: int
+    pairs: Sequence[Pair]
+    images: NDArray[np.uint8] | None
+    inputs: PairBatch | None = None
+    target: Tensor | None = None
 
 
 class GeneratedImages(abc.ABC):
@@ -69,16 +90,45 @@ class GeneratedImages(abc.ABC):
         """Whether the image of a pair exists already."""
 
     @abc.abstractmethod
-    def images(self, number: int, pairs: Sequence[Pair]) -> NDArray[np.uint8]:
-        """The images of a batch.
+    def begin(self, number: int, pairs: Sequence[Pair]) -> Begun:
+        """Decode what a batch needs; another thread than that of `make` may call this.
 
         Args:
             number: position of the batch in the whole run, the same in every process: it seeds random numbers.
             pairs: B pairs.
-
-        Returns:
-            (B, H, W, 3) uint8.
         """
+
+    def make(self, begun: Begun) -> NDArray[np.uint8]:
+        """The images of a batch, (B, H, W, 3) uint8.
+
+        Args:
+            begun: from `begin`.
+        """
+        if begun.images is None:
+            raise RuntimeError("these images are not there, and nothing makes them")
+        return begun.images
+
+    def keep(self, pairs: Sequence[Pair], images: NDArray[np.uint8], digests: Sequence[str]) -> None:  # noqa: B027
+        """Keep new images; another thread than that of `make` may call this.
+
+        Args:
+            pairs: B pairs.
+            images: (B, H, W, 3) uint8, from `make`.
+            digests: digests of their pixels.
+        """
+
+    def images(self, number: int, pairs: Sequence[Pair]) -> NDArray[np.uint8]:
+        """The images of a batch, (B, H, W, 3) uint8; new ones are kept.
+
+        Args:
+            number: as in `begin`.
+            pairs: B pairs.
+        """
+        begun = self.begin(number, pairs)
+        images = self.make(begun)
+        if begun.images is None:
+            self.keep(pairs, images, [pixels_sha256(image) for image in images])
+        return images
 
 
 class FolderImages(GeneratedImages):
@@ -110,8 +160,8 @@ class FolderImages(GeneratedImages):
     def has(self, pair: Pair) -> bool:
         return True
 
-    def images(self, number: int, pairs: Sequence[Pair]) -> NDArray[np.uint8]:
-        return np.stack([self._folder.read(pair) for pair in pairs])
+    def begin(self, number: int, pairs: Sequence[Pair]) -> Begun:
+        return Begun(number, pairs, np.stack(map_threads(self._folder.read, pairs)))
 
 
 class ModelImages(GeneratedImages):
@@ -191,20 +241,30 @@ class ModelImages(GeneratedImages):
     def has(self, pair: Pair) -> bool:
         return pair.id in self._known and self._path(pair).is_file()
 
-    def images(self, number: int, pairs: Sequence[Pair]) -> NDArray[np.uint8]:
-        self.output_range = None
-        kept = [self._read(pair) for pair in pairs]
-        if all(image is not None for image in kept):
-            return np.stack(kept)  # type: ignore[arg-type]
+    def begin(self, number: int, pairs: Sequence[Pair]) -> Begun:
+        kept = [image for image in map_threads(self._read, pairs) if image is not None]
+        if len(kept) == len(pairs):
+            return Begun(number, pairs, np.stack(kept))
         # The whole batch is generated again, so that a resumed run equals an uninterrupted one bit for bit.
-        images = self._generate(number, pairs)
+        inputs = pair_batch(self._benchmark, self._real, pairs, self._conditioning, number)
+        oracle = isinstance(self._model, Oracle)
+        target = to_tensor(self._real.stack([pair.target for pair in pairs])) if oracle else None
+        return Begun(number, pairs, None, inputs, target)
+
+    def make(self, begun: Begun) -> NDArray[np.uint8]:
+        self.output_range = None
+        return begun.images if begun.images is not None else self._generate(begun)
+
+    def keep(self, pairs: Sequence[Pair], images: NDArray[np.uint8], digests: Sequence[str]) -> None:
         if self._folder is None:
             raise RuntimeError("call keep_in first")
         self._folder.add_files([f"images/{pair.id}.png" for pair in pairs])
-        for pair, image in zip(pairs, images, strict=True):
+
+        def write(pair: Pair, image: NDArray[np.uint8], digest: str) -> None:
             write_bytes(self._path(pair), encode_png(image))
-            self._known[pair.id] = pixels_sha256(image)
-        return images
+            self._known[pair.id] = digest
+
+        map_threads(lambda row: write(*row), zip(pairs, images, digests, strict=True))
 
     def _read(self, pair: Pair) -> NDArray[np.uint8] | None:
         """The kept image of a pair; None if it is missing, damaged, or not the one that the run has generated."""
@@ -216,19 +276,20 @@ class ModelImages(GeneratedImages):
             return None
         return image if pixels_sha256(image) == self._known[pair.id] else None
 
-    def _generate(self, number: int, pairs: Sequence[Pair]) -> NDArray[np.uint8]:
+    def _generate(self, begun: Begun) -> NDArray[np.uint8]:
         import torch
 
         from fhpt_bench.networks.convolutions import exact_float32
 
-        batch = pair_batch(self._benchmark, self._real, pairs, self._conditioning, number).to(self._device)
+        if begun.inputs is None:
+            raise RuntimeError("this batch has no inputs")
+        number, pairs, batch = begun.number, begun.pairs, begun.inputs.to(self._device)
         torch.manual_seed(SEED + number)
         before = _random_state(self._device)
         try:
             with exact_float32(self._device):
-                if isinstance(self._model, Oracle):
-                    target = to_tensor(self._real.stack([pair.target for pair in pairs])).to(self._device)
-                    generated = self._model.reveal(batch, target)
+                if isinstance(self._model, Oracle) and begun.target is not None:
+                    generated = self._model.reveal(batch, to_device(begun.target, self._device))
                 else:
                     generated = self._model.generate(batch)
         except UserError:

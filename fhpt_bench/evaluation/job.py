@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,15 +22,15 @@ from fhpt_bench.evaluation.plan import Selection, Step, load_protocols, make_pla
 from fhpt_bench.evaluation.run_folder import RUN_FILE, SHARDS, RunFolder
 from fhpt_bench.evaluation.shared_folders import check_shared
 from fhpt_bench.feature import SuppliedFeature, supplied_features
-from fhpt_bench.files import explained, file_name
+from fhpt_bench.files import explained, file_name, sha256_json
 from fhpt_bench.model import Generator
 from fhpt_bench.networks.encoders import use_encoders
 from fhpt_bench.output_folder import check_output
-from fhpt_bench.processes import Processes, best_count, join, launched, on_device, start
+from fhpt_bench.processes import Processes, best_count, join, launched, on_device, one_thread, reuse_memory, start
 from fhpt_bench.progress import print_note
 from fhpt_bench.protocol import Protocol
 from fhpt_bench.records.fingerprint import describe
-from fhpt_bench.records.schema import BenchmarkPart
+from fhpt_bench.records.schema import BenchmarkPart, read_record
 from fhpt_bench.reporting.formatting import folder_notes
 
 RUNS = "runs"
@@ -168,11 +168,15 @@ def measuring(job: Job, opening: Opening) -> Iterator[tuple[Measurement, Benchma
     generated = job.make_generated(real)
     part, plan, train = plan_steps(benchmark, chosen, digests, supplied, options.progress)
     with on_device(options.device, options.processes) as device:
+        reuse_memory()
+        path, identity = _path(options, part, generated), {"model": generated.identity, "benchmark": part.identity}
+        count = options.processes
+        if count is None and device == "cpu" and not options.overwrite and _measured(path, identity, plan):
+            # More processes would take longer to start than to read what is finished.
+            count = one_thread()
         # Before anything moves to a GPU: one per process.
-        processes = _processes(options.processes, device, benchmark)
+        processes = _processes(count, device, benchmark)
         generated.to(device)
-        identity = {"model": generated.identity, "benchmark": part.identity}
-        path = _path(options, part, generated)
         opened = Opened(replace(job, benchmark=benchmark), path, identity, processes.main, device, plan)
         if processes.main:
             folder, share = opening(opened)
@@ -283,3 +287,13 @@ def _path(options: RunOptions, part: BenchmarkPart, generated: GeneratedImages) 
     suffix += f"-limit{part.limit}" if part.limit else ""
     suffix += "-incomplete" if part.missing else ""
     return Path(RUNS) / part.id / f"{file_name(generated.card.name) or 'model'}{file_name(suffix)}"
+
+
+def _measured(path: Path, identity: Mapping[str, Any], plan: Sequence[Step]) -> bool:
+    """Whether the folder says that a run has measured all protocols; what it holds is checked later."""
+    try:
+        record = read_record(path)
+    except UserError:
+        return False
+    done = {score.fingerprint for score in record.scores if score.status != "failed"}
+    return record.run_id == sha256_json(identity) and all(step.fingerprint in done for step in plan)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -17,16 +18,19 @@ from fhpt_bench.data.images import pixels_sha256
 from fhpt_bench.data.real_images import RealImages
 from fhpt_bench.errors import UserError
 from fhpt_bench.evaluation.accounting import Accounting
-from fhpt_bench.evaluation.embedder import Embedder
-from fhpt_bench.evaluation.finished import GENERATE, Batch, PairResult, Work
-from fhpt_bench.evaluation.generated_images import GeneratedImages
+from fhpt_bench.evaluation.embedder import Embedder, Unsaved
+from fhpt_bench.evaluation.finished import GENERATE, READ, WRITE, Batch, PairResult, Work
+from fhpt_bench.evaluation.generated_images import Begun, GeneratedImages
+from fhpt_bench.evaluation.in_flight import Measured
 from fhpt_bench.evaluation.memory import Portions
-from fhpt_bench.evaluation.plan import Step, by_view
+from fhpt_bench.evaluation.pipeline import batches_ahead, flow, image_threads
+from fhpt_bench.evaluation.plan import Step, by_view, of_real_images
 from fhpt_bench.evaluation.run_folder import RunFolder
 from fhpt_bench.feature import MapFeature
-from fhpt_bench.processes import Processes
+from fhpt_bench.processes import Processes, on_this_machine
 from fhpt_bench.progress import progress_bar
 from fhpt_bench.protocol import Evidence, ImagePairs, PairValues, Protocol, View
+from fhpt_bench.threads import map_threads, worker_threads
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -107,7 +111,11 @@ class Measurement:
         self.real, self._train = real, train
         self.accounting = Accounting(plan, processes.main and shard is None, device)
         self._embedder = Embedder(plan, device, self.accounting, processes.count, shard.store if shard else None)
-        self._portions = Portions("comparing pairs")
+        self._portions, self._portions_beside = Portions("comparing pairs"), Portions("comparing pairs")
+        self._ahead = batches_ahead(device)
+        self._threads = image_threads(device, on_this_machine(processes.count))
+        if self._ahead:  # sources and targets of all batches that wait, or are in a stage
+            real.keep(2 * batch_size * (2 * self._ahead + 4))
         self._finished = folder.finished()
         generated.set_known(self._finished.images)
         self._check_batch_size()
@@ -123,26 +131,34 @@ class Measurement:
         """
         mine = slice(self.processes.rank, None, self.processes.count)
         batches = list(enumerate(target_batches(self.benchmark.pairs, self.batch_size)))[self._part]
-        pairs = sum(len(batch) for _, batch in batches)
         try:
-            # First, because a generated image may equal a real one; vectors that follow from compared maps come later.
-            self._embed_all("real images", self.real, mine, progress, self._embedder.shared(self._whole()))
-            with progress_bar(f"pairs of {self.generated.card.name}", pairs, progress) as done:
-                for number, batch in batches[mine]:
-                    self._measure(number, batch)
-                    done(len(batch) * self.processes.count)
-            self.processes.wait()  # by now the targets' maps have been compared
-            if self._embedder.shared(self._whole()) and self._part == slice(None):
-                self._embed_all("other real images", self.real, mine, progress)
-            self._embed_all("training images", self._train, mine, progress)
-            self._embedder.finish(progress)
-            self._save(Batch())
+            with worker_threads(self._threads):
+                self._gather(batches, mine, progress)
         finally:
             self._embedder.close()
 
+    def _gather(self, batches: Sequence[tuple[int, tuple[Pair, ...]]], mine: slice, progress: bool) -> None:
+        # First, because a generated image may equal a real one; vectors that follow from compared maps come later.
+        self._embed_all("real images", self.real, mine, progress, self._embedder.shared(self._whole()))
+        count = sum(len(batch) for _, batch in batches)
+        with progress_bar(f"pairs of {self.generated.card.name}", count, progress) as done:
+            flow(
+                batches[mine],
+                (self._begin, self._measure, self._compare_beside, self._finish),
+                here=1,
+                waiting=self._ahead,
+                done=lambda pairs: done(pairs * self.processes.count),
+            )
+        self.processes.wait()  # by now the targets' maps have been compared
+        if self._embedder.shared(self._whole()) and self._part == slice(None):
+            self._embed_all("other real images", self.real, mine, progress)
+        self._embed_all("training images", self._train, mine, progress)
+        self._embedder.finish(progress)
+        self._save(Batch())
+
     def _whole(self, train: bool = False) -> list[Step]:
-        """The protocols that see whole images; those of a view need no vectors of the benchmark's own images."""
-        return by_view(self.accounting.steps(train)).get(None, [])
+        """The protocols with the features of which they need vectors of the benchmark's own images."""
+        return of_real_images(self.accounting.steps(train), self.benchmark)
 
     def _embed_all(
         self, what: str, images: RealImages, mine: slice, progress: bool, without: frozenset[str] = frozenset()
@@ -153,11 +169,28 @@ class Measurement:
         if not names or not self._embedder.embeds(steps):
             return
         chunks = self._chunks(names)[self._part][mine]
+
+        def decode(chunk: Sequence[str]) -> tuple[list[str], Callable[[], NDArray[np.uint8]]]:
+            digests = [images.digests[name] for name in chunk]
+            stack = functools.partial(images.stack, chunk)
+            if self._ahead and self._embedder.lacks(digests, steps, without):
+                decoded = stack()
+                return digests, lambda: decoded
+            return digests, stack
+
+        def embed(chunk: tuple[list[str], Callable[[], NDArray[np.uint8]]]) -> tuple[int, list[Unsaved]]:
+            digests, stack = chunk
+            with self._embedder.saved_later() as vectors:
+                self._embedder.embed(stack, digests, steps, without)
+            return len(digests), vectors
+
+        def save(chunk: tuple[int, list[Unsaved]]) -> int:
+            count, vectors = chunk
+            self._embedder.save(vectors)
+            return count
+
         with progress_bar(what, sum(map(len, chunks)), progress) as done:
-            for chunk in chunks:
-                digests = [images.digests[name] for name in chunk]
-                self._embedder.embed(functools.partial(images.stack, chunk), digests, steps, without)
-                done(len(chunk))
+            flow(chunks, (decode, embed, save), here=1, waiting=self._ahead, done=done)
 
     def _chunks(self, names: Sequence[str]) -> list[Sequence[str]]:
         return [names[i : i + self.batch_size] for i in range(0, len(names), self.batch_size)]
@@ -193,35 +226,66 @@ class Measurement:
             for name in names:
                 take(self._train.digests[name], number, self._whole(train=True))
 
-    def _measure(self, number: int, batch: tuple[Pair, ...]) -> None:
-        """Finish one batch of pairs, doing only what is not finished."""
-        fresh = not all(self.generated.has(pair) for pair in batch)
-        stage, device = (GENERATE, self.accounting.device) if fresh else ("read images", "")
-        with self.accounting.timed(stage, len(batch), device=device):
-            images = self.generated.images(number, batch)
-        digests = {pair.id: pixels_sha256(image) for pair, image in zip(batch, images, strict=True)}
+    def _begin(self, entry: tuple[int, tuple[Pair, ...]]) -> Begun:
+        """First stage of a batch: decode its images. All stages do only what is not finished."""
+        number, pairs = entry
+        start = time.perf_counter()
+        begun = self.generated.begin(number, pairs)
+        if self._ahead:
+            self.real.stack([pair.target for pair in pairs])  # so that they are decoded when they are compared
+        seconds = time.perf_counter() - start
+        read = 0 if begun.images is None else len(pairs)
+        self.accounting.book(READ if read or self._ahead else GENERATE, Work(seconds, read))
+        return begun
+
+    def _measure(self, begun: Begun) -> Measured:
+        """Second stage, which alone uses the GPU: generate, compare with networks, embed."""
+        batch, fresh = tuple(begun.pairs), begun.images is None
+        if fresh:
+            with self.accounting.timed(GENERATE, len(batch), device=self.accounting.device):
+                images = self.generated.make(begun)
+        else:
+            images = self.generated.make(begun)
+        found = dict(zip((pair.id for pair in batch), map_threads(pixels_sha256, images), strict=True))
         todo = [
             step
             for step in self.accounting.steps()
-            if _compares(step.protocol) and not self._finished.has(step.fingerprint, digests)
+            if _compares(step.protocol) and not self._finished.has(step.fingerprint, found)
         ]
-        values: dict[str, dict[str, PairResult]] = {}
+        measured = Measured(batch, images, found, fresh, self.generated.output_range, self.generated.draws)
         targets = [pair.target for pair in batch]
-        for view, steps in by_view(self.accounting.steps()).items():
-            seen = functools.cache(functools.partial(self._seen, view, images, targets))
-            ids = [self._digest(view, digest, target) for digest, target in zip(digests.values(), targets, strict=True)]
-            if comparing := [step for step in steps if step in todo]:
-                values |= self._compare_all(comparing, batch, seen, ids, view)
-            self._embedder.embed(seen, ids, steps)
-        if values or any(self._finished.images.get(pair) != digest for pair, digest in digests.items()):
-            self._save(
-                Batch(
-                    digests,
-                    values,
-                    output_range=self.generated.output_range,
-                    batch_size=self.batch_size if fresh and self.generated.draws else None,
-                )
-            )
+        with self._embedder.saved_later() as vectors:
+            for view, steps in by_view(self.accounting.steps()).items():
+                seen = functools.cache(functools.partial(self._seen, view, images, targets))
+                ids = [
+                    self._digest(view, digest, target) for digest, target in zip(found.values(), targets, strict=True)
+                ]
+                comparing = [step for step in steps if step in todo]
+                beside = [step for step in comparing if self._ahead and step.protocol.beside_gpu]
+                measured.beside += [(beside, seen, ids, view)] if beside else []
+                if now := [step for step in comparing if step not in beside]:
+                    measured.values |= self._compare_all(now, batch, seen, ids, view, self._portions)
+                self._embedder.embed(seen, ids, steps)
+        measured.vectors = vectors
+        return measured
+
+    def _compare_beside(self, measured: Measured) -> Measured:
+        """Third stage: the protocols that compare beside the GPU; there are none on a CPU."""
+        for steps, seen, ids, view in measured.beside:
+            measured.values |= self._compare_all(steps, measured.pairs, seen, ids, view, self._portions_beside)
+        return measured
+
+    def _finish(self, measured: Measured) -> int:
+        """Last stage: write the images and vectors, then the line that says so; returns the number of pairs."""
+        count, digests = len(measured.pairs), measured.digests
+        if measured.fresh:
+            with self.accounting.timed(WRITE, count):
+                self.generated.keep(measured.pairs, measured.images, list(digests.values()))
+        self._embedder.save(measured.vectors)
+        if measured.values or any(self._finished.images.get(pair) != digest for pair, digest in digests.items()):
+            drawn = self.batch_size if measured.fresh and measured.draws else None
+            self._save(Batch(digests, measured.values, output_range=measured.output_range, batch_size=drawn))
+        return count
 
     def _check_batch_size(self) -> None:
         used = self._finished.batch_size
@@ -239,6 +303,7 @@ class Measurement:
         seen: Callable[[], NDArray[np.uint8]],
         digests: list[str],
         view: View | None,
+        portions: Portions,
     ) -> dict[str, dict[str, PairResult]]:
         """Compare a batch all together, or in parts if the memory is too small."""
 
@@ -246,7 +311,7 @@ class Measurement:
             return self._compare(todo, batch[part], lambda: seen()[part], digests[part], view)
 
         values: dict[str, dict[str, PairResult]] = {}
-        for found in self._portions(compare, len(batch)):
+        for found in portions(compare, len(batch)):
             for fingerprint, results in found.items():
                 values.setdefault(fingerprint, {}).update(results)
         return values

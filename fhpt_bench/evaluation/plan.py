@@ -56,6 +56,22 @@ def by_view(steps: Sequence[Step]) -> dict[View | None, list[Step]]:
     return groups
 
 
+def of_real_images(steps: Sequence[Step], benchmark: Benchmark) -> list[Step]:
+    """The steps with only the features that they need of the benchmark's own images.
+
+    The protocols of a view are left out: they need no vectors of these images.
+
+    Args:
+        steps: the protocols.
+        benchmark: the benchmark.
+    """
+    found = []
+    for step in by_view(steps).get(None, []):
+        needed = step.protocol.features_of_real(benchmark)
+        found.append(replace(step, features={name: kind for name, kind in step.features.items() if name in needed}))
+    return found
+
+
 def select_protocols(chosen: str | Sequence[str], benchmark: Benchmark) -> Selection:
     """Split a selection into (id, variant) and look each id up without importing it.
 

@@ -15,7 +15,7 @@ from fhpt_bench.errors import UserError
 from fhpt_bench.evaluation.accounting import Accounting
 from fhpt_bench.evaluation.embedder import Embedder
 from fhpt_bench.evaluation.exchange import from_all, process_group
-from fhpt_bench.evaluation.plan import Step, by_view
+from fhpt_bench.evaluation.plan import Step, of_real_images
 from fhpt_bench.feature import MapFeature, MapSummary, VectorFeature
 from fhpt_bench.score import ImagePairs, View
 
@@ -72,7 +72,9 @@ class RealSide:
             digests_seen = [
                 digest
                 for images in (self.images, train)
-                for digest in _embed(embedder, images, accounting.steps(images is train), batch_size)
+                for digest in _embed(
+                    embedder, images, of_real_images(accounting.steps(images is train), benchmark), batch_size
+                )
             ]
             embedder.finish(progress)
         finally:
@@ -172,7 +174,6 @@ class RealSide:
 
 def _embed(embedder: Embedder, images: RealImages, steps: Sequence[Step], batch_size: int) -> list[str]:
     """Compute the vectors of this process's part of the whole images; returns their digests."""
-    steps = by_view(steps).get(None, [])
     count, rank = process_group()
     names = list(images.digests)[rank::count] if embedder.embeds(steps) else []
     for i in range(0, len(names), batch_size):

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from fhpt_bench.evaluation.feature_cache import FeatureCache
 from fhpt_bench.plugin_code import is_plugin_file
-from fhpt_bench.processes import end_with
+from fhpt_bench.processes import end_with, memory_size
 
 if TYPE_CHECKING:
     from loky import Future, ProcessPoolExecutor
@@ -23,18 +23,25 @@ if TYPE_CHECKING:
     from fhpt_bench.feature import VectorFeature
 
 _MOST = 8  # processes: each holds its networks in memory
+_MEMORY = 2**30  # bytes that one may need
+_PART = 8  # images that a worker is given at once beside a GPU: with fewer batches than cores, some would be idle
 _WAITING = 4  # batches per process at most, which bounds the memory
 
 
-def worker_count(share: int) -> int:
+def worker_count(share: int, device: str = "cpu") -> int:
     """How many worker processes a pool starts: one per core, without those of the main processes.
+
+    Beside a GPU they are what takes longest: then all cores are used, as far as half of the memory suffices. On a CPU
+    there are at most 8.
 
     Args:
         share: the number of main processes of this run on this machine.
+        device: where the networks of the main processes compute, "cpu" or "cuda".
     """
     from loky import cpu_count
 
-    return max(1, min(_MOST, int(cpu_count()) // share - 1))
+    most = _MOST if device == "cpu" else max(_MOST, memory_size() // 2 // share // _MEMORY)
+    return max(1, min(most, int(cpu_count()) // share - 1))
 
 
 class WorkerPool:
@@ -42,11 +49,12 @@ class WorkerPool:
 
     Args:
         share: the number of main processes of this run on this machine.
+        device: where the networks of the main processes compute, "cpu" or "cuda".
         store: a folder that takes the values (`FeatureCache`).
     """
 
-    def __init__(self, share: int, store: Path | None = None) -> None:
-        self._share, self._store = share, store
+    def __init__(self, share: int, device: str = "cpu", store: Path | None = None) -> None:
+        self._share, self._device, self._store = share, device, store
         self._count = 1
         self._pool: ProcessPoolExecutor | None = None
         self._waiting: deque[tuple[str, int, Future[float]]] = deque()
@@ -71,15 +79,13 @@ class WorkerPool:
             # Not the standard library's pool: it would run the user's script again in each worker.
             from loky import ProcessPoolExecutor
 
-            self._count = worker_count(self._share)
+            self._count = worker_count(self._share, self._device)
             self._pool = ProcessPoolExecutor(self._count, initializer=_begin, initargs=(os.getpid(),))
-        self._waiting.append(
-            (
-                plugin.spec.id,
-                len(digests),
-                self._pool.submit(_extract, _portable(plugin), identity, images, digests, self._store),
-            )
-        )
+        size = len(digests) if self._device == "cpu" else _PART
+        for start in range(0, len(digests), size):
+            part = slice(start, start + size)
+            future = self._pool.submit(_extract, _portable(plugin), identity, images[part], digests[part], self._store)
+            self._waiting.append((plugin.spec.id, len(digests[part]), future))
 
     def oldest(self, last: bool) -> tuple[str, int, Future[float]] | None:
         """The oldest batch to wait for: feature id, number of images, seconds; None if there is none.

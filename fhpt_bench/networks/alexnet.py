@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-from PIL import Image
 from torch import nn
 
 from fhpt_bench.feature import FeatureSpec
-from fhpt_bench.networks.convolutions import ConvolutionMaps, check_network_input
+from fhpt_bench.networks.convolutions import ConvolutionMaps, check_network_input, resize_images
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
     from torch import Tensor
 
@@ -71,7 +70,4 @@ class AlexNetMaps128(AlexNetMaps):
             ValueError: if the images have another shape or dtype.
         """
         check_network_input(images, self.title)
-        resized = np.empty((len(images), 128, 128, 3), np.uint8)
-        for image, result in zip(images, resized, strict=True):
-            result[:] = Image.fromarray(image).resize((128, 128), Image.Resampling.BILINEAR)
-        return super().extract(resized)
+        return super().extract(resize_images(images, (128, 128)))

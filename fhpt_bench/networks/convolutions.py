@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from fhpt_bench import weights
+from fhpt_bench.data.real_images import to_device
 from fhpt_bench.feature import MapFeature
+from fhpt_bench.threads import map_threads
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -103,10 +106,56 @@ def portions(images: NDArray[np.uint8], device: str) -> list[NDArray[np.uint8]]:
     return [images[i : i + size] for i in range(0, len(images), size)]
 
 
+def resize_images(
+    images: NDArray[np.uint8], size: tuple[int, int], way: Image.Resampling = Image.Resampling.BILINEAR
+) -> NDArray[np.uint8]:
+    """Resize images as a whole with Pillow, which filters and rounds in uint8.
+
+    Args:
+        images: (N, H, W, 3).
+        size: (height, width) of the result; the aspect ratio is not kept.
+        way: Pillow's filter.
+
+    Returns:
+        (N, height, width, 3).
+
+    Examples:
+        >>> resize_images(np.full((1, 5, 4, 3), 7, np.uint8), (2, 3)).shape
+        (1, 2, 3, 3)
+    """
+    resized = np.empty((len(images), *size, 3), np.uint8)
+
+    def resize(position: int) -> None:
+        image = Image.fromarray(np.ascontiguousarray(images[position]))
+        resized[position] = image.resize(size[::-1], way)
+
+    map_threads(resize, range(len(images)))
+    return resized
+
+
+def separate(count: int, device: torch.device) -> list[int] | list[slice]:
+    """How sums over maps are computed: on a CPU image by image, on a GPU all together.
+
+    On a CPU the intermediate tensors of a batch would be large, and the order of a sum may depend on the batch size.
+
+    Args:
+        count: number of images.
+        device: of the maps.
+
+    Returns:
+        Indices of the maps' first dimension.
+
+    Examples:
+        >>> separate(3, torch.device("cpu")), separate(3, torch.device("cuda"))
+        ([0, 1, 2], [slice(None, None, None)])
+    """
+    return list(range(count)) if device.type == "cpu" else [slice(None)]
+
+
 def image_batch(images: NDArray[np.uint8], device: str) -> Tensor:
     """(N, H, W, 3) uint8 RGB -> (N, 3, H, W) float32 from 0 to 255 on the device."""
     # A copy, since a view may be read-only or have negative strides, even one of a single image.
-    x = torch.from_numpy(images.copy()).to(device).permute(0, 3, 1, 2)
+    x = to_device(torch.from_numpy(images.copy()), device).permute(0, 3, 1, 2)
     return x.to(torch.float32, memory_format=torch.contiguous_format)
 
 
@@ -154,16 +203,20 @@ class ConvolutionMaps(MapFeature):
                 f"{self.title} needs images of at least {self.smallest}x{self.smallest} pixels, not {size}"
             )
         with exact_float32(self._device):
-            parts = [self._compute(portion) for portion in portions(images, self._device)]
+            parts = [self.embed(self.prepare(portion)) for portion in portions(images, self._device)]
             return tuple(torch.cat(maps) for maps in zip(*parts, strict=True))
 
-    def _compute(self, images: NDArray[np.uint8]) -> list[Tensor]:
+    def prepare(self, images: NDArray[np.uint8]) -> Tensor:
+        """(N, H, W, 3) uint8 RGB -> the network's input, (N, 3, H, W) float32 on the device."""
         x = image_batch(images, self._device)
         x = x.div_(127.5).sub_(1) if self.black else x.div_(255)
         if self.scaled:
             shift, scale = (x.new_tensor(value).view(3, 1, 1) for value in (_SHIFT, _SCALE))
             x = x.sub_(shift).div_(scale)
-        x = x.contiguous(memory_format=self.layout)
+        return x.contiguous(memory_format=self.layout)
+
+    def embed(self, x: Tensor) -> list[Tensor]:
+        """(N, 3, H, W) -> one map for each tap."""
         maps = []
         for position, layer in enumerate(self._layers):
             x = layer(x)

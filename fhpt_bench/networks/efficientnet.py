@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from fhpt_bench.data.real_images import to_device
 from fhpt_bench.feature import FeatureSpec
 from fhpt_bench.networks.pooled import PooledFeature, resize_bicubic
 
@@ -61,7 +62,8 @@ class EfficientNetLite0(PooledFeature):
 
     def prepare(self, images: NDArray[np.uint8]) -> Tensor:
         """The whole image, (N, 3, 224, 224)."""
-        x = torch.from_numpy(resize_bicubic(images, _SIDE)).permute(0, 3, 1, 2).contiguous().to(self._device)
+        x = torch.from_numpy(resize_bicubic(images, _SIDE)).permute(0, 3, 1, 2).contiguous()
+        x = to_device(x, self._device)
         return x.sub_(127).div_(128)
 
     def embed(self, x: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from fhpt_bench.errors import UserError, did_you_mean
 from fhpt_bench.feature import VectorFeature
-from fhpt_bench.networks.convolutions import check_network_input, exact_float32, portions
+from fhpt_bench.networks.convolutions import check_network_input, exact_float32, portions, resize_images
 from fhpt_bench.networks.encoders import Encoder
 
 if TYPE_CHECKING:
@@ -138,10 +138,7 @@ def fitted(images: NDArray[np.uint8], encoder: Encoder) -> NDArray[np.uint8]:
         top, left = ((length - side) // 2 for length in images.shape[1:3])
         images = images[:, top : top + side, left : left + side]
     way = Image.Resampling[encoder.resize.upper()]
-    resized = np.empty((len(images), height, width, 3), np.uint8)
-    for image, result in zip(images, resized, strict=True):
-        result[:] = Image.fromarray(np.ascontiguousarray(image)).resize((width, height), way)
-    return resized
+    return resize_images(images, (height, width), way)
 
 
 def _timm(encoder: Encoder, device: str) -> Network:

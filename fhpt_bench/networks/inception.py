@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+from fhpt_bench.data.real_images import to_device
 from fhpt_bench.feature import FeatureSpec
-from fhpt_bench.networks.convolutions import image_batch
+from fhpt_bench.networks.convolutions import image_batch, resize_images
 from fhpt_bench.networks.pooled import PooledFeature, resize_bicubic
 
 if TYPE_CHECKING:
@@ -103,7 +103,8 @@ class FIDInceptionClean(FIDInception):
 
     def prepare(self, images: NDArray[np.uint8]) -> Tensor:
         """The input, resized and then scaled."""
-        x = torch.from_numpy(resize_bicubic(images, _SIDE)).permute(0, 3, 1, 2).contiguous().to(self._device)
+        x = torch.from_numpy(resize_bicubic(images, _SIDE)).permute(0, 3, 1, 2).contiguous()
+        x = to_device(x, self._device)
         return x.sub_(128).div_(128)
 
 
@@ -202,10 +203,7 @@ class ImageNetInceptionLogits(PooledFeature):
 
     def prepare(self, images: NDArray[np.uint8]) -> Tensor:
         """The input, resized and then scaled, as torchvision's transforms do it with a Pillow image."""
-        resized = np.empty((len(images), _SIDE, _SIDE, 3), np.uint8)
-        for image, result in zip(images, resized, strict=True):
-            result[:] = Image.fromarray(np.ascontiguousarray(image)).resize((_SIDE, _SIDE), Image.Resampling.BILINEAR)
-        return image_batch(resized, self._device).div_(255).sub_(0.5).div_(0.5)
+        return image_batch(resize_images(images, (_SIDE, _SIDE)), self._device).div_(255).sub_(0.5).div_(0.5)
 
     def embed(self, x: Tensor) -> Tensor:
         """(N, 1000)."""

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from fhpt_bench import weights
 from fhpt_bench.feature import VectorFeature
 from fhpt_bench.networks.convolutions import check_network_input, exact_float32
+from fhpt_bench.threads import map_threads
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,10 +34,13 @@ def resize_bicubic(images: NDArray[np.uint8], size: int) -> NDArray[np.float32]:
         [[7.0, 7.0], [7.0, 7.0]]
     """
     resized = np.empty((len(images), size, size, 3), np.float32)
-    for image, result in zip(images, resized, strict=True):
+
+    def resize(position: int) -> None:
         for channel in range(3):  # Pillow supports float32 only in one-channel images
-            plane = Image.fromarray(image[:, :, channel].astype(np.float32))
-            result[:, :, channel] = plane.resize((size, size), Image.Resampling.BICUBIC)
+            plane = Image.fromarray(images[position, :, :, channel].astype(np.float32))
+            resized[position, :, :, channel] = plane.resize((size, size), Image.Resampling.BICUBIC)
+
+    map_threads(resize, range(len(images)))
     return resized.clip(0, 255)
 
 

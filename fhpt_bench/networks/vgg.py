@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from fhpt_bench.feature import FeatureSpec, MapSummary
-from fhpt_bench.networks.convolutions import ConvolutionMaps
+from fhpt_bench.networks.convolutions import ConvolutionMaps, separate
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 
 VGG_BLOCKS = {"vgg16": (2, 2, 3, 3, 3), "vgg19": (2, 2, 4, 4, 4)}  # convolutions of each block
+_CHANNELS = 1472  # of the five maps together
 
 
 def vgg_layers(network: str) -> nn.Sequential:
@@ -75,7 +76,7 @@ class VGG16Pooled(MapSummary):
     @staticmethod
     def summary(maps: tuple[Tensor, ...]) -> NDArray[np.float32]:
         """Five maps of N images -> (N, 1472) float32, 0 or more, from relu1_2 to relu5_3."""
-        # Image by image, since the order of a sum may depend on the batch size.
-        rows = [torch.cat([image.mean((1, 2)) for image in images]) for images in zip(*maps, strict=True)]
-        pooled: NDArray[np.float32] = torch.stack(rows).cpu().numpy()
+        parts = separate(len(maps[0]), maps[0].device)
+        rows = [torch.cat([one[part].mean((-2, -1)) for one in maps], -1).reshape(-1, _CHANNELS) for part in parts]
+        pooled: NDArray[np.float32] = torch.cat(rows).cpu().numpy()
         return pooled

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from fhpt_bench.feature import MapFeature
 
 
+_TOGETHER = 16  # pairs whose maps by pixel are computed at once on a GPU
+
+
 @dataclass(frozen=True)
 class _Variant:
     """The definition of a variant, the maps that it compares, its channel weights, and the smallest images."""
@@ -87,10 +90,12 @@ def map_distance(generated: Sequence[Tensor], target: Sequence[Tensor], heads: S
     """
     import torch
 
+    from fhpt_bench.networks.convolutions import separate
+
     total = torch.zeros(len(generated[0]), dtype=torch.float64, device=generated[0].device)
     for a, b, head in zip(generated, target, heads, strict=True):
-        for i in range(len(a)):  # one image at a time: intermediate tensors of a batch would be large
-            total[i] += _by_pixel(a[i], b[i], head[0]).mean(dtype=torch.float64)
+        for part in separate(len(a), a.device):
+            total[part] += _by_pixel(a[part], b[part], head[0]).mean((-2, -1), dtype=torch.float64)
     return total
 
 
@@ -124,22 +129,25 @@ def spatial_distance(
     import torch
     from torch.nn.functional import interpolate
 
+    from fhpt_bench.networks.convolutions import separate
+
     total = torch.zeros(len(generated[0]), *size, device=generated[0].device)
     for a, b, head in zip(generated, target, heads, strict=True):
-        for i in range(len(a)):
-            distance = _by_pixel(a[i], b[i], head[0])[None, None]
-            total[i] += interpolate(distance, size, mode="bilinear", align_corners=False)[0, 0]
+        for part in separate(len(a), a.device):
+            distance = _by_pixel(a[part], b[part], head[0]).reshape(-1, 1, *a.shape[2:])
+            larger = interpolate(distance, size, mode="bilinear", align_corners=False)
+            total[part] += larger.reshape(total[part].shape)
     return total
 
 
 def _by_pixel(generated: Tensor, target: Tensor, head: Tensor) -> Tensor:
-    """(h, w) distances of two (C, h, w) maps."""
-    return _unit_length(generated).sub_(_unit_length(target)).square_().mul_(head).sum(0)
+    """(…, h, w) distances of two (…, C, h, w) maps."""
+    return _unit_length(generated).sub_(_unit_length(target)).square_().mul_(head).sum(-3)
 
 
 def _unit_length(maps: Tensor) -> Tensor:
     # The constant is that of the reference; it decides the result for pixels without activation.
-    return maps / (maps.square().sum(0, keepdim=True).sqrt() + 1e-10)
+    return maps / (maps.square().sum(-3, keepdim=True).sqrt() + 1e-10)
 
 
 def lpips(
@@ -222,9 +230,10 @@ def lpips_maps(
     network, heads = _network(_VARIANTS[variant].feature, device), channel_weights(variant, device)
     count, height, width, _ = generated.shape
     maps = np.empty((count, height, width))
-    for i in range(count):
-        one, other = network.extract(generated[i : i + 1]), network.extract(target[i : i + 1])
-        maps[i] = spatial_distance(one, other, heads, (height, width))[0].cpu().numpy()
+    size = 1 if torch.device(device).type == "cpu" else _TOGETHER
+    for i in range(0, count, size):
+        one, other = network.extract(generated[i : i + size]), network.extract(target[i : i + size])
+        maps[i : i + size] = spatial_distance(one, other, heads, (height, width)).cpu().numpy()
     return maps
 
 

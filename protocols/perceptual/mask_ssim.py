@@ -65,6 +65,7 @@ class MaskSSIM(PairwiseProtocol):
     used_by: ClassVar[Mapping[str, str]] = {"market": "PATN (tool/getMetrics_market.py) and Siarohin et al. (test.py)"}
     metrics = (MetricCard("mask-ssim", "mask-SSIM", higher_is_better=True, range=(-1.0, 1.0), real=1.0),)
     numerics = "numpy and scipy float64"
+    beside_gpu = True
     at_other_sizes = (
         "Limbs and discs of the mask keep their width in pixels, which is made for 128x64: at larger sizes the mask "
         "covers a smaller share of the person. The window keeps its pixels, too; images below 11 pixels are refused."

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from fhpt_bench.protocol import Evidence, ImagePairs, MetricCard, PairValues, PairwiseProtocol, Score
 from fhpt_bench.statistics import block_jackknife, weighted_mean
+from fhpt_bench.threads import map_threads
 from protocols.inputs import check_pairs
 
 _IDENTICAL = 100.0  # dB of an identical pair in the variant "unit"
@@ -44,8 +45,12 @@ def psnr(generated: NDArray[np.uint8], target: NDArray[np.uint8]) -> NDArray[np.
 
 def _mean_squared_error(generated: NDArray[np.uint8], target: NDArray[np.uint8]) -> NDArray[np.float64]:
     check_pairs(generated, target)
+
     # One pair at a time: a stack of float64 differences would take eight times the memory of the images.
-    return np.array([np.square(a.astype(np.float64) - b).mean() for a, b in zip(generated, target, strict=True)])
+    def error(pair: tuple[NDArray[np.uint8], NDArray[np.uint8]]) -> float:
+        return float(np.square(pair[0].astype(np.float64) - pair[1]).mean())
+
+    return np.array(map_threads(error, zip(generated, target, strict=True)))
 
 
 def _decibels(error: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -92,6 +97,7 @@ class PSNR(PairwiseProtocol):
         "batch16": "VtonEval (Leffa), in the order of its files",
     }
     metrics = (_METRIC,)
+    beside_gpu = True
     moved_by = (
         "borders that are equal in both images",
         "identical pairs: excluded here, infinite or capped in other tools",

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fhpt_bench.data.parsing_maps import NO_REGION, REGIONS
 from fhpt_bench.protocol import Evidence, Exhibits, ImagePairs, MetricCard, PairValues, PairwiseProtocol
+from fhpt_bench.threads import map_threads
 from protocols.inputs import check_pairs
 from protocols.perceptual.lpips import LPIPS, channel_weights, lpips_maps, spatial_distance
 from protocols.perceptual.ssim import RADIUS, ssim_maps
@@ -102,7 +103,9 @@ def _measure(
     distance: Callable[..., NDArray[np.float64]] = deltaE_ciede2000
     found = {measure: np.full((len(maps), len(REGIONS)), np.nan) for measure in _MEASURES}
     similar = ssim_maps(generated, target)
-    for i, (a, b, whole) in enumerate(zip(generated, target, maps, strict=True)):
+
+    def measure(i: int) -> None:
+        a, b, whole = generated[i], target[i], maps[i]
         eroded = inside(whole)
         found["ssim"][i] = _means(similar[i], eroded)
         found["lpips"][i] = _means(perceptual[i], eroded)
@@ -110,6 +113,8 @@ def _measure(
         with np.errstate(divide="ignore"):
             found["psnr"][i] = 10 * np.log10(255**2 / error)
         found["colour"][i] = _means(distance(rgb2lab(a), rgb2lab(b)), whole)
+
+    map_threads(measure, range(len(maps)))
     return found
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fhpt_bench.protocol import ImagePairs, MetricCard, PairValues, PairwiseProtocol
+from fhpt_bench.threads import map_threads
 from protocols.inputs import check_pairs, unfit_size
 
 if TYPE_CHECKING:
@@ -122,12 +123,13 @@ def ssim(generated: NDArray[np.uint8], target: NDArray[np.uint8], variant: str =
         raise ValueError(f"ssim has no variant {variant!r}; there are {', '.join(_VARIANTS)}")
     chosen = _VARIANTS[variant]
     check_pairs(generated, target, chosen.window)
-    values = np.empty(len(generated))
-    for i, pair in enumerate(zip(generated, target, strict=True)):
+
+    def similarity(pair: tuple[NDArray[np.uint8], NDArray[np.uint8]]) -> float:
         a, b = (_prepared(image, chosen) for image in pair)
         data_range = (int(a.max()) - int(a.min()) if chosen.measured_range else 0) or 255
-        values[i] = _similarity(a, b, data_range, chosen)
-    return values
+        return _similarity(a, b, data_range, chosen)
+
+    return np.array(map_threads(similarity, zip(generated, target, strict=True)), np.float64)
 
 
 def _similarity(a: NDArray[np.uint8], b: NDArray[np.uint8], data_range: int, variant: _Variant) -> float:
@@ -191,9 +193,13 @@ def ssim_maps(generated: NDArray[np.uint8], target: NDArray[np.uint8]) -> NDArra
     window = _VARIANTS["canonical"].window
     check_pairs(generated, target, window)
     maps = np.empty(generated.shape[:3])
-    for i, (a, b) in enumerate(zip(generated, target, strict=True)):
+
+    def similarity(i: int) -> None:
+        a, b = generated[i], target[i]
         _, by_channel = compare(a, b, win_size=window, data_range=255, channel_axis=-1, full=True, **_GAUSSIAN)
         maps[i] = by_channel.mean(-1)
+
+    map_threads(similarity, range(len(maps)))
     return maps
 
 
@@ -232,6 +238,7 @@ class SSIM(PairwiseProtocol):
     }
     metrics = (MetricCard("ssim", "SSIM", higher_is_better=True, range=(-1.0, 1.0), real=1.0),)
     numerics = "scikit-image float64"
+    beside_gpu = True
     moved_by = (
         "borders that are equal in both images: white borders count as perfectly similar",
         "the window: details count less in a larger and flatter window",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 
+from fhpt_bench.benchmark import Benchmark
 from fhpt_bench.data.keypoints import PARTS, SLICES
 from fhpt_bench.protocol import Evidence
 
@@ -15,6 +18,17 @@ def estimator(evidence: Evidence) -> dict[str, str]:
     """Details of a score: which estimator gave the keypoints of the generated images."""
     supplied = evidence.supplied.get(ESTIMATOR)
     return {"estimator": supplied.spec.id, "readings_sha256": supplied.sha256} if supplied else {"estimator": ESTIMATOR}
+
+
+def estimated_truth(benchmark: Benchmark, parts: Iterable[str]) -> tuple[str, ...]:
+    """The estimator, if `ground_truth` needs its keypoints of the real targets for one of the parts; else nothing.
+
+    Args:
+        benchmark: the benchmark.
+        parts: "body", "face", "hand_left" or "hand_right".
+    """
+    needed = any(part != "body" and not benchmark.truth.keypoints.get(part) for part in parts)
+    return (ESTIMATOR,) if needed else ()
 
 
 def ground_truth(evidence: Evidence, part: str, occluded: bool = False) -> tuple[NDArray[np.float64], str | None]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fhpt_bench.data.keypoints import SLICES
 from fhpt_bench.protocol import Evidence, Exhibits, MetricCard, PairValues, Protocol, Score
 from fhpt_bench.score import mean_score
-from protocols.structural.ground_truth import ESTIMATOR, estimator, ground_truth
+from protocols.structural.ground_truth import ESTIMATOR, estimated_truth, estimator, ground_truth
 from protocols.structural.inputs import check_keypoints
 
 if TYPE_CHECKING:
@@ -223,6 +223,10 @@ class KeypointErrorCurve(Protocol):
     def features(self) -> tuple[str, ...]:
         """The keypoint estimator."""
         return (ESTIMATOR,)
+
+    def features_of_real(self, benchmark: Benchmark) -> tuple[str, ...]:
+        """The keypoint estimator, if the benchmark has no keypoints of faces or hands."""
+        return estimated_truth(benchmark, (part for parts, _ in _METRICS.values() for part in parts))
 
     def lacks(self, benchmark: Benchmark) -> str | None:
         """A reason if the benchmark sets no anchors."""

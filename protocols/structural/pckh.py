@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from fhpt_bench.benchmark import Benchmark
 from fhpt_bench.data.keypoints import SLICES
 from fhpt_bench.protocol import Evidence, MetricCard, PairValues, Protocol, Score
 from fhpt_bench.score import mean_score
@@ -107,6 +108,10 @@ class PCKh(Protocol):
     def features(self) -> tuple[str, ...]:
         """The keypoint estimator."""
         return (ESTIMATOR,)
+
+    def features_of_real(self, benchmark: Benchmark) -> tuple[str, ...]:
+        """None: the benchmark's own keypoints of the body, or its poses, are the ground truth."""
+        return ()
 
     def score(self, evidence: Evidence) -> tuple[Score, ...]:
         """The share over all joints, with an interval resampled over people."""

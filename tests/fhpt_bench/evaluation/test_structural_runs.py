@@ -76,6 +76,16 @@ def test_where_nobody_is_every_keypoint_is_a_miss(tiny: Path, tmp_path: Path) ->
     assert plain.data_digest(digests) != load_benchmark(str(tiny)).data_digest(digests)
 
 
+def test_real_images_with_an_exact_ground_truth_are_not_estimated(
+    few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FHPT_CACHE_DIR", str(tmp_path / "cache"))
+    (tmp_path / "grey.py").write_text(GREY)
+    record = fb.run(f"{tmp_path}/grey.py:Grey", str(few), "kec,pckh", out=tmp_path / "run")
+    forwards = {stage.name: stage.forwards for stage in record.stages if stage.forwards}
+    assert forwards == {"mediapipe-holistic": record["pckh"].n}
+
+
 def test_real_images_beat_the_warp_and_the_order_of_pairs_is_nothing(few: Path, tmp_path: Path) -> None:
     real = fb.run("real", str(few), "kec,pckh", out=tmp_path / "real")
     warp = fb.run("warp", str(few), "kec,pckh", out=tmp_path / "warp")

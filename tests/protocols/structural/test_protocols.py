@@ -101,6 +101,17 @@ def test_without_tables_face_and_hands_come_from_the_estimator(keypoints: np.nda
     assert scores["face"].skipped == {"no keypoint of the part in the target": 8}
 
 
+def test_real_images_go_through_the_estimator_only_if_a_table_is_missing(keypoints: np.ndarray) -> None:
+    tables = {part: truth_near(keypoints, part) for part in ("face", "hand_left", "hand_right")}
+    whole = make_evidence(keypoints, **tables).benchmark
+    assert KeypointErrorCurve().features_of_real(whole) == PCKh().features_of_real(whole) == ()
+    for part in tables:
+        others = {name: table for name, table in tables.items() if name != part}
+        lacking = make_evidence(keypoints, **others).benchmark
+        assert KeypointErrorCurve().features_of_real(lacking) == ("mediapipe-holistic",)
+        assert PCKh().features_of_real(lacking) == ()
+
+
 def test_swapping_generated_and_real_matters(keypoints: np.ndarray) -> None:
     blind = keypoints.copy()
     blind[:12] = [np.nan, np.nan, 0]
