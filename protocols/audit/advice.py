@@ -11,6 +11,7 @@ from protocols.audit.groups import GROUPS
 EARLY = 3  # strength: what is noticed from here on is noticed before it is obvious
 ORDERED = 0.5  # Kendall's tau: most pairs of strengths are in the right order
 _EXAMPLES = 3
+_HOW = ("reliably", "reliably, but confused with mild damage", "only when strong or not in order", "not")
 
 
 def reliable(finding: Finding) -> bool:
@@ -46,7 +47,9 @@ def advice(row: Mapping[str, Finding], confusions: Sequence[Confusion]) -> dict[
     ]
     blind = [group for group, found in groups.items() if all(f.noticed_from is None for f in found.values())]
     partly = [
-        f"{group} ({_parts(found)})" for group, found in groups.items() if group not in good and group not in blind
+        f"{group} ({_parts(found, confused)})"
+        for group, found in groups.items()
+        if group not in good and group not in blind
     ]
     fooled = [name for name, finding in row.items() if any(finding.better)]
     said = {
@@ -59,17 +62,16 @@ def advice(row: Mapping[str, Finding], confusions: Sequence[Confusion]) -> dict[
     return {heading: text for heading, text in said.items() if text}
 
 
-def _parts(found: Mapping[str, Finding]) -> str:
-    """Which damage of a group is noticed reliably, late, and not at all."""
-    words: dict[str, list[str]] = {"reliably": [], "only when strong or not in order": [], "not": []}
+def _parts(found: Mapping[str, Finding], confused: set[str]) -> str:
+    """Which damage of a group is noticed reliably, is confused with mild damage, is noticed late, and not at all."""
+    words: dict[str, list[str]] = {how: [] for how in _HOW}
+    reliably, confusedly, late, never = words.values()
     for name, finding in found.items():
         if reliable(finding):
-            words["reliably"].append(name)
-        elif finding.noticed_from is None:
-            words["not"].append(name)
+            (confusedly if name in confused else reliably).append(name)
         else:
-            words["only when strong or not in order"].append(name)
-    return ", ".join(f"{how}: {' and '.join(names)}" for how, names in words.items() if names)
+            (never if finding.noticed_from is None else late).append(name)
+    return "; ".join(f"{how}: {', '.join(names)}" for how, names in words.items() if names)
 
 
 def _examples(confusions: Sequence[Confusion]) -> str:

@@ -26,38 +26,44 @@ class Part:
         words: what is tested.
         key: the score.
         damages: names of the kinds of damage that it needs.
-        holds: score's row and number of its confusions -> whether it holds.
+        fails: score's row and number of its confusions -> what fails; nothing if the part holds.
     """
 
     words: str
     key: str
     damages: tuple[str, ...]
-    holds: Callable[[Row, int], bool]
+    fails: Callable[[Row, int], list[str]]
 
 
 def _sees(key: str, *names: str) -> Part:
     words = f"`{key}` notices {', '.join(names)} at strength 3 or weaker, in order"
-    return Part(words, key, names, lambda row, _: all(reliable(row[name]) for name in names))
+    return Part(words, key, names, lambda row, _: [_seen(name, row[name]) for name in names if not reliable(row[name])])
 
 
 def _ignores(key: str, *names: str) -> Part:
     words = f"`{key}` does not notice {', '.join(names)}"
-    return Part(words, key, names, lambda row, _: all(row[name].noticed_from is None for name in names))
+    return Part(words, key, names, lambda row, _: [_seen(name, row[name]) for name in names if row[name].noticed_from])
 
 
 def _confuses(key: str, expected: bool) -> Part:
     words = f"`{key}` is {'' if expected else 'never '}worse for mild than for serious damage"
-    return Part(words, key, _COMPARED, lambda _, count: (count > 0) == expected)
+
+    def fails(_: Row, count: int) -> list[str]:
+        return [] if (count > 0) == expected else [f"{count} such couples of damages"]
+
+    return Part(words, key, _COMPARED, fails)
 
 
 def _fooled(key: str) -> Part:
     words = f"`{key}` is better with some damage, or does not notice half of the kinds of damage"
 
-    def holds(row: Row, _: int) -> bool:
+    def fails(row: Row, _: int) -> list[str]:
         unseen = sum(finding.noticed_from is None for finding in row.values())
-        return unseen >= len(row) / 2 or any(any(finding.better) for finding in row.values())
+        if unseen >= len(row) / 2 or any(any(finding.better) for finding in row.values()):
+            return []
+        return [f"{unseen} of {len(row)} not noticed, none better"]
 
-    return Part(words, key, (), holds)
+    return Part(words, key, (), fails)
 
 
 CLAIMS = {
@@ -110,14 +116,14 @@ def _answer(part: Part, rows: Mapping[str, Row], results: Results) -> str:
     if row is None or any(name not in row or not any(row[name].decided) for name in part.damages):
         return "not measured"
     count = sum(item.score.key == part.key for item in results.confusions)
-    if part.holds(row, count):
-        return "holds"
-    seen = "; ".join(_seen(name, row[name]) for name in part.damages if part.damages != _COMPARED)
-    return f"does not hold: {seen}" if seen else "does not hold"
+    failed = part.fails(row, count)
+    return f"does not hold: {'; '.join(failed)}" if failed else "holds"
 
 
 def _seen(name: str, finding: Finding) -> str:
     if finding.noticed_from is None:
         return f"{name} not noticed"
     weak = finding.tau is not None and finding.tau < ORDERED
-    return f"{name} from strength {finding.noticed_from}" + (f", rank correlation {finding.tau:.2f}" if weak else "")
+    better = ", better at some strength" if any(finding.better) else ""
+    late = f"{name} from strength {finding.noticed_from}"
+    return late + (f", rank correlation {finding.tau:.2f}" if weak else "") + better

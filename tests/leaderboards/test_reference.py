@@ -19,6 +19,7 @@ from fhpt_bench.records.schema import Record, read_record
 from fhpt_bench.records.validation import validate_record
 from leaderboards import measured
 from leaderboards.measured import REFERENCE, read_measured
+from leaderboards.page.audit import AUDIT
 from leaderboards.paper.choice import choose_records
 from tools.reference.records import measure, own_models
 
@@ -49,6 +50,12 @@ def test_shipped_records_are_what_this_version_would_write(folder: Path) -> None
     assert problems(record) == []
     assert (record.benchmark.id, record.model.name) == (folder.parent.name, folder.name)
     assert str(Path.home()) not in (folder / "record.json").read_text()
+
+
+def test_the_shipped_audit_is_what_this_version_would_measure() -> None:
+    record = read_record(AUDIT / "real")
+    assert problems(record) == ["it has not all pairs"]
+    assert (record.benchmark.id, record.model.name) == ("studio", "real")
 
 
 @pytest.fixture(scope="module")

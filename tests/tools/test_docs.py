@@ -9,7 +9,9 @@ import pytest
 from click.testing import CliRunner
 
 from fhpt_bench.cli import cli
-from tools.docs import protocol_pages
+from leaderboards.page.audit import AUDIT
+from protocols.audit.results import Results
+from tools.docs import audit, protocol_pages
 from tools.docs.footguns.__main__ import TABLES
 from tools.docs.pages import fill, marks, table
 from tools.docs.precision.rows import Row, apart, golden_table
@@ -20,6 +22,11 @@ def test_protocol_pages_match_the_code() -> None:
     made = protocol_pages.pages()
     stale = sorted(name for name in committed.keys() | made.keys() if committed.get(name) != made.get(name))
     assert not stale, f"docs/protocols/ does not match the code ({', '.join(stale)}): run {protocol_pages.COMMAND}"
+
+
+def test_the_page_of_the_audit_matches_its_results() -> None:
+    committed = (audit.DOCS / "audit.md").read_text(encoding="utf-8")
+    assert committed == audit.text(Results.read(AUDIT)), "docs/audit.md is stale: run python -m tools.docs.audit"
 
 
 def test_pages_are_only_of_built_in_protocols(monkeypatch: pytest.MonkeyPatch) -> None:

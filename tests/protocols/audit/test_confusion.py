@@ -108,7 +108,7 @@ def test_the_advice_names_groups() -> None:
     row |= {"background": finding("background", "nnyyy", "ynnnn")}
     assert advice(row, []) == {
         "Use it for": "image quality",
-        "In part": "parts of the person (reliably: limb, only when strong or not in order: face-blur, not: hand); "
+        "In part": "parts of the person (reliably: limb; only when strong or not in order: face-blur; not: hand); "
         "background (only when strong or not in order: background)",
         "Does not notice": "identity",
         "Better with damage": "background",
@@ -120,6 +120,7 @@ def test_a_group_that_is_confused_with_mild_damage_is_not_recommended() -> None:
     assert advice(row, [])["Use it for"] == "image quality, identity"
     said = advice(row, [Confusion(SCORE, "blur", 1, "identity", 2.0, 1.0)])
     assert said["Use it for"] == "image quality"
+    assert said["In part"] == "identity (reliably, but confused with mild damage: identity)"
     assert said["Confuses"] == "blur at strength 1 is worse than identity"
 
 
