@@ -15,7 +15,6 @@ import numpy as np
 from fhpt_bench.data.images import encode_png
 from fhpt_bench.errors import UserError
 from fhpt_bench.files import write_bytes
-from fhpt_bench.model import Generator, Oracle, models
 from fhpt_bench.progress import progress_bar
 from fhpt_bench.records.score_difference import compare_scores
 from fhpt_bench.significance import LEVEL, holm
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from fhpt_bench.benchmark import Benchmark
+    from fhpt_bench.evaluation.generated_images import ModelImages
     from fhpt_bench.records.pair_table import PairValues
     from fhpt_bench.records.schema import Record
     from protocols.audit.damage import Damage
@@ -101,8 +101,8 @@ def painted_folder(model: str) -> str:
     return f"model-{model}"
 
 
-def load(names: Sequence[str], benchmark: Benchmark) -> tuple[dict[str, Generator], dict[str, str]]:
-    """Make the models that can paint a benchmark's images; name -> model, and name -> reason of the others.
+def load(names: Sequence[str], benchmark: Benchmark) -> tuple[dict[str, ModelImages], dict[str, str]]:
+    """Make the models that can generate a benchmark's images; name -> its images, and name -> reason of the others.
 
     Args:
         names: registered names.
@@ -111,52 +111,40 @@ def load(names: Sequence[str], benchmark: Benchmark) -> tuple[dict[str, Generato
     Raises:
         UserError: if there is no model of a name.
     """
-    from fhpt_bench.evaluation.model_checks import check_conditioning
+    from fhpt_bench.data.real_images import RealImages
+    from fhpt_bench.evaluation.generated_images import ModelImages, find_model
 
-    made: dict[str, Generator] = {}
+    real = RealImages(benchmark.folder, benchmark.image_size, {})
+    made: dict[str, ModelImages] = {}
     refused: dict[str, str] = {}
     for name in dict.fromkeys(names):
-        kind = models.load(name)
+        find_model(name)
         try:
-            check_conditioning(name, kind.card.conditioning, benchmark)
-            made[name] = kind()
-            if reason := made[name].refuses(benchmark.image_size):
-                raise UserError(reason)
+            made[name] = ModelImages(name, benchmark, real)
         except UserError as error:
-            made.pop(name, None)
             refused[name] = str(error)
     return made, refused
 
 
-def paint(name: str, model: Generator, benchmark: Benchmark, folder: Path, progress: bool) -> None:
+def paint(name: str, images: ModelImages, benchmark: Benchmark, folder: Path, progress: bool) -> None:
     """Write a model's images of a benchmark's pairs as PNG files.
 
     Args:
         name: its name.
-        model: the model.
+        images: makes them.
         benchmark: the benchmark with the chosen pairs.
         folder: where to write.
         progress: show a progress bar.
 
     Raises:
-        UserError: if a file cannot be written.
+        UserError: if the model fails, or a file cannot be written.
     """
     import torch
 
-    from fhpt_bench.data.real_images import RealImages, quantise, to_tensor
-    from fhpt_bench.evaluation.pair_batch import pair_batch
-
-    real = RealImages(benchmark.folder, benchmark.image_size, {})
     with progress_bar(name, len(benchmark.pairs), progress) as done, torch.inference_mode():
         for number, start in enumerate(range(0, len(benchmark.pairs), _BATCH)):
             pairs = benchmark.pairs[start : start + _BATCH]
-            torch.manual_seed(number)
-            batch = pair_batch(benchmark, real, pairs, model.card.conditioning, number)
-            if isinstance(model, Oracle):
-                images = model.reveal(batch, to_tensor(real.stack([pair.target for pair in pairs])))
-            else:
-                images = model.generate(batch)
-            for pair, image in zip(pairs, quantise(images), strict=True):
+            for pair, image in zip(pairs, images.make(images.begin(number, pairs)), strict=True):
                 write_bytes(folder / f"{pair.id}.png", encode_png(image))
             done(len(pairs))
 
