@@ -235,7 +235,7 @@ def one_thread() -> int:
 def reuse_memory() -> None:
     """Let the C library keep freed memory: otherwise each map of a network is new memory, which the system clears.
 
-    Of VGG16 this takes a tenth of the time. Only glibc is known to do this, and to have the setting; it stays.
+    Only glibc is known to do this, and to have the setting; it stays.
     """
     if platform.libc_ver()[0] == "glibc":
         import ctypes

@@ -53,10 +53,14 @@ def test_a_section_is_replaced_and_machines_stand_side_by_side(tmp_path: Path) -
         "## CPU A, 2 cores",
         "### Title of a",
         "### Title of b",
+        "## A GPU",
     ]
     assert "old" not in page
     assert "| one | new |" in page
     assert "x\\|y" in page
+    assert report.NO_GPU in page
+    report.keep(section("gpu-1-tests"), report.Machine("GPU B beside CPU A", 16, ()), tmp_path)
+    assert report.NO_GPU not in report.page(tmp_path)
 
 
 def test_a_row_of_another_length_is_not_kept(tmp_path: Path) -> None:

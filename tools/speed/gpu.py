@@ -31,10 +31,6 @@ from fhpt_bench.records.schema import Record, read_record
 from fhpt_bench.reporting.formatting import score_format
 from leaderboards.measured import REFERENCE
 
-NOT_MEASURED = (
-    "No GPU could be had: neither speed nor scores on one were measured. `python -m tools.speed.gpu --out FOLDER` "
-    "measures both in at most nine minutes."
-)
 FILE = "gpu.json"
 LIMIT = 540  # seconds in all
 ROOT = Path(__file__).parents[2]

@@ -22,6 +22,10 @@ PAGE = Path(__file__).parents[2] / "docs" / "speed.md"
 COMMAND = "python -m tools.speed.report"
 # The instruction sets of x86-64 that libraries choose their code by, as Linux names them.
 FEATURES = ("avx", "fma", "avx2", "avx512f", "avx512bw", "avx512_vnni", "avx512_bf16", "amx_tile")
+NO_GPU = (
+    "No GPU could be had: neither speed nor scores on one were measured. `python -m tools.speed.gpu --out FOLDER` "
+    "measures both in at most nine minutes."
+)
 _INTRODUCTION = f"""# Speed
 
 Made by `{COMMAND}` from the files in `tools/speed/results/`, one per CPU: do not edit. Times of different
@@ -142,13 +146,17 @@ def page(folder: Path = FOLDER) -> str:
     Args:
         folder: where the files are.
     """
-    parts = [_INTRODUCTION]
+    parts, on_gpu = [_INTRODUCTION], False
     for file in sorted(folder.glob("*.json")):
         content = json.loads(file.read_text(encoding="utf-8"))
         machine = Machine(**{**content["machine"], "features": tuple(content["machine"]["features"])})
         sections = [Section(**one) for one in content["sections"]]
+        on_gpu |= any(section.id.startswith("gpu-") for section in sections)
         parts.append("\n".join([f"## {machine.title}", "", _features(machine), "", *_lines(sections)]))
-    return "\n".join(parts if len(parts) > 1 else [*parts, "Nothing was measured yet.\n"])
+    parts += [] if len(parts) > 1 else ["Nothing was measured yet.\n"]
+    if not on_gpu:
+        parts.append(f"## A GPU\n\n{NO_GPU}\n")
+    return "\n".join(parts)
 
 
 def write_page() -> None:
