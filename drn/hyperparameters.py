@@ -1,4 +1,4 @@
-"""The hyperparameters of the Detail Replenishing Network: the presets `paper` and `small` (for a CPU).
+"""The hyperparameters of the Detail Replenishing Network: the presets `paper`, `small` and `cpu`.
 
 Source: Yang et al., "Towards Fine-grained Human Pose Transfer with Detail Replenishing Network", Section V,
 "Implementation Details", and Algorithm 1. If the paper does not give a value, the description of the value says so.
@@ -48,6 +48,7 @@ class Hyperparameters(TrainingHyperparameters):
         loss: weights of the losses.
         perceptual_network: network of the perceptual and the style loss: the paper's VGG-19, a download of 575 MB, or
             VGG-16, whose weights come from a package. Both use the same layers (relu1_2, 2_2, 3_3).
+        continues: whether the training begins with the trained weights of `drn`, with new discriminators.
     """
 
     width: int = 64
@@ -65,6 +66,7 @@ class Hyperparameters(TrainingHyperparameters):
     weight_decay: float = 1e-5
     loss: LossWeights = field(default_factory=LossWeights)
     perceptual_network: Literal["vgg16", "vgg19"] = "vgg19"
+    continues: bool = False
     flip: bool = True
     mixed_precision: Literal["no", "bf16"] = "bf16"
 
@@ -91,6 +93,13 @@ SMALL = Hyperparameters(
     width=12, hidden=64, discriminator_width=16, discriminator_dropout=0.0, batch_size=8, iterations=10_000,
     fixed_iterations=5_000, discriminator_steps=1, learning_rate=3e-4, perceptual_network="vgg16",
     recolour=True, half_size_iterations=4_000,
+)  # fmt: skip
+
+# A second phase of `small` with natural colours, in about two hours on two CPU cores: random hues make coarse images
+# grey. Half of it at half the height and width.
+CPU = replace(
+    SMALL, recolour=False, continues=True, iterations=2_400, fixed_iterations=1_200, half_size_iterations=1_200,
+    learning_rate=2e-4,
 )  # fmt: skip
 
 # The paper trains for 200 epochs at a fixed rate. The number of iterations depends on the number of pairs with two

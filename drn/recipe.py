@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from baselines.patn.hyperparameters import Hyperparameters as PATNHyperparameters
-from drn.hyperparameters import FACE_PAPER, FACE_SMALL, PAPER, SMALL, Hyperparameters, PBFixedHyperparameters
+from drn.hyperparameters import CPU, FACE_PAPER, FACE_SMALL, PAPER, SMALL, Hyperparameters, PBFixedHyperparameters
 from fhpt_bench.training.checkpoint import read_checkpoint
 from fhpt_bench.training.generator_recipe import GeneratorRecipe
 from fhpt_bench.training.recipe import RecipeCard
@@ -26,13 +26,14 @@ _CITATION = (
     "Yang et al., Towards Fine-grained Human Pose Transfer with Detail Replenishing Network, Section IV, Algorithm 1"
 )
 _NEEDS = "training pairs with body keypoints"
+_FROM_SCRATCH = {"small": SMALL, "paper": PAPER}
 
 
 class DRNRecipe(GeneratorRecipe):
     """The full network without the face module: transfer branch and detail branch, trained with Algorithm 1."""
 
     card = RecipeCard("drn", "the Detail Replenishing Network", "G_P, G_T, D_A and D_S", _NEEDS, _CITATION)
-    presets: ClassVar[Mapping[str, Hyperparameters]] = {"small": SMALL, "paper": PAPER}
+    presets: ClassVar[Mapping[str, Hyperparameters]] = {**_FROM_SCRATCH, "cpu": CPU}
     multiple = 8  # images are halved three times
     detail: ClassVar[bool] = True
     alternate: ClassVar[bool] = True
@@ -48,13 +49,21 @@ class DRNRecipe(GeneratorRecipe):
         """Make the generator, the discriminators and their learner."""
         from drn.learner import AdversarialLearner
 
-        return AdversarialLearner(self.generator(hparams), hparams, inputs, self.alternate)
+        generator = self.generator(hparams)
+        if hparams.continues:
+            read_checkpoint("drn", Hyperparameters).fill(generator.network)
+        return AdversarialLearner(generator, hparams, inputs, self.alternate)
+
+    def bases(self, preset: str) -> tuple[str, ...]:
+        """Name `drn` for a preset that continues it."""
+        return ("drn",) if self.presets[preset].continues else super().bases(preset)
 
 
 class PBOnlyRecipe(DRNRecipe):
     """The ablation "PB Only" (Table II)."""
 
     card = RecipeCard("drn-pb-only", "DRN's transfer branch alone", "G_P with L_2, D_A and D_S", _NEEDS, _CITATION)
+    presets: ClassVar[Mapping[str, Hyperparameters]] = _FROM_SCRATCH
     detail = False
     alternate = False
 
@@ -64,7 +73,7 @@ class Texture64Recipe(DRNRecipe):
 
     card = RecipeCard("drn-tex64", "DRN with a style code of length 64", "G_P, G_T, D_A and D_S", _NEEDS, _CITATION)
     presets: ClassVar[Mapping[str, Hyperparameters]] = {
-        name: replace(hparams, style=64) for name, hparams in DRNRecipe.presets.items()
+        name: replace(hparams, style=64) for name, hparams in _FROM_SCRATCH.items()
     }
 
 
@@ -74,6 +83,7 @@ class End2EndRecipe(DRNRecipe):
     card = RecipeCard(
         "drn-end2end", "DRN without a coarse step", "G_P and G_T with L_2, D_A and D_S", _NEEDS, _CITATION
     )
+    presets: ClassVar[Mapping[str, Hyperparameters]] = _FROM_SCRATCH
     alternate = False
 
 

@@ -88,6 +88,14 @@ class Recipe(abc.ABC):
             )
         return None
 
+    def bases(self, preset: str) -> tuple[str, ...]:
+        """Names of trained weights that the training with a preset begins with; default: `builds_on`.
+
+        Args:
+            preset: its name.
+        """
+        return self.builds_on
+
     @abc.abstractmethod
     def train(self, task: Task) -> Mapping[str, str]:
         """Train, and write the result into the task's folder.

@@ -77,7 +77,7 @@ def train(
     instance = plugin()
     if reason := instance.lacks(loaded):
         raise UserError(reason)
-    base = {name: weights.fetch(name) for name in plugin.builds_on}
+    base = {name: weights.fetch(name) for name in instance.bases(chosen)}
     digests = loaded.train_image_digests()
     identity = _identity(plugin, chosen, loaded, digests, seed)
     if base:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from drn.recipe import DRNRecipe, End2EndRecipe, FaceRecipe, PBOnlyRecipe, Textu
 from fhpt_bench.errors import UserError
 from fhpt_bench.training.checkpoint import read_checkpoint
 from fhpt_bench.training.train import train
+from fhpt_bench.weights import FOLDER_VARIABLE
 from tests.float64 import COMMAND, TOLERANCE, Float64
 
 
@@ -95,6 +97,40 @@ def test_a_resumed_training_gives_the_same_bytes(small_studio: Path, tmp_path: P
         train(path, str(small_studio), out=pieces, device="cpu")
         assert (pieces / f"{name}.safetensors").read_bytes() == (whole / f"{name}.safetensors").read_bytes()
         assert list((whole / "samples").iterdir())
+
+
+CONTINUES = """
+from dataclasses import replace
+
+from drn import recipe
+from tests.drn.conftest import TINY
+
+STANDING = dict(batch_size=4, learning_rate=1e-12, weight_decay=0.0, mixed_precision="no")
+
+
+class Second(recipe.DRNRecipe):
+    presets = {"tiny": replace(TINY, iterations=1, half_size_iterations=0, continues=True, **STANDING)}
+    judged = 2
+"""
+
+
+def test_a_preset_that_continues_begins_with_the_trained_weights(
+    small_studio: Path, checkpoints: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "second.py"
+    file.write_text(CONTINUES)
+    monkeypatch.setenv(FOLDER_VARIABLE, str(checkpoints))
+    train(f"{file}:Second", str(small_studio), out=tmp_path / "out", device="cpu")
+    begun, given = (
+        read_checkpoint("drn", Hyperparameters, place / "drn.safetensors") for place in (tmp_path / "out", checkpoints)
+    )
+    assert begun.hparams.continues
+    assert begun.arrays.keys() == given.arrays.keys()
+    assert all(np.allclose(begun.arrays[key], array, atol=1e-3) for key, array in given.arrays.items())
+    identity = json.loads((tmp_path / "out" / "training.json").read_text())
+    assert identity["builds_on"] == {"drn": given.digest}
+    assert DRNRecipe().bases("cpu") == ("drn",)
+    assert DRNRecipe().bases("small") == ()
 
 
 def test_trained_checkpoints_run(small_studio: Path, tmp_path: Path) -> None:
