@@ -13,7 +13,7 @@ from fhpt_bench.errors import UserError, did_you_mean
 from fhpt_bench.reading import sha256_file
 from fhpt_bench.records.installed_cards import contradiction, slack, standing
 from fhpt_bench.records.pair_table import PAIRS_FILE, PairValues, read_pair_values
-from fhpt_bench.records.schema import RECORD_FILE, Record, ScoreEntry, read_record
+from fhpt_bench.records.schema import AUDIT_FILE, RECORD_FILE, Record, ScoreEntry, read_record
 from fhpt_bench.statistics import METHOD
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ MAKE_ONE = "make a record with `fhpt-bench run --model warp`"
 
 
 def find_records(folders: Iterable[Path]) -> tuple[list[Record], list[str]]:
-    """Read every record at or below some folders.
+    """Read every record at or below some folders, without those of an audit below them.
 
     Args:
         folders: the folders to search; repeated folders count once, and links are not followed.
@@ -42,6 +42,8 @@ def find_records(folders: Iterable[Path]) -> tuple[list[Record], list[str]]:
             raise UserError(f"There is no folder {folder}: {MAKE_ONE}, or name the right folder with --records.")
         for here, below, names in os.walk(folder, onerror=lambda error: problems.append(f"Cannot read {error}.")):
             below.sort()
+            if AUDIT_FILE in names and Path(here) != folder:
+                below.clear()
             if RECORD_FILE in names:
                 file = Path(here) / RECORD_FILE
                 files.setdefault(file.resolve(), file)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION: Literal[1] = 1
 RECORD_FILE = "record.json"
+AUDIT_FILE = "audit.json"  # in a folder with the records of damaged images, which are no models
 
 
 # What a stranger's record may hold at most; the limits of texts and numbers in general are those of `read_json`.

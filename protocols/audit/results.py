@@ -12,12 +12,13 @@ from pathlib import Path
 from fhpt_bench.errors import UserError
 from fhpt_bench.files import write_text
 from fhpt_bench.reading import LIST_BYTES, read_file
+from fhpt_bench.records.schema import AUDIT_FILE
 from protocols.audit.adversaries import Standing
 from protocols.audit.confusion import Confusion
 from protocols.audit.damage import Damage
 from protocols.audit.findings import AuditedScore, Finding, Range
 
-MARKER = "audit.json"
+MARKER = AUDIT_FILE
 FINDINGS, CONFUSIONS, STANDINGS = "audit.csv", "confusions.csv", "models.csv"
 FILES = (MARKER, FINDINGS, CONFUSIONS, STANDINGS)
 _SCORE = ("score", "label", "headline", "higher_is_better")

@@ -237,3 +237,12 @@ def test_links_and_damaged_records_do_not_stop_the_search(two: Path) -> None:
     assert len(problems) == 1
     assert "upgrade" in problems[0]
     assert "ignored: " in shown("drn", "warp", "--records", two).stderr
+
+
+def test_records_of_an_audit_are_no_models(two: Path) -> None:
+    audit = two / "audit" / "studio"
+    (audit / "records").mkdir(parents=True)
+    (audit / "audit.json").write_text("{}")
+    (two / "warp").rename(audit / "records" / "blur-1")
+    assert [record.model.name for record in find_records([two])[0]] == ["drn"]
+    assert [record.model.name for record in find_records([audit])[0]] == ["warp"]
