@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import _thread
+import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +133,15 @@ def test_ctrl_c_finishes_what_has_passed(here: int) -> None:
     assert threading.active_count() == before
 
 
-def test_ctrl_c_while_the_last_items_are_written() -> None:
+@pytest.fixture
+def heard() -> Iterator[None]:
+    """Ctrl-C ends the main thread, as in a terminal; a shell starts what it puts into the background without."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_while_the_last_items_are_written(heard: None) -> None:
     found, interrupted = list[int](), threading.Event()
 
     def write(item: int) -> int:
