@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -109,10 +110,13 @@ class Embedder:
 
         Args:
             images: returns (N, H, W, 3) uint8; called only if a vector of one of them is missing.
-            digests: digests of the N images.
+            digests: digests of the N images; those that occur several times are computed once.
             steps: the protocols that need the vectors.
             without: features that are computed later.
         """
+        places = [place for place, digest in enumerate(digests) if digest not in digests[:place]]
+        if len(places) < len(digests):
+            images, digests = functools.partial(_part, images, places), [digests[place] for place in places]
         for name, plugin in _plugins(VectorFeature, steps).items():
             if name in without or not self._new(name, digests).any():
                 continue
@@ -130,18 +134,18 @@ class Embedder:
                 if isinstance(feature, VectorFeature):
                     self._keep(name, self._extract(name, feature, images()), digests)
 
-    def summarise(self, maps: str, values: tuple[Tensor, ...], digests: list[str]) -> None:
+    def summarise(self, maps: str, values: Callable[[], tuple[Tensor, ...]], digests: list[str]) -> None:
         """Cache the vectors that follow from maps which were computed for a comparison.
 
         Args:
             maps: the id of the feature of the maps.
-            values: maps of N images.
+            values: returns maps of N images; called only if a vector of one of them is missing.
             digests: digests of the N images.
         """
         for name, plugin in _plugins(VectorFeature, self._accounting.steps()).items():
             if issubclass(plugin, MapSummary) and plugin.maps.spec.id == maps and self._new(name, digests).any():
                 with self._accounting.guarded(*_users(name, self._plan)):
-                    self._keep(name, plugin.summary(values), digests)
+                    self._keep(name, plugin.summary(values()), digests)
 
     def finish(self, progress: bool) -> None:
         """Wait for the worker processes.
@@ -256,3 +260,7 @@ def _plugins(kind: type[F], steps: Sequence[Step]) -> dict[str, type[F]]:
 
 def _users(feature: str, steps: Sequence[Step]) -> list[Step]:
     return [step for step in steps if feature in step.features]
+
+
+def _part(images: Callable[[], NDArray[np.uint8]], places: list[int]) -> NDArray[np.uint8]:
+    return images()[places]

@@ -22,6 +22,7 @@ from fhpt_bench.evaluation.embedder import Embedder, Unsaved
 from fhpt_bench.evaluation.finished import GENERATE, READ, WRITE, Batch, PairResult, Work
 from fhpt_bench.evaluation.generated_images import Begun, GeneratedImages
 from fhpt_bench.evaluation.in_flight import Measured
+from fhpt_bench.evaluation.kept_maps import joined, maps_of_pairs
 from fhpt_bench.evaluation.memory import Portions
 from fhpt_bench.evaluation.pipeline import batches_ahead, flow, image_threads
 from fhpt_bench.evaluation.plan import Step, by_view, of_real_images
@@ -337,24 +338,19 @@ class Measurement:
             images, targets = seen(), self._seen(view, real, unique)
         if targets is None:  # the view has just failed
             return {}
+        shown = [self._digest(view, self.real.digests[target], target) for target in unique]
         generated_maps: dict[str, tuple[Tensor, ...]] = {}
         target_maps: dict[str, tuple[Tensor, ...]] = {}
-        # Several pairs may have the same image, such as one target that is damaged for each of its pairs.
-        first = {digest: place for place, digest in reversed(list(enumerate(digests)))}
-        places = sorted(first.values())
-        copies = [places.index(first[digest]) for digest in digests]
         for name, feature in self._embedder.wanted(MapFeature, todo).items():
-            users, count = [step for step in todo if name in step.features], len(places) + len(unique)
-            with (
-                self.accounting.guarded(*users, images=len(batch)),
-                self.accounting.timed(name, count, count, self.accounting.device),
-            ):
-                own, real_maps = feature.extract(images[places]), feature.extract(targets)
-                generated_maps[name] = own if len(places) == len(digests) else tuple(maps[copies] for maps in own)
-                target_maps[name] = tuple(maps[position] for maps in real_maps)
-                self._embedder.summarise(name, generated_maps[name], digests)
-                shown = [self._digest(view, self.real.digests[target], target) for target in unique]
-                self._embedder.summarise(name, real_maps, shown)
+            users = [step for step in todo if name in step.features]
+            with self.accounting.guarded(*users, images=len(batch)):
+                start = time.perf_counter()
+                own, of_targets, count = maps_of_pairs(feature, images, digests, targets.__getitem__, shown)
+                generated_maps[name], target_maps[name] = own, joined(of_targets, [shown[i] for i in position])
+                self._embedder.summarise(name, functools.partial(tuple, own), digests)
+                self._embedder.summarise(name, functools.partial(joined, of_targets, shown), shown)
+                work = Work(time.perf_counter() - start, count, count, {self.accounting.device: count} if count else {})
+                self.accounting.book(name, work)
         values: dict[str, dict[str, PairResult]] = {}
         regions = self.benchmark.regions if any(step.protocol.parsing for step in todo) else None
         located = regions.stack([pair.target for pair in batch]) if regions is not None else None

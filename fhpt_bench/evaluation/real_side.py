@@ -15,6 +15,7 @@ from fhpt_bench.errors import UserError
 from fhpt_bench.evaluation.accounting import Accounting
 from fhpt_bench.evaluation.embedder import Embedder
 from fhpt_bench.evaluation.exchange import from_all, process_group
+from fhpt_bench.evaluation.kept_maps import KeptMaps, joined
 from fhpt_bench.evaluation.plan import Step, of_real_images
 from fhpt_bench.feature import MapFeature, MapSummary, VectorFeature
 from fhpt_bench.score import ImagePairs, View
@@ -63,8 +64,7 @@ class RealSide:
         height, width = benchmark.image_size
         kept = _MEMORY // (height * width * 3)
         self.images, self._train = RealImages(benchmark.folder, benchmark.image_size, digests, kept), train
-        self._target_maps: dict[tuple[str, str], tuple[Tensor, ...]] = {}  # (map feature, target) -> maps
-        self._free = _MEMORY
+        self._target_maps = KeptMaps(_MEMORY)
         count, _ = process_group()
         accounting = Accounting(steps, main=True, device=device)
         embedder = Embedder(steps, device, accounting, count)
@@ -157,19 +157,11 @@ class RealSide:
         Returns:
             Maps of (B, C, h, w).
         """
-        import torch
-
-        found = {name: self._target_maps[feature, name] for name in targets if (feature, name) in self._target_maps}
-        if new := [name for name in dict.fromkeys(targets) if name not in found]:
-            maps = self.maps[feature].extract(self.images.stack(new))
-            for i, name in enumerate(new):
-                found[name] = tuple(level[i : i + 1].clone() for level in maps)
-                size = sum(level.numel() * level.element_size() for level in found[name])
-                if size <= self._free:
-                    self._free -= size
-                    self._target_maps[feature, name] = found[name]
-        # Joined as batches of one image, they keep their memory format, on which the order of sums depends.
-        return tuple(torch.cat(levels) for levels in zip(*(found[name] for name in targets), strict=True))
+        digests = [self.images.digests[name] for name in targets]
+        found, _ = self._target_maps.add(
+            self.maps[feature], digests, lambda places: self.images.stack([targets[place] for place in places])
+        )
+        return joined(found, digests)
 
 
 def _embed(embedder: Embedder, images: RealImages, steps: Sequence[Step], batch_size: int) -> list[str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from fhpt_bench.benchmark import Benchmark, load_benchmark
 from fhpt_bench.data.images import encode_png
 from fhpt_bench.errors import UserError, did_you_mean
+from fhpt_bench.evaluation.kept_maps import keep_target_maps
 from fhpt_bench.files import write_bytes
 from fhpt_bench.progress import progress_bar
 from fhpt_bench.records.comparison import read_values
@@ -26,6 +27,7 @@ from protocols.audit.results import Results
 
 REAL = "real"
 IMAGES = "images"
+_MEMORY = 1 << 30  # bytes of maps of targets that each process keeps
 
 
 @dataclass(frozen=True)
@@ -126,30 +128,35 @@ def measure(request: Request, names: Sequence[str], processes: int, progress: bo
 
     Args:
         request: what to measure.
-        names: names of the folders and models.
-        processes: how many to measure at a time.
+        names: names of the folders and models. The first is measured alone, so that the cache of real images is filled.
+        processes: how many of the others to measure at a time.
         progress: show a progress bar.
 
     Raises:
         UserError: if a folder cannot be measured.
     """
-    with progress_bar("audit", len(names), progress) as done:
-        if processes == 1:
-            for name in names:
+    keep_target_maps(_MEMORY)
+    try:
+        with progress_bar("audit", len(names), progress) as done:
+            alone = names if processes == 1 else names[:1]
+            for name in alone:
                 _measure(request, name)
                 done(1)
-            return
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(processes, context, _one_thread) as pool:
-            for future in as_completed([pool.submit(_measure, request, name) for name in names]):
-                future.result()
-                done(1)
+            if others := names[len(alone) :]:
+                context = multiprocessing.get_context("spawn")
+                with ProcessPoolExecutor(processes, context, _begin) as pool:
+                    for future in as_completed([pool.submit(_measure, request, name) for name in others]):
+                        future.result()
+                        done(1)
+    finally:
+        keep_target_maps(0)
 
 
-def _one_thread() -> None:
+def _begin() -> None:
     import torch
 
     torch.set_num_threads(1)
+    keep_target_maps(_MEMORY)
 
 
 def _measure(request: Request, name: str) -> None:

@@ -75,8 +75,7 @@ def audit(
         count = processes or min(2 * len(damages), best_count(find_device(device), len(loaded.pairs) * len(damages)))
         todo = [campaign.REAL, *(name for damage in damages for name in campaign.folders(damage))]
         todo += [painted_folder(name) for name in models]
-        campaign.measure(request, todo[:1], 1, progress=False)  # fills the cache of real images
-        campaign.measure(request, todo[1:], count, progress=True)
+        campaign.measure(request, todo, count, progress=True)
         found = campaign.results(heading, damages, list(models), place, progress=True)
         if not found.findings:
             raise UserError("None of the protocols has a value for undamaged images: choose others with --protocols.")

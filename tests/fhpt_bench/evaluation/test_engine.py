@@ -78,7 +78,10 @@ def test_order_of_the_pair_list_does_not_matter(tiny: Path, tmp_path: Path) -> N
 def test_networks_see_each_image_once(tiny: Path, tmp_path: Path) -> None:
     record = fb.run("copy-source", str(tiny), ["lpips:alex-0.1", SET_LEVEL], out=tmp_path / "a", batch_size=5)
     forwards = {stage.name: stage.forwards for stage in record.stages if stage.forwards}
-    assert forwards["alexnet-maps"] == 24 + 24  # generated images and unique targets
+    batches = target_batches(load_benchmark(str(tiny)).pairs, 5)
+    # The targets, and the sources that are no target of the same batch.
+    expected = sum(len({pair.target for pair in batch} | {pair.source for pair in batch}) for batch in batches)
+    assert forwards["alexnet-maps"] == expected < 24 + 24
     # The copied sources are the real images that were embedded before them.
     assert forwards[f"{ACME}:MeanColour"] == 24
     again = fb.run("warp", str(tiny), [SET_LEVEL], out=tmp_path / "b")

@@ -17,7 +17,7 @@ from PIL import Image
 from torch import nn
 
 import fhpt_bench as fb
-from fhpt_bench.evaluation.real_side import RealSide
+from fhpt_bench.data.real_images import RealImages
 from fhpt_bench.model import Generator, ModelCard
 from fhpt_bench.networks.efficientnet import EfficientNetLite0
 
@@ -144,7 +144,7 @@ def test_the_real_side_is_computed_once(tiny: Path, monkeypatch: pytest.MonkeyPa
         evaluator(lambda batch: batch.source)
         assert sum(seen) == 6
     maps = evaluator._real.target_maps("alexnet-maps", [evaluator.benchmark.pairs[0].target])
-    monkeypatch.setattr(RealSide, "images", property(lambda _: pytest.fail("an image was read")), raising=False)
+    monkeypatch.setattr(RealImages, "stack", lambda *_: pytest.fail("an image was read"))
     again = evaluator._real.target_maps("alexnet-maps", [evaluator.benchmark.pairs[0].target])
     assert all(torch.equal(a, b) for a, b in zip(maps, again, strict=True))
 
