@@ -42,7 +42,7 @@ class Pair:
     target: str
     person: str
 
-    @property
+    @functools.cached_property
     def id(self) -> str:
         """`<source stem>___<target stem>`.
 

@@ -276,7 +276,16 @@ def join(device: str) -> Processes:
 
     # A barrier lasts as long as the main process computes scores. If a process dies, the launcher ends the others.
     state = PartialState(cpu=device == "cpu", timeout=_LONGEST)
-    return Processes(state.num_processes, state.process_index, state.wait_for_everyone)
+
+    def wait() -> None:
+        try:
+            state.wait_for_everyone()
+        except RuntimeError:  # another process has closed its connection
+            if _STARTED_BY in os.environ:
+                sys.exit(1)  # the main process has said why
+            raise UserError("Another process of this run has ended: its message says why.") from None
+
+    return Processes(state.num_processes, state.process_index, wait)
 
 
 def end_with(main: int) -> None:

@@ -15,7 +15,9 @@ from fhpt_bench.weights.own import read_header, weights_bytes
 
 if TYPE_CHECKING:
     from torch import nn
+    from torch.overrides import TorchFunctionMode
 
+_RANDOM = ("normal_", "uniform_", "trunc_normal_", "xavier_uniform_", "kaiming_uniform_")  # of torch.nn.init, Tensor
 H = TypeVar("H")  # a dataclass of hyperparameters
 
 
@@ -56,7 +58,7 @@ class Checkpoint(Generic[H]):
         try:
             if max(_block_numbers(self.hparams), default=0) > len(held):
                 raise ValueError("more blocks than tensors")
-            with torch.device("meta"):
+            with torch.device("meta"), _without_random_values():
                 described = {key: tuple(tensor.shape) for key, tensor in build(self.hparams).state_dict().items()}
         except Exception as error:  # a network made of wrong numbers may fail in any way
             raise self._misfit() from error
@@ -132,6 +134,20 @@ def read_checkpoint(name: str, kind: type[H], path: Path | None = None) -> Check
             f"again with `fhpt-bench train {name}`."
         ) from error
     return Checkpoint(name, found.arrays, hparams, card, found.digest, found.path)
+
+
+def _without_random_values() -> TorchFunctionMode:
+    """Leave out random initial values, for which torch would import its compiler on the device "meta"."""
+    from torch.overrides import TorchFunctionMode
+
+    class Mode(TorchFunctionMode):
+        def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            given = kwargs or {}
+            if getattr(func, "__name__", "") in _RANDOM:
+                return given["tensor"] if "tensor" in given else args[0]
+            return func(*args, **given)
+
+    return Mode()
 
 
 def _decoded(kind: type[H], stored: Mapping[str, Any]) -> H:

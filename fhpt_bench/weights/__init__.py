@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 FOLDER_VARIABLE = "FHPT_WEIGHTS_DIR"
+_checked: dict[tuple[str, Path, int, int], str] = {}  # name, file, its time and size -> digest
 
 
 class WeightsMissing(UserError):
@@ -162,8 +163,23 @@ def obtain(name: str, download: bool = True) -> Weights:
 
 
 def fetch(name: str) -> str:
-    """Make sure that the weights are available and undamaged; returns their digest. See `obtain`."""
-    return obtain(name).digest
+    """Make sure that the weights are available and undamaged; returns their digest. See `obtain`.
+
+    A file that this process has checked is read again only if its size or time has changed.
+    """
+    first = next(_files_here(find_spec(name)), (None, None))[0]
+    if first is not None and (checked := _checked.get((name, first, *_state(first)))):
+        return checked
+    found = obtain(name)
+    if found.path == first:
+        _checked[name, first, *_state(first)] = found.digest
+    return found.digest
+
+
+def _state(path: Path) -> tuple[int, int]:
+    """What changes when a file is written: its time and its size."""
+    facts = path.stat()
+    return facts.st_mtime_ns, facts.st_size
 
 
 def read_file(name: str, path: Path) -> Weights:

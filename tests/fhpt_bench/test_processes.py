@@ -124,3 +124,17 @@ def test_a_run_ends_when_one_of_its_processes_dies(tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 2
     assert "out of luck" in done.stderr
+
+
+def test_a_folder_of_another_run_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    """The second process waits for the main one, which ends: that must not show as an error of its own."""
+    out = str(tmp_path / "run")
+    fb.run("copy-source", protocols="psnr", limit=4, out=out)
+    words = ["run", "-m", "warp", "-p", "psnr", "--limit", "4", "--processes", "2", "--out", out]
+    done = subprocess.run(
+        [sys.executable, "-m", "fhpt_bench", *words], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 2
+    said = done.stderr.splitlines()
+    assert [line[:6] for line in said] == ["error:"], done.stderr
+    assert "holds a run of another model" in said[0]

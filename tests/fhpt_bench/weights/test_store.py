@@ -1,4 +1,5 @@
 import io
+import os
 import pickle
 import shutil
 import subprocess
@@ -19,6 +20,7 @@ from fhpt_bench.commands.weights import weights as command
 from fhpt_bench.errors import UserError
 from fhpt_bench.reading import sha256_file
 from fhpt_bench.registry import Entry
+from fhpt_bench.weights.own import weights_bytes
 from fhpt_bench.weights.readers import archived_checkpoint, flax_archive, tensor_digest, torch_checkpoint
 from fhpt_bench.weights.sources import Download, KeptFile, PackageFile, PyPIArchive
 from fhpt_bench.weights.table import WeightSpec
@@ -391,3 +393,18 @@ def test_available_imports_no_heavy_package():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_a_checked_file_is_read_again_only_if_it_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reads: list[Path] = []
+    read = weights._read
+    monkeypatch.setattr(weights, "_read", lambda path, *rest: (reads.append(path), read(path, *rest))[1])
+    monkeypatch.setenv(weights.FOLDER_VARIABLE, str(tmp_path))
+    file = tmp_path / "drn.safetensors"
+    digests = []
+    for value in (1.0, 2.0):
+        file.write_bytes(weights_bytes("drn", {"a": np.full(3, value, np.float32)}, "here", {}))
+        os.utime(file, ns=(10**9, int(value)))  # files of one size, written within one tick of the clock
+        digests += [weights.fetch("drn"), weights.fetch("drn")]
+    assert reads == [file, file]
+    assert digests[0] == digests[1] != digests[2] == digests[3]
