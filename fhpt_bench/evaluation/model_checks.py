@@ -99,8 +99,9 @@ def doubtful_range(images: Tensor, first: bool = True) -> tuple[float, float] | 
         first: whether it is the first batch; a later one may be small, and bright by chance.
 
     Returns:
-        (low, high) if hardly any value of the first batch is below 0 and none is far above 1, as in [0, 1], or if any
-        value of any batch is beyond 1.5 or -1.5.
+        (low, high) if hardly any value of the first batch is below 0 and none is far above 1, as in [0, 1], or if more
+        than one value in a thousand of any batch is beyond 1.5 or -1.5. Models that add a residual to an image, and
+        clip nothing, are beyond it in a few pixels.
 
     Examples:
         >>> import torch
@@ -109,4 +110,5 @@ def doubtful_range(images: Tensor, first: bool = True) -> tuple[float, float] | 
     """
     low, high = float(images.min()), float(images.max())
     looks_like_0_to_1 = first and high < _ABOVE and float((images < -_BELOW).float().mean()) < _SHARE
-    return (low, high) if looks_like_0_to_1 or max(-low, high) > _BEYOND else None
+    is_beyond = max(-low, high) > _BEYOND and float((images.abs() > _BEYOND).float().mean()) > _SHARE
+    return (low, high) if looks_like_0_to_1 or is_beyond else None

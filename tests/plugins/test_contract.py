@@ -93,6 +93,11 @@ def test_the_range_of_the_models_that_ship() -> None:
     dark = white.clone()
     dark[:, :, :1, :1] = -0.5
     assert doubtful_range(dark) is None
+    residual = torch.linspace(-1.2, 1.2, 4 * 3 * 32 * 32).reshape(4, 3, 32, 32)
+    residual[0, 0, 0, :4] = 1.57
+    assert doubtful_range(residual) is None, "a few pixels of an image that is not clipped"
+    residual[0, 0, :2] = 1.57
+    assert doubtful_range(residual) is not None
 
 
 MODELS = {
