@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from fhpt_bench.data.images import encode_png
 from fhpt_bench.errors import UserError, did_you_mean
 from fhpt_bench.evaluation.kept_maps import keep_target_maps
 from fhpt_bench.files import write_bytes
+from fhpt_bench.processes import end_with
 from fhpt_bench.progress import progress_bar
 from fhpt_bench.records.comparison import read_values
 from fhpt_bench.records.pair_table import PairValues
@@ -144,7 +146,7 @@ def measure(request: Request, names: Sequence[str], processes: int, progress: bo
                 done(1)
             if others := names[len(alone) :]:
                 context = multiprocessing.get_context("spawn")
-                with ProcessPoolExecutor(processes, context, _begin) as pool:
+                with ProcessPoolExecutor(processes, context, _begin, (os.getpid(),)) as pool:
                     for future in as_completed([pool.submit(_measure, request, name) for name in others]):
                         future.result()
                         done(1)
@@ -152,9 +154,10 @@ def measure(request: Request, names: Sequence[str], processes: int, progress: bo
         keep_target_maps(0)
 
 
-def _begin() -> None:
+def _begin(main: int) -> None:
     import torch
 
+    end_with(main)
     torch.set_num_threads(1)
     keep_target_maps(_MEMORY)
 
