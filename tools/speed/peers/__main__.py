@@ -69,12 +69,12 @@ class Bench:
     def tool(self, name: str) -> Cost:
         """Run a separate tool."""
         log = self.work / f"{name}.log"
-        cost = measure(tables.words(name, self.work, self.pairs), self.environment, log)
-        if cost.reason:
+        cost, tool = measure(tables.words(name, self.work, self.pairs), self.environment, log), TOOLS[name]
+        if cost.reason and not (tool.refuses and tool.refuses in cost.reason):
             return cost
-        if TOOLS[name].command:  # all of them are Inception on both folders
+        if tool.command:  # all of them are Inception on both folders
             count = sum(len(list((self.work / folder).iterdir())) for folder in (GENERATED, TARGETS))
-            return dataclasses.replace(cost, forwards={"inception": count})
+            return dataclasses.replace(cost, forwards={"inception": count}, reason="")
         forwards = reported(log, dict)
         return dataclasses.replace(cost, forwards=forwards or {}, reason="" if forwards is not None else UNSAID)
 
@@ -201,7 +201,8 @@ def table_section(costs: tables.Costs, pairs: int, rounds: int) -> report.Sectio
         "user and system mode.",
         "",
         "The tools have the published convolutions of AlexNet and VGG16, and EfficientNet-lite0's weights; Inception "
-        "is random, which costs the same. Cold: an empty cache except for the weights. Warm: the same command again "
+        "is random, which costs the same; with it pytorch-fid refuses its value at the very end (an imaginary part of "
+        "the matrix root), and its time counts. Cold: an empty cache except for the weights. Warm: the same command again "
         "with the cache that this left, into a new run folder. The tools for the same scores leave out what "
         "`evaluate` does in addition: intervals, `face-id:source` and `face-id:strict`, record and figures.",
         "",

@@ -25,18 +25,20 @@ class Tool:
         same: whether they are scores that `--protocols all` measures on studio; the others are in one sum only.
         command: module and arguments in place of a recipe; {0} is the generated images, {1} the targets, {2} the number
             of pairs, at most 1000.
+        refuses: part of the message with which it refuses its value when all its work is done: the time counts.
     """
 
     title: str
     scores: str
     same: bool = True
     command: tuple[str, ...] = ()
+    refuses: str = ""
 
 
 TOOLS = {
     "pytorch-fid": Tool(
         "pytorch-fid, its command (random Inception)", "`fid`, which studio's list does not have", False,
-        ("pytorch_fid", "{0}", "{1}", "--device", "cpu"),
+        ("pytorch_fid", "{0}", "{1}", "--device", "cpu"), "Imaginary component",
     ),
     "torch-fidelity": Tool(
         "torch-fidelity, its command with `--isc --kid` (random Inception)",
