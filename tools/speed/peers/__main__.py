@@ -202,8 +202,8 @@ def table_section(costs: tables.Costs, pairs: int, rounds: int) -> report.Sectio
         "",
         "The tools have the published convolutions of AlexNet and VGG16, and EfficientNet-lite0's weights; Inception "
         "is random, which costs the same; with it pytorch-fid refuses its value at the very end (an imaginary part of "
-        "the matrix root), and its time counts. Cold: an empty cache except for the weights. Warm: the same command again "
-        "with the cache that this left, into a new run folder. The tools for the same scores leave out what "
+        "the matrix root), and its time counts. Cold: an empty cache except for the weights. Warm: the same command "
+        "again with the cache that this left, into a new run folder. The tools for the same scores leave out what "
         "`evaluate` does in addition: intervals, `face-id:source` and `face-id:strict`, record and figures.",
         "",
         "On a GPU: not measured.",
