@@ -26,8 +26,18 @@ from fhpt_bench.files import explained, file_name, sha256_json
 from fhpt_bench.model import Generator
 from fhpt_bench.networks.encoders import use_encoders
 from fhpt_bench.output_folder import check_output
-from fhpt_bench.processes import Processes, best_count, join, launched, on_device, one_thread, reuse_memory, start
-from fhpt_bench.progress import print_note
+from fhpt_bench.processes import (
+    Processes,
+    best_count,
+    by_launcher,
+    join,
+    launched,
+    on_device,
+    one_thread,
+    reuse_memory,
+    start,
+)
+from fhpt_bench.progress import print_note, progress_bar
 from fhpt_bench.protocol import Protocol
 from fhpt_bench.records.fingerprint import describe
 from fhpt_bench.records.schema import BenchmarkPart, read_record
@@ -175,7 +185,7 @@ def measuring(job: Job, opening: Opening) -> Iterator[tuple[Measurement, Benchma
             # More processes would take longer to start than to read what is finished.
             count = one_thread()
         # Before anything moves to a GPU: one per process.
-        processes = _processes(count, device, benchmark)
+        processes = _processes(count, device, benchmark, options.progress)
         generated.to(device)
         opened = Opened(replace(job, benchmark=benchmark), path, identity, processes.main, device, plan)
         if processes.main:
@@ -255,9 +265,17 @@ def plan_steps(
     return part, plan, RealImages(benchmark.train_folder, benchmark.image_size, train)
 
 
-def _processes(count: int | None, device: str, benchmark: Benchmark) -> Processes:
-    start(best_count(device, len(benchmark.pairs)) if count is None else count)
-    return join(device)
+def _processes(count: int | None, device: str, benchmark: Benchmark, progress: bool) -> Processes:
+    total = best_count(device, len(benchmark.pairs)) if count is None else count
+    if by_launcher():
+        total = launched()[0]
+    # Several take seconds until they have loaded what this one has.
+    with progress_bar("processes", total, progress and total > 1) as done:
+        start(total)
+        done(1)
+        processes = join(device)
+        done(total - 1)
+    return processes
 
 
 def _check_writable(path: Path) -> None:

@@ -83,7 +83,8 @@ def test_real_images_with_an_exact_ground_truth_are_not_estimated(
     (tmp_path / "grey.py").write_text(GREY)
     record = fb.run(f"{tmp_path}/grey.py:Grey", str(few), "kec,pckh", out=tmp_path / "run")
     forwards = {stage.name: stage.forwards for stage in record.stages if stage.forwards}
-    assert forwards == {"mediapipe-holistic": record["pckh"].n}
+    assert record["pckh"].n > 1
+    assert forwards == {"mediapipe-holistic": 1}  # the generated images are all equal, and no real one was estimated
 
 
 def test_real_images_beat_the_warp_and_the_order_of_pairs_is_nothing(few: Path, tmp_path: Path) -> None:
