@@ -95,8 +95,8 @@ SMALL = Hyperparameters(
     recolour=True, half_size_iterations=4_000,
 )  # fmt: skip
 
-# A second phase of `small` with natural colours, in about two hours on two CPU cores: random hues make coarse images
-# grey. Half of it at half the height and width.
+# A second phase of `small` with natural colours, since random hues make coarse images grey. Half of it is at half the
+# height and width: two hours on two CPU cores are expected, and were not measured.
 CPU = replace(
     SMALL, recolour=False, continues=True, iterations=2_400, fixed_iterations=1_200, half_size_iterations=1_200,
     learning_rate=2e-4,

@@ -28,8 +28,8 @@ class Measured:
         draws: whether the model has drawn random numbers so far.
         values: as in `Batch`.
         vectors: what the cache does not hold yet.
-        beside: for each view the protocols that are still to compare the images, the images and digests of what they
-            see, and the view.
+        to_compare: one entry for each view: the protocols that have not compared the images yet, the images that they
+            see, their digests, and the view.
     """
 
     pairs: tuple[Pair, ...]
@@ -40,6 +40,6 @@ class Measured:
     draws: bool
     values: dict[str, dict[str, PairResult]] = field(default_factory=dict)
     vectors: list[Unsaved] = field(default_factory=list)
-    beside: list[tuple[list[Step], Callable[[], NDArray[np.uint8]], list[str], View | None]] = field(
+    to_compare: list[tuple[list[Step], Callable[[], NDArray[np.uint8]], list[str], View | None]] = field(
         default_factory=list
     )

@@ -262,9 +262,9 @@ class Measurement:
                     self._digest(view, digest, target) for digest, target in zip(found.values(), targets, strict=True)
                 ]
                 comparing = [step for step in steps if step in todo]
-                beside = [step for step in comparing if self._ahead and step.protocol.beside_gpu]
-                measured.beside += [(beside, seen, ids, view)] if beside else []
-                if now := [step for step in comparing if step not in beside]:
+                later = [step for step in comparing if self._ahead and step.protocol.beside_gpu]
+                measured.to_compare += [(later, seen, ids, view)] if later else []
+                if now := [step for step in comparing if step not in later]:
                     measured.values |= self._compare_all(now, batch, seen, ids, view, self._portions)
                 self._embedder.embed(seen, ids, steps)
         measured.vectors = vectors
@@ -272,7 +272,7 @@ class Measurement:
 
     def _compare_beside(self, measured: Measured) -> Measured:
         """Third stage: the protocols that compare beside the GPU; there are none on a CPU."""
-        for steps, seen, ids, view in measured.beside:
+        for steps, seen, ids, view in measured.to_compare:
             measured.values |= self._compare_all(steps, measured.pairs, seen, ids, view, self._portions_beside)
         return measured
 

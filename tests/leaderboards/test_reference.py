@@ -56,6 +56,7 @@ def test_the_shipped_audit_is_what_this_version_would_measure() -> None:
     record = read_record(AUDIT / "real")
     assert problems(record) == ["it has not all pairs"]
     assert (record.benchmark.id, record.model.name) == ("studio", "real")
+    assert not Path(record.model.origin).is_absolute()
 
 
 @pytest.fixture(scope="module")

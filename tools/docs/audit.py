@@ -5,15 +5,18 @@ First `fhpt-bench audit` with `--model` for each trained model, which writes run
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import click
 
 from fhpt_bench.files import write_bytes, write_text
 from fhpt_bench.reading import LIST_BYTES, read_file
+from fhpt_bench.records.pair_table import PAIRS_FILE
+from fhpt_bench.records.schema import RECORD_FILE
 from leaderboards.page.audit import AUDIT
 from protocols.audit.agreement import of_results
-from protocols.audit.campaign import REAL
+from protocols.audit.campaign import IMAGES, REAL
 from protocols.audit.claims import claims_table
 from protocols.audit.damages import DAMAGES
 from protocols.audit.pictures import plot_agreement, plot_matrix
@@ -57,8 +60,10 @@ def main(audit: Path) -> None:
     """Copy the results of an audit to the package and write the page."""
     for name in FILES:
         write_bytes(AUDIT / name, read_file(audit / name, LIST_BYTES))
-    for name in ("record.json", "pairs.csv"):
-        write_bytes(AUDIT / REAL / name, read_file(audit / "records" / REAL / name, LIST_BYTES))
+    write_bytes(AUDIT / REAL / PAIRS_FILE, read_file(audit / "records" / REAL / PAIRS_FILE, LIST_BYTES))
+    record = json.loads(read_file(audit / "records" / REAL / RECORD_FILE, LIST_BYTES))
+    record["model"]["origin"] = f"{IMAGES}/{REAL}"  # not the folder on the machine that measured
+    write_text(AUDIT / REAL / RECORD_FILE, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
     results = Results.read(AUDIT)
     write_text(DOCS / "audit.md", text(results))
     names = list(dict.fromkeys(finding.damage for finding in results.findings))
