@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fhpt_bench.benchmark import Pair
+from fhpt_bench.evaluation.comparison import Seen
 from fhpt_bench.evaluation.embedder import Unsaved
 from fhpt_bench.evaluation.finished import PairResult
 from fhpt_bench.evaluation.plan import Step
-from fhpt_bench.protocol import View
 
 
 @dataclass
@@ -28,8 +27,7 @@ class Measured:
         draws: whether the model has drawn random numbers so far.
         values: as in `Batch`.
         vectors: what the cache does not hold yet.
-        to_compare: one entry for each view: the protocols that have not compared the images yet, the images that they
-            see, their digests, and the view.
+        to_compare: one entry for each view: the protocols that have not compared the images yet, and what they see.
     """
 
     pairs: tuple[Pair, ...]
@@ -40,6 +38,4 @@ class Measured:
     draws: bool
     values: dict[str, dict[str, PairResult]] = field(default_factory=dict)
     vectors: list[Unsaved] = field(default_factory=list)
-    to_compare: list[tuple[list[Step], Callable[[], NDArray[np.uint8]], list[str], View | None]] = field(
-        default_factory=list
-    )
+    to_compare: list[tuple[list[Step], Seen]] = field(default_factory=list)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,47 +16,20 @@ from fhpt_bench.data.images import pixels_sha256
 from fhpt_bench.data.real_images import RealImages
 from fhpt_bench.errors import UserError
 from fhpt_bench.evaluation.accounting import Accounting
+from fhpt_bench.evaluation.batches import target_batches
+from fhpt_bench.evaluation.comparison import Comparison
 from fhpt_bench.evaluation.embedder import Embedder, Unsaved
-from fhpt_bench.evaluation.finished import GENERATE, READ, WRITE, Batch, PairResult, Work
+from fhpt_bench.evaluation.finished import GENERATE, READ, WRITE, Batch, Work
 from fhpt_bench.evaluation.generated_images import Begun, GeneratedImages
 from fhpt_bench.evaluation.in_flight import Measured
-from fhpt_bench.evaluation.kept_maps import joined, maps_of_pairs
 from fhpt_bench.evaluation.memory import Portions
 from fhpt_bench.evaluation.pipeline import batches_ahead, flow, image_threads
 from fhpt_bench.evaluation.plan import Step, by_view, of_real_images
 from fhpt_bench.evaluation.run_folder import RunFolder
-from fhpt_bench.feature import MapFeature
 from fhpt_bench.processes import Processes, on_this_machine
 from fhpt_bench.progress import progress_bar
-from fhpt_bench.protocol import Evidence, ImagePairs, PairValues, Protocol, View
+from fhpt_bench.protocol import Evidence, Protocol, View
 from fhpt_bench.threads import map_threads, worker_threads
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-
-def target_batches(pairs: Sequence[Pair], size: int) -> list[tuple[Pair, ...]]:
-    """Split pairs into batches that keep the pairs of a target together, so that each target is processed once.
-
-    Args:
-        pairs: sorted by target.
-        size: pairs per batch at most; only a target with more pairs is spread over several batches.
-
-    Examples:
-        >>> pairs = [Pair(s, t, "ann") for t in "abc" for s in "xy"]
-        >>> [len(batch) for batch in target_batches(pairs, 5)]
-        [4, 2]
-    """
-    batches: list[list[Pair]] = [[]]
-    for _, group in groupby(pairs, key=lambda pair: pair.target):
-        together = list(group)
-        if len(batches[-1]) + len(together) > size and batches[-1]:
-            batches.append([])
-        for pair in together:
-            if len(batches[-1]) == size:
-                batches.append([])
-            batches[-1].append(pair)
-    return [tuple(batch) for batch in batches if batch]
 
 
 @dataclass(frozen=True)
@@ -112,6 +83,7 @@ class Measurement:
         self.real, self._train = real, train
         self.accounting = Accounting(plan, processes.main and shard is None, device)
         self._embedder = Embedder(plan, device, self.accounting, processes.count, shard.store if shard else None)
+        self._comparison = Comparison(benchmark, real, self._embedder, self.accounting)
         self._portions, self._portions_beside = Portions("comparing pairs"), Portions("comparing pairs")
         self._ahead = batches_ahead(device)
         self._threads = image_threads(device, on_this_machine(processes.count))
@@ -219,9 +191,9 @@ class Measurement:
             for view, steps in by_view(self.accounting.steps()).items():
                 for pair in batch:
                     if pair.id in self._finished.images:
-                        take(self._digest(view, self._finished.images[pair.id], pair.target), number, steps)
+                        take(self._comparison.digest(view, self._finished.images[pair.id], pair.target), number, steps)
                 for target in {pair.target for pair in batch}:
-                    shown = self._digest(view, self.real.digests[target], target)
+                    shown = self._comparison.digest(view, self.real.digests[target], target)
                     take(shown, number, steps, lambda feature: feature in shared)
         for number, names in enumerate(self._chunks(list(self._train.digests))):
             for name in names:
@@ -254,26 +226,22 @@ class Measurement:
             if _compares(step.protocol) and not self._finished.has(step.fingerprint, found)
         ]
         measured = Measured(batch, images, found, fresh, self.generated.output_range, self.generated.draws)
-        targets = [pair.target for pair in batch]
         with self._embedder.saved_later() as vectors:
             for view, steps in by_view(self.accounting.steps()).items():
-                seen = functools.cache(functools.partial(self._seen, view, images, targets))
-                ids = [
-                    self._digest(view, digest, target) for digest, target in zip(found.values(), targets, strict=True)
-                ]
+                seen = self._comparison.see(view, batch, images, list(found.values()))
                 comparing = [step for step in steps if step in todo]
                 later = [step for step in comparing if self._ahead and step.protocol.beside_gpu]
-                measured.to_compare += [(later, seen, ids, view)] if later else []
+                measured.to_compare += [(later, seen)] if later else []
                 if now := [step for step in comparing if step not in later]:
-                    measured.values |= self._compare_all(now, batch, seen, ids, view, self._portions)
-                self._embedder.embed(seen, ids, steps)
+                    measured.values |= self._comparison.compare(now, seen, self._portions)
+                self._embedder.embed(seen.images, seen.digests, steps)
         measured.vectors = vectors
         return measured
 
     def _compare_beside(self, measured: Measured) -> Measured:
         """Third stage: the protocols that compare beside the GPU; there are none on a CPU."""
-        for steps, seen, ids, view in measured.to_compare:
-            measured.values |= self._compare_all(steps, measured.pairs, seen, ids, view, self._portions_beside)
+        for steps, seen in measured.to_compare:
+            measured.values |= self._comparison.compare(steps, seen, self._portions_beside)
         return measured
 
     def _finish(self, measured: Measured) -> int:
@@ -296,81 +264,6 @@ class Measurement:
             f"{self.generated.card.name} draws random numbers, and {self.folder.path} holds images that it generated "
             f"with --batch-size {used}, on which they depend: give the same, --overwrite, or --out with another folder."
         )
-
-    def _compare_all(
-        self,
-        todo: list[Step],
-        batch: tuple[Pair, ...],
-        seen: Callable[[], NDArray[np.uint8]],
-        digests: list[str],
-        view: View | None,
-        portions: Portions,
-    ) -> dict[str, dict[str, PairResult]]:
-        """Compare a batch all together, or in parts if the memory is too small."""
-
-        def compare(part: slice) -> dict[str, dict[str, PairResult]]:
-            return self._compare(todo, batch[part], lambda: seen()[part], digests[part], view)
-
-        values: dict[str, dict[str, PairResult]] = {}
-        for found in portions(compare, len(batch)):
-            for fingerprint, results in found.items():
-                values.setdefault(fingerprint, {}).update(results)
-        return values
-
-    def _seen(self, view: View | None, images: NDArray[np.uint8], targets: Sequence[str]) -> NDArray[np.uint8]:
-        return images if view is None else view.show(images, self.benchmark, targets)
-
-    def _digest(self, view: View | None, image_sha256: str, target: str) -> str:
-        return image_sha256 if view is None else view.digest(image_sha256, self.benchmark, target)
-
-    def _compare(
-        self,
-        todo: list[Step],
-        batch: tuple[Pair, ...],
-        seen: Callable[[], NDArray[np.uint8]],
-        digests: list[str],
-        view: View | None,
-    ) -> dict[str, dict[str, PairResult]]:
-        unique = sorted({pair.target for pair in batch})
-        position = [unique.index(pair.target) for pair in batch]
-        real, targets = self.real.stack(unique), None
-        with self.accounting.guarded(*todo):
-            images, targets = seen(), self._seen(view, real, unique)
-        if targets is None:  # the view has just failed
-            return {}
-        shown = [self._digest(view, self.real.digests[target], target) for target in unique]
-        generated_maps: dict[str, tuple[Tensor, ...]] = {}
-        target_maps: dict[str, tuple[Tensor, ...]] = {}
-        for name, feature in self._embedder.wanted(MapFeature, todo).items():
-            users = [step for step in todo if name in step.features]
-            with self.accounting.guarded(*users, images=len(batch)):
-                start = time.perf_counter()
-                own, of_targets, count = maps_of_pairs(feature, images, digests, targets.__getitem__, shown)
-                generated_maps[name], target_maps[name] = own, joined(of_targets, [shown[i] for i in position])
-                self._embedder.summarise(name, functools.partial(tuple, own), digests)
-                self._embedder.summarise(name, functools.partial(joined, of_targets, shown), shown)
-                work = Work(time.perf_counter() - start, count, count, {self.accounting.device: count} if count else {})
-                self.accounting.book(name, work)
-        values: dict[str, dict[str, PairResult]] = {}
-        regions = self.benchmark.regions if any(step.protocol.parsing for step in todo) else None
-        located = regions.stack([pair.target for pair in batch]) if regions is not None else None
-        pairs = ImagePairs(images, targets[position], generated_maps, target_maps, located)
-        for step in todo:
-            if step.protocol.card.key in self.accounting.failed:  # its network has just failed
-                continue
-            with (
-                self.accounting.guarded(step, images=len(batch)),
-                self.accounting.timed(step.protocol.card.key, len(batch)),
-            ):
-                measured = _checked(step.protocol.compare(pairs), len(batch))
-                rows = {
-                    metric: list(zip(v.value.tolist(), v.weight.tolist(), v.skipped, strict=True))
-                    for metric, v in measured.items()
-                }
-                values[step.fingerprint] = {
-                    pair.id: {metric: row[i] for metric, row in rows.items()} for i, pair in enumerate(batch)
-                }
-        return values
 
     def evidence(self, step: Step) -> Evidence:
         """The evidence for one protocol; after `collect`."""
@@ -413,7 +306,7 @@ class Measurement:
         """(n, ...) vectors of a feature for one image of each pair, or for each training image."""
         if role == "generated":
             pairs = self.benchmark.pairs
-            digests = [self._digest(view, self._finished.images[pair.id], pair.target) for pair in pairs]
+            digests = [self._comparison.digest(view, self._finished.images[pair.id], pair.target) for pair in pairs]
         elif view is not None:
             raise ValueError(f"a protocol with a view has vectors of generated images only, not of role {role!r}")
         elif role == "train":
@@ -430,16 +323,6 @@ class Measurement:
         batch.stages = self.accounting.close()
         if batch.images or batch.stages:
             self.folder.append(self.processes.rank, batch)
-
-
-def _checked(measured: Mapping[str, PairValues], count: int) -> Mapping[str, PairValues]:
-    """What a protocol's `compare` returned, if it is what its card says."""
-    if not isinstance(measured, Mapping) or not all(isinstance(value, PairValues) for value in measured.values()):
-        raise TypeError(f"compare returned {type(measured).__name__}, not a mapping of metric to PairValues")
-    for metric, values in measured.items():
-        if len(values.value) != count:
-            raise ValueError(f"compare returned {len(values.value)} values of {metric} for {count} pairs")
-    return measured
 
 
 def _compares(protocol: Protocol) -> bool:

@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from fhpt_bench.errors import UserError
+from fhpt_bench.evaluation.batches import target_batches
 from fhpt_bench.evaluation.job import Job, Opened, folder_job, measuring, model_job
-from fhpt_bench.evaluation.measurement import Measurement, Share, target_batches
+from fhpt_bench.evaluation.measurement import Measurement, Share
 from fhpt_bench.evaluation.options import RunOptions
 from fhpt_bench.evaluation.provenance import git_commit
 from fhpt_bench.evaluation.run_folder import RUN_FILE, SHARDS, RunFolder

@@ -14,6 +14,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import click
+
 from fhpt_bench.files import write_text
 from tools.docs.pages import table
 
@@ -138,6 +140,20 @@ def keep(section: Section, machine: Machine, folder: Path = FOLDER) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     write_text(file, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
     return file
+
+
+def show(section: Section, write: bool, limited: str = "") -> None:
+    """Print a section, and put it into the results of this machine and into the page if it is to be written.
+
+    Args:
+        section: what was measured.
+        write: whether to write it.
+        limited: as for `this_machine`.
+    """
+    click.echo("\n".join([section.title, table(section.header, section.rows), section.note]))
+    if write:
+        keep(section, this_machine(limited))
+        write_page()
 
 
 def page(folder: Path = FOLDER) -> str:

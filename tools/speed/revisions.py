@@ -75,20 +75,25 @@ def alternate(revision: str, job: str, name: str, steps: int) -> Iterator[tuple[
                 yield answers[old.pid], answers[new.pid]
 
 
-def table(answers: Answers, each: int, unit: str) -> str:
-    """A table of times: minimum and median of both sides, and the median of the ratios step by step.
+def described(revision: str) -> str:
+    """A revision as a page names it: its abbreviation, date and subject."""
+    shown = subprocess.run(
+        ["git", "show", "-s", "--format=%h of %cs (%s)", revision], cwd=ROOT, capture_output=True, check=True, text=True
+    )
+    return shown.stdout.strip()
+
+
+def times(answers: Answers, each: int) -> tuple[tuple[str, ...], list[list[str]]]:
+    """The header and the rows of a table of times: minimum and median of both sides, and the median of the ratios.
 
     Args:
         answers: of both sides.
-        each: number of units in a step.
-        unit: "image" or "iteration".
+        each: number of images or iterations in a step.
     """
-    lines = [
-        f"| per {unit} | old, least | old, median | new, least | new, median | old / new, median |\n|---|" + "---|" * 5
-    ]
+    rows = []
     for what, title, digits in (("cpu", "CPU seconds", 3), ("wall", "seconds", 3), ("faults", "page faults", 0)):
         old, new = ([answer[side][what] / each for answer in answers] for side in (0, 1))
         ratio = statistics.median(a / b for a, b in zip(old, new, strict=True)) if min(new) else float("nan")
         cells = [f"{value:.{digits}f}" for side in (old, new) for value in (min(side), statistics.median(side))]
-        lines.append(f"| {title} | {' | '.join(cells)} | {ratio:.2f} |")
-    return "\n".join(lines)
+        rows.append([title, *cells, f"{ratio:.2f}"])
+    return ("", "before, least", "before, median", "now, least", "now, median", "before / now, median"), rows

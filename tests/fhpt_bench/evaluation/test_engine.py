@@ -16,7 +16,7 @@ from PIL import Image
 
 import fhpt_bench as fb
 from fhpt_bench.benchmark import Pair, load_benchmark
-from fhpt_bench.evaluation.measurement import target_batches
+from fhpt_bench.evaluation.batches import target_batches
 from fhpt_bench.records.schema import Record
 
 ACME = Path(__file__).parents[2] / "third_party" / "acme_hpt.py"

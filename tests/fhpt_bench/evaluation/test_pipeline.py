@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import fhpt_bench as fb
-from fhpt_bench.evaluation import measurement
+from fhpt_bench.evaluation import comparison, measurement
 from fhpt_bench.evaluation.feature_cache import FeatureCache
 from fhpt_bench.evaluation.generated_images import ModelImages
 from fhpt_bench.evaluation.pipeline import batches_ahead, flow, image_threads
@@ -250,9 +250,9 @@ def test_a_run_in_the_pipeline_is_equal(
     plain = measure(noisy, tiny, tmp_path / "plain", monkeypatch, CHOSEN)
     request.getfixturevalue("overlapping")
     beside, before = set[str](), threading.active_count()
-    compare = measurement.Measurement._compare
+    compare = comparison.Comparison._compare
     monkeypatch.setattr(
-        measurement.Measurement,
+        comparison.Comparison,
         "_compare",
         lambda self, todo, *words: (
             beside.update((threading.current_thread().name, step.protocol.id) for step in todo),

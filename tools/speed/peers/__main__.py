@@ -1,8 +1,9 @@
 """Separate tools against one pass, on the same images: `python -m tools.speed.peers`.
 
 Every round runs each tool as its users run it, in a process of its own, then `evaluate --protocols all` with an empty
-cache (cold), and again with the cache that this left (warm). Each result is appended to WORK/measured.jsonl as it
-comes. With `--write` the tables go into tools/speed/results and docs/speed.md.
+cache (cold), again with the cache that this left (warm), and with that cache on the images of another model. Each
+result is appended to WORK/measured.jsonl as it comes. With `--write` the tables go into tools/speed/results and
+docs/speed.md.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from tools.speed import report
 from tools.speed.peers import tables
 from tools.speed.peers.material import GENERATED, TARGETS, write_folders, write_networks
 from tools.speed.peers.process import Cost, measure
-from tools.speed.peers.tables import COLD, TOOLS, WARM
+from tools.speed.peers.tables import COLD, OURS, TOOLS
 
 COMMAND = "python -m tools.speed.peers"
 PACKAGES = (
@@ -78,14 +79,14 @@ class Bench:
         forwards = reported(log, dict)
         return dataclasses.replace(cost, forwards=forwards or {}, reason="" if forwards is not None else UNSAID)
 
-    def evaluate(self, warm: bool, limit: int | None) -> Cost:
-        """Run `evaluate --protocols all` into a new run folder; with an empty cache unless it is warm."""
+    def evaluate(self, name: str, limit: int | None) -> Cost:
+        """Run `evaluate --protocols all` into a new run folder, for one of `OURS`."""
         out, cache = self.work / "evaluate", self.work / "cache"
         shutil.rmtree(out, ignore_errors=True)
-        if not warm:
+        if name == COLD:
             shutil.rmtree(cache, ignore_errors=True)
         count = [] if limit is None else ["--limit", str(limit)]
-        words = ["fhpt_bench", "evaluate", str(self.work / GENERATED), "--name", "peers", "--protocols", "all"]
+        words = ["fhpt_bench", "evaluate", str(self.work / OURS[name]), "--name", "peers", "--protocols", "all"]
         cost = self._measure([*words, *count, "-o", str(out)], FHPT_CACHE_DIR=str(own_cache(cache)))
         if cost.reason:
             return cost
@@ -159,9 +160,8 @@ def main(
         raise click.ClickException(str(error)) from None
     costs: defaultdict[str, list[Cost]] = defaultdict(list)
     for number in range(1, rounds + 1):
-        for name in (*(only or TOOLS), COLD, WARM):
-            ours = name in (COLD, WARM)
-            cost = bench.evaluate(name == WARM, limit) if ours else bench.tool(name)
+        for name in (*(only or TOOLS), *OURS):
+            cost = bench.evaluate(name, limit) if name in OURS else bench.tool(name)
             costs[name].append(cost)
             line = {"pairs": bench.pairs, "round": number, "name": name, "isa": isa, **dataclasses.asdict(cost)}
             append_line(work / "measured.jsonl", json.dumps(line).encode())
@@ -188,7 +188,7 @@ def table_section(costs: tables.Costs, pairs: int, rounds: int) -> report.Sectio
     """The section with all tools.
 
     Args:
-        costs: tool, or `COLD` or `WARM` -> the cost of each round.
+        costs: tool, or one of `OURS` -> the cost of each round.
         pairs: the number of pairs.
         rounds: how many rounds were asked for.
     """
@@ -203,8 +203,10 @@ def table_section(costs: tables.Costs, pairs: int, rounds: int) -> report.Sectio
         "The tools have the published convolutions of AlexNet and VGG16, and EfficientNet-lite0's weights; Inception "
         "is random, which costs the same; with it pytorch-fid refuses its value at the very end (an imaginary part of "
         "the matrix root), and its time counts. Cold: an empty cache except for the weights. Warm: the same command "
-        "again with the cache that this left, into a new run folder. The tools for the same scores leave out what "
-        "`evaluate` does in addition: intervals, `face-id:source` and `face-id:strict`, record and figures.",
+        "again with the cache that this left, into a new run folder. A second model: the same images, mirrored, with "
+        "that cache. The maps of the targets that LPIPS compares are not kept on the disk (21 MiB for each image of "
+        "VGG16), so that their forwards are done again. The tools for the same scores leave out what `evaluate` does "
+        "in addition: intervals, `face-id:source` and `face-id:strict`, record and figures.",
         "",
         "On a GPU: not measured.",
     ]

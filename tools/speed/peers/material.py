@@ -11,7 +11,7 @@ from fhpt_bench.benchmark import load_benchmark
 from fhpt_bench.data.images import encode_png, read_image
 from fhpt_bench.errors import UserError
 
-GENERATED, TARGETS, GALLERY = "generated", "targets", "gallery"
+GENERATED, TARGETS, GALLERY, MIRRORED = "generated", "targets", "gallery", "mirrored"
 # The names under which the packages keep their downloads, below TORCH_HOME.
 PYTORCH_FID = "pt_inception-2015-12-05-6726825d.pth"
 TORCH_FIDELITY = "weights-inception-2015-12-05-6726825d.pth"
@@ -19,7 +19,8 @@ ALEXNET, VGG16 = "alexnet-owt-7be5be79.pth", "vgg16-397923af.pth"
 
 
 def write_folders(images: Path, folder: Path, limit: int | None) -> int:
-    """Write the folders that the tools read: generated images, the target of each under the same name, the gallery.
+    """Write the folders that are read: generated images, these mirrored (for the images of a second model), the target
+    of each under the same name, the gallery.
 
     Args:
         images: folder with `<pair id>.png` of at least the chosen pairs.
@@ -33,7 +34,7 @@ def write_folders(images: Path, folder: Path, limit: int | None) -> int:
         UserError: if an image is missing.
     """
     benchmark = load_benchmark("studio", limit=limit)
-    for name in (GENERATED, TARGETS, GALLERY):
+    for name in (GENERATED, MIRRORED, TARGETS, GALLERY):
         shutil.rmtree(folder / name, ignore_errors=True)
         (folder / name).mkdir(parents=True)
     for pair in benchmark.pairs:
@@ -41,6 +42,7 @@ def write_folders(images: Path, folder: Path, limit: int | None) -> int:
         if not file.is_file():
             raise UserError(f"{images} has no {file.name}: make the images with `fhpt-bench run --model warp`.")
         shutil.copyfile(file, folder / GENERATED / file.name)
+        (folder / MIRRORED / file.name).write_bytes(encode_png(read_image(file)[:, ::-1]))
         (folder / TARGETS / file.name).write_bytes(encode_png(read_image(benchmark.folder / pair.target)))
     for name in benchmark.images:
         (folder / GALLERY / Path(name).with_suffix(".png").name).write_bytes(

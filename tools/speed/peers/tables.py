@@ -8,11 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.speed.peers.material import GENERATED, TARGETS
+from tools.speed.peers.material import GENERATED, MIRRORED, TARGETS
 from tools.speed.peers.process import Cost
 
 Costs = Mapping[str, Sequence[Cost]]
-COLD, WARM = "evaluate, cold", "evaluate, warm"
+COLD, WARM, SECOND = "evaluate, cold", "evaluate, warm", "evaluate, a second model"
+# Their images; in this order, each with the cache that those before it left.
+OURS = {COLD: GENERATED, WARM: GENERATED, SECOND: MIRRORED}
 
 
 @dataclass(frozen=True)
@@ -98,15 +100,14 @@ def middle(costs: Sequence[Cost], what: str) -> float:
 
 
 def rows(costs: Costs) -> list[list[str]]:
-    """The rows of the table: each tool, the two sums, `evaluate` cold and warm.
+    """The rows of the table: each tool, the two sums, and `evaluate`.
 
     Args:
-        costs: tool, or `COLD` or `WARM` -> the cost of each round.
+        costs: tool, or one of `OURS` -> the cost of each round.
     """
     found = [_row(costs, name, TOOLS[name].title, TOOLS[name].scores) for name in TOOLS]
     found += [_sum_row(costs, same) for same in (True, False)]
-    scores = "all of studio's list"
-    return [*found, _row(costs, COLD, f"**{COLD}**", scores), _row(costs, WARM, f"**{WARM}**", scores)]
+    return [*found, *(_row(costs, name, f"**{name}**", "all of studio's list") for name in OURS)]
 
 
 def _row(costs: Costs, name: str, title: str, scores: str) -> list[str]:
@@ -167,12 +168,12 @@ def ratio_lines(costs: Costs) -> list[str]:
     """What the tools cost, as multiples of `evaluate`.
 
     Args:
-        costs: tool, or `COLD` or `WARM` -> the cost of each round.
+        costs: tool, or one of `OURS` -> the cost of each round.
     """
     lines = []
     for same, which in ((True, "the tools for the same scores"), (False, "all separate tools")):
         total = total_of(costs, same)
-        for ours in (COLD, WARM):
+        for ours in OURS:
             kept = good(costs, ours)
             if total and kept:
                 seconds, cpu = total.seconds / middle(kept, "seconds"), total.cpu / middle(kept, "cpu")
