@@ -1,4 +1,4 @@
-"""Threads for work on single images that releases the GIL, such as decoding; none unless a run on a GPU starts some."""
+"""Threads for work on single images that releases the GIL, such as decoding; none unless `worker_threads` is used."""
 
 from __future__ import annotations
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,24 +53,54 @@ def write_figures(
     folder = measurement.folder
     with _without_failing("Earlier figures are kept"):
         folder.remove(f"{FIGURES}/*.png")
-    with _without_failing(f"{CONTACT_SHEET} is left out"):
-        folder.write(CONTACT_SHEET, _overview(measurement))
     others = _neighbouring_records(measurement.folder.path)
-    with progress_bar("figures", len(measurement.plan), progress) as done:
+    keys = [step.protocol.card.key for step in measurement.plan]
+    scores = {
+        key: {e.metric: e for e in entries if f"{e.protocol}:{e.variant}" == key and e.value is not None}
+        for key in keys
+    }
+    sheets = _sheets(measurement, scores.values(), tables)
+    # Sheets beside plots: images are decoded and encoded without the GIL. Two plots at once are not safe.
+    with (
+        ThreadPoolExecutor(1, "sheet") as beside,
+        progress_bar("figures", len(measurement.plan) + len(sheets), progress) as done,
+    ):
+        made = [beside.submit(sheet.make) for sheet in sheets]
         for step in measurement.plan:
             key = step.protocol.card.key
-            own = {e.metric: e for e in entries if f"{e.protocol}:{e.variant}" == key and e.value is not None}
             with _without_failing(f"Figures of {key} are left out"):
-                if own:
+                if own := scores[key]:
                     drawn = step.protocol.draw(measurement.evidence(step), _exhibits(measurement, step, own, others))
                     for name, png in drawn.items():
                         folder.write(f"{FIGURES}/{file_name(f'{key}_{name}.png')}", png)
-            headline = next((entry for entry in own.values() if entry.key in tables), None)
-            if headline is not None:
-                with _without_failing(f"Best and worst pairs of {headline.key} are left out"):
-                    sheet = _extremes(measurement, headline, tables[headline.key])
-                    folder.write(f"{FIGURES}/{file_name(f'{headline.key}_best-worst.png')}", sheet)
             done(1)
+        for sheet, future in zip(sheets, made, strict=True):
+            with _without_failing(sheet.without):
+                folder.write(sheet.name, future.result())
+            done(1)
+
+
+@dataclass(frozen=True)
+class _Sheet:
+    """A contact sheet that is to be made: its file, what is said if it fails, and what makes it."""
+
+    name: str
+    without: str
+    make: Callable[[], bytes]
+
+
+def _sheets(
+    measurement: Measurement, scores: Iterable[Mapping[str, ScoreEntry]], tables: Mapping[str, pd.DataFrame]
+) -> list[_Sheet]:
+    """The overview, and the best and worst pairs of each protocol by its first metric that has values by pair."""
+    found = [_Sheet(CONTACT_SHEET, f"{CONTACT_SHEET} is left out", functools.partial(_overview, measurement))]
+    for own in scores:
+        headline = next((entry for entry in own.values() if entry.key in tables), None)
+        if headline is not None:
+            make = functools.partial(_extremes, measurement, headline, tables[headline.key])
+            name = f"{FIGURES}/{file_name(f'{headline.key}_best-worst.png')}"
+            found.append(_Sheet(name, f"Best and worst pairs of {headline.key} are left out", make))
+    return found
 
 
 def best_and_worst(table: pd.DataFrame, higher_is_better: bool, count: int = _EXTREMES) -> tuple[list[str], list[str]]:

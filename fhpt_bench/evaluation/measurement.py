@@ -86,7 +86,7 @@ class Measurement:
         self._comparison = Comparison(benchmark, real, self._embedder, self.accounting)
         self._portions, self._portions_beside = Portions("comparing pairs"), Portions("comparing pairs")
         self._ahead = batches_ahead(device)
-        self._threads = image_threads(device, on_this_machine(processes.count))
+        self._threads = image_threads(on_this_machine(processes.count))
         if self._ahead:  # sources and targets of all batches that wait, or are in a stage
             real.keep(2 * batch_size * (2 * self._ahead + 4))
         self._finished = folder.finished()

@@ -27,20 +27,19 @@ def batches_ahead(device: str) -> int:
     return 0 if device == "cpu" else _AHEAD
 
 
-def image_threads(device: str, share: int) -> int:
-    """How many threads decode, resize, compare and encode single images; 0 on a CPU.
+def image_threads(share: int) -> int:
+    """How many threads decode, resize, compare and encode single images: as many as this process has cores.
 
     Args:
-        device: "cpu" or "cuda".
         share: the number of main processes of this run on this machine.
 
     Examples:
-        >>> image_threads("cpu", 1)
-        0
+        >>> image_threads(1_000_000)
+        1
     """
     from loky import cpu_count
 
-    return 0 if device == "cpu" else max(1, min(_MOST_THREADS, int(cpu_count()) // share))
+    return max(1, min(_MOST_THREADS, int(cpu_count()) // share))
 
 
 def flow(

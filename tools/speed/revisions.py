@@ -44,16 +44,20 @@ def worker(tree: Path, job: str, name: str) -> Iterator[subprocess.Popen[str]]:
             process.stdin.close()
 
 
-def ask(process: subprocess.Popen[str], number: int) -> dict[str, Any]:
-    """Let a worker do a step.
+def begin(process: subprocess.Popen[str], number: int) -> None:
+    """Let a worker begin a step."""
+    assert process.stdin
+    process.stdin.write(f"{number}\n")
+    process.stdin.flush()
+
+
+def end(process: subprocess.Popen[str]) -> dict[str, Any]:
+    """Wait for a worker's step.
 
     Raises:
         SystemExit: if it has failed.
     """
-    assert process.stdin
     assert process.stdout
-    process.stdin.write(f"{number}\n")
-    process.stdin.flush()
     if not (line := process.stdout.readline()):
         raise SystemExit("the worker has failed")
     answer: dict[str, Any] = json.loads(line)
@@ -70,7 +74,10 @@ def alternate(revision: str, job: str, name: str, steps: int) -> Iterator[tuple[
         for number in range(WARM_UP + steps):
             # Each goes first in every second step.
             order = (old, new) if number % 2 else (new, old)
-            answers = {process.pid: ask(process, number) for process in order}
+            answers = {}
+            for process in order:
+                begin(process, number)
+                answers[process.pid] = end(process)
             if number >= WARM_UP:
                 yield answers[old.pid], answers[new.pid]
 

@@ -1,4 +1,4 @@
-"""One side of a comparison: paints pairs or trains for iterations, one step for each line that it reads.
+"""One side of a comparison: paints pairs, trains or multiplies, one step for each line that it reads.
 
 It is started with the code of one revision on its path, and uses only what old revisions have too. Each answer is a
 line of JSON: the seconds of CPU and of the clock, the page faults, and the result (a file of images, or the losses).
@@ -29,6 +29,7 @@ from fhpt_bench.training.loop import seed_unit
 from fhpt_bench.training.recipe import Task
 
 PAIRS = 4  # painted in a step
+_PRODUCTS = 20_000_000_000  # multiplications of a step that multiplies
 Step = Callable[[int], Callable[[], Any]]  # number of a step -> the step itself, with its inputs prepared
 
 
@@ -80,12 +81,23 @@ def training(preset: str, folder: Path) -> Step:
     return prepare
 
 
+def multiplying(side: str, folder: Path) -> Step:
+    """Steps that multiply square matrices: with sides up to 128, three of them stay in a core's own cache."""
+    first, second, result = (torch.rand(int(side), int(side)) for _ in range(3))
+
+    def multiply() -> None:
+        for _ in range(_PRODUCTS // int(side) ** 3):
+            torch.mm(first, second, out=result)
+
+    return lambda number: multiply
+
+
 def main() -> None:
     """Answer each line of the standard input, which is the number of a step."""
     job, name = sys.argv[1:]
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
-        prepare = {"painting": painting, "training": training}[job](name, Path(folder))
+        prepare = {"painting": painting, "training": training, "multiplying": multiplying}[job](name, Path(folder))
         for line in sys.stdin:
             step = prepare(int(line))
             faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

@@ -169,11 +169,13 @@ def test_threads_for_images() -> None:
     assert map_threads(lambda _: threading.current_thread().name, "a") == ["MainThread"]
 
 
-def test_nothing_changes_on_a_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_numbers_of_threads_and_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("loky.cpu_count", lambda: 32)
-    assert (batches_ahead("cpu"), image_threads("cpu", 1), worker_count(1, "cpu")) == (0, 0, 8)
+    assert (batches_ahead("cpu"), worker_count(1, "cpu")) == (0, 8)
     monkeypatch.setattr("fhpt_bench.evaluation.worker_pool.memory_size", lambda: 2**37)
-    assert (batches_ahead("cuda"), image_threads("cuda", 1), image_threads("cuda", 8)) == (2, 16, 4)
+    assert batches_ahead("cuda") == 2
+    # One thread, with which there is no pool, if each core has a process of the run.
+    assert [image_threads(share) for share in (1, 8, 32)] == [16, 4, 1]
     # All cores of the node, shared among its processes, as far as half of the memory suffices.
     assert [worker_count(share, "cuda") for share in (1, 4, 32)] == [31, 7, 1]
     monkeypatch.setattr("loky.cpu_count", lambda: 256)
@@ -228,7 +230,7 @@ def noisy(tmp_path: Path) -> str:
 def overlapping(monkeypatch: pytest.MonkeyPatch) -> None:
     """The pipeline of a GPU, while everything computes on the CPU."""
     monkeypatch.setattr(measurement, "batches_ahead", lambda device: batches_ahead("cuda"))
-    monkeypatch.setattr(measurement, "image_threads", lambda device, share: 3)
+    monkeypatch.setattr(measurement, "image_threads", lambda share: 3)
 
 
 def numbers(record: fb.Record) -> list[tuple[Any, ...]]:
