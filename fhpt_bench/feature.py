@@ -79,7 +79,7 @@ class VectorFeature(Feature):
     """A feature that is small enough to be cached on disk, by image content.
 
     `in_workers` is true for a feature that computes on one CPU core, outside torch: a run then computes it in worker
-    processes while its main process continues.
+    processes while its main process continues, if there are idle cores.
     """
 
     in_workers: ClassVar[bool] = False

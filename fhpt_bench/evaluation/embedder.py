@@ -120,7 +120,7 @@ class Embedder:
         for name, plugin in _plugins(VectorFeature, steps).items():
             if name in without or not self._new(name, digests).any():
                 continue
-            if plugin.in_workers:
+            if plugin.in_workers and self._pool.count:
                 with self._accounting.guarded(*_users(name, steps)):
                     self._pool.submit(plugin, self._identity(name), images(), digests)
                 self._begun.update((name, digest) for digest in digests)

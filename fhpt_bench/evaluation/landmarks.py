@@ -191,7 +191,7 @@ def estimate_landmark_cost(images: Images, progress: bool = False) -> Mapping[st
     timed = sample[1:] if len(sample) > 1 else sample
     feature.extract(timed)
     each = (time.perf_counter() - begin) / len(timed)
-    workers = worker_count(1)
+    workers = max(1, worker_count(1))
     total = format_duration(each * len(missing) / workers)
     return {
         images.split: f"{text}; about {total} ({each:.2g} s an image, n = {len(timed)}; {workers} worker processes)",

@@ -31,8 +31,9 @@ _WAITING = 4  # batches per process at most, which bounds the memory
 def worker_count(share: int, device: str = "cpu") -> int:
     """How many worker processes a pool starts: one per core, without those of the main processes.
 
-    Beside a GPU they are what takes longest: then all cores are used, as far as half of the memory suffices. On a CPU
-    there are at most 8.
+    Beside a GPU they are what takes longest: then all cores are used, as far as half of the memory suffices, and there
+    is at least one. On a CPU there are at most 8, and none if each core has a main process: four processes on two cores
+    need a tenth more CPU time than two, and seconds to start.
 
     Args:
         share: the number of main processes of this run on this machine.
@@ -40,8 +41,10 @@ def worker_count(share: int, device: str = "cpu") -> int:
     """
     from loky import cpu_count
 
-    most = _MOST if device == "cpu" else max(_MOST, memory_size() // 2 // share // _MEMORY)
-    return max(1, min(most, int(cpu_count()) // share - 1))
+    idle = int(cpu_count()) // share - 1
+    if device == "cpu":
+        return max(0, min(_MOST, idle))
+    return max(1, min(max(_MOST, memory_size() // 2 // share // _MEMORY), idle))
 
 
 class WorkerPool:
@@ -51,11 +54,15 @@ class WorkerPool:
         share: the number of main processes of this run on this machine.
         device: where the networks of the main processes compute, "cpu" or "cuda".
         store: a folder that takes the values (`FeatureCache`).
+
+    Attributes:
+        count: the number of processes for which there are cores. With 0 the caller should compute by itself; what it
+            submits all the same takes one process.
     """
 
     def __init__(self, share: int, device: str = "cpu", store: Path | None = None) -> None:
-        self._share, self._device, self._store = share, device, store
-        self._count = 1
+        self._device, self._store = device, store
+        self.count = worker_count(share, device)
         self._pool: ProcessPoolExecutor | None = None
         self._waiting: deque[tuple[str, int, Future[float]]] = deque()
 
@@ -79,8 +86,7 @@ class WorkerPool:
             # Not the standard library's pool: it would run the user's script again in each worker.
             from loky import ProcessPoolExecutor
 
-            self._count = worker_count(self._share, self._device)
-            self._pool = ProcessPoolExecutor(self._count, initializer=_begin, initargs=(os.getpid(),))
+            self._pool = ProcessPoolExecutor(max(1, self.count), initializer=_begin, initargs=(os.getpid(),))
         size = len(digests) if self._device == "cpu" else _PART
         for start in range(0, len(digests), size):
             part = slice(start, start + size)
@@ -93,7 +99,7 @@ class WorkerPool:
         Args:
             last: wait for all batches, not only for those above the limit of waiting ones.
         """
-        if len(self._waiting) > (0 if last else _WAITING * self._count):
+        if len(self._waiting) > (0 if last else _WAITING * max(1, self.count)):
             return self._waiting.popleft()
         return None
 

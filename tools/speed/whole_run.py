@@ -26,6 +26,7 @@ import click
 from fhpt_bench.records.schema import RECORD_FILE
 from tools.docs.cpus.settings import SETTINGS, own_cache
 from tools.speed import report
+from tools.speed.peers.process import waited
 
 _BAR = "━".encode()  # what a progress bar is drawn with
 _LONG = 5.0  # seconds of a stage that is named
@@ -37,7 +38,7 @@ class Timed:
 
     Args:
         seconds: wall seconds, from its start to its end.
-        cpu: CPU seconds of it and of all processes that it waited for.
+        cpu: CPU seconds of it and of all processes that it started.
         bar: wall seconds until its first progress bar; NaN if it drew none.
     """
 
@@ -58,7 +59,9 @@ def timed(words: Sequence[str], environment: Mapping[str, str]) -> Timed:
     """
     ours, its = pty.openpty()
     start, bar, output = time.perf_counter(), float("nan"), b""
-    process = subprocess.Popen(words, env=dict(environment), stdin=subprocess.DEVNULL, stdout=its, stderr=its)
+    process = subprocess.Popen(
+        words, env=dict(environment), stdin=subprocess.DEVNULL, stdout=its, stderr=its, start_new_session=True
+    )
     os.close(its)
     with contextlib.suppress(OSError):  # Linux ends a pseudo-terminal that nobody writes to any more with an error
         while part := os.read(ours, 1 << 16):
@@ -66,12 +69,10 @@ def timed(words: Sequence[str], environment: Mapping[str, str]) -> Timed:
             if bar != bar and _BAR in output:
                 bar = time.perf_counter() - start
     os.close(ours)
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - start
-    process.returncode = os.waitstatus_to_exitcode(status)  # so that Popen does not wait for it again
+    seconds, cpu = waited(process, start)
     if process.returncode:
         raise SystemExit(output.decode(errors="replace")[-2000:])
-    return Timed(seconds, usage.ru_utime + usage.ru_stime, bar)
+    return Timed(seconds, cpu, bar)
 
 
 def section(model: str, pairs: int, stages: Mapping[str, float], cold: Timed, warm: Sequence[Timed]) -> report.Section:

@@ -113,6 +113,23 @@ class Bench:
         return measure([sys.executable, "-m", *words], {**self.environment, **more}, self.work / "process.log")
 
 
+def kept_costs(file: Path, pairs: int, isa: str | None) -> dict[tuple[int, str], Cost]:
+    """The last cost of each tool without failure that an earlier call has measured: (round, tool) -> cost.
+
+    Args:
+        file: measured.jsonl.
+        pairs: the number of pairs.
+        isa: as the option.
+    """
+    lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
+    found = {}
+    for line in map(json.loads, lines):
+        tool, cost = line["name"], Cost(**{one.name: line[one.name] for one in dataclasses.fields(Cost)})
+        if line["pairs"] == pairs and line["isa"] == isa and tool in TOOLS and not cost.reason:
+            found[line["round"], tool] = cost
+    return found
+
+
 def reported(log: Path, kind: type[Reported]) -> Reported | None:
     """The last line of an output that is a JSON value of this type; libraries may print behind it.
 
@@ -137,6 +154,9 @@ def reported(log: Path, kind: type[Reported]) -> Reported | None:
 @click.option("--rounds", type=click.IntRange(min=1), default=3, show_default=True)
 @click.option("--repeats", type=click.IntRange(min=1), default=3, show_default=True, help="Of each best forward.")
 @click.option("--only", type=click.Choice([*TOOLS]), multiple=True, help="Only these tools; there is no sum then.")
+@click.option(
+    "--resume", is_flag=True, help="Do not run again the tools that measured.jsonl in the folder of --work has."
+)
 @click.option("--isa", type=click.Choice(["avx2"]), help="Limit torch, oneDNN and MKL to these instructions.")
 @click.option("--work", type=click.Path(path_type=Path), default=Path("runs/peers"), show_default=True)
 @click.option("--write", is_flag=True, help="Write tools/speed/results and docs/speed.md, after each round.")
@@ -146,6 +166,7 @@ def main(
     rounds: int,
     repeats: int,
     only: tuple[str, ...],
+    resume: bool,
     isa: str | None,
     work: Path,
     write: bool,
@@ -159,8 +180,12 @@ def main(
     except UserError as error:
         raise click.ClickException(str(error)) from None
     costs: defaultdict[str, list[Cost]] = defaultdict(list)
+    known = kept_costs(work / "measured.jsonl", bench.pairs, isa) if resume else {}
     for number in range(1, rounds + 1):
         for name in (*(only or TOOLS), *OURS):
+            if (number, name) in known:
+                costs[name].append(known[number, name])
+                continue
             cost = bench.evaluate(name, limit) if name in OURS else bench.tool(name)
             costs[name].append(cost)
             line = {"pairs": bench.pairs, "round": number, "name": name, "isa": isa, **dataclasses.asdict(cost)}
@@ -196,9 +221,9 @@ def table_section(costs: tables.Costs, pairs: int, rounds: int) -> report.Sectio
         *tables.ratio_lines(costs),
         "",
         f"Medians of {rounds} rounds at most (n). In each round every tool ran once, in the order of the table, in a "
-        "process of its own with its imports. A sum adds medians; its peak is the largest of its tools. Peak memory "
-        "adds the processes of a tool, and counts what they share in each. CPU seconds are those of all of them, in "
-        "user and system mode.",
+        "process of its own with its imports (with `--resume`, in an earlier call). A sum adds medians; its peak is "
+        "the largest of its tools. Peak memory adds the processes of a tool, and counts what they share in each. CPU "
+        "seconds are those of all of them, in user and system mode.",
         "",
         "The tools have the published convolutions of AlexNet and VGG16, and EfficientNet-lite0's weights; Inception "
         "is random, which costs the same; with it pytorch-fid refuses its value at the very end (an imaginary part of "

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import os
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -11,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
+_SET_CHILD_SUBREAPER = 36  # of Linux's prctl
 _INTERVAL = 0.1  # seconds between two looks at the memory
 
 
@@ -20,7 +24,7 @@ class Cost:
 
     Args:
         seconds: wall seconds, from its start to its end.
-        cpu: CPU seconds in user and system mode, of it and of all children that it waited for.
+        cpu: CPU seconds in user and system mode, of it and of all processes that it started.
         peak: MiB: the largest sum of the resident memory of its processes at one time, looked up every 0.1 s (what
             processes share is counted in each).
         forwards: network -> images that went through it.
@@ -54,9 +58,7 @@ def measure(words: Sequence[str], environment: Mapping[str, str], log: Path) -> 
         ended, peaks = threading.Event(), [0]
         watcher = threading.Thread(target=_watch, args=(process.pid, ended, peaks))
         watcher.start()
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - start
-        process.returncode = os.waitstatus_to_exitcode(status)  # so that Popen does not wait for it again
+        seconds, cpu = waited(process, start)
         ended.set()
         watcher.join()
         output.seek(0)
@@ -65,7 +67,31 @@ def measure(words: Sequence[str], environment: Mapping[str, str], log: Path) -> 
     # Not `ru_maxrss`: on Linux it starts with the resident memory of the process that started this one.
     peak = max(peaks) / 2**20
     reason = f"ended with {process.returncode}: {last}" if process.returncode else ""
-    return Cost(seconds, usage.ru_utime + usage.ru_stime, peak, reason=reason)
+    return Cost(seconds, cpu, peak, reason=reason)
+
+
+def waited(process: subprocess.Popen[str] | subprocess.Popen[bytes], start: float) -> tuple[float, float]:
+    """Wait for a process that was started with `start_new_session`, and for all that it has started.
+
+    Args:
+        process: the process.
+        start: `time.perf_counter()` when it was started.
+
+    Returns:
+        Its wall seconds, and the CPU seconds of all.
+    """
+    if sys.platform == "linux":
+        # A process whose parent has not waited for it becomes a child of this one, and its time can be asked for.
+        ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - start
+    process.returncode = os.waitstatus_to_exitcode(status)  # so that Popen does not wait for it again
+    cpu = usage.ru_utime + usage.ru_stime
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            _, _, usage = os.wait4(-process.pid, 0)  # of its group
+            cpu += usage.ru_utime + usage.ru_stime
+    return seconds, cpu
 
 
 def _watch(session: int, ended: threading.Event, peaks: list[int]) -> None:
