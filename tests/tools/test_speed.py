@@ -13,9 +13,10 @@ from PIL import Image
 
 from fhpt_bench.benchmark import load_benchmark
 from fhpt_bench.errors import UserError
+from fhpt_bench.files import append_line
 from tools.speed import report
 from tools.speed.peers import tables
-from tools.speed.peers.__main__ import floor_section, reported, table_section
+from tools.speed.peers.__main__ import floor_section, kept_costs, reported, table_section
 from tools.speed.peers.material import GALLERY, GENERATED, TARGETS, write_folders
 from tools.speed.peers.process import Cost, measure
 from tools.speed.peers.recipes import RECIPES, read
@@ -105,6 +106,20 @@ def test_a_result_is_found_before_what_a_library_prints_at_its_end(tmp_path: Pat
     assert reported(tmp_path / "log", float) == 0.5
     (tmp_path / "log").write_text("")
     assert reported(tmp_path / "log", dict) is None
+
+
+def test_what_was_measured_is_not_measured_again(tmp_path: Path) -> None:
+    file = tmp_path / "measured.jsonl"
+    line = {"pairs": 8, "round": 1, "isa": None, "seconds": 2.0, "cpu": 3.0, "peak": 4.0, "forwards": {"net": 5}}
+    rows = [
+        {"name": "mediapipe", "reason": ""}, {"name": "mediapipe", "reason": "", "seconds": 1.0},
+        {"name": "scikit-image", "reason": "broken"}, {"name": "lpips-alex", "reason": "", "isa": "avx2"},
+        {"name": "lpips-vgg", "reason": "", "pairs": 9}, {"name": COLD, "reason": ""},
+    ]  # fmt: skip
+    for row in rows:
+        append_line(file, json.dumps({**line, **row}).encode())
+    assert kept_costs(file, 8, None) == {(1, "mediapipe"): Cost(1.0, 3.0, 4.0, {"net": 5})}
+    assert kept_costs(tmp_path / "none", 8, None) == {}
 
 
 def test_sums_and_ratios() -> None:

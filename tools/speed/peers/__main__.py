@@ -123,7 +123,7 @@ def kept_costs(file: Path, pairs: int, isa: str | None) -> dict[tuple[int, str],
     """
     lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
     found = {}
-    for line in map(json.loads, lines):
+    for line in map(json.loads, filter(None, lines)):  # each line begins after an empty one
         tool, cost = line["name"], Cost(**{one.name: line[one.name] for one in dataclasses.fields(Cost)})
         if line["pairs"] == pairs and line["isa"] == isa and tool in TOOLS and not cost.reason:
             found[line["round"], tool] = cost
