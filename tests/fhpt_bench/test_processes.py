@@ -104,6 +104,28 @@ def test_processes_and_batches_do_not_matter(people: Path, tmp_path: Path) -> No
     assert measured == {score.protocol for score in one.scores} - {"regions"}  # these people have no parsing maps
 
 
+def test_started_processes_know_how_many_share_the_machine(tiny: Path, tmp_path: Path) -> None:
+    """Otherwise each takes all cores for threads and workers, and none of the waiting ones for intervals."""
+    model = tmp_path / "counting.py"
+    model.write_text(
+        "import os\n"
+        "from pathlib import Path\n"
+        "from fhpt_bench.model import Generator, ModelCard\n"
+        "from fhpt_bench.processes import on_this_machine, waiting_cores\n"
+        "class Counting(Generator):\n"
+        "    card = ModelCard('counting', 'writes what it sees')\n"
+        "    def generate(self, batch):\n"
+        f"        file = Path({str(tmp_path)!r}) / f\"rank {{os.environ['RANK']}}\"\n"
+        "        file.write_text(f'{on_this_machine(2)} {waiting_cores()}')\n"
+        "        return batch.source\n"
+    )
+    words = ["run", "-m", f"{model}:Counting", "-b", str(tiny), "-p", "psnr", "--batch-size", "4", "--device", "cpu"]
+    command = [sys.executable, "-m", "fhpt_bench", *words, "--processes", "2", "--out", str(tmp_path / "run")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert [(tmp_path / f"rank {rank}").read_text() for rank in (0, 1)] == ["2 2", "2 2"]
+
+
 def test_a_run_ends_when_one_of_its_processes_dies(tmp_path: Path) -> None:
     """It must not wait forever for a process that has ended."""
     model = tmp_path / "fragile.py"

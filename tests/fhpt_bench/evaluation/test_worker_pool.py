@@ -13,6 +13,7 @@ import pytest
 
 import fhpt_bench as fb
 from fhpt_bench import weights
+from fhpt_bench.evaluation import worker_pool
 from fhpt_bench.evaluation.feature_cache import FeatureCache
 from fhpt_bench.evaluation.worker_pool import WorkerPool
 from fhpt_bench.networks.faces import DlibFaces
@@ -62,6 +63,24 @@ def test_a_run_whose_worker_breaks_keeps_the_other_scores(
     assert record["psnr"].status == "ok"
     assert record["pckh"].status == "failed"
     assert "MediaPipe needs" in str(record["pckh"].reason)
+
+
+def test_without_idle_cores_the_main_process_computes_the_same(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(name: str) -> fb.Record:
+        monkeypatch.setenv("FHPT_CACHE_DIR", str(tmp_path / f"{name} cache"))
+        return fb.run("warp", str(tiny), "pckh,face-id", out=tmp_path / name, device="cpu")
+
+    usual = run("usual")
+    monkeypatch.setattr(worker_pool, "worker_count", lambda *_: 0)
+    monkeypatch.setattr(WorkerPool, "submit", lambda *_: pytest.fail("a worker"))
+    alone = run("alone")
+    for one, other in zip(usual.scores, alone.scores, strict=True):
+        assert (one.key, one.value, one.interval, one.n) == (other.key, other.value, other.interval, other.n)
+    work = [{s.name: (s.images, s.forwards, s.devices) for s in record.stages if s.images} for record in (usual, alone)]
+    assert work[0] == work[1]
+    assert work[0]["mediapipe-holistic"][1] > 0
 
 
 def test_a_script_needs_no_main_guard(tiny: Path, tmp_path: Path) -> None:
