@@ -55,6 +55,7 @@ def test_a_section_is_replaced_and_machines_stand_side_by_side(tmp_path: Path) -
         "### Title of a",
         "### Title of b",
         "## A GPU",
+        "## What was changed, and what was tried",
     ]
     assert "old" not in page
     assert "| one | new |" in page

@@ -20,6 +20,7 @@ from fhpt_bench.files import write_text
 from tools.docs.pages import table
 
 FOLDER = Path(__file__).parent / "results"
+CHANGES = Path(__file__).parent / "changes.md"  # the part of the page that is written by hand
 PAGE = Path(__file__).parents[2] / "docs" / "speed.md"
 COMMAND = "python -m tools.speed.report"
 # The instruction sets of x86-64 that libraries choose their code by, as Linux names them.
@@ -30,7 +31,7 @@ NO_GPU = (
 )
 _INTRODUCTION = f"""# Speed
 
-Made by `{COMMAND}` from the files in `tools/speed/results/`, one per CPU: do not edit. Times of different
+Made by `{COMMAND}` from the files in `tools/speed/results/`, one per CPU, and `changes.md`: do not edit. Times of different
 CPUs, and of different runs, are not comparable: a ratio is formed only inside one run.
 """
 
@@ -172,7 +173,7 @@ def page(folder: Path = FOLDER) -> str:
     parts += [] if len(parts) > 1 else ["Nothing was measured yet.\n"]
     if not on_gpu:
         parts.append(f"## A GPU\n\n{NO_GPU}\n")
-    return "\n".join(parts)
+    return "\n".join([*parts, CHANGES.read_text(encoding="utf-8")])
 
 
 def write_page() -> None:
