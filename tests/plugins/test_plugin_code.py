@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 import fhpt_bench as fb
+from fhpt_bench import plugin_code
 from fhpt_bench.errors import UserError
 from fhpt_bench.feature import features
 from fhpt_bench.model import models
@@ -228,3 +230,10 @@ def test_worker_processes_load_it_too(benchmark: str, tmp_path: Path) -> None:
     assert (score.status, score.reason) == ("ok", None)
     assert 200 < score.value < 300
     assert np.isfinite(score.value)
+
+
+def test_packages_of_distributions_are_those_of_the_standard_library() -> None:
+    names = [distribution.metadata["Name"] for distribution in importlib.metadata.distributions()]
+    found = plugin_code._distributions()
+    for package, distributions in importlib.metadata.packages_distributions().items():
+        assert {names[number] for number in found[package]} == set(distributions), package

@@ -31,8 +31,8 @@ NO_GPU = (
 )
 _INTRODUCTION = f"""# Speed
 
-Made by `{COMMAND}` from the files in `tools/speed/results/`, one per CPU, and `changes.md`: do not edit. Times of different
-CPUs, and of different runs, are not comparable: a ratio is formed only inside one run.
+Made by `{COMMAND}` from the files in `tools/speed/results/`, one per CPU, and `changes.md`: do not
+edit. Times of different CPUs, and of different runs, are not comparable: a ratio is formed only inside one run.
 """
 
 

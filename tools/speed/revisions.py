@@ -68,7 +68,7 @@ def alternate(revision: str, job: str, name: str, steps: int) -> Iterator[tuple[
     """Let a revision and this working tree do each step in turn.
 
     Yields:
-        The answers of both for each counted step.
+        The answers of both for each step, `WARM_UP` of them before those that are counted.
     """
     with checkout(revision) as tree, worker(tree, job, name) as old, worker(ROOT, job, name) as new:
         for number in range(WARM_UP + steps):
@@ -78,8 +78,7 @@ def alternate(revision: str, job: str, name: str, steps: int) -> Iterator[tuple[
             for process in order:
                 begin(process, number)
                 answers[process.pid] = end(process)
-            if number >= WARM_UP:
-                yield answers[old.pid], answers[new.pid]
+            yield answers[old.pid], answers[new.pid]
 
 
 def described(revision: str) -> str:
@@ -94,12 +93,12 @@ def times(answers: Answers, each: int) -> tuple[tuple[str, ...], list[list[str]]
     """The header and the rows of a table of times: minimum and median of both sides, and the median of the ratios.
 
     Args:
-        answers: of both sides.
+        answers: of both sides, also for the first steps, which are not counted.
         each: number of images or iterations in a step.
     """
     rows = []
     for what, title, digits in (("cpu", "CPU seconds", 3), ("wall", "seconds", 3), ("faults", "page faults", 0)):
-        old, new = ([answer[side][what] / each for answer in answers] for side in (0, 1))
+        old, new = ([answer[side][what] / each for answer in answers[WARM_UP:]] for side in (0, 1))
         ratio = statistics.median(a / b for a, b in zip(old, new, strict=True)) if min(new) else float("nan")
         cells = [f"{value:.{digits}f}" for side in (old, new) for value in (min(side), statistics.median(side))]
         rows.append([title, *cells, f"{ratio:.2f}"])

@@ -8,6 +8,8 @@ tools/speed/results and docs/speed.md.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
+from typing import Any
 
 from tools.speed import report
 from tools.speed.revisions import Answers, alternate, described, times
@@ -23,13 +25,15 @@ def main() -> None:
     given = parser.parse_args()
     answers: Answers = list(alternate(given.revision, "training", given.preset, given.steps))
     header, rows = times(answers, 1)
-    losses = [
-        f"{name} {answers[-1][1]['result'][name]:.5f} ({_most(answers, name):.1e})" for name in answers[0][0]["result"]
-    ]
+    (old, new), *_ = answers
+    losses = [f"{name} {new['result'][name]:.5f} ({_difference(old, new, name):.1e})" for name in new["result"]]
+    most = max(_difference(*pair, name) for pair in answers for name in new["result"])
     note = (
         f"{given.steps} iterations of preset `{given.preset}` for each side (n), in turn, each side in a process of "
-        f"one thread. Before: {described(given.revision)}. Losses now, and by how much they differ at most: "
-        f"{', '.join(losses)}."
+        f"one thread, after one that is not counted. Before: {described(given.revision)}. Losses of the first "
+        f"iteration, and by how much they differ: {', '.join(losses)}. After it the weights differ, because Adam's "
+        f"first steps have the same size however small a gradient is: of {len(answers)} iterations, losses differ by "
+        f"at most {most:.1e}."
     )
     report.show(
         report.Section(
@@ -40,8 +44,8 @@ def main() -> None:
     )  # fmt: skip
 
 
-def _most(answers: Answers, name: str) -> float:
-    return max(abs(old["result"][name] - new["result"][name]) for old, new in answers)
+def _difference(old: Mapping[str, Any], new: Mapping[str, Any], name: str) -> float:
+    return abs(float(old["result"][name]) - float(new["result"][name]))
 
 
 if __name__ == "__main__":

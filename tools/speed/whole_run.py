@@ -26,7 +26,7 @@ import click
 from fhpt_bench.records.schema import RECORD_FILE
 from tools.docs.cpus.settings import SETTINGS, own_cache
 from tools.speed import report
-from tools.speed.peers.process import waited
+from tools.speed.peers.process import adopt_orphans, waited
 
 _BAR = "━".encode()  # what a progress bar is drawn with
 _LONG = 5.0  # seconds of a stage that is named
@@ -57,6 +57,7 @@ def timed(words: Sequence[str], environment: Mapping[str, str]) -> Timed:
     Raises:
         SystemExit: if it fails; with the end of its output.
     """
+    adopt_orphans()
     ours, its = pty.openpty()
     start, bar, output = time.perf_counter(), float("nan"), b""
     process = subprocess.Popen(

@@ -49,6 +49,7 @@ def measure(words: Sequence[str], environment: Mapping[str, str], log: Path) -> 
     Returns:
         The cost without forwards; the reason is the last line of the output if it failed.
     """
+    adopt_orphans()
     with log.open("w+", encoding="utf-8", errors="replace") as output:
         start = time.perf_counter()
         process = subprocess.Popen(
@@ -70,19 +71,22 @@ def measure(words: Sequence[str], environment: Mapping[str, str], log: Path) -> 
     return Cost(seconds, cpu, peak, reason=reason)
 
 
+def adopt_orphans() -> None:
+    """Make processes whose parent has ended children of this one, so that it can ask for their time; Linux only."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
 def waited(process: subprocess.Popen[str] | subprocess.Popen[bytes], start: float) -> tuple[float, float]:
     """Wait for a process that was started with `start_new_session`, and for all that it has started.
 
     Args:
-        process: the process.
+        process: the process, started after `adopt_orphans`.
         start: `time.perf_counter()` when it was started.
 
     Returns:
         Its wall seconds, and the CPU seconds of all.
     """
-    if sys.platform == "linux":
-        # A process whose parent has not waited for it becomes a child of this one, and its time can be asked for.
-        ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     _, status, usage = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - start
     process.returncode = os.waitstatus_to_exitcode(status)  # so that Popen does not wait for it again
