@@ -176,7 +176,7 @@ def _check_names(own: dict[str, Path], path: Path) -> None:
     changed = any(_LOADED.get(file) != digest for file, digest in digests.items())
     _LOADED.update(digests)
     for name, file in own.items():
-        if "fhpt-bench" in _distributions().get(name.partition(".")[0], ()):
+        if _same_distribution(name.partition(".")[0], _HOST):
             raise UserError(
                 f"The plugin {path} imports {file.name}, which has the name of one of our packages: rename it."
             )

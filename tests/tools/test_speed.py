@@ -57,7 +57,7 @@ def test_a_section_is_replaced_and_machines_stand_side_by_side(tmp_path: Path) -
         "## A GPU",
         "## What was changed, and what was tried",
     ]
-    assert "old" not in page
+    assert "| one | old |" not in page
     assert "| one | new |" in page
     assert "x\\|y" in page
     assert report.NO_GPU in page
