@@ -60,12 +60,12 @@ def write_figures(
         for key in keys
     }
     sheets = _sheets(measurement, scores.values(), tables)
-    # Sheets beside plots: images are decoded and encoded without the GIL. Two plots at once are not safe.
+    # Contact sheets are made in a second thread while plots are drawn. Two plots at once would not be safe.
     with (
-        ThreadPoolExecutor(1, "sheet") as beside,
+        ThreadPoolExecutor(1, "sheet") as thread,
         progress_bar("figures", len(measurement.plan) + len(sheets), progress) as done,
     ):
-        made = [beside.submit(sheet.make) for sheet in sheets]
+        made = [thread.submit(sheet.make) for sheet in sheets]
         for step in measurement.plan:
             key = step.protocol.card.key
             with _without_failing(f"Figures of {key} are left out"):

@@ -31,8 +31,8 @@ _WAITING = 4  # batches per process at most, which bounds the memory
 def worker_count(share: int, device: str = "cpu") -> int:
     """How many worker processes a pool starts: one per core, without those of the main processes.
 
-    Beside a GPU they are what takes longest: then all cores are used, as far as half of the memory suffices, and there
-    is at least one. On a CPU there are at most 8, and none if each core has a main process: four processes on two cores
+    In a run on a GPU they take longest: all cores are used, if half of the memory is enough for them, and there is at
+    least one. On a CPU there are at most 8, and none if each core has a main process: four processes on two cores
     need a tenth more CPU time than two, and seconds to start.
 
     Args:

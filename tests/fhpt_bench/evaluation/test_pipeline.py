@@ -178,7 +178,7 @@ def test_numbers_of_threads_and_processes(monkeypatch: pytest.MonkeyPatch) -> No
     assert [image_threads(share) for share in (1, 8, 32)] == [16, 4, 1]
     # All cores of the node, shared among its processes, as far as half of the memory suffices.
     assert [worker_count(share, "cuda") for share in (1, 4, 32)] == [31, 7, 1]
-    # On a CPU none beside a main process on each core.
+    # On a CPU there are none if each core has a main process.
     assert [worker_count(share) for share in (1, 8, 16, 17, 32)] == [8, 3, 1, 0, 0]
     monkeypatch.setattr("loky.cpu_count", lambda: 256)
     assert worker_count(1, "cuda") == 64
