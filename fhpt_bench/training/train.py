@@ -15,7 +15,7 @@ from fhpt_bench.errors import UserError, did_you_mean
 from fhpt_bench.evaluation.memory import out_of_memory
 from fhpt_bench.files import sha256_json
 from fhpt_bench.plugin_code import code_digest
-from fhpt_bench.processes import check_device, launched, on_device
+from fhpt_bench.processes import check_device, launched, on_device, reuse_memory
 from fhpt_bench.reading import sha256_file
 from fhpt_bench.training.distributed import Precision
 from fhpt_bench.training.folder import TrainingFolder
@@ -88,6 +88,7 @@ def train(
     folder = TrainingFolder(Path(out or default).expanduser(), identity, dry_run, [loaded.train_folder])
     images = RealImages(loaded.train_folder, loaded.image_size, digests)
     with on_device(device) as chosen_device:
+        reuse_memory()
         wanted = getattr(plugin.presets[chosen], "mixed_precision", None)
         precision = choose_precision(mixed_precision, wanted, chosen_device)
         count, rank = launched()

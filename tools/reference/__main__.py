@@ -30,7 +30,7 @@ from tools.reference.running import RESERVE, finished, progress, run_all
 @click.option("--benchmark", "-b", default="studio", show_default=True)
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), help="[default: cuda if available]")
 @click.option("--mixed-precision", type=click.Choice(["no", "bf16"]),
-              help="[default: the preset's on a GPU, no on a CPU]")  # fmt: skip
+              help="[default: the preset's, or no if the device has no native bfloat16]")  # fmt: skip
 @click.option("--side-by-side/--one-by-one", default=None, help="[default: side by side on a GPU]")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--dry-run", is_flag=True, help="Print the plan; train and write nothing.")
@@ -47,16 +47,17 @@ def main(
     out, work = out.expanduser().resolve(), work.expanduser().resolve()
     trainings = make_plan([name.strip() for name in only.split(",") if name.strip()], preset, work, iterations)
     chosen = device or _best_device()
-    # bfloat16 is slower than float32 on a CPU that has no instructions for it.
-    precision = mixed_precision or ("no" if chosen == "cpu" else None)
     together = chosen == "cuda" if side_by_side is None else side_by_side
     how = "side by side, a process each" if together else "one after the other"
-    click.echo(f"{len(trainings)} trainings on {chosen}, {how}; mixed precision: {precision or 'as in the preset'}")
+    precision = mixed_precision or "as in the preset"
+    click.echo(f"{len(trainings)} trainings on {chosen}, {how}; mixed precision: {precision}")
     for line in _plan_lines(trainings, seconds, work, out):
         click.echo(line)
     if dry_run:
         return
-    options: dict[str, Any] = {"benchmark": benchmark, "device": chosen, "mixed_precision": precision, "seed": seed}
+    options: dict[str, Any] = {
+        "benchmark": benchmark, "device": chosen, "mixed_precision": mixed_precision, "seed": seed,
+    }  # fmt: skip
     failed = run_all(trainings, options, seconds, together, click.echo)
     files, notes = pack(trainings, out)
     for note in notes:
