@@ -14,7 +14,7 @@ from PIL import Image
 from fhpt_bench.benchmark import load_benchmark
 from fhpt_bench.errors import UserError
 from fhpt_bench.files import append_line
-from tools.speed import report
+from tools.speed import report, whole_run
 from tools.speed.peers import tables
 from tools.speed.peers.__main__ import floor_section, kept_costs, reported, table_section
 from tools.speed.peers.material import GALLERY, GENERATED, TARGETS, write_folders
@@ -63,6 +63,19 @@ def test_a_section_is_replaced_and_machines_stand_side_by_side(tmp_path: Path) -
     assert report.NO_GPU in page
     report.keep(section("gpu-1-tests"), report.Machine("GPU B beside CPU A", 16, ()), tmp_path)
     assert report.NO_GPU not in report.page(tmp_path)
+
+
+def test_a_run_on_some_of_the_pairs_does_not_replace_that_on_all(tmp_path: Path) -> None:
+    cold, warm = whole_run.Timed(300, 600, 4), [whole_run.Timed(13, 9, 3)]
+    for options, pairs in ((["--model", "drn"], 800), (["--model", "drn", "--limit", "40"], 40)):
+        found = whole_run.section(options, pairs, {"a": 6.0, "b": 1.0}, cold, warm)
+        assert found.command == f"python -m tools.speed.whole_run {' '.join(options)}"
+        file = report.keep(found, report.Machine("CPU", 2, ()), tmp_path)
+    sections = json.loads(file.read_text(encoding="utf-8"))["sections"]
+    assert {one["id"]: one["note"].split(" pairs")[0] for one in sections} == {
+        "run-drn": "n = 800",
+        "run-drn-40": "n = 40",
+    }
 
 
 def test_a_row_of_another_length_is_not_kept(tmp_path: Path) -> None:

@@ -76,11 +76,13 @@ def timed(words: Sequence[str], environment: Mapping[str, str]) -> Timed:
     return Timed(seconds, cpu, bar)
 
 
-def section(model: str, pairs: int, stages: Mapping[str, float], cold: Timed, warm: Sequence[Timed]) -> report.Section:
-    """The section of a model.
+def section(
+    options: Sequence[str], pairs: int, stages: Mapping[str, float], cold: Timed, warm: Sequence[Timed]
+) -> report.Section:
+    """The section of a model; a run on some of the pairs has a section of its own.
 
     Args:
-        model: its name.
+        options: `--model NAME`, and `--limit N` if it was given.
         pairs: the number of pairs.
         stages: stage of the record of the cold run -> seconds.
         cold: the run with an empty cache.
@@ -96,8 +98,8 @@ def section(model: str, pairs: int, stages: Mapping[str, float], cold: Timed, wa
         f"cache, added over the processes of the run: {parts}."
     )
     return report.Section(
-        f"run-{model}", f"python -m tools.speed.whole_run --model {model}",
-        f"`fhpt-bench run --model {model} --protocols all`, {pairs} pairs of studio",
+        "-".join(["run", *options[1::2]]), f"python -m tools.speed.whole_run {' '.join(options)}",
+        f"`fhpt-bench run {' '.join(options)} --protocols all`, {pairs} pairs of studio",
         ("", "seconds", "CPU seconds", "seconds until the first progress bar"), rows, note, report.versions("torch"),
     )  # fmt: skip
 
@@ -115,8 +117,8 @@ def main() -> None:
         out = Path(folder) / "run"
         limits = SETTINGS[given.isa].variables if given.isa else {}
         environment = {**os.environ, **limits, "FHPT_CACHE_DIR": str(own_cache(Path(folder) / "cache"))}
-        count = [] if given.limit is None else ["--limit", str(given.limit)]
-        words = [sys.executable, "-m", "fhpt_bench", "run", "--model", given.model, "--protocols", "all", *count]
+        options = ["--model", given.model, *([] if given.limit is None else ["--limit", str(given.limit)])]
+        words = [sys.executable, "-m", "fhpt_bench", "run", *options, "--protocols", "all"]
         runs: list[Timed] = []
         for number in range(1 + given.again):
             runs.append(timed([*words, "--out", str(out)], environment))
@@ -124,7 +126,7 @@ def main() -> None:
             if number == 0:
                 record = json.loads((out / RECORD_FILE).read_text(encoding="utf-8"))
     stages = {stage["name"]: float(stage["seconds"]) for stage in record["stages"]}
-    found = section(given.model, record["benchmark"]["n_pairs"], stages, runs[0], runs[1:])
+    found = section(options, record["benchmark"]["n_pairs"], stages, runs[0], runs[1:])
     report.show(found, given.write, given.isa or "")
 
 
