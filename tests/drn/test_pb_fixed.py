@@ -16,10 +16,12 @@ from drn.ablations import PBFixed
 from drn.hyperparameters import PAPER, SMALL, PBFixedHyperparameters
 from drn.network import FixedBranch, PBFixedNetwork
 from drn.recipe import PBFixedRecipe
+from fhpt_bench import weights
 from fhpt_bench.errors import UserError
 from fhpt_bench.training.checkpoint import read_checkpoint, write_checkpoint
 from fhpt_bench.training.train import train
 from fhpt_bench.weights import FOLDER_VARIABLE, WeightsMissing
+from fhpt_bench.weights.table import to_train
 
 CARD = {"seed": 0, "benchmark": {"id": "studio", "version": "1.0"}}
 TINY_PATN = replace(PATN, width=3, blocks=2, dropout=0.5, pose_maps="delta")
@@ -55,7 +57,11 @@ def recipe(small_people: Path, tmp_path: Path) -> str:
     return f"{file}:Fixed"
 
 
-def test_without_a_trained_patn_the_message_names_the_command(small_people: Path, recipe: str, tmp_path: Path) -> None:
+def test_without_a_trained_patn_the_message_names_the_command(
+    small_people: Path, recipe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others = tuple(spec for spec in weights.TABLE if spec.name != "patn")
+    monkeypatch.setattr(weights, "TABLE", (*others, to_train("patn", "PATN")))
     with pytest.raises(WeightsMissing) as raised:
         train(recipe, str(small_people), out=tmp_path / "out", device="cpu")
     first = str(raised.value.args[0])

@@ -128,4 +128,4 @@ def test_a_mean_image_of_another_size_is_left_out_with_a_reason() -> None:
     made, refused = load(MODELS, load_benchmark("studio-512", limit=2))
     assert (list(made), list(refused)) == (["autoencoder"], ["mean-image"])
     assert "352 wide" in refused["mean-image"]
-    assert "are missing: train them" in load(["patn"], load_benchmark("studio", limit=2))[1]["patn"]
+    assert "are missing: train them" in load(["pg2"], load_benchmark("studio", limit=2))[1]["pg2"]
