@@ -95,10 +95,10 @@ SMALL = Hyperparameters(
     recolour=True, half_size_iterations=4_000,
 )  # fmt: skip
 
-# A second phase of `small` with natural colours, since random hues make coarse images grey. The first 600
-# iterations are at half the height and width: about one hour on two CPU cores with AMX.
+# A second phase of `small` with natural colours, since random hues make coarse images grey. Half of it is at half the
+# height and width: less than an hour on two CPU cores with AMX.
 CPU = replace(
-    SMALL, recolour=False, continues=True, iterations=1_400, fixed_iterations=600, half_size_iterations=600,
+    SMALL, recolour=False, continues=True, iterations=1_200, fixed_iterations=600, half_size_iterations=600,
     learning_rate=2e-4,
 )  # fmt: skip
 
