@@ -9,22 +9,18 @@ import csv
 from pathlib import Path
 
 import click
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from drn.models import DRN
 from drn.visualize import guidance_sheet, stages_sheet
 from fhpt_bench.benchmark import load_benchmark
-from fhpt_bench.data.images import read_image
 from fhpt_bench.data.real_images import RealImages
 from fhpt_bench.files import write_bytes
-from fhpt_bench.reporting.contact_sheet import image_grid
 from fhpt_bench.reporting.plots import encode_figure, line_style, new_figure
+from tools.docs.random_pairs import IMAGES, random_pairs
 
 ROOT = Path(__file__).parents[2]
-IMAGES, LOGS = ROOT / "docs" / "images", ROOT / "drn" / "trained"
-PAIRS, COLUMNS, SEED = 24, 4, 7
+LOGS = ROOT / "drn" / "trained"
 
 
 def loss_curves() -> bytes:
@@ -51,18 +47,6 @@ def loss_curves() -> bytes:
     return encode_figure(figure)
 
 
-def random_pairs(run: Path) -> NDArray[np.uint8]:
-    """Make a contact sheet of source, generated image and target of 24 pairs, drawn with a fixed seed."""
-    benchmark = load_benchmark("studio")
-    drawn = np.random.default_rng(SEED).permutation(len(benchmark.pairs))[:PAIRS]
-    tiles = []
-    for pair in (benchmark.pairs[i] for i in drawn):
-        files = (benchmark.folder / pair.source, run / "images" / f"{pair.id}.png", benchmark.folder / pair.target)
-        tiles.append([read_image(file) for file in files])
-    rows = [[tile for three in tiles[i : i + COLUMNS] for tile in three] for i in range(0, PAIRS, COLUMNS)]
-    return image_grid(rows, ("source", "drn", "target") * COLUMNS)
-
-
 @click.command()
 @click.argument("run", type=click.Path(exists=True, file_okay=False, path_type=Path))
 def main(run: Path) -> None:
@@ -72,7 +56,7 @@ def main(run: Path) -> None:
     real = RealImages(benchmark.folder, benchmark.image_size, benchmark.image_digests())
     model = DRN()
     sheets = {
-        "drn-random": random_pairs(run),
+        "drn-random": random_pairs(run, "drn"),
         "drn-stages": stages_sheet(model, benchmark, real, benchmark.pairs),
         "drn-guidance": guidance_sheet(model, benchmark, real, benchmark.pairs),
     }
