@@ -34,12 +34,17 @@ def nearest_neighbour_loss(generated: Tensor, target: Tensor, window: int = 5) -
     # memory than to keep the differences of all places.
     with torch.no_grad():
         height, width = target.shape[2:]
-        nearest, smallest = target, (generated - target).abs().sum(1, keepdim=True)
         framed = functional.pad(target, (window // 2,) * 4, value=torch.inf)
-        for top in range(window):
-            for left in range(window):
-                there = framed[..., top : top + height, left : left + width]
-                distance = (generated - there).abs().sum(1, keepdim=True)
-                nearest = torch.where(distance < smallest, there, nearest)
-                smallest = torch.minimum(distance, smallest)
+        corners = [(top, left) for top in range(window) for left in range(window)]
+        middle = corners.pop(len(corners) // 2)  # the first one, which others must be better than
+        smallest, shift = torch.full_like(target[:, :1], torch.inf), torch.zeros_like(target[:, :1], dtype=torch.int64)
+        difference = torch.empty_like(target)
+        for top, left in (middle, *corners):
+            there = framed[..., top : top + height, left : left + width]
+            distance = torch.sub(generated, there, out=difference).abs_().sum(1, keepdim=True)
+            shift.masked_fill_(distance < smallest, top * framed.shape[3] + left)
+            smallest = torch.minimum(distance, smallest)
+        rows, columns = (torch.arange(length, device=target.device) for length in (height, width))
+        places = (shift + rows[:, None] * framed.shape[3] + columns).expand_as(target)
+        nearest = framed.flatten(2).gather(2, places.flatten(2)).view_as(target)
     return (generated - nearest).abs().sum(1).mean()
