@@ -47,8 +47,8 @@ A part of a claim *holds* if the 95 % interval of the paired difference, over pe
 of the whole set (FD, IS), if the two 95 % intervals do not overlap. It *does not hold* if the same is true of the other
 side. Otherwise it *cannot be told*. A claim holds if all its parts hold, and does not hold if one part does not.
 
-The people are rendered and the networks are small: nothing here confirms or refutes what the paper measured on
-DeepFashion.
+The people are rendered, the networks are small and were trained for different times
+([baselines](baselines.md#what-ships)): nothing here confirms or refutes what the paper measured on DeepFashion.
 
 | claim | in the paper | answer |
 |---|---|---|"""
