@@ -95,10 +95,10 @@ SMALL = Hyperparameters(
     recolour=True, half_size_iterations=4_000,
 )  # fmt: skip
 
-# A second phase of `small` with natural colours, since random hues make coarse images grey: about 40 minutes on two CPU
+# A second phase of `small` with natural colours, since random hues make coarse images grey: about 35 minutes on two CPU
 # cores with AMX. Iterations at half the height and width spoil the images of full size: held-out error 0.11 to 0.22.
 CPU = replace(
-    SMALL, recolour=False, continues=True, iterations=600, fixed_iterations=300, half_size_iterations=0,
+    SMALL, recolour=False, continues=True, iterations=480, fixed_iterations=300, half_size_iterations=0,
     learning_rate=2e-4,
 )  # fmt: skip
 
