@@ -7,9 +7,9 @@ from fhpt_bench.weights.table import shipped, to_train
 DRN = shipped(
     "drn/trained/drn.safetensors",
     "the Detail Replenishing Network without its face module, trained on studio 1.0",
-    15_472_748,
-    "995698d0ef126569663d16a38a3d4bd68932919bf5703317da378f519a545b2b",
-    "7092696041b8b4de6ee2f54301969b488e05ced8bfad62e369463bde4936fce8",
+    15_472_772,
+    "a92f9021afe7326cd61c2dc5ac46953e04c258fef24461627864bad01ed43ed5",
+    "281f39aa7a2488b8a70d05076641c065180e1e5f52f1e6ccb2ab6b40e047b3c1",
 )
 FACE = shipped(
     "drn/trained/drn-face.safetensors",

@@ -24,13 +24,20 @@ LOGS = ROOT / "drn" / "trained"
 
 
 def loss_curves() -> bytes:
-    """Plot the losses of both trainings from the logs that ship, on training and held-out people."""
+    """Plot the losses of the trainings from the logs that ship, on training and held-out people."""
+    both = ("coarse_reconstruction", "reconstruction")
     panels = (
-        ("drn.csv", "reconstruction", ("coarse_reconstruction", "reconstruction"), "held_out_{}_reconstruction"),
+        ("drn.csv", "reconstruction", both, "held_out_{}_reconstruction"),
         ("drn.csv", "perceptual", ("coarse_perceptual", "perceptual"), "held_out_{}_perceptual"),
+        (
+            "drn-natural.csv",
+            "reconstruction",
+            ("coarse_reconstruction", "reconstruction"),
+            "held_out_{}_reconstruction",
+        ),
         ("drn-face.csv", "reconstruction", ("reconstruction",), "held_out_{}_reconstruction"),
     )
-    figure, axes = new_figure(len(panels), (4.4, 3.4), "Training of what ships: every 25 iterations, and held out")
+    figure, axes = new_figure(len(panels), (4.4, 3.4), "Training of what ships, and held out")
     for axis, (file, title, names, held_out) in zip(axes, panels, strict=True):
         with (LOGS / file).open(encoding="utf-8", newline="") as stream:
             rows = list(csv.DictReader(stream))
