@@ -1,4 +1,4 @@
-"""The entry of PATN in the weights store: trained on studio 1.0, with the log of its training beside it."""
+"""The entry of PATN in the weights store. Its weights are trained on studio 1.0."""
 
 from __future__ import annotations
 

@@ -29,12 +29,7 @@ def loss_curves() -> bytes:
     panels = (
         ("drn.csv", "reconstruction", both, "held_out_{}_reconstruction"),
         ("drn.csv", "perceptual", ("coarse_perceptual", "perceptual"), "held_out_{}_perceptual"),
-        (
-            "drn-natural.csv",
-            "reconstruction",
-            ("coarse_reconstruction", "reconstruction"),
-            "held_out_{}_reconstruction",
-        ),
+        ("drn-natural.csv", "reconstruction", both, "held_out_{}_reconstruction"),
         ("drn-face.csv", "reconstruction", ("reconstruction",), "held_out_{}_reconstruction"),
     )
     figure, axes = new_figure(len(panels), (4.4, 3.4), "Training of what ships, and held out")
