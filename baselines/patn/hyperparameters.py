@@ -68,6 +68,6 @@ SMALL = replace(
     perceptual_network="vgg16", flip=True, mixed_precision="bf16",
 )  # fmt: skip
 
-# `small` with fewer iterations: 45 minutes are expected on two CPU cores with AMX. A network that has seen images of half the
-# height and width only makes poor images at full size, since joints have discs of as many pixels at both sizes.
+# `small` with fewer iterations: 45 minutes are expected on two CPU cores with AMX. A network that has seen images of
+# half the height and width only makes poor images at full size, since joints have discs of as many pixels at both sizes.
 CPU = replace(SMALL, iterations=2_000, fixed_iterations=1_200, half_size_iterations=1_200)
