@@ -69,5 +69,5 @@ SMALL = replace(
 )  # fmt: skip
 
 # `small` with fewer iterations: 45 minutes are expected on two CPU cores with AMX. A network that has seen images of
-# half the height and width only makes poor images at full size, since joints have discs of as many pixels at both sizes.
+# half the height and width only makes poor images at full size: discs of joints have as many pixels at both sizes.
 CPU = replace(SMALL, iterations=2_000, fixed_iterations=1_200, half_size_iterations=1_200)
