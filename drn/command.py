@@ -36,6 +36,7 @@ def visualize(
     from fhpt_bench.data.images import digest_named, encode_figure_png, is_own_png
     from fhpt_bench.data.real_images import RealImages
     from fhpt_bench.errors import UserError
+    from fhpt_bench.evaluation.model_checks import check_conditioning
     from fhpt_bench.files import write_bytes
     from fhpt_bench.model import models
     from fhpt_bench.reporting.listing import echo
@@ -64,6 +65,7 @@ def visualize(
     if not issubclass(plugin, DRNWithoutFace):
         known_models = ", ".join(n for n in models.entries() if n.startswith("drn"))
         raise UserError(f"The model {model!r} has no guidance map: give one of {known_models}.")
+    check_conditioning(plugin.card.name, plugin.card.conditioning, loaded)
     generator = plugin(checkpoint.expanduser() if checkpoint else None)
     from drn import visualize as drawing
 

@@ -76,7 +76,7 @@ def guidance_sheet(
         model.card.name: generated,
         "target": real.stack([pair.target for pair in pairs]),
     }
-    return _grid(columns, "Guidance map F_t, the first three principal components", model, benchmark)
+    return _grid(columns, "Guidance map F_t (Figure 10), first three principal components", model, benchmark)
 
 
 def stages_sheet(

@@ -1,7 +1,7 @@
 """The hyperparameters of VUNet: the presets `paper` and `small`.
 
 Source: Esser et al., "A Variational U-Net for Conditional Appearance and Shape Generation" (CVPR 2018), and the
-authors' settings for DeepFashion.
+authors' settings for DeepFashion without a style loss (`deepfashion.yaml` in their code).
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from fhpt_bench import weights
 from fhpt_bench.benchmark import Benchmark
 from fhpt_bench.data.images import digest_named
 from fhpt_bench.data.keypoint_files import find_keypoint_files, read_keypoint_files
+from fhpt_bench.data.keypoints import SLICES
 from fhpt_bench.data.names import stem
 from fhpt_bench.data.pairs import read_pairs
 from fhpt_bench.data.pose import read_keypoints
@@ -148,7 +149,8 @@ def read_landmarks(images: Images, folder: Path, progress: bool = False) -> Land
         The keypoints; None if no training image has a file.
 
     Raises:
-        UserError: if the folder or a file cannot be read, or the file of an image is missing.
+        UserError: if the folder or a file cannot be read, the file of an image is missing, or no file has a point of a
+            face or hand.
     """
     names = [stem(name) for name in images.names]
     files = find_keypoint_files(folder, names)
@@ -162,7 +164,13 @@ def read_landmarks(images: Images, folder: Path, progress: bool = False) -> Land
             f"of {images.folder}."
         )
     found, tool = read_keypoint_files(folder, files, images.size, progress)
-    return Landmarks(np.stack([found[name] for name in names]), f"{tool}-json")
+    keypoints = np.stack([found[name] for name in names])
+    if not (keypoints[:, SLICES["body"].stop :, 2] > 0).any():
+        raise UserError(
+            f"The {tool} files in {folder} have no point of a face or hand on the {images.split} images: run the "
+            "estimator with face and hands (OpenPose: --face --hand)."
+        )
+    return Landmarks(keypoints, f"{tool}-json")
 
 
 def estimate_landmark_cost(images: Images, progress: bool = False) -> Mapping[str, str]:

@@ -22,6 +22,7 @@ import platform
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from fhpt_bench.errors import UserError
 from fhpt_bench.evaluation.provenance import package_versions
 from fhpt_bench.files import sha256_json
 from fhpt_bench.training.checkpoint import write_checkpoint
@@ -121,6 +122,11 @@ class GeneratorRecipe(Recipe):
         pairs = TrainingPairs(task, _FOLDS, self.needs_parsing)
         accelerator = make_accelerator(task.device, task.mixed_precision)
         training, held = (self.usable(hparams, pairs, part) for part in (pairs.training, pairs.held_out))
+        if len(pairs.training) and not len(training):
+            raise UserError(
+                f"{self.card.name} can use none of the {len(pairs.training):,} training pairs of {task.benchmark.id}, "
+                f"because it needs {self.card.needs}: check the tables that its benchmark file names."
+            )
         place = (accelerator.process_index, accelerator.num_processes)
         stream = PairStream(pairs, hparams.batch_size, seed, *place, training)
         held_out = pairs.batch(held[:: max(1, len(held) // self.judged)][: self.judged])

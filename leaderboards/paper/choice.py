@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fhpt_bench.benchmark import benchmarks
 from fhpt_bench.benchmarks.schema import read_schema
 from fhpt_bench.errors import UserError, did_you_mean
-from fhpt_bench.records.schema import BenchmarkPart
+from fhpt_bench.records.schema import BenchmarkPart, Record
 from leaderboards.measured import is_reference
 from leaderboards.ranking import Measured
 from leaderboards.tables import conditions
@@ -22,12 +22,12 @@ class Choice:
     Args:
         benchmark: what the records of the same pairs share.
         measured: model -> record with its values by pair; on the same pairs, except models that leave pairs out.
-        left_out: number of records that are not used.
+        others: records of the same models on the same pairs that are not used.
     """
 
     benchmark: BenchmarkPart
     measured: Mapping[str, Measured]
-    left_out: int
+    others: tuple[Record, ...] = ()
 
 
 def choose_records(measured: Sequence[Measured], benchmark: str, subset: str | None = None) -> Choice:
@@ -48,6 +48,11 @@ def choose_records(measured: Sequence[Measured], benchmark: str, subset: str | N
     own = [item for item in measured if item[0].benchmark.id == benchmark]
     if not own:
         known = {record.benchmark.id for record, _ in measured}
+        if benchmark in benchmarks.entries():
+            raise UserError(
+                f"No record of {benchmark} was found: run a model on it (`fhpt-bench run --benchmark {benchmark}`), or "
+                "name the folder of its records with --records."
+            )
         raise UserError(f"No record of a benchmark {benchmark!r} was found: {did_you_mean(benchmark, known)}")
     fitting = [item for item in own if item[0].benchmark.subset == subset]
     if not fitting:
@@ -68,7 +73,9 @@ def choose_records(measured: Sequence[Measured], benchmark: str, subset: str | N
         and item[0].benchmark.limit == part.limit and item[0].model.name not in chosen
     ]  # fmt: skip
     chosen |= _newest(incomplete)
-    return Choice(part, chosen, len(measured) - len(chosen))
+    used = [record for record, _ in chosen.values()]
+    others = tuple(record for record, _ in main if not any(record is one for one in used))
+    return Choice(part, chosen, others)
 
 
 def _preference(group: Sequence[Measured], here: str | None) -> tuple[bool, bool, int, int]:

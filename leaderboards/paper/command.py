@@ -92,7 +92,7 @@ def figures(
     given: tuple[str, ...],
     out: Path | None,
 ) -> None:
-    """Draw Figures 5 to 10.
+    """Draw Figures 5 to 10; exit code 1 if one of them cannot be drawn.
 
     5: systems side by side. 6: ablations. 7: keypoint error curves. 8: faces, enlarged. 9: what each system's image
     retrieves. 10: the guidance map (`fhpt-bench visualize guidance`). Systems without a record are left out and named.
@@ -112,4 +112,5 @@ def figures(
     choice = choose_records(read_measured(folders, reference=not no_reference), benchmark, subset)
     place = (out or Path("paper") / benchmark).expanduser()
     request = Request(benchmark, data_root, tuple(map(int, numbers or DRAWN)), ids, count, seed, checkpoint, images)
-    draw_figures(choice, request, place, context.find_root().command)
+    if not draw_figures(choice, request, place, context.find_root().command):
+        context.exit(1)

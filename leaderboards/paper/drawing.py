@@ -15,6 +15,7 @@ from fhpt_bench.benchmark import Pair
 from fhpt_bench.data.images import encode_figure_png, is_own_png
 from fhpt_bench.errors import UserError
 from fhpt_bench.files import write_bytes
+from fhpt_bench.model import TrainedGenerator, models
 from fhpt_bench.reporting.listing import echo
 from leaderboards.paper.choice import Choice
 from leaderboards.paper.contents import FIGURES, PaperFigure
@@ -50,7 +51,7 @@ class Request:
     images: Mapping[str, Path]
 
 
-def draw_figures(choice: Choice, request: Request, out: Path, commands: click.Command) -> None:
+def draw_figures(choice: Choice, request: Request, out: Path, commands: click.Command) -> bool:
     """Draw figures as `figure-NUMBER.png`, and print what was drawn and what could not be.
 
     Args:
@@ -58,6 +59,9 @@ def draw_figures(choice: Choice, request: Request, out: Path, commands: click.Co
         request: what to draw.
         out: the folder; files in it that this package drew are replaced.
         commands: the command line, whose command `visualize` draws Figure 10.
+
+    Returns:
+        Whether all of them were drawn.
 
     Raises:
         UserError: if a file is in the way, or a pair or image is missing.
@@ -68,18 +72,20 @@ def draw_figures(choice: Choice, request: Request, out: Path, commands: click.Co
     systems = [system for figure in chosen for system in figure.systems]
     pictures = open_pictures(choice, systems, request.benchmark, request.data_root, request.images)
     named = named_pairs(pictures, request.ids)
+    complete = True
     for figure in chosen:
         file = _file(out, figure)
         try:
             if figure.number == 10:
-                _guidance(request, choice, named, file, commands)
+                _guidance(figure, pictures, named, request, file, commands)
                 continue
-            image = _draw(figure, pictures, named, request)
+            write_bytes(file, encode_figure_png(_draw(figure, pictures, named, request)))
         except UserError as error:  # the other figures go on
             echo(f"figure {figure.number:<4}not drawn: {error}")
+            complete = False
             continue
-        write_bytes(file, encode_figure_png(image))
         echo(f"figure {figure.number:<4}{file}")
+    return complete
 
 
 def _draw(figure: PaperFigure, pictures: Pictures, named: Sequence[Pair], request: Request) -> Image8:
@@ -94,11 +100,9 @@ def _draw(figure: PaperFigure, pictures: Pictures, named: Sequence[Pair], reques
         raise UserError(f"None of {names} has a record with images: for evaluated folders, give --images NAME=DIR.")
     count = min(request.count, _QUERIES) if figure.number == 9 else request.count
     able = [pair for pair in pictures.benchmark.pairs if figure.number != 8 or frontal(pictures.benchmark, pair)]
-    pairs = (
-        [pair for pair in named if pair in able]
-        if named
-        else choose_pairs(pictures, systems, count, request.seed, able)
-    )
+    if unable := [pair.id for pair in named if pair not in able]:
+        raise UserError(f"The pair {unable[0]} has no frontal face in source and target: choose another pair.")
+    pairs = named or choose_pairs(pictures, systems, count, request.seed, able)
     if not pairs:
         what = "frontal faces in source and target" if figure.number == 8 else "an image of every system"
         raise UserError(f"No pair has {what}: choose other pairs.")
@@ -110,15 +114,32 @@ def _draw(figure: PaperFigure, pictures: Pictures, named: Sequence[Pair], reques
     return side_by_side(figure, pictures, pairs, how)
 
 
-def _guidance(request: Request, choice: Choice, named: Sequence[Pair], file: Path, commands: click.Command) -> None:
-    """Figure 10 is drawn by the command of the network's own package."""
-    (system,) = next(figure.systems for figure in FIGURES if figure.number == 10)
+def _guidance(
+    figure: PaperFigure,
+    pictures: Pictures,
+    named: Sequence[Pair],
+    request: Request,
+    file: Path,
+    commands: click.Command,
+) -> None:
+    """Figure 10 is drawn by the command of the network's own package, which generates the images again."""
+    (system,) = figure.systems
+    if system.model in pictures.choice.measured:
+        model = models.load(system.model)
+        here = dict(model(request.checkpoint).trained) if issubclass(model, TrainedGenerator) else {}
+        if here != dict(pictures.choice.measured[system.model][0].model.trained):
+            raise UserError(
+                f"The record of {system.model} was made with other weights than those here: give --checkpoint the file "
+                "that was run, or set FHPT_WEIGHTS_DIR to its folder."
+            )
+    with_images = pictures.shown(figure.systems)
+    pairs = named or choose_pairs(pictures, with_images, request.count, request.seed, pictures.benchmark.pairs)
     words = ["visualize", "guidance", "--model", system.model, "--benchmark", request.benchmark, "--out", str(file)]
     if request.data_root is not None:
         words += ["--data-root", str(request.data_root)]
     if request.checkpoint is not None:
         words += ["--checkpoint", str(request.checkpoint)]
-    words += [word for pair in named for word in ("--pair", pair.id)] or ["--pairs", str(request.count)]
+    words += [word for pair in pairs for word in ("--pair", pair.id)]
     file.parent.mkdir(parents=True, exist_ok=True)
     commands.main(args=words, standalone_mode=False)
 

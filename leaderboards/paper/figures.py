@@ -12,9 +12,9 @@ from fhpt_bench.evaluation.figures import as_score
 from fhpt_bench.protocol import Score
 from fhpt_bench.records.schema import ScoreEntry
 from fhpt_bench.reporting.contact_sheet import draw_pose, image_grid, scaled
-from fhpt_bench.reporting.formatting import describe_pairs, number_format
+from fhpt_bench.reporting.formatting import badges, describe_pairs, number_format
 from leaderboards.columns import find_columns
-from leaderboards.paper.contents import CURVES, Measure, PaperFigure, System
+from leaderboards.paper.contents import CURVES, REAL, Measure, PaperFigure, System
 from leaderboards.paper.pictures import Image8, Pictures
 from leaderboards.paper.tables import fill
 from protocols.structural.curve_plot import plot_curves
@@ -141,8 +141,11 @@ def error_curves(figure: PaperFigure, pictures: Pictures) -> bytes | None:
         # The last system of the paper's list is the full one; the first curve is the thickest.
         for system in reversed(found):
             curves.setdefault(system.label, {})[key.rpartition(":")[2]] = as_score(found[system])
+    measured = [system for system in figure.systems if system.label in curves]
+    absent = [system.label for system in figure.systems if system not in measured]
+    notes = [*conditions_of(measured, pictures), f"Without curves in a record: {', '.join(absent)}." if absent else ""]
     title = f"Figure {figure.number}: {figure.title}. {describe_pairs(pictures.choice.benchmark)}"
-    return plot_curves(curves, title, DECIMALS)
+    return plot_curves(curves, "\n".join(filter(None, [title, " ".join(notes)])), DECIMALS)
 
 
 def heading_of(figure: PaperFigure, pictures: Pictures, count: int, how: str) -> str:
@@ -160,7 +163,7 @@ def heading_of(figure: PaperFigure, pictures: Pictures, count: int, how: str) ->
 
 
 def notes_of(figure: PaperFigure, pictures: Pictures) -> list[str]:
-    """The lines below a figure of images: what was measured of its systems, and which have no images.
+    """The lines below a figure of images: what was measured of its systems, what they are given, which have no images.
 
     Args:
         figure: which figure.
@@ -174,9 +177,23 @@ def notes_of(figure: PaperFigure, pictures: Pictures) -> list[str]:
         better = "higher" if first.higher_is_better else "lower"
         parts = [_with_interval(system, score, spec) for system, score in found.items()]
         notes.append(f"{first.label} ({first.variant}), {better} is better, 95 % interval: {'; '.join(parts)}.")
-    if absent := [system.label for system in figure.systems if system not in pictures.systems]:
+    notes += conditions_of([system for system in figure.systems if system in pictures.systems], pictures)
+    # Real images are drawn from the benchmark; they need no record.
+    if absent := [s.label for s in figure.systems if s not in pictures.systems and s != REAL]:
         notes.append(f"Without a record that has images: {', '.join(absent)}.")
     return notes
+
+
+def conditions_of(systems: Sequence[System], pictures: Pictures) -> list[str]:
+    """What a reader must know of some systems, such as that one is given more than image and poses; one line or none.
+
+    Args:
+        systems: systems with a record.
+        pictures: gives the records.
+    """
+    found = [(system, badges(pictures.choice.measured[system.model][0].model)) for system in systems]
+    parts = [f"{system.label}: {', '.join(marks)}" for system, marks in found if marks]
+    return [f"{'; '.join(parts)}."] if parts else []
 
 
 def measured_scores(keys: Sequence[str], systems: Sequence[System], pictures: Pictures) -> dict[System, ScoreEntry]:

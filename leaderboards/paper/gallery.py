@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from fhpt_bench import weights
 from fhpt_bench.benchmark import Pair
 from fhpt_bench.errors import UserError
+from fhpt_bench.records.validation.installed import expected_fingerprint
 from fhpt_bench.reporting.contact_sheet import image_grid
 from leaderboards.paper.contents import REAL, PaperFigure, System
 from leaderboards.paper.figures import heading_of, measured_scores, notes_of
@@ -31,7 +33,7 @@ def retrieval_gallery(
         (h, w, 3) uint8; each retrieved image has a tick on green or a cross on orange below it.
 
     Raises:
-        UserError: if no record has a score of retrieval.
+        UserError: if no record has a score of retrieval, or that was measured with another network or head.
         WeightsMissing: if the weights of the network are not here.
     """
     protocol = _protocol(figure, pictures)
@@ -63,12 +65,24 @@ def _gallery(protocol: Retrieval, unique: int, pairs: int) -> str:
 
 
 def _protocol(figure: PaperFigure, pictures: Pictures) -> Retrieval:
-    """The variant that most records of the figure's systems have."""
+    """The variant that most records of the figure's systems have, if its network and head are those of the records."""
     found = measured_scores(figure.measure, figure.systems, pictures)
     if not found:
         variants = ", ".join(key.rpartition(":")[0] for key in figure.measure)
         raise UserError(f"No record of its systems has one of {variants}: run them with --protocols.")
-    return Retrieval(next(iter(found.values())).variant)
+    system, score = next(iter(found.items()))
+    protocol = Retrieval(score.variant)
+    used = set(protocol.weights).union(*(protocol.feature_class(kind).spec.weights for kind in protocol.features))
+    here = {name: digest for name in used if (digest := weights.digest(name)) is not None}
+    if absent := sorted(used - here.keys()):
+        raise UserError(f"The weights {', '.join(absent)} are not here: see `fhpt-bench weights list`.")
+    expected = expected_fingerprint(pictures.choice.measured[system.model][0], score, here)
+    if expected is None or expected.digits != score.fingerprint:
+        raise UserError(
+            f"The records have {score.protocol}:{score.variant} by another network or head than the one here: set "
+            "FHPT_WEIGHTS_DIR to the folder of theirs, or run the systems again."
+        )
+    return protocol
 
 
 def _caption(system: System, found: Retrieved, pair: Pair) -> str:

@@ -87,6 +87,7 @@ def paper_table(table: PaperTable, choice: Choice, published: Sequence[Published
         *([_PRINTED] if numbers else []),
         *([_OTHERS] if any(_APART in cell.lines[0] for row in rows for cell in row.cells) else []),
         *([f"Not measured in any record: {', '.join(lacking)}."] if lacking else []),
+        *_elsewhere(table, [part.column for part in shown if part.column], choice),
     ] if records else ["No system of this table has a record."]  # fmt: skip
     heading = f"Table {table.number}: {table.title}. {describe_pairs(choice.benchmark)}"
     return TextTable(heading, tuple(columns), tuple(rows), tuple(notes), tuple(references))
@@ -114,6 +115,24 @@ def fill(measure: Measure, columns: Sequence[Column], measured: Sequence[Measure
             column = next(column for column in columns if (column.key, column.fingerprint) == found)
             return Filled(measure, column, rank_models(column, measured))
     return Filled(measure, None, None)
+
+
+def _elsewhere(table: PaperTable, columns: Sequence[Column], choice: Choice) -> list[str]:
+    """Notes on values that only another record of a system has than its newest one."""
+    notes = []
+    for system in table.systems:
+        for other in (record for record in choice.others if record.model.name == system.model):
+            lacking = _valued(other) - _valued(choice.measured[system.model][0])
+            if keys := [column.name for column in columns if column.key in lacking]:
+                notes.append(
+                    f"{system.label}: the newest record lacks {', '.join(keys)}, which another one has "
+                    f"({label_of(other)}): measure these scores in the same run folder, or leave the newest record out."
+                )
+    return notes
+
+
+def _valued(record: Record) -> set[str]:
+    return {score.key for score in record.scores if score.value is not None}
 
 
 def _number(measure: Measure, printed: Mapping[str, tuple[str, PublishedRow]]) -> str | None:

@@ -92,6 +92,15 @@ def test_an_untrained_model_says_how_to_train_it(name: str, tmp_path: Path) -> N
         fb.run(name, protocols="psnr", limit=2, out=tmp_path / "run")
 
 
+def test_a_training_that_can_use_no_pair_says_what_it_needs(
+    small_people: Path, tiny_recipes: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `drn-face` on landmarks without a frontal face, or DSC on poses without hips."""
+    monkeypatch.setattr(GeneratorRecipe, "usable", lambda self, hparams, pairs, index: index[:0])
+    with pytest.raises(UserError, match=r"patn can use none of the .* because it needs training pairs with body keypo"):
+        train(f"{tiny_recipes}:Patn", str(small_people), out=tmp_path / "out", device="cpu")
+
+
 def test_a_checkpoint_of_another_model_is_refused(trained: Path) -> None:
     with pytest.raises(UserError, match="was not written by fhpt-bench as patn"):
         PATN(trained / "pg2" / "pg2.safetensors")

@@ -95,6 +95,17 @@ def test_the_page_has_every_claim_and_every_part(folder: Path) -> None:
         assert text.count(claim.text) == 2
     assert text.count("| `") == sum(len(claim.parts) for claim in CLAIMS)
     assert "Measured on synthetic 1: 60 pairs." in text
+    # `drn` is given the landmarks that the curve of the face compares.
+    assert "| `drn-no-face` better than `drn-pb-only` | kec:canonical:face |" in text
+    assert "| `drn` better than `drn-pb-only` | kec:canonical:body |" in text
+
+
+def test_the_page_says_what_a_model_is_given(
+    folder: Path, make_record: Make, given: Any, people: list[str], ability: NDArray[np.float64]
+) -> None:
+    scores = [given("lpips:alex-0.1:lpips", ability)]
+    make_record(folder / "newer", scores, people, name="drn", conditioning=["pose", "face-landmarks"])
+    assert "| `drn` (given face-landmarks) better than `drn-tex64` | LPIPS" in page(folder, "synthetic")
 
 
 def test_the_page_that_ships_follows_from_the_records_that_ship() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 import shutil
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 import fhpt_bench as fb
+from fhpt_bench import weights
 from fhpt_bench.benchmark import load_benchmark
 from fhpt_bench.cli import cli
 from fhpt_bench.data.images import is_own_png, read_image
@@ -101,6 +103,18 @@ def test_notes_name_scores_and_systems_without_images(pictures: Pictures) -> Non
     assert first.startswith("LPIPS (alex-0.1), lower is better, 95 % interval: PATN ")
     assert f"Ours Full {lpips.value:.4f}, n = {LIMIT}." in first  # fewer than ten people: no interval
     assert second == "Without a record that has images: UV-Net, SPT, DSC, Ours Coarse."
+    only = Pictures(pictures.benchmark, pictures.choice, {FULL: pictures.systems[FULL]})
+    assert notes_of(FIGURE[9], only)[-1] == "Without a record that has images: DSC, PATN."  # real images need none
+
+
+def test_notes_say_what_a_system_is_given(pictures: Pictures) -> None:
+    measured = dict(pictures.choice.measured)
+    record, values = measured["drn"]
+    model = record.model.model_copy(update={"conditioning": ("pose", "face-landmarks")})
+    measured["drn"] = (record.model_copy(update={"model": model}), values)
+    changed = dataclasses.replace(pictures, choice=dataclasses.replace(pictures.choice, measured=measured))
+    assert notes_of(FIGURE[5], changed)[1] == "Ours Full: given face-landmarks."
+    assert error_curves(FIGURE[7], changed) != error_curves(FIGURE[7], pictures)
 
 
 def test_random_pairs_show_different_people_and_depend_on_the_seed(pictures: Pictures) -> None:
@@ -151,6 +165,13 @@ def test_curves_of_systems_without_a_record_are_left_out(pictures: Pictures) -> 
     assert error_curves(only, none) is None
 
 
+def test_a_gallery_of_another_head_is_refused(pictures: Pictures, monkeypatch: pytest.MonkeyPatch) -> None:
+    digest = weights.digest
+    monkeypatch.setattr(weights, "digest", lambda name: "0" * 64 if name == "retrieval-vgg16" else digest(name))
+    with pytest.raises(UserError, match="retrieval:paper-vgg16 by another network or head than the one here"):
+        retrieval_gallery(FIGURE[9], pictures, [pictures.benchmark.pairs[0]], "chosen")
+
+
 def test_the_gallery_marks_images_of_the_same_item(pictures: Pictures) -> None:
     pair = pictures.benchmark.pairs[0]
     sheet = retrieval_gallery(FIGURE[9], pictures, [pair], "chosen")
@@ -173,6 +194,7 @@ def test_the_command_draws_what_it_can_and_says_what_not(runs: Path, tmp_path: P
     assert (tmp_path / "out" / "figure-5.png").read_bytes() == first
     shutil.copytree(runs / "pb", tmp_path / "one" / "pb")
     some = call(tmp_path / "one", tmp_path / "few", "--figure", "7", "--figure", "8")
+    assert some.exit_code == 1
     assert "figure 7   not drawn: No record of its systems has keypoint error curves" in some.output
     assert "figure 8   not drawn: None of dsc, patn, drn-no-face, drn has a record with images: for eval" in some.output
 
@@ -182,9 +204,32 @@ def test_chosen_pairs_are_drawn_and_unknown_ones_refused(runs: Path, pictures: P
     done = call(runs, tmp_path / "out", "--figure", "6", "--pair", pair.id)
     assert done.exit_code == 0, done.output
     assert read_image(tmp_path / "out" / "figure-6.png").shape[0] < 2 * 256  # one row
+    able = [one for one in pictures.benchmark.pairs if frontal(pictures.benchmark, one)]
+    side = next(one for one in pictures.benchmark.pairs if one not in able)
+    some = call(runs, tmp_path / "out", "--figure", "8", *(w for one in (*able[:1], side) for w in ("--pair", one.id)))
+    assert some.exit_code == 1
+    assert f"not drawn: The pair {side.id} has no frontal face" in some.output
     wrong = call(runs, tmp_path / "out", "--figure", "6", "--pair", "nobody")
     assert isinstance(wrong.exception, UserError)
     assert "There is no pair 'nobody'" in str(wrong.exception)
+
+
+def test_the_guidance_map_is_that_of_the_record(runs: Path, tmp_path: Path) -> None:
+    """The record's images come from other weights; with those that are here, the pairs are those of the seed."""
+    other = call(runs, tmp_path / "out", "--figure", "10", "--count", "2")
+    assert other.exit_code == 1
+    assert "figure 10  not drawn: The record of drn was made with other weights than those here" in other.output
+    shutil.copytree(runs, tmp_path / "runs")
+    file = tmp_path / "runs" / "drn" / "record.json"
+    record = json.loads(file.read_text())
+    record["model"]["trained"] = {name: weights.digest(name) for name in ("drn", "drn-face")}
+    file.write_text(json.dumps(record))
+    drawn = []
+    for seed in ("0", "0", "1"):
+        done = call(tmp_path / "runs", tmp_path / "out", "--figure", "10", "--count", "2", "--seed", seed)
+        assert done.exit_code == 0, done.output
+        drawn.append((tmp_path / "out" / "figure-10.png").read_bytes())
+    assert drawn[0] == drawn[1] != drawn[2]
 
 
 def test_files_of_others_are_never_replaced(runs: Path, tmp_path: Path) -> None:

@@ -152,12 +152,19 @@ def test_of_two_records_the_newest_and_of_two_pair_lists_the_longest(
     make_record(folder / "few", [given(SSIM, ability[:30])], people[:30], name="drn", benchmark="deepfashion", limit=30)
     choice = choose_records(read_measured([str(folder)]), "deepfashion")
     assert choice.measured["drn"][0].folder == folder / "new"
-    assert choice.left_out == 2
+    assert [record.folder for record in choice.others] == [folder / "drn"]
+    # The newest has no LPIPS: the cell is empty, and a note names the record that has it.
+    assert cells(tables(folder)["II"], "Ours Full")["LPIPS ↓"] == "-"
+    (note,) = [note for note in tables(folder)["II"].notes if note.startswith("Ours Full: the newest record lacks")]
+    assert "lacks fid:canonical:fid, lpips:alex-0.1:lpips, which another one has (drn)" in note
+    assert not any("lacks" in note for note in tables(folder)["V"].notes)
 
 
 def test_an_unknown_benchmark_is_refused(folder: Path) -> None:
     with pytest.raises(UserError, match="No record of a benchmark 'studioo' was found"):
         choose_records(read_measured([str(folder)]), "studioo")
+    with pytest.raises(UserError, match="No record of market1501 was found: run a model on it"):
+        choose_records(read_measured([str(folder)]), "market1501")
     with pytest.raises(UserError, match="No record of deepfashion has the subset men"):
         choose_records(read_measured([str(folder)]), "deepfashion", "men")
 

@@ -9,12 +9,16 @@ import sys
 import time
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
 from baselines.pg2.hyperparameters import SMALL
+from baselines.spt.hyperparameters import SMALL as SPT_SMALL
+from baselines.spt.hyperparameters import fade_in
 from fhpt_bench.errors import UserError
+from fhpt_bench.training.recipe import recipes
 from tools.reference import packing, running
 from tools.reference.__main__ import main
 from tools.reference.plan import MOST, make_plan, shortened
@@ -65,12 +69,49 @@ def test_each_phase_keeps_its_share() -> None:
     assert dataclasses.replace(SMALL, **changes).coarse_iterations == 12
 
 
+def test_a_short_training_keeps_every_phase() -> None:
+    changes = shortened(SPT_SMALL, 5)
+    assert changes["fade_iterations"] == 1
+    hparams = dataclasses.replace(SPT_SMALL, **changes)
+    assert [fade_in(number, hparams) for number in range(hparams.iterations)][-1] == 1.0
+
+
+def test_trainings_of_other_lengths_and_presets_are_kept_apart(tmp_path: Path) -> None:
+    plans = [
+        make_plan(["patn"], preset, tmp_path, iterations)[0]
+        for preset, iterations in (("small", None), ("small", 20), ("cpu", None))
+    ]
+    assert [plan.folder.name for plan in plans] == ["patn-small", "patn-small-20", "patn-cpu"]
+    outputs = [run(["--only", "patn", "--dry-run", *more]).output for more in ((), ("--iterations", "20"))]
+    assert "reference-results/small: patn" in outputs[0]
+    assert "reference-results/small-20: patn" in outputs[1]
+
+
+def test_the_presets_small_have_equal_budgets_and_natural_colours() -> None:
+    """What the systems of the paper's tables have seen must not differ in number, size or colours."""
+    names = ["patn", "dsc", "vunet", "spt", "pg2", "drn", "drn-pb-only", "drn-tex64", "drn-end2end", "drn-pb-fixed"]
+    for name in names:
+        hparams: Any = recipes.load(name).presets["small"]
+        assert (hparams.iterations, hparams.batch_size) == (10_000, 8), name
+        assert (hparams.flip, hparams.recolour) == (True, False), name
+    face: Any = recipes.load("drn-face").presets["small"]
+    assert not face.recolour
+
+
+def test_a_record_of_an_unknown_model_is_refused() -> None:
+    words = [sys.executable, "-m", "tools.reference.records", "--only", "nosuch"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "nosuch" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_the_plan_writes_nothing(options: list[str], tmp_path: Path) -> None:
     result = run(options, "--dry-run", "--seconds", "520", "--iterations", "2")
     assert result.exit_code == 0
     assert "2 trainings on cpu, one after the other" in result.output
     assert "pg2 (small): 2 iterations of 2 pairs (1 coarse); not begun" in result.output
-    assert "pg2.safetensors, other.safetensors, logs-and-samples.zip" in result.output
+    assert "pg2.safetensors, other.safetensors, logs-and-samples-pg2-other.zip" in result.output
     assert not (tmp_path / "work").exists()
     assert not (tmp_path / "out").exists()
 
@@ -84,16 +125,18 @@ def test_side_by_side_is_planned_on_a_gpu() -> None:
 def test_a_call_out_of_time_leaves_weights_and_the_next_resumes_side_by_side(
     options: list[str], tmp_path: Path
 ) -> None:
-    (tmp_path / "work" / "pg2").mkdir(parents=True)
-    (tmp_path / "work" / "pg2" / "mine.txt").write_text("not of a training")
+    (tmp_path / "work" / "pg2-small").mkdir(parents=True)
+    (tmp_path / "work" / "pg2-small" / "mine.txt").write_text("not of a training")
+    (tmp_path / "work" / "pg2-small" / "pg2.safetensors").write_bytes(b"of another training")
     first = run(options, "--seconds", "0.01")  # over before a process has started: one iteration each
     assert first.exit_code == 1
     assert "pg2: failed: " in first.output
     assert "other: 1 of 6 iterations" in first.output  # the failure of one does not stop the others
-    assert (tmp_path / "out" / "other.safetensors").is_file()
+    assert not (tmp_path / "out" / "pg2.safetensors").exists()
     early = (tmp_path / "out" / "other.safetensors").read_bytes()
 
-    (tmp_path / "work" / "pg2" / "mine.txt").unlink()
+    for name in ("mine.txt", "pg2.safetensors"):
+        (tmp_path / "work" / "pg2-small" / name).unlink()
     second = run(options, "--side-by-side")
     assert second.exit_code == 0, second.output
     assert "2 trainings on cpu, side by side" in second.output
@@ -101,9 +144,11 @@ def test_a_call_out_of_time_leaves_weights_and_the_next_resumes_side_by_side(
     assert "pg2: 6 of 6 iterations" in second.output
     assert "other: 6 of 6 iterations" in second.output
     files = sorted((tmp_path / "out").iterdir())
-    assert [file.name for file in files] == ["logs-and-samples.zip", "other.safetensors", "pg2.safetensors"]
-    assert files[1].read_bytes() != early
-    with zipfile.ZipFile(files[0]) as archive:
+    # The archive of the first call has another name: it has no files of pg2.
+    both = "logs-and-samples-pg2-other.zip"
+    assert [file.name for file in files] == ["logs-and-samples-other.zip", both, "other.safetensors", "pg2.safetensors"]
+    assert files[2].read_bytes() != early
+    with zipfile.ZipFile(files[1]) as archive:
         names = set(archive.namelist())
         assert {f"other/{name}" for name in ("log.csv", "facts.json", "training.json", "000006.png")} <= names
         assert json.loads(archive.read("other/facts.json"))["iterations"] == "6 of 6"
@@ -113,7 +158,7 @@ def test_a_training_that_does_not_stop_is_ended(tmp_path: Path) -> None:
     (training,) = make_plan(["pg2"], "small", tmp_path, None)
     process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     lines: list[str] = []
-    assert not running._ended(training, process, time.time() - running.GRACE, lines.append)
+    assert running._ended(training, process, time.time() - running.GRACE, lines.append) == "late"
     assert process.poll() is not None
     assert lines == ["pg2: ended, because it had not stopped in time; its last checkpoint is kept"]
 
@@ -126,7 +171,7 @@ def test_files_that_are_too_large_are_left_out(tmp_path: Path, monkeypatch: pyte
         (training.folder / "samples" / f"{number:06d}.png").write_bytes(bytes([number]) * 60_000)
     monkeypatch.setattr(packing, "LARGEST", 190_000)
     files, notes = packing.pack([training], tmp_path / "out")
-    assert [file.name for file in files] == ["logs-and-samples.zip"]
+    assert [file.name for file in files] == ["logs-and-samples-pg2.zip"]
     assert notes[0].startswith("pg2: its weights are larger than 16 MiB")
     assert all(file.stat().st_size <= 190_000 for file in files)
     monkeypatch.setattr(packing, "LARGEST", (64 << 10) + 61_000)

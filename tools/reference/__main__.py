@@ -11,8 +11,8 @@ from typing import Any
 import click
 
 from fhpt_bench.errors import UserError
-from tools.reference.packing import ARCHIVE, pack
-from tools.reference.plan import Training, make_plan
+from tools.reference.packing import archive_name, pack
+from tools.reference.plan import Training, make_plan, setting
 from tools.reference.running import RESERVE, finished, progress, run_all
 
 
@@ -21,8 +21,8 @@ from tools.reference.running import RESERVE, finished, progress, run_all
 @click.option(
     "--seconds", type=click.FloatRange(min=0, min_open=True), help="Time limit of this call.  [default: none]"
 )
-@click.option("--out", type=click.Path(path_type=Path), default=Path("trained/reference-results"), show_default=True,
-              help="Folder of the results: at most 8 files of at most 16 MiB.")  # fmt: skip
+@click.option("--out", type=click.Path(path_type=Path), help="Folder of the results: at most 8 files of at most 16 MiB."
+              "  [default: trained/reference-results/PRESET, or PRESET-ITERATIONS]")  # fmt: skip
 @click.option("--work", type=click.Path(path_type=Path), default=Path("trained/reference"), show_default=True,
               help="Folder of checkpoints, from which the same command resumes.")  # fmt: skip
 @click.option("--iterations", type=click.IntRange(min=1), help="Length of the trainings.  [default: the preset's]")
@@ -35,7 +35,7 @@ from tools.reference.running import RESERVE, finished, progress, run_all
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--dry-run", is_flag=True, help="Print the plan; train and write nothing.")
 def main(
-    only: str, seconds: float | None, out: Path, work: Path, iterations: int | None, preset: str, benchmark: str,
+    only: str, seconds: float | None, out: Path | None, work: Path, iterations: int | None, preset: str, benchmark: str,
     device: str | None, mixed_precision: str | None, side_by_side: bool | None, seed: int, dry_run: bool,
 ) -> None:  # fmt: skip
     """Train the reference models within a time limit, and pack weights, logs and contact sheets.
@@ -44,7 +44,8 @@ def main(
     """
     start = time.monotonic()
     # The processes of the trainings start in the repository's folder.
-    out, work = out.expanduser().resolve(), work.expanduser().resolve()
+    out = (out or Path("trained/reference-results") / setting(preset, iterations)).expanduser().resolve()
+    work = work.expanduser().resolve()
     trainings = make_plan([name.strip() for name in only.split(",") if name.strip()], preset, work, iterations)
     chosen = device or _best_device()
     together = chosen == "cuda" if side_by_side is None else side_by_side
@@ -58,14 +59,15 @@ def main(
     options: dict[str, Any] = {
         "benchmark": benchmark, "device": chosen, "mixed_precision": mixed_precision, "seed": seed,
     }  # fmt: skip
-    failed = run_all(trainings, options, seconds, together, click.echo)
-    files, notes = pack(trainings, out)
+    states = run_all(trainings, options, seconds, together, click.echo)
+    # What is in the folder of a failed training may be another one's.
+    files, notes = pack([one for one, state in zip(trainings, states, strict=True) if state != "failed"], out)
     for note in notes:
         click.echo(note)
     for file in files:
         click.echo(f"{file}  {file.stat().st_size:,} bytes")
     click.echo(f"{time.monotonic() - start:.0f} s in all")
-    if failed:
+    if set(states) != {"done"}:
         sys.exit(1)
 
 
@@ -97,7 +99,7 @@ def _plan_lines(trainings: Sequence[Training], seconds: float | None, work: Path
     else:
         lines.append("time: no limit")
     weights = ", ".join(f"{one.name}.safetensors" for one in trainings)
-    return [*lines, f"checkpoints: {work}", f"results: {out}: {weights}, {ARCHIVE}"]
+    return [*lines, f"checkpoints: {work}", f"results: {out}: {weights}, {archive_name(trainings)}"]
 
 
 if __name__ == "__main__":

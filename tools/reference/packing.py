@@ -11,8 +11,12 @@ from fhpt_bench.files import write_bytes
 from tools.reference.plan import Training
 
 LARGEST = 16 << 20  # bytes of a file
-ARCHIVE = "logs-and-samples.zip"
 _DATE = (1980, 1, 1, 0, 0, 0)  # the same in every archive, so that equal content gives equal bytes
+
+
+def archive_name(trainings: Sequence[Training]) -> str:
+    """The name of the archive of some trainings; a later call for others does not replace it."""
+    return f"logs-and-samples-{'-'.join(one.name for one in trainings)}.zip"
 
 
 def pack(trainings: Sequence[Training], out: Path) -> tuple[list[Path], list[str]]:
@@ -38,9 +42,12 @@ def pack(trainings: Sequence[Training], out: Path) -> tuple[list[Path], list[str
         else:
             write_bytes(out / weights.name, weights.read_bytes())
             files.append(out / weights.name)
-    content, left_out = _archive(trainings)
-    write_bytes(out / ARCHIVE, content)
-    return [*files, out / ARCHIVE], notes + ([f"{left_out} contact sheets do not fit into 16 MiB"] if left_out else [])
+    if trainings:
+        content, left_out = _archive(trainings)
+        files.append(out / archive_name(trainings))
+        write_bytes(files[-1], content)
+        notes += [f"{left_out} contact sheets do not fit into 16 MiB"] if left_out else []
+    return files, notes
 
 
 def _archive(trainings: Sequence[Training]) -> tuple[bytes, int]:

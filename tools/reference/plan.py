@@ -84,7 +84,19 @@ def shortened(hparams: Any, iterations: int) -> dict[str, int]:
         {'iterations': 20, 'fixed_iterations': 10, 'half_size_iterations': 8}
     """
     names = [part.name for part in dataclasses.fields(hparams) if part.name.endswith("iterations")]
-    return {name: round(getattr(hparams, name) * iterations / hparams.iterations) for name in names}
+    lengths = {name: getattr(hparams, name) for name in names}
+    # A phase that the preset has is never left out.
+    return {name: max(1, round(n * iterations / hparams.iterations)) if n else 0 for name, n in lengths.items()}
+
+
+def setting(preset: str, iterations: int | None) -> str:
+    """The part of a folder's name that keeps trainings of other lengths apart, such as "small" or "small-20".
+
+    Args:
+        preset: the preset.
+        iterations: length of the trainings in place of the preset's; None for the preset's.
+    """
+    return preset if iterations is None else f"{preset}-{iterations}"
 
 
 def make_plan(names: Sequence[str], preset: str, work: Path, iterations: int | None) -> list[Training]:
@@ -113,7 +125,7 @@ def make_plan(names: Sequence[str], preset: str, work: Path, iterations: int | N
         file, _, kind = given.rpartition(":")
         spec = f"{Path(file).resolve()}:{kind}" if file else given
         changes = {} if iterations is None else shortened(hparams, iterations)
-        folder = work / (name if iterations is None else f"{name}-{iterations}")
+        folder = work / f"{name}-{setting(preset, iterations)}"
         changed = dataclasses.replace(hparams, **changes)
         trainings.append(Training(name, spec, preset, changed, folder, changes))
     return trainings

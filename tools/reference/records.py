@@ -5,10 +5,12 @@ The runs are kept in runs/reference and resume; the record and the values by pai
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
 
+from fhpt_bench.errors import UserError
 from fhpt_bench.evaluation.engine import run
 from fhpt_bench.files import write_bytes
 from fhpt_bench.model import models
@@ -60,4 +62,8 @@ def main(only: str | None, benchmark: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except UserError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(2)

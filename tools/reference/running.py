@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from fhpt_bench.files import write_text
 from tools.reference.plan import Training
@@ -17,6 +17,8 @@ from tools.reference.plan import Training
 ROOT = Path(__file__).parents[2]
 RESERVE = 45.0  # seconds of the time limit for imports, images, the last checkpoint and packing
 GRACE = 20.0  # seconds after the time limit at which a training that has not stopped is ended
+
+State = Literal["done", "late", "failed"]
 
 
 def progress(training: Training) -> tuple[int, float]:
@@ -39,7 +41,7 @@ def run_all(
     seconds: float | None,
     side_by_side: bool,
     tell: Callable[[str], None],
-) -> list[str]:
+) -> list[State]:
     """Train, and stop in time. A training resumes from its last checkpoint; a finished one is only loaded.
 
     Args:
@@ -51,24 +53,23 @@ def run_all(
         tell: prints a line.
 
     Returns:
-        The names of the trainings that failed.
+        How each training ended: "late" if it had to be ended.
     """
     end = None if seconds is None else time.time() + seconds
     if side_by_side:
         stop = None if end is None else end - RESERVE
         threads = max(1, (os.cpu_count() or 1) // len(trainings))
         started = [(one, _start(one, options, stop, threads)) for one in trainings]
-        return [one.name for one, process in started if not _ended(one, process, end, tell)]
-    failed = []
+        return [_ended(one, process, end, tell) for one, process in started]
+    states = []
     for number, one in enumerate(trainings):
         stop = None
         if end is not None:
             left = max(0.0, end - time.time())
             stop = time.time() + (left - min(RESERVE, 0.1 * left)) / (len(trainings) - number)
         # No end by force: one iteration and one evaluation may take minutes.
-        if not _ended(one, _start(one, options, stop, None), None, tell):
-            failed.append(one.name)
-    return failed
+        states.append(_ended(one, _start(one, options, stop, None), None, tell))
+    return states
 
 
 def _start(
@@ -88,20 +89,20 @@ def _start(
 
 def _ended(
     training: Training, process: subprocess.Popen[bytes], end: float | None, tell: Callable[[str], None]
-) -> bool:
-    """Wait for a training, end it if it does not stop, and say how it went; whether it went well."""
+) -> State:
+    """Wait for a training, end it if it does not stop, and say how it went."""
     try:
         code = process.wait(None if end is None else max(1.0, end + GRACE - time.time()))
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
         tell(f"{training.name}: ended, because it had not stopped in time; its last checkpoint is kept")
-        return False
+        return "late"
     done, spent = progress(training)
     if code:
         lines = training.folder.with_suffix(".txt").read_text(encoding="utf-8", errors="replace").splitlines()
         tell(f"{training.name}: failed: {lines[-1] if lines else f'exit code {code}'}")
-        return False
+        return "failed"
     rate = f", {spent / done:.3g} s each" if done else ""
     tell(f"{training.name}: {done:,} of {training.hparams.iterations:,} iterations in {spent:.0f} s{rate}")
-    return True
+    return "done"

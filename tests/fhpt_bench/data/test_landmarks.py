@@ -178,6 +178,11 @@ def test_drn_runs_and_its_face_module_trains(prepared: Path, tmp_path: Path) -> 
     with pytest.raises(UserError, match=r"drn needs the target's face-landmarks, .* run `fhpt-bench data landmarks`"):
         fb.run("drn", "deepfashion", "psnr", data_root=prepared, limit=2, out=tmp_path / "run")
     assert "run `fhpt-bench data landmarks`" in str(recipe.lacks(load_benchmark("deepfashion", prepared)))
+    drawn = CliRunner().invoke(
+        cli, ["visualize", "guidance", "-b", "deepfashion", "--data-root", str(prepared), "-o", str(tmp_path / "a.png")]
+    )
+    assert isinstance(drawn.exception, UserError)
+    assert "drn needs the target's face-landmarks" in str(drawn.exception)
     assert landmarks(prepared).exit_code == 0
     benchmark = load_benchmark("deepfashion", prepared)
     assert recipe.lacks(benchmark) is None
@@ -205,10 +210,19 @@ def mixed(people: StandIn, folder: Path) -> None:
     first.write_text(json.dumps({**content, "canvas_width": 176, "canvas_height": 256}))
 
 
+def body_only(people: StandIn, folder: Path) -> None:
+    """OpenPose without --face and --hand."""
+    write_files(people, folder, "test")
+    for file in folder.iterdir():
+        (person,) = json.loads(file.read_text())["people"]
+        file.write_text(json.dumps({"people": [{"pose_keypoints_2d": person["pose_keypoints_2d"]}]}))
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
         (lambda people, folder: None, "Cannot read"),
+        (body_only, r"no point of a face or hand on the test images: run the estimator with .*--face --hand"),
         (without_one, r"keypoint files of 1 of 10 test images are missing: .*_keypoints\.json"),
         (mixed, "mixes keypoint files of several tools"),
     ],
