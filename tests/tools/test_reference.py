@@ -19,7 +19,7 @@ from baselines.spt.hyperparameters import SMALL as SPT_SMALL
 from baselines.spt.hyperparameters import fade_in
 from fhpt_bench.errors import UserError
 from fhpt_bench.training.recipe import recipes
-from tools.reference import packing, running
+from tools.reference import fitting, packing, running
 from tools.reference.__main__ import main
 from tools.reference.plan import MOST, make_plan, shortened
 
@@ -152,6 +152,29 @@ def test_a_call_out_of_time_leaves_weights_and_the_next_resumes_side_by_side(
         names = set(archive.namelist())
         assert {f"other/{name}" for name in ("log.csv", "facts.json", "training.json", "000006.png")} <= names
         assert json.loads(archive.read("other/facts.json"))["iterations"] == "6 of 6"
+
+
+def test_trainings_are_shortened_to_what_fits(
+    options: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The trial's times decide; all trainings get the same number of iterations, and finish."""
+    monkeypatch.setattr(fitting, "TRIAL", 2)
+    for wrong in (["--fit"], ["--fit", "--seconds", "9", "--iterations", "3"]):
+        with pytest.raises(UserError, match="give --seconds, without --iterations"):
+            run(options, *wrong)
+    planned = run(options, "--fit", "--seconds", "300", "--dry-run")
+    assert "may shorten them" in planned.output
+    assert not (tmp_path / "work").exists()
+    # An iteration is said to take 500 s: 0.9 * (3000 s - the trial's few - 45 s) / (2 * 500 s) are 2.
+    monkeypatch.setattr(fitting, "progress", lambda training: (2, 1000.0))
+    result = run(options, "--fit", "--seconds", "3000")
+    assert result.exit_code == 0, result.output
+    assert "2 iterations fit; to resume, give --iterations 2 in place of --fit" in result.output
+    for name in ("pg2", "other"):
+        assert f"{name}: 2 of 2 iterations" in result.output
+        assert (tmp_path / "work" / f"{name}-small-2").is_dir()
+    with pytest.raises(UserError, match="too short for one iteration"):
+        run(options, "--fit", "--seconds", "1000")
 
 
 def test_a_training_that_does_not_stop_is_ended(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from fhpt_bench.errors import UserError
+from tools.reference.fitting import TRIAL, fitting_iterations
 from tools.reference.packing import archive_name, pack
 from tools.reference.plan import Training, make_plan, setting
 from tools.reference.running import RESERVE, finished, progress, run_all
@@ -26,6 +27,8 @@ from tools.reference.running import RESERVE, finished, progress, run_all
 @click.option("--work", type=click.Path(path_type=Path), default=Path("trained/reference"), show_default=True,
               help="Folder of checkpoints, from which the same command resumes.")  # fmt: skip
 @click.option("--iterations", type=click.IntRange(min=1), help="Length of the trainings.  [default: the preset's]")
+@click.option("--fit", is_flag=True, help="Shorten all trainings to the number of iterations that --seconds allow: a "
+              "trial measures their times.")  # fmt: skip
 @click.option("--preset", default="small", show_default=True)
 @click.option("--benchmark", "-b", default="studio", show_default=True)
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), help="[default: cuda if available]")
@@ -35,30 +38,42 @@ from tools.reference.running import RESERVE, finished, progress, run_all
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--dry-run", is_flag=True, help="Print the plan; train and write nothing.")
 def main(
-    only: str, seconds: float | None, out: Path | None, work: Path, iterations: int | None, preset: str, benchmark: str,
-    device: str | None, mixed_precision: str | None, side_by_side: bool | None, seed: int, dry_run: bool,
+    only: str, seconds: float | None, out: Path | None, work: Path, iterations: int | None, fit: bool, preset: str,
+    benchmark: str, device: str | None, mixed_precision: str | None, side_by_side: bool | None, seed: int,
+    dry_run: bool,
 ) -> None:  # fmt: skip
     """Train the reference models within a time limit, and pack weights, logs and contact sheets.
 
     The same command resumes what is not finished. On a CPU a training stops after the iteration in which its time ends.
     """
     start = time.monotonic()
+    if fit and (seconds is None or iterations is not None):
+        raise UserError("--fit computes the number of iterations from --seconds: give --seconds, without --iterations.")
     # The processes of the trainings start in the repository's folder.
-    out = (out or Path("trained/reference-results") / setting(preset, iterations)).expanduser().resolve()
     work = work.expanduser().resolve()
-    trainings = make_plan([name.strip() for name in only.split(",") if name.strip()], preset, work, iterations)
+    names = [name.strip() for name in only.split(",") if name.strip()]
+    make_plan(names, preset, work, iterations)  # refuses what cannot be trained, before anything starts
     chosen = device or _best_device()
     together = chosen == "cuda" if side_by_side is None else side_by_side
     how = "side by side, a process each" if together else "one after the other"
     precision = mixed_precision or "as in the preset"
-    click.echo(f"{len(trainings)} trainings on {chosen}, {how}; mixed precision: {precision}")
-    for line in _plan_lines(trainings, seconds, work, out):
-        click.echo(line)
-    if dry_run:
-        return
+    click.echo(f"{len(names)} trainings on {chosen}, {how}; mixed precision: {precision}")
     options: dict[str, Any] = {
         "benchmark": benchmark, "device": chosen, "mixed_precision": mixed_precision, "seed": seed,
     }  # fmt: skip
+    if fit and seconds is not None and not dry_run:
+        iterations = fitting_iterations(names, preset, work, options, seconds, together, click.echo)
+        click.echo(f"{iterations:,} iterations fit; to resume, give --iterations {iterations} in place of --fit")
+        seconds -= time.monotonic() - start
+    out = (out or Path("trained/reference-results") / setting(preset, iterations)).expanduser().resolve()
+    trainings = make_plan(names, preset, work, iterations)
+    for line in _plan_lines(trainings, seconds, work, out):
+        click.echo(line)
+    if dry_run:
+        click.echo(
+            f"--fit: a trial of {TRIAL} iterations of each comes first, and may shorten them" if fit else "", nl=fit
+        )
+        return
     states = run_all(trainings, options, seconds, together, click.echo)
     # What is in the folder of a failed training may be another one's.
     files, notes = pack([one for one, state in zip(trainings, states, strict=True) if state != "failed"], out)
