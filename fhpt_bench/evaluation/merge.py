@@ -29,7 +29,7 @@ from fhpt_bench.reading import FILE_BYTES, IMAGE_BYTES, open_file, read_file
 from fhpt_bench.records.schema import RECORD_FILE, Record, ShardPart
 
 
-def merge(folders: Sequence[Path], progress: bool = False) -> Record:
+def merge(folders: Sequence[Path], progress: bool = False, allow_failed: bool = False) -> Record:
     """Compute scores and record from the work of all shards; their images and finished work move to the run's folder.
 
     Nothing that they have measured is measured again. If this is interrupted, the same call goes on.
@@ -37,18 +37,28 @@ def merge(folders: Sequence[Path], progress: bool = False) -> Record:
     Args:
         folders: the folders that were given to the shards as `--out`; the record is written into the first one.
         progress: show progress bars.
+        allow_failed: make the record although protocols failed in a shard; they have the status failed in it.
 
     Returns:
         The record; its scores equal those of one process with as many threads, to the last digit.
 
     Raises:
-        UserError: if a shard is missing, has not ended, or does not fit to the others.
+        UserError: if a shard is missing, has not ended, or does not fit to the others, or a protocol failed in it.
     """
     if launched()[0] > 1:
         raise UserError("`merge` runs in one process: start it without torchrun.")
     out = folders[0].resolve()
     parts = find_parts([folder.resolve() for folder in folders])
     first = parts[0]
+    failed = {key: f"in shard {part.shard}: {reason}" for part in parts for key, reason in part.failed.items()}
+    if failed and not allow_failed:
+        again = [part for part in parts if part.failed]
+        raise UserError(
+            f"{name_some([*map(plain, failed)])} failed in {len(again)} of {first.shard.count} shards "
+            f"({name_some([str(part.shard) for part in again])}): redo each with its command, then merge again, or "
+            "give --allow-failed for a record without these scores.",
+            *(plain(part.command()) for part in again),
+        )
     stores = [
         part.shard.store(sha256_json(first.content["run"]), first.content["arguments"]["batch_size"]) for part in parts
     ]
@@ -60,6 +70,7 @@ def merge(folders: Sequence[Path], progress: bool = False) -> Record:
         job = make_job(command, given, **changed, device=first.content["device"])
         with measuring(job, functools.partial(_open, parts=parts)) as (measurement, about, _):
             measurement.adopt(stores)
+            measurement.accounting.failed |= failed  # they are not measured here
             measurement.gather(progress)
             shards = [
                 ShardPart(number=part.shard.number, **{name: part.content["ended"][name] for name in _FACTS})

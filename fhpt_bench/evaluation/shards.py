@@ -20,6 +20,7 @@ from typing import Any
 
 from fhpt_bench.errors import UserError
 from fhpt_bench.evaluation.batches import target_batches
+from fhpt_bench.evaluation.exchange import from_all
 from fhpt_bench.evaluation.job import Job, Opened, folder_job, measuring, model_job
 from fhpt_bench.evaluation.measurement import Measurement, Share
 from fhpt_bench.evaluation.options import RunOptions
@@ -126,6 +127,11 @@ class Part:
         """The command and its arguments."""
         return self.content["command"], dict(self.content["arguments"])
 
+    @property
+    def failed(self) -> dict[str, str]:
+        """Protocol key -> why it failed in this shard."""
+        return dict(self.content["ended"].get("failed", {}))
+
     def command(self, shard: Shard | None = None) -> str:
         """The command that measures this shard.
 
@@ -224,6 +230,9 @@ def measure_shard(text: str, command: str, arguments: Mapping[str, Any], progres
         arguments: of the command.
         progress: show progress bars.
 
+    Returns:
+        The shard, also if some of its protocols have failed.
+
     Raises:
         UserError: if an input cannot be used.
     """
@@ -248,8 +257,9 @@ def measure_shard(text: str, command: str, arguments: Mapping[str, Any], progres
         measurement.gather(progress and processes.main)
         processes.wait()
         part = read_part(measurement.folder.path)
+        failed = {key: reason for one in from_all(measurement.accounting.failed) for key, reason in one.items()}
         if processes.main:
-            ended = _ended(measurement, sum(map(len, batches[shard.part])))
+            ended = _ended(measurement, sum(map(len, batches[shard.part])), failed)
             part = Part(part.folder, shard, {**part.content, "ended": ended})
             measurement.folder.write(SHARD_FILE, _encoded(part.content))
         processes.wait()
@@ -306,10 +316,11 @@ def key_id() -> str:
     return local_signature(b"which key").decode()[:16]
 
 
-def _ended(measurement: Measurement, pairs: int) -> dict[str, Any]:
+def _ended(measurement: Measurement, pairs: int, failed: Mapping[str, str]) -> dict[str, Any]:
     import torch
 
     return {
         "pairs": pairs, "ended": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "platform": platform.platform(), "threads": torch.get_num_threads(), "processes": measurement.processes.count,
+        "failed": failed,
     }  # fmt: skip
