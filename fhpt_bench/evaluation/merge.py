@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fhpt_bench.errors import UserError, name_some, plain
+from fhpt_bench.evaluation.differences import measured_by
 from fhpt_bench.evaluation.job import Opened, measuring
 from fhpt_bench.evaluation.run_folder import SHARDS, RunFolder
 from fhpt_bench.evaluation.scoring import write_results
@@ -159,7 +160,7 @@ def _open(opened: Opened, parts: Sequence[Part]) -> tuple[RunFolder, None]:
     for part in parts:
         ours = Part(part.folder, part.shard, {
             **part.content, "run": opened.identity, "device": opened.device,
-            "fingerprints": {step.protocol.card.key: step.fingerprint for step in opened.plan},
+            "fingerprints": measured_by(opened.plan),
         })  # fmt: skip
         if problem := differing(ours, part):
             raise UserError(

@@ -20,6 +20,7 @@ from typing import Any
 
 from fhpt_bench.errors import UserError
 from fhpt_bench.evaluation.batches import target_batches
+from fhpt_bench.evaluation.differences import first_difference, measured_by, of_runs
 from fhpt_bench.evaluation.exchange import from_all
 from fhpt_bench.evaluation.job import Job, Opened, folder_job, measuring, model_job
 from fhpt_bench.evaluation.measurement import Measurement, Share
@@ -169,36 +170,19 @@ def read_part(folder: Path) -> Part:
 
 def differing(a: Part, b: Part) -> str | None:
     """What must be equal in two shards of one run and is not, in words; None if they fit together."""
-    pairs: list[tuple[str, Any, Any]] = [("version", _version(a), _version(b))]
     names = sorted(({*a.content["arguments"]} | {*b.content["arguments"]}) - _FREE)
-    pairs += [("command", a.content["command"], b.content["command"])]
-    pairs += [(f"--{n.replace('_', '-')}", *(part.content["arguments"].get(n) for part in (a, b))) for n in names]
-    pairs += [(f"the {name}", x, y) for name, x, y in _leaves(a.content["run"], b.content["run"])]
-    pairs += [(f"the fingerprint of {name}", x, y) for name, x, y in
-              _leaves(a.content["fingerprints"], b.content["fingerprints"])]  # fmt: skip
-    pairs += [("the device", a.content["device"], b.content["device"])]
-    pairs += [("the cache folder's key", a.content["key"], b.content["key"])]
-    return next((f"{what} ({_short(x)} and {_short(y)})" for what, x, y in pairs if x != y), None)
+    return first_difference([
+        ("version", _version(a), _version(b)),
+        ("command", a.content["command"], b.content["command"]),
+        *((f"--{n.replace('_', '-')}", *(part.content["arguments"].get(n) for part in (a, b))) for n in names),
+        *of_runs(a.content["run"], b.content["run"], a.content["fingerprints"], b.content["fingerprints"]),
+        ("the device", a.content["device"], b.content["device"]),
+        ("the cache folder's key", a.content["key"], b.content["key"]),
+    ])  # fmt: skip
 
 
 def _version(part: Part) -> str:
     return f"{part.content['version']} {part.content.get('commit') or ''}".strip()
-
-
-def _leaves(a: Mapping[str, Any], b: Mapping[str, Any], path: str = "") -> list[tuple[str, Any, Any]]:
-    found: list[tuple[str, Any, Any]] = []
-    for name in sorted({*a, *b}):
-        x, y = a.get(name), b.get(name)
-        if isinstance(x, dict) and isinstance(y, dict):
-            found += _leaves(x, y, f"{path}{name}.")
-        else:
-            found.append((f"{path}{name}", x, y))
-    return found
-
-
-def _short(value: Any) -> str:
-    text = str(value)
-    return text[:12] if re.fullmatch(r"[0-9a-f]{32,}", text) else text
 
 
 def make_job(command: str, arguments: Mapping[str, Any], **changed: Any) -> Job:
@@ -278,7 +262,7 @@ def _open(opened: Opened, shard: Shard, command: str, asked: dict[str, Any]) -> 
     part = Part(path, shard, {
         "shard": str(shard), "command": command, "arguments": asked, "version": VERSION, "commit": git_commit(),
         "cwd": os.getcwd(), "key": key_id(), "device": opened.device, "run": opened.identity,
-        "fingerprints": {step.protocol.card.key: step.fingerprint for step in opened.plan}, "ended": {},
+        "fingerprints": measured_by(opened.plan), "ended": {},
     })  # fmt: skip
     if (whole / RECORD_FILE).exists():
         raise UserError(f"{whole} has its record already: give --out with another folder.")

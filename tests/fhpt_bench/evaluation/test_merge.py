@@ -8,12 +8,16 @@ import shlex
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import fhpt_bench as fb
+from fhpt_bench.evaluation.differences import first_difference, measured_by, of_runs
+from fhpt_bench.evaluation.plan import Step
 from fhpt_bench.files import cache_folder
+from fhpt_bench.protocol import protocols
 from tests.shard_runs import PLUGINS, call, refused, shards, stable, words_of
 
 
@@ -121,3 +125,10 @@ def test_what_changed_since_the_shards_is_named(tiny: Path, tmp_path: Path, plug
     plugins.write_text(PLUGINS + "\n# changed\n")
     assert "What is installed here and the shards differ in the model.code (" in refused("merge", out)
     assert not (out / "record.json").exists()
+
+
+def test_a_protocol_that_only_one_machine_can_run_is_a_difference() -> None:
+    here = Step(protocols.load("ssim")("canonical"), {}, "f" * 64)
+    there = replace(here, skip="its weights are missing")
+    found = first_difference(of_runs({}, {}, measured_by([here]), measured_by([there])))
+    assert found == "the fingerprint of ssim:canonical (ffffffffffff and skipped)"
