@@ -142,9 +142,9 @@ class Part:
         command, given = self.asked
         words = ["fhpt-bench", command, *([given.pop("images")] if command == "evaluate" else [])]
         for name, value in given.items():
-            if value is True and name != "overwrite":
-                words += [f"--{name.replace('_', '-')}"]
-            elif value not in (None, True, False, _DEFAULTS.get(name)):
+            if isinstance(value, bool):  # before others: 1 == True
+                words += [f"--{name.replace('_', '-')}"] if value and name != "overwrite" else []
+            elif value not in (None, _DEFAULTS.get(name)):
                 words += [f"--{name.replace('_', '-')}", str(value)]
         here = "" if self.content["cwd"] == os.getcwd() else f"cd {shlex.quote(self.content['cwd'])} && "
         return here + shlex.join([*words, "--shard", str(shard or self.shard)])

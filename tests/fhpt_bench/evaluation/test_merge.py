@@ -132,3 +132,12 @@ def test_a_protocol_that_only_one_machine_can_run_is_a_difference() -> None:
     there = replace(here, skip="its weights are missing")
     found = first_difference(of_runs({}, {}, measured_by([here]), measured_by([there])))
     assert found == "the fingerprint of ssim:canonical (ffffffffffff and skipped)"
+
+
+def test_the_command_of_a_shard_names_options_with_the_value_1(tiny: Path, tmp_path: Path) -> None:
+    words, out = [*words_of("warp", tiny, ["psnr"]), "--batch-size", 1], tmp_path / "run"
+    shards(words, out, [1])
+    for command in refused("merge", out).splitlines()[1:]:
+        assert "--batch-size 1 --processes 1 " in command
+        assert "True" not in command
+        assert "False" not in command
