@@ -25,7 +25,7 @@ from fhpt_bench.evaluation.shards import (
 )
 from fhpt_bench.files import explained, sha256_json, write_bytes
 from fhpt_bench.output_folder import FolderLock
-from fhpt_bench.processes import launched
+from fhpt_bench.processes import find_device, launched
 from fhpt_bench.reading import FILE_BYTES, IMAGE_BYTES, open_file, read_file
 from fhpt_bench.records.schema import RECORD_FILE, Record, ShardPart
 
@@ -59,6 +59,11 @@ def merge(folders: Sequence[Path], progress: bool = False, allow_failed: bool = 
             f"({name_some([str(part.shard) for part in again])}): redo each with its command, then merge again, or "
             "give --allow-failed for a record without these scores.",
             *(plain(part.command()) for part in again),
+        )
+    if first.content["device"] == "cuda" and find_device(None) == "cpu":
+        raise UserError(
+            f"The shards in {first.whole} were measured on a GPU, and torch finds none here: merge them on a machine "
+            "with a GPU."
         )
     stores = [
         part.shard.store(sha256_json(first.content["run"]), first.content["arguments"]["batch_size"]) for part in parts

@@ -141,3 +141,18 @@ def test_the_command_of_a_shard_names_options_with_the_value_1(tiny: Path, tmp_p
         assert "--batch-size 1 --processes 1 " in command
         assert "True" not in command
         assert "False" not in command
+
+
+def change(out: Path, **changes: str) -> None:
+    """Write other values into what the shards say of themselves."""
+    for file in (out / "shards").glob("*/shard.json"):
+        file.write_text(json.dumps(json.loads(file.read_text()) | changes))
+
+
+def test_shards_of_a_gpu_are_merged_on_a_gpu(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shards(words_of("warp", tiny, ["psnr"]), tmp_path / "run")
+    change(tmp_path / "run", device="cuda")
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    message = refused("merge", tmp_path / "run")
+    assert message.endswith("torch finds none here: merge them on a machine with a GPU.")
+    assert "--device" not in message
