@@ -23,7 +23,7 @@ from fhpt_bench.evaluation.shards import (
     make_job,
     read_part,
 )
-from fhpt_bench.files import explained, sha256_json, write_bytes
+from fhpt_bench.files import explained, write_bytes
 from fhpt_bench.output_folder import FolderLock
 from fhpt_bench.processes import find_device, launched
 from fhpt_bench.reading import FILE_BYTES, IMAGE_BYTES, open_file, read_file
@@ -65,9 +65,7 @@ def merge(folders: Sequence[Path], progress: bool = False, allow_failed: bool = 
             f"The shards in {first.whole} were measured on a GPU, and torch finds none here: merge them on a machine "
             "with a GPU."
         )
-    stores = [
-        part.shard.store(sha256_json(first.content["run"]), first.content["arguments"]["batch_size"]) for part in parts
-    ]
+    stores = [part.store for part in parts]
     command, given = first.asked
     changed = {"out": str(out), "overwrite": False, "processes": 1, "progress": progress}
     there = Path(first.content["cwd"])

@@ -93,16 +93,6 @@ class Shard:
         """Its batches."""
         return slice(self.number - 1, None, self.count)
 
-    def store(self, run_id: str, batch_size: int) -> Path:
-        """The folder in the cache that takes its vectors.
-
-        Args:
-            run_id: of the run.
-            batch_size: pairs per batch, on which the last digits of vectors depend.
-        """
-        key = sha256_json([run_id, batch_size, self.count])[:32]
-        return cache_folder() / SHARDS / key / str(self.number)
-
 
 @dataclass(frozen=True)
 class Part:
@@ -122,6 +112,11 @@ class Part:
     def whole(self) -> Path:
         """The run's folder."""
         return self.folder.parent.parent
+
+    @property
+    def store(self) -> Path:
+        """The folder in the cache that takes its vectors: of this shard in this folder only."""
+        return cache_folder() / SHARDS / str(self.content["store"])
 
     @property
     def asked(self) -> tuple[str, dict[str, Any]]:
@@ -162,8 +157,12 @@ def read_part(folder: Path) -> Part:
     file = folder / SHARD_FILE
     content = read_json(file)
     wanted = {"shard": str, "command": str, "arguments": dict, "version": str, "cwd": str, "key": str, "device": str,
-              "run": dict, "fingerprints": dict, "ended": dict}  # fmt: skip
-    if not isinstance(content, dict) or any(not isinstance(content.get(name), kind) for name, kind in wanted.items()):
+              "store": str, "run": dict, "fingerprints": dict, "ended": dict}  # fmt: skip
+    if (
+        not isinstance(content, dict)
+        or any(not isinstance(content.get(name), kind) for name, kind in wanted.items())
+        or not re.fullmatch(r"[0-9a-f]{32}", content["store"])  # `merge` removes this folder
+    ):
         raise UserError(f"The file {file} was not written by this version: remove the folder, and redo the shard.")
     return Part(folder, Shard.parse(content["shard"]), content)
 
@@ -256,13 +255,16 @@ def _open(opened: Opened, shard: Shard, command: str, asked: dict[str, Any]) -> 
     whole, options = opened.path, opened.job.options
     path = whole / shard.folder
     run_id = sha256_json(opened.identity)
-    share = Share(shard.part, shard.store(run_id, options.batch_size))
     if not opened.main:
-        return RunFolder(path, opened.identity, main=False), share
+        return RunFolder(path, opened.identity, main=False), Share(shard.part, read_part(path).store)
+    measured = measured_by(opened.plan)
+    # Each shard has a store of its own, which `merge` removes, and which stays that of a folder that is moved. The last
+    # digits of vectors depend on the batch size.
+    store = sha256_json([run_id, measured, options.batch_size, str(path.resolve())])[:32]
     part = Part(path, shard, {
         "shard": str(shard), "command": command, "arguments": asked, "version": VERSION, "commit": git_commit(),
-        "cwd": os.getcwd(), "key": key_id(), "device": opened.device, "run": opened.identity,
-        "fingerprints": measured_by(opened.plan), "ended": {},
+        "cwd": os.getcwd(), "key": key_id(), "device": opened.device, "store": store,
+        "run": opened.identity, "fingerprints": measured, "ended": {},
     })  # fmt: skip
     if (whole / RECORD_FILE).exists():
         raise UserError(f"{whole} has its record already: give --out with another folder.")
@@ -278,6 +280,8 @@ def _open(opened: Opened, shard: Shard, command: str, asked: dict[str, Any]) -> 
                 f"Shard {shard} and shard {earlier.shard} in {other} differ in {problem}: give the same, or --out with "
                 "another folder."
             )
+        if other == path:
+            part = Part(path, shard, {**part.content, "store": earlier.content["store"]})
     if not others and (whole / RUN_FILE).exists() and read_json(whole / RUN_FILE).get("run_id") != run_id:
         raise UserError(f"{whole} holds a run of another model, code or data: give --out with another folder.")
     if not (whole / RUN_FILE).exists():
@@ -288,7 +292,7 @@ def _open(opened: Opened, shard: Shard, command: str, asked: dict[str, Any]) -> 
     except BaseException:
         folder.release()
         raise
-    return folder, share
+    return folder, Share(shard.part, part.store)
 
 
 def _encoded(content: Mapping[str, Any]) -> bytes:
