@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -36,13 +37,21 @@ def shard_measured(shard: str, command: str, arguments: dict[str, Any]) -> None:
         shard: the option's value.
         command: "run" or "evaluate".
         arguments: of the command.
+
+    Raises:
+        SystemExit: with code 1 if a protocol failed.
     """
     from fhpt_bench.evaluation.shards import measure_shard
 
     part = measure_shard(shard, command, arguments, progress=True)
-    if os.environ.get("RANK", "0") == "0":
-        click.echo(f"shard {part.shard}: {part.content['ended']['pairs']:,} pairs are measured, in {part.folder}")
-        click.echo(f"when all are: fhpt-bench merge {part.whole}")
+    if os.environ.get("RANK", "0") != "0":
+        return
+    but = f", but {', '.join(part.failed)} failed" if part.failed else ""
+    click.echo(f"shard {part.shard}: {part.content['ended']['pairs']:,} pairs are measured{but}, in {part.folder}")
+    if part.failed:
+        click.echo("the same command again measures only what failed")
+        sys.exit(1)
+    click.echo(f"when all are: fhpt-bench merge {part.whole}")
 
 
 Command = TypeVar("Command", bound=Callable[..., Any])

@@ -65,30 +65,45 @@ class Finished:
     """The results of all finished batches.
 
     Args:
-        images: pair id -> digest of its generated image.
+        images: pair id -> digest of its newest generated image.
         values: (fingerprint, pair id, image digest) -> result.
         stages: name -> cost.
-        output_range: smallest and largest value of all batches that have an `output_range`.
+        ranges: (pair id, image digest) -> `output_range` of its batch, if it has one.
         batch_size: as in `Batch`.
+        newest: pair id -> when its newest image was saved.
     """
 
     images: dict[str, str] = field(default_factory=dict)
     values: dict[tuple[str, str, str], PairResult] = field(default_factory=dict)
     stages: dict[str, Work] = field(default_factory=dict)
-    output_range: tuple[float, float] | None = None
+    ranges: dict[tuple[str, str], tuple[float, float]] = field(default_factory=dict)
     batch_size: int | None = None
+    newest: dict[str, int] = field(default_factory=dict)
 
-    def add(self, batch: Batch) -> None:
-        """Add the results of one batch."""
-        self.images.update(batch.images)
-        ends = [*(self.output_range or ()), *(batch.output_range or ())]
-        self.output_range = (min(ends), max(ends)) if ends else None
+    def add(self, batch: Batch, saved: int = 0) -> None:
+        """Add the results of one batch.
+
+        Args:
+            batch: in any order of time.
+            saved: when it was saved: of two images of a pair, the one that was saved later counts.
+        """
+        for pair, image in batch.images.items():
+            if saved >= self.newest.get(pair, 0):
+                self.images[pair], self.newest[pair] = image, saved
+            if batch.output_range:
+                self.ranges[pair, image] = batch.output_range
         self.batch_size = batch.batch_size or self.batch_size
         for fingerprint, pairs in batch.values.items():
             for pair, result in pairs.items():
                 self.values[fingerprint, pair, batch.images[pair]] = result
         for name, work in batch.stages.items():
             self.stages.setdefault(name, Work()).add(work)
+
+    @property
+    def output_range(self) -> tuple[float, float] | None:
+        """Smallest and largest value of the batches of the newest images, as far as they have an `output_range`."""
+        ends = [end for entry in self.images.items() for end in self.ranges.get(entry, ())]
+        return (min(ends), max(ends)) if ends else None
 
     def has(self, fingerprint: str, images: Mapping[str, str]) -> bool:
         """Whether a protocol has results for these pairs (id -> image digest) with exactly these images."""

@@ -14,6 +14,7 @@ from fhpt_bench.benchmark import Benchmark, load_benchmark
 from fhpt_bench.data.parsing_maps import read_parsing_folder
 from fhpt_bench.data.real_images import RealImages
 from fhpt_bench.errors import UserError, check_type
+from fhpt_bench.evaluation.differences import check_alike
 from fhpt_bench.evaluation.generated_folder import match_folder
 from fhpt_bench.evaluation.generated_images import FolderImages, GeneratedImages, ModelImages, find_model
 from fhpt_bench.evaluation.measurement import Measurement, Share
@@ -186,6 +187,7 @@ def measuring(job: Job, opening: Opening) -> Iterator[tuple[Measurement, Benchma
             count = one_thread()
         # Before anything moves to a GPU: one per process.
         processes = _processes(count, device, benchmark, options.progress)
+        check_alike(processes, identity, plan, options.batch_size)  # before the main one removes anything
         generated.to(device)
         opened = Opened(replace(job, benchmark=benchmark), path, identity, processes.main, device, plan)
         if processes.main:

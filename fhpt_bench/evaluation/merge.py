@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fhpt_bench.errors import UserError, name_some, plain
+from fhpt_bench.evaluation.differences import measured_by
 from fhpt_bench.evaluation.job import Opened, measuring
 from fhpt_bench.evaluation.run_folder import SHARDS, RunFolder
 from fhpt_bench.evaluation.scoring import write_results
@@ -22,14 +23,14 @@ from fhpt_bench.evaluation.shards import (
     make_job,
     read_part,
 )
-from fhpt_bench.files import explained, sha256_json, write_bytes
+from fhpt_bench.files import explained, write_bytes
 from fhpt_bench.output_folder import FolderLock
-from fhpt_bench.processes import launched
+from fhpt_bench.processes import find_device, launched
 from fhpt_bench.reading import FILE_BYTES, IMAGE_BYTES, open_file, read_file
 from fhpt_bench.records.schema import RECORD_FILE, Record, ShardPart
 
 
-def merge(folders: Sequence[Path], progress: bool = False) -> Record:
+def merge(folders: Sequence[Path], progress: bool = False, allow_failed: bool = False) -> Record:
     """Compute scores and record from the work of all shards; their images and finished work move to the run's folder.
 
     Nothing that they have measured is measured again. If this is interrupted, the same call goes on.
@@ -37,21 +38,34 @@ def merge(folders: Sequence[Path], progress: bool = False) -> Record:
     Args:
         folders: the folders that were given to the shards as `--out`; the record is written into the first one.
         progress: show progress bars.
+        allow_failed: make the record although protocols failed in a shard; they have the status failed in it.
 
     Returns:
         The record; its scores equal those of one process with as many threads, to the last digit.
 
     Raises:
-        UserError: if a shard is missing, has not ended, or does not fit to the others.
+        UserError: if a shard is missing, has not ended, or does not fit to the others, or a protocol failed in it.
     """
     if launched()[0] > 1:
         raise UserError("`merge` runs in one process: start it without torchrun.")
     out = folders[0].resolve()
     parts = find_parts([folder.resolve() for folder in folders])
     first = parts[0]
-    stores = [
-        part.shard.store(sha256_json(first.content["run"]), first.content["arguments"]["batch_size"]) for part in parts
-    ]
+    failed = {key: f"in shard {part.shard}: {reason}" for part in parts for key, reason in part.failed.items()}
+    if failed and not allow_failed:
+        again = [part for part in parts if part.failed]
+        raise UserError(
+            f"{name_some([*map(plain, failed)])} failed in {len(again)} of {first.shard.count} shards "
+            f"({name_some([str(part.shard) for part in again])}): redo each with its command, then merge again, or "
+            "give --allow-failed for a record without these scores.",
+            *(plain(part.command()) for part in again),
+        )
+    if first.content["device"] == "cuda" and find_device(None) == "cpu":
+        raise UserError(
+            f"The shards in {first.whole} were measured on a GPU, and torch finds none here: merge them on a machine "
+            "with a GPU."
+        )
+    stores = [part.store for part in parts]
     command, given = first.asked
     changed = {"out": str(out), "overwrite": False, "processes": 1, "progress": progress}
     there = Path(first.content["cwd"])
@@ -60,6 +74,7 @@ def merge(folders: Sequence[Path], progress: bool = False) -> Record:
         job = make_job(command, given, **changed, device=first.content["device"])
         with measuring(job, functools.partial(_open, parts=parts)) as (measurement, about, _):
             measurement.adopt(stores)
+            measurement.accounting.failed |= failed  # they are not measured here
             measurement.gather(progress)
             shards = [
                 ShardPart(number=part.shard.number, **{name: part.content["ended"][name] for name in _FACTS})
@@ -148,7 +163,7 @@ def _open(opened: Opened, parts: Sequence[Part]) -> tuple[RunFolder, None]:
     for part in parts:
         ours = Part(part.folder, part.shard, {
             **part.content, "run": opened.identity, "device": opened.device,
-            "fingerprints": {step.protocol.card.key: step.fingerprint for step in opened.plan},
+            "fingerprints": measured_by(opened.plan),
         })  # fmt: skip
         if problem := differing(ours, part):
             raise UserError(

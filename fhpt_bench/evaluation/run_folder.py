@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from fhpt_bench.reading import FILE_BYTES, LIST_BYTES, open_file, read_json
 RUN_FILE = "run.json"
 SHARDS = "shards"  # the folder of the parts that several jobs measure
 _FILES = "files.jsonl"  # every file that the run has written, one JSON string per line
+_SAVED = "saved"  # in a line of finished work: nanoseconds since 1970
 
 
 class RunFolder:
@@ -57,6 +59,7 @@ class RunFolder:
         self.run_id = sha256_json(identity)
         self._names: set[Path] = set()  # of the list of files, as far as it has been read
         self._read = 0  # bytes of it
+        self._newest = 0  # when the newest finished batch was saved, as far as they have been read
         check_output(path, RUN_FILE, inputs)
         self._check(overwrite)  # before the lock, whose file must not be left in a folder that is refused
         self._lock = FolderLock(path) if main else None
@@ -214,14 +217,21 @@ class RunFolder:
         return self.path / "images"
 
     def finished(self) -> Finished:
-        """The finished batches of all processes and attempts; lines without the right signature are ignored."""
+        """The finished batches of all processes and attempts; lines without the right signature are ignored.
+
+        Raises:
+            UserError: if a file cannot be read.
+        """
         found = Finished()
         for file in sorted((self.path / "progress").glob("*.jsonl")):
             with open_file(file, FILE_BYTES) as lines, explained(file, "read"):
                 while line := lines.readline(LIST_BYTES):
                     signature, _, content = line.rstrip(b"\n").partition(b" ")
                     if signature == local_signature(self.run_id.encode() + content):
-                        found.add(decode(json.loads(content)))
+                        batch = json.loads(content)
+                        saved = batch.get(_SAVED, 0)  # earlier versions did not write it
+                        self._newest = max(self._newest, saved)
+                        found.add(decode(batch), saved)
         return found
 
     def append(self, rank: int, batch: Batch) -> None:
@@ -236,7 +246,10 @@ class RunFolder:
         """
         name = f"progress/rank-{rank}.jsonl"
         self.add_files([] if (self.path / name).exists() else [name])
-        content = json.dumps(encode(batch), allow_nan=False).encode()
+        # Later than all lines that this process has read, also if the clock was set back: of two images of a pair, the
+        # one of the later line counts, whichever process wrote it into whichever file.
+        self._newest = max(self._newest + 1, time.time_ns())
+        content = json.dumps({_SAVED: self._newest, **encode(batch)}, allow_nan=False).encode()
         append_line(self.path / name, local_signature(self.run_id.encode() + content) + b" " + content)
 
 

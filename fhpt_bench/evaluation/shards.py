@@ -20,6 +20,8 @@ from typing import Any
 
 from fhpt_bench.errors import UserError
 from fhpt_bench.evaluation.batches import target_batches
+from fhpt_bench.evaluation.differences import first_difference, measured_by, of_runs
+from fhpt_bench.evaluation.exchange import from_all
 from fhpt_bench.evaluation.job import Job, Opened, folder_job, measuring, model_job
 from fhpt_bench.evaluation.measurement import Measurement, Share
 from fhpt_bench.evaluation.options import RunOptions
@@ -91,16 +93,6 @@ class Shard:
         """Its batches."""
         return slice(self.number - 1, None, self.count)
 
-    def store(self, run_id: str, batch_size: int) -> Path:
-        """The folder in the cache that takes its vectors.
-
-        Args:
-            run_id: of the run.
-            batch_size: pairs per batch, on which the last digits of vectors depend.
-        """
-        key = sha256_json([run_id, batch_size, self.count])[:32]
-        return cache_folder() / SHARDS / key / str(self.number)
-
 
 @dataclass(frozen=True)
 class Part:
@@ -122,9 +114,19 @@ class Part:
         return self.folder.parent.parent
 
     @property
+    def store(self) -> Path:
+        """The folder in the cache that takes its vectors: of this shard in this folder only."""
+        return cache_folder() / SHARDS / str(self.content["store"])
+
+    @property
     def asked(self) -> tuple[str, dict[str, Any]]:
         """The command and its arguments."""
         return self.content["command"], dict(self.content["arguments"])
+
+    @property
+    def failed(self) -> dict[str, str]:
+        """Protocol key -> why it failed in this shard."""
+        return dict(self.content["ended"].get("failed", {}))
 
     def command(self, shard: Shard | None = None) -> str:
         """The command that measures this shard.
@@ -135,9 +137,9 @@ class Part:
         command, given = self.asked
         words = ["fhpt-bench", command, *([given.pop("images")] if command == "evaluate" else [])]
         for name, value in given.items():
-            if value is True and name != "overwrite":
-                words += [f"--{name.replace('_', '-')}"]
-            elif value not in (None, True, False, _DEFAULTS.get(name)):
+            if isinstance(value, bool):  # before others: 1 == True
+                words += [f"--{name.replace('_', '-')}"] if value and name != "overwrite" else []
+            elif value not in (None, _DEFAULTS.get(name)):
                 words += [f"--{name.replace('_', '-')}", str(value)]
         here = "" if self.content["cwd"] == os.getcwd() else f"cd {shlex.quote(self.content['cwd'])} && "
         return here + shlex.join([*words, "--shard", str(shard or self.shard)])
@@ -155,44 +157,31 @@ def read_part(folder: Path) -> Part:
     file = folder / SHARD_FILE
     content = read_json(file)
     wanted = {"shard": str, "command": str, "arguments": dict, "version": str, "cwd": str, "key": str, "device": str,
-              "run": dict, "fingerprints": dict, "ended": dict}  # fmt: skip
-    if not isinstance(content, dict) or any(not isinstance(content.get(name), kind) for name, kind in wanted.items()):
+              "store": str, "run": dict, "fingerprints": dict, "ended": dict}  # fmt: skip
+    if (
+        not isinstance(content, dict)
+        or any(not isinstance(content.get(name), kind) for name, kind in wanted.items())
+        or not re.fullmatch(r"[0-9a-f]{32}", content["store"])  # `merge` removes this folder
+    ):
         raise UserError(f"The file {file} was not written by this version: remove the folder, and redo the shard.")
     return Part(folder, Shard.parse(content["shard"]), content)
 
 
 def differing(a: Part, b: Part) -> str | None:
     """What must be equal in two shards of one run and is not, in words; None if they fit together."""
-    pairs: list[tuple[str, Any, Any]] = [("version", _version(a), _version(b))]
     names = sorted(({*a.content["arguments"]} | {*b.content["arguments"]}) - _FREE)
-    pairs += [("command", a.content["command"], b.content["command"])]
-    pairs += [(f"--{n.replace('_', '-')}", *(part.content["arguments"].get(n) for part in (a, b))) for n in names]
-    pairs += [(f"the {name}", x, y) for name, x, y in _leaves(a.content["run"], b.content["run"])]
-    pairs += [(f"the fingerprint of {name}", x, y) for name, x, y in
-              _leaves(a.content["fingerprints"], b.content["fingerprints"])]  # fmt: skip
-    pairs += [("the device", a.content["device"], b.content["device"])]
-    pairs += [("the cache folder's key", a.content["key"], b.content["key"])]
-    return next((f"{what} ({_short(x)} and {_short(y)})" for what, x, y in pairs if x != y), None)
+    return first_difference([
+        ("version", _version(a), _version(b)),
+        ("command", a.content["command"], b.content["command"]),
+        *((f"--{n.replace('_', '-')}", *(part.content["arguments"].get(n) for part in (a, b))) for n in names),
+        *of_runs(a.content["run"], b.content["run"], a.content["fingerprints"], b.content["fingerprints"]),
+        ("the device", a.content["device"], b.content["device"]),
+        ("the cache folder's key", a.content["key"], b.content["key"]),
+    ])  # fmt: skip
 
 
 def _version(part: Part) -> str:
     return f"{part.content['version']} {part.content.get('commit') or ''}".strip()
-
-
-def _leaves(a: Mapping[str, Any], b: Mapping[str, Any], path: str = "") -> list[tuple[str, Any, Any]]:
-    found: list[tuple[str, Any, Any]] = []
-    for name in sorted({*a, *b}):
-        x, y = a.get(name), b.get(name)
-        if isinstance(x, dict) and isinstance(y, dict):
-            found += _leaves(x, y, f"{path}{name}.")
-        else:
-            found.append((f"{path}{name}", x, y))
-    return found
-
-
-def _short(value: Any) -> str:
-    text = str(value)
-    return text[:12] if re.fullmatch(r"[0-9a-f]{32,}", text) else text
 
 
 def make_job(command: str, arguments: Mapping[str, Any], **changed: Any) -> Job:
@@ -224,6 +213,9 @@ def measure_shard(text: str, command: str, arguments: Mapping[str, Any], progres
         arguments: of the command.
         progress: show progress bars.
 
+    Returns:
+        The shard, also if some of its protocols have failed.
+
     Raises:
         UserError: if an input cannot be used.
     """
@@ -248,8 +240,9 @@ def measure_shard(text: str, command: str, arguments: Mapping[str, Any], progres
         measurement.gather(progress and processes.main)
         processes.wait()
         part = read_part(measurement.folder.path)
+        failed = {key: reason for one in from_all(measurement.accounting.failed) for key, reason in one.items()}
         if processes.main:
-            ended = _ended(measurement, sum(map(len, batches[shard.part])))
+            ended = _ended(measurement, sum(map(len, batches[shard.part])), failed)
             part = Part(part.folder, shard, {**part.content, "ended": ended})
             measurement.folder.write(SHARD_FILE, _encoded(part.content))
         processes.wait()
@@ -262,13 +255,16 @@ def _open(opened: Opened, shard: Shard, command: str, asked: dict[str, Any]) -> 
     whole, options = opened.path, opened.job.options
     path = whole / shard.folder
     run_id = sha256_json(opened.identity)
-    share = Share(shard.part, shard.store(run_id, options.batch_size))
     if not opened.main:
-        return RunFolder(path, opened.identity, main=False), share
+        return RunFolder(path, opened.identity, main=False), Share(shard.part, read_part(path).store)
+    measured = measured_by(opened.plan)
+    # Each shard has a store of its own, which `merge` removes, and which stays that of a folder that is moved. The last
+    # digits of vectors depend on the batch size.
+    store = sha256_json([run_id, measured, options.batch_size, str(path.resolve())])[:32]
     part = Part(path, shard, {
         "shard": str(shard), "command": command, "arguments": asked, "version": VERSION, "commit": git_commit(),
-        "cwd": os.getcwd(), "key": key_id(), "device": opened.device, "run": opened.identity,
-        "fingerprints": {step.protocol.card.key: step.fingerprint for step in opened.plan}, "ended": {},
+        "cwd": os.getcwd(), "key": key_id(), "device": opened.device, "store": store,
+        "run": opened.identity, "fingerprints": measured, "ended": {},
     })  # fmt: skip
     if (whole / RECORD_FILE).exists():
         raise UserError(f"{whole} has its record already: give --out with another folder.")
@@ -284,6 +280,8 @@ def _open(opened: Opened, shard: Shard, command: str, asked: dict[str, Any]) -> 
                 f"Shard {shard} and shard {earlier.shard} in {other} differ in {problem}: give the same, or --out with "
                 "another folder."
             )
+        if other == path:
+            part = Part(path, shard, {**part.content, "store": earlier.content["store"]})
     if not others and (whole / RUN_FILE).exists() and read_json(whole / RUN_FILE).get("run_id") != run_id:
         raise UserError(f"{whole} holds a run of another model, code or data: give --out with another folder.")
     if not (whole / RUN_FILE).exists():
@@ -294,7 +292,7 @@ def _open(opened: Opened, shard: Shard, command: str, asked: dict[str, Any]) -> 
     except BaseException:
         folder.release()
         raise
-    return folder, share
+    return folder, Share(shard.part, part.store)
 
 
 def _encoded(content: Mapping[str, Any]) -> bytes:
@@ -306,10 +304,11 @@ def key_id() -> str:
     return local_signature(b"which key").decode()[:16]
 
 
-def _ended(measurement: Measurement, pairs: int) -> dict[str, Any]:
+def _ended(measurement: Measurement, pairs: int, failed: Mapping[str, str]) -> dict[str, Any]:
     import torch
 
     return {
         "pairs": pairs, "ended": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "platform": platform.platform(), "threads": torch.get_num_threads(), "processes": measurement.processes.count,
+        "failed": failed,
     }  # fmt: skip

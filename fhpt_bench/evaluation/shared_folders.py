@@ -20,7 +20,7 @@ _WAYS = {
 
 
 def check_shared(folder: RunFolder, processes: Processes) -> None:
-    """Refuse a run whose processes work on different data, or do not share its folder or the cache folder.
+    """Refuse a run whose processes do not share its folder or the cache folder.
 
     The main process writes an empty file with a random name into both folders, which the others look for.
 
@@ -39,20 +39,14 @@ def check_shared(folder: RunFolder, processes: Processes) -> None:
         if processes.main:
             for place in places.values():
                 write_bytes(_token(place, name), b"")
-        told = from_all((name, folder.run_id))
-        name, run_id = told[0]
+        name = from_all(name)[0]
         lacks = [what for what, place in places.items() if not _appears(_token(place, name))]
-        found = from_all((folder.run_id == run_id, lacks, str(folder.path), str(cache_folder())))
+        found = from_all((lacks, str(folder.path), str(cache_folder())))
     finally:
         if processes.main:
             for place in places.values():
                 _token(place, name).unlink(missing_ok=True)
-    for rank, (same, lacking, *paths) in enumerate(found):
-        if not same:
-            raise UserError(
-                f"Process {rank} has another model, code or data than process 0: install and mount the same on all "
-                "machines."
-            )
+    for rank, (lacking, *paths) in enumerate(found):
         for what, path in zip(_WAYS, paths, strict=True):
             if what in lacking:
                 raise UserError(f"Process {rank} does not see the {what} of process 0 at {path}: {_WAYS[what]}.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -20,7 +21,7 @@ def start_nodes(words: list[str], *own: dict[str, str], program: tuple[str, ...]
     """Start an agent with one process for each set of environment variables; returns exit code and errors of each.
 
     Args:
-        words: arguments of the program; a variable OUT is a last one.
+        words: arguments of the program; a variable OUT is a last one of its node.
     """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -80,6 +81,47 @@ def test_nodes_that_do_not_share_a_folder_end_at_once(tiny: Path, tmp_path: Path
         assert message in errors
         assert 'Traceback (most recent call last):\n  File "/' not in errors.split("error: ")[0]
     assert time.monotonic() - begin < 300
+    assert not list(tmp_path.rglob("*.png")), "nothing was generated"
+
+
+PROTOCOL = """
+from fhpt_bench.protocol import MetricCard, PairValues, PairwiseProtocol
+class Bright(PairwiseProtocol):
+    id, title, citation = "bright", "", ""
+    variants = {"canonical": ""}
+    metrics = (MetricCard("bright", "B", False),)
+    def compare(self, images):
+        return {"bright": PairValues.of(images.generated.mean((1, 2, 3), dtype=float))}
+"""
+MODEL = """
+from fhpt_bench.model import Generator, ModelCard
+class Copy(Generator):
+    card = ModelCard("copy", "")
+    def generate(self, batch): return batch.source
+"""
+
+
+@pytest.mark.parametrize(
+    ("option", "words", "difference"),
+    [
+        ("--batch-size", ("4", "8"), r"--batch-size \(4 and 8\)"),
+        ("-p", ("{}/a/plugin.py:Bright", "{}/b/plugin.py:Bright"), r"the fingerprint of bright:canonical \("),
+        ("-p", ("ssim", "ssim,psnr"), r"the fingerprint of psnr:canonical \(None and "),
+        ("-m", ("{}/a/plugin.py:Copy", "{}/b/plugin.py:Copy"), r"the model.code \("),
+    ],
+)
+def test_nodes_that_measure_otherwise_end_at_once(
+    tiny: Path, tmp_path: Path, option: str, words: tuple[str, str], difference: str
+) -> None:
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "plugin.py").write_text(f"{PROTOCOL}{MODEL}# {name}\n")
+    given = {"-m": "warp", "-p": "ssim", "-o": str(tmp_path / "run"), "-b": str(tiny), "--device": "cpu"}
+    common = [part for name, value in given.items() if name != option for part in (name, value)]
+    own = [{"OUT": word.format(tmp_path)} for word in words]
+    for code, errors in start_nodes([*common, option], *own):
+        assert code != 0
+        assert re.search(f"error: Processes 0 and 1 differ in {difference}", errors), errors
     assert not list(tmp_path.rglob("*.png")), "nothing was generated"
 
 

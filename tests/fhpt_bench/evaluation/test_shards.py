@@ -5,67 +5,21 @@ from __future__ import annotations
 import json
 import os
 import re
-import shlex
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
 
 import fhpt_bench as fb
-from fhpt_bench.cli import cli
 from fhpt_bench.evaluation.shards import Shard
-from fhpt_bench.files import cache_folder
 from fhpt_bench.output_folder import FolderLock
+from tests.shard_runs import PLUGINS, call, refused, shards, stable, words_of, work
 
 ACME = Path(__file__).parents[2] / "third_party" / "acme_hpt.py"
-COUNT = 3
-PLUGINS = '''
-import numpy as np, torch
-from fhpt_bench.feature import FeatureSpec, VectorFeature
-from fhpt_bench.model import Generator, ModelCard
-from fhpt_bench.protocol import MetricCard, Protocol, Score
-
-class Random(Generator):
-    card = ModelCard("random", "")
-    def generate(self, batch): return torch.rand_like(batch.source)
-
-class Grey(Generator):
-    card = ModelCard("grey", "the same image for every pair")
-    def generate(self, batch): return torch.zeros_like(batch.source)
-
-class Few(Generator):
-    card = ModelCard("few", "three images, each for pairs of many batches", conditioning=("pose",))
-    def generate(self, batch):
-        grey = batch.target_pose.nansum((1, 2)).round() % 3 / 2 - 0.5
-        return grey[:, None, None, None] + torch.zeros_like(batch.source)
-
-class Batchwise(VectorFeature):
-    """Depends on the other images of its batch, as the last digits of a network's values can."""
-    spec = FeatureSpec("batchwise", 1, (), "none")
-    def __init__(self, device): pass
-    def extract(self, images):
-        own = images.reshape(len(images), -1).mean(1, dtype=np.float64)
-        return np.stack([own, own + own.sum() * 1e-3 + np.arange(len(own))], 1).astype(np.float32)
-
-class Pooled(Protocol):
-    id, title, citation = "pooled", "all vectors", ""
-    variants = {"canonical": ""}
-    metrics = (MetricCard("pooled", "P", False, per_pair=False),)
-    features = (__file__ + ":Batchwise",)
-    training_images = True
-    def score(self, evidence):
-        roles = ("generated", "target", "train")
-        sums = [evidence.vectors(self.features[0], role).astype(np.float64) for role in roles]
-        value = sum(float((part * np.arange(1, len(part) + 1)[:, None]).sum()) for part in sums)
-        return (Score("pooled", value, len(sums[0])),)
-'''
 
 
 @pytest.fixture
@@ -73,44 +27,6 @@ def plugins(tmp_path: Path) -> Path:
     file = tmp_path / "plugins.py"
     file.write_text(PLUGINS)
     return file
-
-
-def call(*words: object) -> Result:
-    return CliRunner().invoke(cli, list(map(str, words)))
-
-
-def refused(*words: object) -> str:
-    """The message of a command that must end with one."""
-    result = call(*words)
-    assert isinstance(result.exception, fb.UserError), (result.output, result.exc_info)
-    return str(result.exception)
-
-
-Words = Callable[[object, Path], list[object]]
-
-
-def shards(words: Sequence[object], out: Path, numbers: Sequence[int] = (2, 3, 1)) -> None:
-    for number in numbers:
-        done = call(*words, "-o", out, "--shard", f"{number}/{COUNT}")
-        assert done.exit_code == 0, (done.output, done.exception)
-        assert f"shard {number}/{COUNT}: " in done.output
-
-
-def stable(folder: Path) -> tuple[dict[str, Any], str]:
-    """A record without what may differ, and its table of pairs."""
-    record = json.loads((folder / "record.json").read_text())
-    del record["provenance"]["created"], record["provenance"]["shards"], record["stages"]
-    return record, (folder / "pairs.csv").read_text()
-
-
-def work(folder: Path) -> dict[str, tuple[int, int]]:
-    """Images and forwards of each network."""
-    return {stage.name: (stage.images, stage.forwards) for stage in fb.read_record(folder).stages if stage.forwards}
-
-
-def words_of(model: object, benchmark: Path, chosen: Sequence[object]) -> list[object]:
-    return ["run", "-m", model, "-b", benchmark, "-p", ",".join(map(str, chosen)), "--batch-size", 4,
-            "--processes", 1, "--device", "cpu"]  # fmt: skip
 
 
 @pytest.mark.parametrize("model", ["warp", "copy-source", "Random", "Few"])
@@ -136,25 +52,6 @@ def test_merged_shards_equal_one_process(
         assert all(file.read_bytes() == (sides[1] / file.name).read_bytes() for file in sides[0].iterdir())
 
 
-def test_a_merged_run_is_like_any_other(tiny: Path, tmp_path: Path) -> None:
-    words = words_of("warp", tiny, ["ssim", "fd-effnet-lite0"])
-    out = tmp_path / "run"
-    shards(words, out)
-    assert call("merge", out).exit_code == 0
-    assert not (out / "shards").exists()
-    assert not list((cache_folder() / "shards").glob("*/*")), "the shards' vectors are in the cache"
-    record = fb.read_record(out)
-    assert [part.number for part in record.provenance.shards] == [1, 2, 3]
-    assert [part.pairs for part in record.provenance.shards] == [8, 8, 8]
-    assert call("validate", out).exit_code == 0
-    before = {file: file.stat().st_mtime_ns for file in (out / "images").iterdir()}
-    more = fb.run("warp", str(tiny), "ssim,psnr", out=out, batch_size=4)
-    assert len(more.scores) == 2
-    assert {file: file.stat().st_mtime_ns for file in (out / "images").iterdir()} == before
-    assert "holds no shards: it has its record already" in refused("merge", out)
-    assert "has its record already" in refused(*words, "-o", out, "--shard", "1/3")
-
-
 def test_a_folder_of_images_is_measured_in_shards(tiny: Path, tmp_path: Path) -> None:
     fb.run("warp", str(tiny), "ssim", out=tmp_path / "made")
     words = ["evaluate", tmp_path / "made" / "images", "-n", "mine", "-b", tiny, "-p", "ssim,fd-effnet-lite0",
@@ -167,43 +64,6 @@ def test_a_folder_of_images_is_measured_in_shards(tiny: Path, tmp_path: Path) ->
     assert call("merge", tmp_path / "parts", tmp_path / "other").exit_code == 0
     assert call(*words, "-o", tmp_path / "one").exit_code == 0
     assert stable(tmp_path / "parts") == stable(tmp_path / "one")
-
-
-def test_a_lost_shard_is_named_with_its_command_and_redone_alone(
-    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)  # relative paths
-    benchmark, out = tiny.relative_to(tmp_path), Path("run")
-    words = words_of("warp", benchmark, ["ssim"])
-    shards(words, out, [1, 3])
-    shutil.rmtree(out / "shards" / "1-of-3")
-    (out / "shards" / "3-of-3" / "shard.json").write_text(
-        json.dumps(json.loads((out / "shards" / "3-of-3" / "shard.json").read_text()) | {"ended": {}})
-    )
-    before = {file: file.stat().st_mtime_ns for file in (out / "shards" / "3-of-3" / "images").iterdir()}
-    told = refused("merge", out).splitlines()
-    assert "lacks 3 of 3 shards (1/3, 2/3, 3/3): redo each with its command" in told[0]
-    for command, number in zip(told[1:], (1, 2, 3), strict=True):
-        assert command.startswith("fhpt-bench run ")
-        assert command.endswith(f"--shard {number}/3")
-        assert call(*shlex.split(command)[1:]).exit_code == 0
-    assert {file: file.stat().st_mtime_ns for file in (out / "shards" / "3-of-3" / "images").iterdir()} == before
-    monkeypatch.chdir(tiny.parent)  # from another folder than the shards
-    assert call("merge", tmp_path / "run").exit_code == 0
-    assert fb.read_record(tmp_path / "run")["ssim"].n == 24
-
-
-def test_an_interrupted_merge_goes_on(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from fhpt_bench.evaluation import merge
-
-    words, out = words_of("warp", tiny, ["ssim", "fd-effnet-lite0"]), tmp_path / "run"
-    shards(words, out)
-    with monkeypatch.context() as broken:
-        broken.setattr(merge, "write_results", lambda *_: sys.exit(9))
-        assert call("merge", out).exit_code == 9
-    assert call("merge", out).exit_code == 0
-    assert call(*words, "-o", tmp_path / "one").exit_code == 0
-    assert stable(out) == stable(tmp_path / "one")
 
 
 def test_shards_of_a_job_array_run_at_once(tiny: Path, tmp_path: Path) -> None:
@@ -289,14 +149,6 @@ def test_wrong_uses_are_one_sentence(tiny: Path, tmp_path: Path, monkeypatch: py
     monkeypatch.setenv("FHPT_CACHE_DIR", str(tmp_path / "another cache"))
     assert "measured with another cache folder" in refused("merge", out)
     assert "differ in the cache folder's key (" in refused(*words, "-o", out, "--shard", "1/3")
-
-
-def test_what_changed_since_the_shards_is_named(tiny: Path, tmp_path: Path, plugins: Path) -> None:
-    words, out = words_of(f"{plugins}:Grey", tiny, ["ssim"]), tmp_path / "run"
-    shards(words, out)
-    plugins.write_text(PLUGINS + "\n# changed\n")
-    assert "What is installed here and the shards differ in the model.code (" in refused("merge", out)
-    assert not (out / "record.json").exists()
 
 
 def test_a_killed_shard_resumes(tiny: Path, tmp_path: Path) -> None:
