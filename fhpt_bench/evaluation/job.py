@@ -195,7 +195,7 @@ def measuring(job: Job, opening: Opening) -> Iterator[tuple[Measurement, Benchma
         if not processes.main:
             folder, share = opening(opened)
         try:
-            check_shared(folder, processes)
+            check_shared(folder, processes, device)
             generated.keep_in(folder)
             yield (
                 Measurement(

@@ -91,6 +91,7 @@ class Measurement:
             real.keep(2 * batch_size * (2 * self._ahead + 4))
         self._finished = folder.finished()
         generated.set_known(self._finished.images)
+        self._read: dict[str, set[str]] = {}  # feature id -> digests of the images whose vectors the scores have read
         self._check_batch_size()
 
     def gather(self, progress: bool) -> None:
@@ -302,6 +303,16 @@ class Measurement:
         self.generated.set_known(self._finished.images)
         return self._finished.stages
 
+    def book_read(self, stages: dict[str, Work]) -> None:
+        """Count images whose vectors the scores have read under the device that computed them, in this run or before.
+
+        Args:
+            stages: from `collect`; changed in place.
+        """
+        for feature, digests in self._read.items():
+            device, work = self._embedder.device(feature), stages.setdefault(feature, Work())
+            work.devices[device] = max(len(digests), work.devices.get(device, 0))
+
     def _vectors(self, feature: str, role: str, view: View | None) -> NDArray[np.float32]:
         """(n, ...) vectors of a feature for one image of each pair, or for each training image."""
         if role == "generated":
@@ -314,6 +325,7 @@ class Measurement:
         else:
             names = [pair.source if role == "source" else pair.target for pair in self.benchmark.pairs]
             digests = [self.real.digests[name] for name in names]
+        self._read.setdefault(feature, set()).update(digests)
         known = {digest: self._embedder.vector(feature, digest) for digest in set(digests)}
         if any(value is None for value in known.values()):
             raise RuntimeError(f"the cache of {feature} lost an entry: run the same command again")

@@ -24,7 +24,7 @@ from fhpt_bench.evaluation.shards import (
 )
 from fhpt_bench.files import explained, sha256_json, write_bytes
 from fhpt_bench.output_folder import FolderLock
-from fhpt_bench.processes import launched
+from fhpt_bench.processes import gpu_name, launched
 from fhpt_bench.reading import FILE_BYTES, IMAGE_BYTES, open_file, read_file
 from fhpt_bench.records.schema import RECORD_FILE, Record, ShardPart
 
@@ -148,6 +148,7 @@ def _open(opened: Opened, parts: Sequence[Part]) -> tuple[RunFolder, None]:
     for part in parts:
         ours = Part(part.folder, part.shard, {
             **part.content, "run": opened.identity, "device": opened.device,
+            "gpu": gpu_name(opened.device),
             "fingerprints": {step.protocol.card.key: step.fingerprint for step in opened.plan},
         })  # fmt: skip
         if problem := differing(ours, part):

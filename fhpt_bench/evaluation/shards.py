@@ -26,7 +26,7 @@ from fhpt_bench.evaluation.options import RunOptions
 from fhpt_bench.evaluation.provenance import git_commit
 from fhpt_bench.evaluation.run_folder import RUN_FILE, SHARDS, RunFolder
 from fhpt_bench.files import cache_folder, local_signature, sha256_json, write_text
-from fhpt_bench.processes import by_launcher, set_finished
+from fhpt_bench.processes import by_launcher, gpu_name, set_finished
 from fhpt_bench.reading import SHARDS as MOST
 from fhpt_bench.reading import read_json
 from fhpt_bench.records.schema import RECORD_FILE
@@ -155,7 +155,7 @@ def read_part(folder: Path) -> Part:
     file = folder / SHARD_FILE
     content = read_json(file)
     wanted = {"shard": str, "command": str, "arguments": dict, "version": str, "cwd": str, "key": str, "device": str,
-              "run": dict, "fingerprints": dict, "ended": dict}  # fmt: skip
+              "gpu": str, "run": dict, "fingerprints": dict, "ended": dict}  # fmt: skip
     if not isinstance(content, dict) or any(not isinstance(content.get(name), kind) for name, kind in wanted.items()):
         raise UserError(f"The file {file} was not written by this version: remove the folder, and redo the shard.")
     return Part(folder, Shard.parse(content["shard"]), content)
@@ -170,7 +170,7 @@ def differing(a: Part, b: Part) -> str | None:
     pairs += [(f"the {name}", x, y) for name, x, y in _leaves(a.content["run"], b.content["run"])]
     pairs += [(f"the fingerprint of {name}", x, y) for name, x, y in
               _leaves(a.content["fingerprints"], b.content["fingerprints"])]  # fmt: skip
-    pairs += [("the device", a.content["device"], b.content["device"])]
+    pairs += [(f"the {what}", a.content[what.lower()], b.content[what.lower()]) for what in ("device", "GPU")]
     pairs += [("the cache folder's key", a.content["key"], b.content["key"])]
     return next((f"{what} ({_short(x)} and {_short(y)})" for what, x, y in pairs if x != y), None)
 
@@ -267,7 +267,8 @@ def _open(opened: Opened, shard: Shard, command: str, asked: dict[str, Any]) -> 
         return RunFolder(path, opened.identity, main=False), share
     part = Part(path, shard, {
         "shard": str(shard), "command": command, "arguments": asked, "version": VERSION, "commit": git_commit(),
-        "cwd": os.getcwd(), "key": key_id(), "device": opened.device, "run": opened.identity,
+        "cwd": os.getcwd(), "key": key_id(), "device": opened.device,
+        "gpu": gpu_name(opened.device), "run": opened.identity,
         "fingerprints": {step.protocol.card.key: step.fingerprint for step in opened.plan}, "ended": {},
     })  # fmt: skip
     if (whole / RECORD_FILE).exists():

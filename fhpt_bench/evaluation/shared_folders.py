@@ -1,4 +1,4 @@
-"""Whether all processes of a run see the same folders: otherwise their work would be lost when the run ends."""
+"""Whether the processes of a run fit together: otherwise their work would be lost when the run ends."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fhpt_bench.errors import UserError
 from fhpt_bench.evaluation.exchange import from_all
 from fhpt_bench.evaluation.run_folder import RUN_FILE, RunFolder
 from fhpt_bench.files import cache_folder, write_bytes
-from fhpt_bench.processes import Processes
+from fhpt_bench.processes import Processes, gpu_name
 
 _PATIENCE = 10.0  # seconds until a new file must be seen: network drives can be late
 _WAYS = {
@@ -19,14 +19,15 @@ _WAYS = {
 }
 
 
-def check_shared(folder: RunFolder, processes: Processes) -> None:
-    """Refuse a run whose processes work on different data, or do not share its folder or the cache folder.
+def check_shared(folder: RunFolder, processes: Processes, device: str) -> None:
+    """Refuse a run whose processes work on different data or GPUs, or do not share its folder or the cache folder.
 
     The main process writes an empty file with a random name into both folders, which the others look for.
 
     Args:
         folder: the run's folder.
         processes: all of which must call this; after they were joined.
+        device: "cpu" or "cuda".
 
     Raises:
         UserError: in every process, if one of them differs from the main process.
@@ -42,16 +43,21 @@ def check_shared(folder: RunFolder, processes: Processes) -> None:
         told = from_all((name, folder.run_id))
         name, run_id = told[0]
         lacks = [what for what, place in places.items() if not _appears(_token(place, name))]
-        found = from_all((folder.run_id == run_id, lacks, str(folder.path), str(cache_folder())))
+        found = from_all((folder.run_id == run_id, lacks, gpu_name(device), str(folder.path), str(cache_folder())))
     finally:
         if processes.main:
             for place in places.values():
                 _token(place, name).unlink(missing_ok=True)
-    for rank, (same, lacking, *paths) in enumerate(found):
+    for rank, (same, lacking, gpu, *paths) in enumerate(found):
         if not same:
             raise UserError(
                 f"Process {rank} has another model, code or data than process 0: install and mount the same on all "
                 "machines."
+            )
+        if gpu != found[0][2]:
+            raise UserError(
+                f"Process {rank} computes on {gpu} and process 0 on {found[0][2]}, whose last digits differ: start "
+                "processes on GPUs of one kind only (CUDA_VISIBLE_DEVICES)."
             )
         for what, path in zip(_WAYS, paths, strict=True):
             if what in lacking:

@@ -20,6 +20,9 @@ from fhpt_bench.benchmark import load_benchmark
 from fhpt_bench.data.real_images import quantise
 from fhpt_bench.evaluation.finished import NOT_RECORDED, Batch, Work, decode, encode
 from fhpt_bench.evaluation.memory import Portions
+from fhpt_bench.evaluation.run_folder import RunFolder
+from fhpt_bench.evaluation.shared_folders import check_shared
+from fhpt_bench.processes import Processes
 from fhpt_bench.reporting.terminal import report
 
 CPU, GPU = f"{platform.machine()} CPU", "NVIDIA H100"
@@ -141,6 +144,10 @@ def devices(record: fb.Record) -> dict[str, dict[str, int]]:
     return {stage.name.rpartition(":")[2]: stage.devices for stage in record.stages if stage.devices}
 
 
+def forwards(record: fb.Record) -> int:
+    return sum(stage.forwards for stage in record.stages)
+
+
 def forget(folder: Path, kept: int) -> None:
     """Remove all finished batches but the first few, as if the run had been killed."""
     file = folder / "progress" / "rank-0.jsonl"
@@ -215,9 +222,45 @@ def test_a_gpu_uses_no_vectors_of_a_cpu(tiny: Path, tmp_path: Path, plugins: Pat
     again = fb.evaluate(images, "plain", str(tiny), chosen, out=tmp_path / "c", device="cpu")
     assert devices(on_cpu) == {"generate": {CPU: PAIRS}, "Level": {CPU: PAIRS}}
     assert devices(one) == {"Level": {GPU: PAIRS}}
-    assert one.provenance.device == GPU
-    assert devices(two) == devices(again) == {}, "a GPU's vectors are reused on a GPU, and a CPU's on a CPU"
+    assert devices(two) == devices(one), "vectors of the cache count under the device that computed them"
+    assert devices(again) == {"Level": {CPU: PAIRS}}
+    assert [record.provenance.device for record in (one, two, again)] == [GPU, GPU, CPU]
+    assert [forwards(record) for record in (one, two, again)] == [PAIRS, 0, 0], "each reuses what its device computed"
     assert [record["spread"].fingerprint for record in (one, two, again)] == [on_cpu["spread"].fingerprint] * 3
+
+
+def test_a_gpu_uses_no_vectors_of_another_gpu(
+    tiny: Path, tmp_path: Path, plugins: Path, gpu: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images, chosen = tmp_path / "cpu" / "images", f"{plugins}:Spread"
+    fb.run(f"{plugins}:Plain", str(tiny), "psnr", out=tmp_path / "cpu", device="cpu")
+    for name in (GPU, "NVIDIA A100"):
+        monkeypatch.setattr(torch.cuda, "get_device_name", lambda device, name=name: name)
+        record = fb.evaluate(images, "plain", str(tiny), chosen, out=tmp_path / name, device="cuda")
+        assert (devices(record), forwards(record)) == ({"Level": {name: PAIRS}}, PAIRS)
+        assert record.provenance.device == name
+    without = fb.evaluate(images, "plain", str(tiny), "psnr", out=tmp_path / "psnr", device="cuda")
+    assert (devices(without), without.provenance.device) == ({}, "NVIDIA A100")
+
+
+def test_processes_on_different_gpus_are_refused(tmp_path: Path, gpu: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The main process would not find the vectors of the other one."""
+    folder = RunFolder(tmp_path / "run", {})
+
+    def check(device: str, other: str) -> None:
+        def from_all(value: tuple[object, ...]) -> list[tuple[object, ...]]:
+            return [value, value if len(value) == 2 else (*value[:2], other, *value[3:])]
+
+        monkeypatch.setattr("fhpt_bench.evaluation.shared_folders.from_all", from_all)
+        check_shared(folder, Processes(2), device)
+
+    try:
+        check("cuda", GPU)
+        check("cpu", "")
+        with pytest.raises(fb.UserError, match=f"Process 1 computes on NVIDIA A100 and process 0 on {GPU}"):
+            check("cuda", "NVIDIA A100")
+    finally:
+        folder.release()
 
 
 def test_smaller_parts_are_tried_before_a_protocol_fails(
