@@ -22,6 +22,7 @@ from fhpt_bench.evaluation.finished import NOT_RECORDED, Batch, Work, decode, en
 from fhpt_bench.evaluation.memory import Portions
 from fhpt_bench.evaluation.run_folder import RunFolder
 from fhpt_bench.evaluation.shared_folders import check_shared
+from fhpt_bench.model import PairBatch, models
 from fhpt_bench.processes import Processes
 from fhpt_bench.reporting.terminal import report
 
@@ -166,6 +167,28 @@ def test_painting_is_exact(tiny: Path, tmp_path: Path, plugins: Path, monkeypatc
     np.testing.assert_array_equal(np.stack(painted), quantise(wanted))
     fast = (wanted.view(torch.int32) & ~0x1FFF).view(torch.float32)
     assert (quantise(fast) != quantise(wanted)).mean() > 0.001, "this test could not fail"
+    assert torch.backends.cudnn.benchmark
+
+
+def test_an_evaluator_paints_exactly(
+    tiny: Path, tmp_path: Path, plugins: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also if the training has allowed TF32, which is as before afterwards; its autocast stays active."""
+    run = fb.run(f"{plugins}:Painter", str(tiny), "psnr", out=tmp_path / "run", device="cpu")
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", True)
+    painter, evaluator = models.load(f"{plugins}:Painter")(), fb.Evaluator(str(tiny), "psnr", device="cpu")
+    autocast = []
+
+    def generate(batch: PairBatch) -> torch.Tensor:
+        autocast.append(torch.is_autocast_enabled("cpu"))
+        return painter.generate(batch)
+
+    switches = [one.fp32_precision for one in (torch.backends.cudnn.conv, torch.backends.cuda.matmul)]
+    assert evaluator(painter)["psnr"] == evaluator(generate)["psnr"] == run["psnr"].value
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        evaluator(generate)
+    assert set(autocast) == {False, True}
+    assert [one.fp32_precision for one in (torch.backends.cudnn.conv, torch.backends.cuda.matmul)] == switches
     assert torch.backends.cudnn.benchmark
 
 
