@@ -277,6 +277,19 @@ class ModelImages(GeneratedImages):
         return image if pixels_sha256(image) == self._known[pair.id] else None
 
     def _generate(self, begun: Begun) -> NDArray[np.uint8]:
+        """The images of a batch; whatever fails on the way, such as too little memory, is said in one sentence."""
+        pairs = begun.pairs
+        try:
+            return self._painted(begun)
+        except UserError:
+            raise
+        except Exception as error:  # a plugin may fail in any way
+            reason = memory_advice(len(pairs), self._device) if out_of_memory(error) else with_location(error)
+            raise UserError(
+                f"The model {self.card.name} failed on the batch from {pairs[0].id} on: {reason}"
+            ) from error
+
+    def _painted(self, begun: Begun) -> NDArray[np.uint8]:
         import torch
 
         from fhpt_bench.networks.convolutions import exact_float32
@@ -286,19 +299,11 @@ class ModelImages(GeneratedImages):
         number, pairs, batch = begun.number, begun.pairs, begun.inputs.to(self._device)
         torch.manual_seed(SEED + number)
         before = _random_state(self._device)
-        try:
-            with exact_float32(self._device):
-                if isinstance(self._model, Oracle) and begun.target is not None:
-                    generated = self._model.reveal(batch, to_device(begun.target, self._device))
-                else:
-                    generated = self._model.generate(batch)
-        except UserError:
-            raise
-        except Exception as error:  # a plugin may fail in any way
-            reason = memory_advice(len(pairs), self._device) if out_of_memory(error) else with_location(error)
-            raise UserError(
-                f"The model {self.card.name} failed on the batch from {pairs[0].id} on: {reason}"
-            ) from error
+        with exact_float32(self._device):
+            if isinstance(self._model, Oracle) and begun.target is not None:
+                generated = self._model.reveal(batch, to_device(begun.target, self._device))
+            else:
+                generated = self._model.generate(batch)
         self.draws |= any(not torch.equal(a, b) for a, b in zip(before, _random_state(self._device), strict=True))
         check_generated(self.card.name, generated, pairs, self._benchmark.image_size)
         self.output_range = doubtful_range(generated, first=number == 0)

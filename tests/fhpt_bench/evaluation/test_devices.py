@@ -329,6 +329,18 @@ def test_a_model_that_does_not_fit_is_told_what_to_do(tiny: Path, tmp_path: Path
         fb.Evaluator(str(tiny), "psnr", batch_size=5, device="cpu")(greedy)
 
 
+@pytest.mark.parametrize("place", ["model.to_device", "evaluation.generated_images.quantise"])
+def test_memory_that_ends_beside_the_model_is_said_in_the_same_sentence(
+    tiny: Path, tmp_path: Path, plugins: Path, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def short(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
+
+    monkeypatch.setattr(f"fhpt_bench.{place}", short)
+    with pytest.raises(fb.UserError, match=r"plain failed .*: out of memory with 16 images at once: give --batch-size"):
+        fb.run(f"{plugins}:Plain", str(tiny), "psnr", out=tmp_path / "run", device="cpu")
+
+
 def test_other_errors_are_not_tried_again() -> None:
     seen: list[slice] = []
 
