@@ -58,6 +58,22 @@ class Random(Generator):
     card = ModelCard("random", "noise")
     def generate(self, batch): return torch.rand_like(batch.source) * 2 - 1
 
+class Own(Generator):
+    card = ModelCard("own", "noise of a generator of its own, as diffusers take one")
+    def generate(self, batch):
+        noise = torch.randn(batch.source.shape, generator=torch.Generator().manual_seed(0))
+        return (batch.source + 0.5 * noise).clamp(-1, 1)
+
+class OwnNumPy(Generator):
+    card = ModelCard("own-numpy", "noise of NumPy")
+    def generate(self, batch):
+        noise = torch.from_numpy(np.random.default_rng(0).normal(size=batch.source.shape)).float()
+        return (batch.source + 0.5 * noise).clamp(-1, 1)
+
+class Rounded(Plain):
+    card = ModelCard("rounded", "sums in another order for other batch sizes: some pixels differ by one level")
+    def generate(self, batch): return batch.source + (0.6 / 127.5) * (len(batch.source) > 4)
+
 class Large(Plain):
     card = ModelCard("large", "the source, if few are wanted")
     def generate(self, batch):
@@ -228,12 +244,13 @@ def test_batches_of_earlier_versions_name_no_device() -> None:
     batch = Batch(stages={"generate": Work(1.0, 4), "net": Work(1.0, 4, 4, {GPU: 4}), "write": Work(1.0)})
     content = json.loads(json.dumps(encode(batch)))
     assert decode(content) == batch
-    del content["devices"], content["batch_size"]
+    del content["devices"], content["draws"]
     old = decode(content)
     assert {name: work.devices for name, work in old.stages.items()} == {
         "generate": {NOT_RECORDED: 4}, "net": {NOT_RECORDED: 4}, "write": {},
     }  # fmt: skip
-    assert old.batch_size is None
+    assert (old.batch_size, old.draws) == (None, False)
+    assert decode({**content, "batch_size": 8}).draws, "they wrote it only for a model that draws"
 
 
 def test_a_gpu_uses_no_vectors_of_a_cpu(tiny: Path, tmp_path: Path, plugins: Path, gpu: None) -> None:
@@ -369,12 +386,26 @@ def test_a_model_that_draws_is_resumed_with_its_batch_size(tiny: Path, tmp_path:
     assert other.pairs.images_sha256 != whole.pairs.images_sha256, "the batch size does matter"
 
 
-def test_other_models_are_resumed_with_any_batch_size(tiny: Path, tmp_path: Path, plugins: Path) -> None:
-    run, model = tmp_path / "run", f"{plugins}:Plain"
+@pytest.mark.parametrize("name", ["Own", "OwnNumPy"])
+@pytest.mark.parametrize(("size", "other"), [(4, 8), (8, 4)])
+def test_random_numbers_of_a_model_itself_are_found(
+    tiny: Path, tmp_path: Path, plugins: Path, name: str, size: int, other: int
+) -> None:
+    run, model = tmp_path / "run", f"{plugins}:{name}"
+    whole = fb.run(model, str(tiny), "psnr", out=run, batch_size=size, device="cpu")
+    forget(run, 16 // size)
+    with pytest.raises(fb.UserError, match=rf"paints other images with --batch-size {other}, .* --batch-size {size}, "):
+        fb.run(model, str(tiny), "psnr", out=run, batch_size=other, device="cpu")
+    assert fb.run(model, str(tiny), "psnr", out=run, batch_size=size, device="cpu").pairs == whole.pairs
+
+
+@pytest.mark.parametrize("name", ["Plain", "Rounded"])
+def test_other_models_are_resumed_with_any_batch_size(tiny: Path, tmp_path: Path, plugins: Path, name: str) -> None:
+    run, model = tmp_path / "run", f"{plugins}:{name}"
     whole = fb.run(model, str(tiny), "psnr", out=run, batch_size=4, device="cpu")
     forget(run, 2)
     resumed = fb.run(model, str(tiny), "psnr", out=run, batch_size=8, device="cpu")
-    assert resumed.pairs == whole.pairs
+    assert (resumed.pairs == whole.pairs) == (name == "Plain")
     assert resumed.run_id == whole.run_id
     assert resumed.model.batch_size is None
 
