@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 
 from fhpt_bench.benchmark import load_benchmark
@@ -17,7 +19,8 @@ from fhpt_bench.files import append_line
 from tools.speed import report, whole_run
 from tools.speed.peers import tables
 from tools.speed.peers.__main__ import floor_section, kept_costs, reported, table_section
-from tools.speed.peers.material import GALLERY, GENERATED, TARGETS, write_folders
+from tools.speed.peers.__main__ import main as peers
+from tools.speed.peers.material import GALLERY, GENERATED, MEASURED, TARGETS, open_work, write_folders
 from tools.speed.peers.process import Cost, measure
 from tools.speed.peers.recipes import RECIPES, read
 from tools.speed.peers.tables import COLD, TOOLS, WARM
@@ -214,6 +217,33 @@ def test_the_folders_have_the_pixels_of_the_pairs(material: Path) -> None:
 def test_a_missing_image_is_named(material: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"has no fashion.*\.png"):
         write_folders(material / TARGETS, tmp_path, 5)
+
+
+def test_images_of_the_user_are_not_removed(material: Path, tmp_path: Path) -> None:
+    mine = tmp_path / GENERATED
+    mine.mkdir()
+    for file in (material / "given").iterdir():
+        shutil.copyfile(file, mine / file.name)
+    for images, work in ((mine, tmp_path), (mine, mine), (tmp_path, mine)):
+        with pytest.raises(UserError, match="overlap: give --work another"):
+            open_work(work, images)
+    with pytest.raises(UserError, match="overlap: give --work another"):
+        write_folders(mine, tmp_path, 4)
+    with pytest.raises(UserError, match="holds files that this command did not write: give --work a new folder"):
+        open_work(tmp_path, material / "given")
+    assert {one.name for one in tmp_path.iterdir()} == {GENERATED}
+    assert len(list(mine.iterdir())) == 4
+    ended = CliRunner().invoke(peers, ["--images", str(mine), "--work", str(tmp_path), "--limit", "4"])
+    assert (ended.exit_code, len(list(mine.iterdir()))) == (1, 4)
+    assert "overlap: give --work another" in ended.output
+
+
+def test_a_folder_of_an_earlier_measurement_is_used_again(material: Path, tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    for _ in range(2):
+        open_work(work, material / "given")
+        assert write_folders(material / "given", work, 4) == 4
+    assert kept_costs(work / MEASURED, 4, None) == {}
 
 
 def test_a_recipe_reports_its_forwards(material: Path) -> None:
