@@ -139,6 +139,15 @@ def device_name(device: str) -> str:
     return torch.cuda.get_device_name(device)
 
 
+def gpu_name(device: str) -> str:
+    """The name of the GPU on which a run computes; empty for a CPU.
+
+    Args:
+        device: as for `device_name`.
+    """
+    return "" if device == "cpu" else device_name(device)
+
+
 @contextlib.contextmanager
 def on_device(device: str | None, processes: int | None = 1) -> Iterator[str]:
     """Choose the device of a run or a training; a GPU that is named by its number is torch's current one meanwhile.

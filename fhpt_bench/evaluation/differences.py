@@ -10,7 +10,7 @@ from fhpt_bench.errors import UserError
 from fhpt_bench.evaluation.exchange import from_all
 from fhpt_bench.evaluation.plan import Step
 from fhpt_bench.evaluation.provenance import git_commit
-from fhpt_bench.processes import Processes
+from fhpt_bench.processes import Processes, gpu_name
 from fhpt_bench.version import VERSION
 
 Compared = tuple[str, Any, Any]  # what is compared, in words, and its two values
@@ -55,14 +55,18 @@ def of_runs(
     ]
 
 
-def check_alike(processes: Processes, identity: Mapping[str, Any], plan: Sequence[Step], batch_size: int) -> None:
-    """Refuse processes that would measure with other code, data or batches than the first one.
+def check_alike(
+    processes: Processes, identity: Mapping[str, Any], plan: Sequence[Step], batch_size: int, device: str
+) -> None:
+    """Refuse processes that would measure with other code, data, batches or GPUs than the first one.
 
     Args:
         processes: all of which must call this; after they were joined.
         identity: of the run.
         plan: the protocols.
         batch_size: pairs per batch.
+        device: of this process. The last digits of GPUs of other names differ, and the main process would not find
+            their vectors.
 
     Raises:
         UserError: in every process, if one of them differs from the main process.
@@ -70,9 +74,10 @@ def check_alike(processes: Processes, identity: Mapping[str, Any], plan: Sequenc
     if processes.count < 2:
         return
     version = f"{VERSION} {git_commit() or ''}".strip()
-    first, *others = from_all((version, batch_size, dict(identity), measured_by(plan)))
+    first, *others = from_all((version, batch_size, dict(identity), measured_by(plan), gpu_name(device)))
     for rank, other in enumerate(others, 1):
-        compared = [("version", first[0], other[0]), ("--batch-size", first[1], other[1])]
+        names = {"version": 0, "--batch-size": 1, "the GPU": 4}
+        compared = [(name, first[place], other[place]) for name, place in names.items()]
         if problem := first_difference([*compared, *of_runs(first[2], other[2], first[3], other[3])]):
             raise UserError(
                 f"Processes 0 and {rank} differ in {problem}: install, mount and give the same on all machines."

@@ -175,6 +175,14 @@ class Embedder:
             if only(name):
                 self._cache(name).adopt(digest, store)
 
+    def device(self, name: str) -> str:
+        """The name of the device that has computed a feature's vectors, also those of the cache.
+
+        Args:
+            name: id of the feature.
+        """
+        return device_name("cpu") if self._in_workers(name) else self._accounting.device
+
     def vector(self, name: str, digest: str) -> NDArray[np.float32] | None:
         """A feature's vector of an image; None if it is not cached. Several threads may ask."""
         if (name, digest) in self._vectors:
@@ -246,11 +254,13 @@ class Embedder:
 
     def _cache(self, name: str) -> FeatureCache:
         if name not in self._caches:
-            plugin = next(step.features[name] for step in self._plan if name in step.features)
-            in_workers = issubclass(plugin, VectorFeature) and plugin.in_workers
-            device = "cpu" if in_workers else self._device
+            device = "cpu" if self._in_workers(name) else self._device
             self._caches[name] = FeatureCache(self._identity(name), device=device, store=self._store)
         return self._caches[name]
+
+    def _in_workers(self, name: str) -> bool:
+        plugin = next(step.features[name] for step in self._plan if name in step.features)
+        return issubclass(plugin, VectorFeature) and plugin.in_workers
 
 
 def _plugins(kind: type[F], steps: Sequence[Step]) -> dict[str, type[F]]:

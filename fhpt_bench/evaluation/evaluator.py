@@ -116,7 +116,8 @@ class Evaluator:
     def __call__(self, model: Model, *modules: nn.Module) -> dict[str, float]:
         """Measure a model as it is now.
 
-        Its mode, the random states and an active autocast are the same afterwards.
+        It computes in exact float32 (no TF32), but for an active autocast. Its mode, the random states and torch's
+        settings are the same afterwards.
 
         Args:
             model: a `Generator`; a function from a `PairBatch` to (B, 3, H, W) float images in [-1, 1]; or images by
@@ -202,6 +203,8 @@ class Evaluator:
             return np.stack([_pixels(pair.id, model[pair.id], self.benchmark.image_size) for pair in pairs])
         import torch
 
+        from fhpt_bench.networks.convolutions import exact_kernels
+
         name = (
             type(model).card.name if isinstance(model, Generator) else getattr(model, "__name__", type(model).__name__)
         )
@@ -209,11 +212,12 @@ class Evaluator:
         batch = pair_batch(self.benchmark, self._real.images, pairs, conditioning, number).to(self.device)
         torch.manual_seed(SEED + number)  # as `fb.run`: the same random numbers in each evaluation
         try:
-            if isinstance(model, Oracle):
-                target = to_tensor(self._real.images.stack([pair.target for pair in pairs]))
-                generated = model.reveal(batch, target.to(self.device))
-            else:
-                generated = model.generate(batch) if isinstance(model, Generator) else model(batch)
+            with exact_kernels():
+                if isinstance(model, Oracle):
+                    target = to_tensor(self._real.images.stack([pair.target for pair in pairs]))
+                    generated = model.reveal(batch, target.to(self.device))
+                else:
+                    generated = model.generate(batch) if isinstance(model, Generator) else model(batch)
         except UserError:
             raise
         except Exception as error:  # a model may fail in any way

@@ -16,6 +16,7 @@ from fhpt_bench.data.images import pixels_sha256
 from fhpt_bench.errors import UserError
 from fhpt_bench.feature import Feature, VectorFeature, features
 from fhpt_bench.files import cache_folder, explained, local_signature, sha256_json, write_bytes
+from fhpt_bench.processes import gpu_name
 from fhpt_bench.reading import ARCHIVE_BYTES, parse_array, read_file
 
 _SIGNATURE = 64  # bytes
@@ -31,7 +32,8 @@ class FeatureCache:
     Args:
         identity: `Feature.identity` of the feature: id, version, weights, preprocessing, back end and dtype.
         folder: the folder to use; default: in the user's cache folder.
-        device: "cpu" or "cuda". A value of one is not used on the other, since the last digits differ.
+        device: "cpu", "cuda" or "cuda:1". A value of a CPU is not used on a GPU, nor that of a GPU on one of another
+            name, since the last digits differ.
         store: a folder that takes new values in place of `folder`, until `adopt` moves them there.
 
     Examples:
@@ -46,9 +48,8 @@ class FeatureCache:
     def __init__(
         self, identity: dict[str, Any], folder: Path | None = None, device: str = "cpu", store: Path | None = None
     ) -> None:
-        kind = device.partition(":")[0]
         self._id = str(identity["id"])
-        self._identity = [identity, *([] if kind == "cpu" else [kind])]
+        self._identity = [identity, *([] if device == "cpu" else ["cuda", gpu_name(device)])]
         self._folder, self._store = folder or cache_folder() / "vectors", store
 
     def _path(self, image_sha256: str, folder: Path) -> Path:

@@ -50,7 +50,9 @@ class Batch:
         values: protocol fingerprint -> pair id -> result for that image.
         stages: name -> cost.
         output_range: smallest and largest value of what a model returned, if they do not fit [-1, 1].
-        batch_size: pairs per batch, if the model has drawn random numbers: its images depend on it.
+        batch_size: pairs per batch, if a model has generated its images now; None in batches of earlier versions whose
+            model drew no random numbers.
+        draws: whether the model has drawn torch's random numbers: its images depend on the batch size.
     """
 
     images: dict[str, str] = field(default_factory=dict)
@@ -58,6 +60,7 @@ class Batch:
     stages: dict[str, Work] = field(default_factory=dict)
     output_range: tuple[float, float] | None = None
     batch_size: int | None = None
+    draws: bool = False
 
 
 @dataclass
@@ -69,7 +72,8 @@ class Finished:
         values: (fingerprint, pair id, image digest) -> result.
         stages: name -> cost.
         ranges: (pair id, image digest) -> `output_range` of its batch, if it has one.
-        batch_size: as in `Batch`.
+        batch_size: that of the last batch that has one.
+        draws: whether the model has drawn random numbers in any batch.
         newest: pair id -> when its newest image was saved.
     """
 
@@ -78,6 +82,7 @@ class Finished:
     stages: dict[str, Work] = field(default_factory=dict)
     ranges: dict[tuple[str, str], tuple[float, float]] = field(default_factory=dict)
     batch_size: int | None = None
+    draws: bool = False
     newest: dict[str, int] = field(default_factory=dict)
 
     def add(self, batch: Batch, saved: int = 0) -> None:
@@ -93,6 +98,7 @@ class Finished:
             if batch.output_range:
                 self.ranges[pair, image] = batch.output_range
         self.batch_size = batch.batch_size or self.batch_size
+        self.draws |= batch.draws
         for fingerprint, pairs in batch.values.items():
             for pair, result in pairs.items():
                 self.values[fingerprint, pair, batch.images[pair]] = result
@@ -135,6 +141,7 @@ def encode(batch: Batch) -> dict[str, Any]:
         "devices": {name: work.devices for name, work in batch.stages.items()},
         "output_range": batch.output_range,
         "batch_size": batch.batch_size,
+        "draws": batch.draws,
     }
 
 
@@ -157,4 +164,6 @@ def decode(content: dict[str, Any]) -> Batch:
         {name: work(name, *cost) for name, cost in content["stages"].items()},
         tuple(content["output_range"]) if content.get("output_range") else None,
         content.get("batch_size"),
+        # Earlier versions wrote the batch size of a model that draws, and no other.
+        content.get("draws", content.get("batch_size") is not None),
     )

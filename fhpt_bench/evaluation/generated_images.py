@@ -117,6 +117,18 @@ class GeneratedImages(abc.ABC):
             digests: digests of their pixels.
         """
 
+    def repeats(self, number: int, pairs: Sequence[Pair]) -> bool:
+        """Whether a batch of B pairs, made again, has the images that are kept, to one level: the rest is rounding.
+
+        Args:
+            number: as in `begin`.
+            pairs: pairs whose images are kept.
+
+        Raises:
+            UserError: if the model fails.
+        """
+        return True
+
     def images(self, number: int, pairs: Sequence[Pair]) -> NDArray[np.uint8]:
         """The images of a batch, (B, H, W, 3) uint8; new ones are kept.
 
@@ -246,6 +258,15 @@ class ModelImages(GeneratedImages):
         if len(kept) == len(pairs):
             return Begun(number, pairs, np.stack(kept))
         # The whole batch is generated again, so that a resumed run equals an uninterrupted one bit for bit.
+        return self._given(number, pairs)
+
+    def repeats(self, number: int, pairs: Sequence[Pair]) -> bool:
+        made, kept = self._generate(self._given(number, pairs)), map_threads(self._read, pairs)
+        # As `check-plugin` judges: the order of a network's sums may depend on the batch size.
+        return all(b is None or np.abs(a.astype(int) - b).max() <= 1 for a, b in zip(made, kept, strict=True))
+
+    def _given(self, number: int, pairs: Sequence[Pair]) -> Begun:
+        """A batch with what the model is given."""
         inputs = pair_batch(self._benchmark, self._real, pairs, self._conditioning, number)
         oracle = isinstance(self._model, Oracle)
         target = to_tensor(self._real.stack([pair.target for pair in pairs])) if oracle else None
@@ -277,6 +298,19 @@ class ModelImages(GeneratedImages):
         return image if pixels_sha256(image) == self._known[pair.id] else None
 
     def _generate(self, begun: Begun) -> NDArray[np.uint8]:
+        """The images of a batch; whatever fails on the way, such as too little memory, is said in one sentence."""
+        pairs = begun.pairs
+        try:
+            return self._painted(begun)
+        except UserError:
+            raise
+        except Exception as error:  # a plugin may fail in any way
+            reason = memory_advice(len(pairs), self._device) if out_of_memory(error) else with_location(error)
+            raise UserError(
+                f"The model {self.card.name} failed on the batch from {pairs[0].id} on: {reason}"
+            ) from error
+
+    def _painted(self, begun: Begun) -> NDArray[np.uint8]:
         import torch
 
         from fhpt_bench.networks.convolutions import exact_float32
@@ -286,19 +320,11 @@ class ModelImages(GeneratedImages):
         number, pairs, batch = begun.number, begun.pairs, begun.inputs.to(self._device)
         torch.manual_seed(SEED + number)
         before = _random_state(self._device)
-        try:
-            with exact_float32(self._device):
-                if isinstance(self._model, Oracle) and begun.target is not None:
-                    generated = self._model.reveal(batch, to_device(begun.target, self._device))
-                else:
-                    generated = self._model.generate(batch)
-        except UserError:
-            raise
-        except Exception as error:  # a plugin may fail in any way
-            reason = memory_advice(len(pairs), self._device) if out_of_memory(error) else with_location(error)
-            raise UserError(
-                f"The model {self.card.name} failed on the batch from {pairs[0].id} on: {reason}"
-            ) from error
+        with exact_float32(self._device):
+            if isinstance(self._model, Oracle) and begun.target is not None:
+                generated = self._model.reveal(batch, to_device(begun.target, self._device))
+            else:
+                generated = self._model.generate(batch)
         self.draws |= any(not torch.equal(a, b) for a, b in zip(before, _random_state(self._device), strict=True))
         check_generated(self.card.name, generated, pairs, self._benchmark.image_size)
         self.output_range = doubtful_range(generated, first=number == 0)

@@ -187,7 +187,7 @@ def measuring(job: Job, opening: Opening) -> Iterator[tuple[Measurement, Benchma
             count = one_thread()
         # Before anything moves to a GPU: one per process.
         processes = _processes(count, device, benchmark, options.progress)
-        check_alike(processes, identity, plan, options.batch_size)  # before the main one removes anything
+        check_alike(processes, identity, plan, options.batch_size, device)  # before the main one removes anything
         generated.to(device)
         opened = Opened(replace(job, benchmark=benchmark), path, identity, processes.main, device, plan)
         if processes.main:

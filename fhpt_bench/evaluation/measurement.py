@@ -61,7 +61,7 @@ class Measurement:
         shard: measure only this part of the batches, and keep new vectors in its store.
 
     Raises:
-        UserError: if a model that draws random numbers has generated a part of the images with another batch size.
+        UserError: if a part of the images was generated with another batch size, on which the model's images depend.
     """
 
     def __init__(
@@ -91,6 +91,7 @@ class Measurement:
             real.keep(2 * batch_size * (2 * self._ahead + 4))
         self._finished = folder.finished()
         generated.set_known(self._finished.images)
+        self._read: dict[str, set[str]] = {}  # feature id -> digests of the images whose vectors the scores have read
         self._check_batch_size()
 
     def gather(self, progress: bool) -> None:
@@ -252,18 +253,37 @@ class Measurement:
                 self.generated.keep(measured.pairs, measured.images, list(digests.values()))
         self._embedder.save(measured.vectors)
         if measured.values or any(self._finished.images.get(pair) != digest for pair, digest in digests.items()):
-            drawn = self.batch_size if measured.fresh and measured.draws else None
-            self._save(Batch(digests, measured.values, output_range=measured.output_range, batch_size=drawn))
+            made_in = self.batch_size if measured.fresh else None
+            draws = measured.fresh and measured.draws
+            self._save(Batch(digests, measured.values, {}, measured.output_range, made_in, draws))
         return count
 
     def _check_batch_size(self) -> None:
-        used = self._finished.batch_size
-        if used in (None, self.batch_size) or all(map(self.generated.has, self.benchmark.pairs)):
+        """Refuse to mix images that depend on the batch size with those of another one.
+
+        A model may have random numbers of its own, which are seen only in its images: one finished batch is made again.
+        """
+        pairs, used = self.benchmark.pairs, self._finished.batch_size
+        if used in (None, self.batch_size) or all(map(self.generated.has, pairs)):
             return
-        raise UserError(
-            f"{self.generated.card.name} draws random numbers, and {self.folder.path} holds images that it generated "
-            f"with --batch-size {used}, on which they depend: give the same, --overwrite, or --out with another folder."
-        )
+        problem = "draws random numbers" if self._finished.draws else ""
+        if not problem and (batch := self._moved_batch(used)) and not self.generated.repeats(*batch):
+            problem = f"paints other images with --batch-size {self.batch_size}"
+        if problem:
+            raise UserError(
+                f"{self.generated.card.name} {problem}, and {self.folder.path} holds images that it generated with "
+                f"--batch-size {used}, on which they depend: give the same, --overwrite, or --out with another folder."
+            )
+
+    def _moved_batch(self, used: int) -> tuple[int, tuple[Pair, ...]] | None:
+        """The batch that would be reused of which most pairs had another place in a batch of another size, if any is.
+
+        At the same place, a generator that is seeded for each batch gives the same numbers.
+        """
+        places = {pair.id: i for batch in target_batches(self.benchmark.pairs, used) for i, pair in enumerate(batch)}
+        batches = enumerate(target_batches(self.benchmark.pairs, self.batch_size))
+        kept = [(number, batch) for number, batch in batches if all(map(self.generated.has, batch))]
+        return max(kept, key=lambda one: sum(places[pair.id] != i for i, pair in enumerate(one[1])), default=None)
 
     def evidence(self, step: Step) -> Evidence:
         """The evidence for one protocol; after `collect`."""
@@ -294,13 +314,23 @@ class Measurement:
     @property
     def drawn_batch_size(self) -> int | None:
         """Pairs per batch, if the model has drawn random numbers; after `collect`."""
-        return self._finished.batch_size
+        return self._finished.batch_size if self._finished.draws else None
 
     def collect(self) -> dict[str, Work]:
         """Read the finished work of all processes and return the cost of each stage."""
         self._finished = self.folder.finished()
         self.generated.set_known(self._finished.images)
         return self._finished.stages
+
+    def book_read(self, stages: dict[str, Work]) -> None:
+        """Count images whose vectors the scores have read under the device that computed them, in this run or before.
+
+        Args:
+            stages: from `collect`; changed in place.
+        """
+        for feature, digests in self._read.items():
+            device, work = self._embedder.device(feature), stages.setdefault(feature, Work())
+            work.devices[device] = max(len(digests), work.devices.get(device, 0))
 
     def _vectors(self, feature: str, role: str, view: View | None) -> NDArray[np.float32]:
         """(n, ...) vectors of a feature for one image of each pair, or for each training image."""
@@ -314,6 +344,7 @@ class Measurement:
         else:
             names = [pair.source if role == "source" else pair.target for pair in self.benchmark.pairs]
             digests = [self.real.digests[name] for name in names]
+        self._read.setdefault(feature, set()).update(digests)
         known = {digest: self._embedder.vector(feature, digest) for digest in set(digests)}
         if any(value is None for value in known.values()):
             raise RuntimeError(f"the cache of {feature} lost an entry: run the same command again")

@@ -25,7 +25,7 @@ from fhpt_bench.evaluation.shards import (
 )
 from fhpt_bench.files import explained, write_bytes
 from fhpt_bench.output_folder import FolderLock
-from fhpt_bench.processes import find_device, launched
+from fhpt_bench.processes import find_device, gpu_name, launched
 from fhpt_bench.reading import FILE_BYTES, IMAGE_BYTES, open_file, read_file
 from fhpt_bench.records.schema import RECORD_FILE, Record, ShardPart
 
@@ -163,6 +163,7 @@ def _open(opened: Opened, parts: Sequence[Part]) -> tuple[RunFolder, None]:
     for part in parts:
         ours = Part(part.folder, part.shard, {
             **part.content, "run": opened.identity, "device": opened.device,
+            "gpu": gpu_name(opened.device),
             "fingerprints": measured_by(opened.plan),
         })  # fmt: skip
         if problem := differing(ours, part):

@@ -15,14 +15,13 @@ from fhpt_bench.data.subsets import LIMIT_SEED
 from fhpt_bench.evaluation.finished import Work
 from fhpt_bench.evaluation.generated_images import SEED
 from fhpt_bench.evaluation.plan import Step
-from fhpt_bench.processes import device_name
 from fhpt_bench.records.schema import Provenance, ShardPart
 from fhpt_bench.statistics import SEED as BOOTSTRAP_SEED
 from fhpt_bench.version import VERSION
 
 
 def provenance(
-    plan: Sequence[Step], stages: Mapping[str, Work], processes: int, shards: Sequence[ShardPart] = ()
+    plan: Sequence[Step], stages: Mapping[str, Work], processes: int, device: str, shards: Sequence[ShardPart] = ()
 ) -> Provenance:
     """Describe the machine, packages, weights and seeds of this run.
 
@@ -30,6 +29,7 @@ def provenance(
         plan: its protocols.
         stages: the work of all calls for this run, with its devices.
         processes: the number of processes that shared the work.
+        device: name of the device of this call, for a run whose stages name none.
         shards: the jobs that have measured the pairs, if there were several.
     """
     import torch
@@ -45,7 +45,7 @@ def provenance(
         python=platform.python_version(),
         platform=platform.platform(),
         packages=package_versions([*dependencies(), *_optional(plan)]),
-        device=", ".join(devices) or device_name("cpu"),
+        device=", ".join(devices) or device,
         dtype="float32",
         threads=torch.get_num_threads(),
         processes=processes,

@@ -72,6 +72,7 @@ def write_results(
             if table is not None:
                 tables[entry.key] = table
         stages[f"score {step.protocol.card.key}"] = Work(time.perf_counter() - start)
+    measurement.book_read(stages)
     start = time.perf_counter()
     table = pair_table([p.id for p in benchmark.pairs], [p.person for p in benchmark.pairs], tables)
     content = table.to_csv(lineterminator="\n").encode()
@@ -84,7 +85,9 @@ def write_results(
         model=measurement.generated.card.model_copy(
             update={"output_range": measurement.output_range, "batch_size": measurement.drawn_batch_size}
         ),
-        provenance=provenance(measurement.plan, stages, measurement.processes.count, shards),
+        provenance=provenance(
+            measurement.plan, stages, measurement.processes.count, measurement.accounting.device, shards
+        ),
         protocols=tuple(_card(step.card) for step in measurement.plan),
         stages=tuple(
             Stage(

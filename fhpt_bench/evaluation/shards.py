@@ -28,7 +28,7 @@ from fhpt_bench.evaluation.options import RunOptions
 from fhpt_bench.evaluation.provenance import git_commit
 from fhpt_bench.evaluation.run_folder import RUN_FILE, SHARDS, RunFolder
 from fhpt_bench.files import cache_folder, local_signature, sha256_json, write_text
-from fhpt_bench.processes import by_launcher, set_finished
+from fhpt_bench.processes import by_launcher, gpu_name, set_finished
 from fhpt_bench.reading import SHARDS as MOST
 from fhpt_bench.reading import read_json
 from fhpt_bench.records.schema import RECORD_FILE
@@ -157,7 +157,7 @@ def read_part(folder: Path) -> Part:
     file = folder / SHARD_FILE
     content = read_json(file)
     wanted = {"shard": str, "command": str, "arguments": dict, "version": str, "cwd": str, "key": str, "device": str,
-              "store": str, "run": dict, "fingerprints": dict, "ended": dict}  # fmt: skip
+              "gpu": str, "store": str, "run": dict, "fingerprints": dict, "ended": dict}  # fmt: skip
     if (
         not isinstance(content, dict)
         or any(not isinstance(content.get(name), kind) for name, kind in wanted.items())
@@ -175,7 +175,7 @@ def differing(a: Part, b: Part) -> str | None:
         ("command", a.content["command"], b.content["command"]),
         *((f"--{n.replace('_', '-')}", *(part.content["arguments"].get(n) for part in (a, b))) for n in names),
         *of_runs(a.content["run"], b.content["run"], a.content["fingerprints"], b.content["fingerprints"]),
-        ("the device", a.content["device"], b.content["device"]),
+        *((f"the {what}", a.content[what.lower()], b.content[what.lower()]) for what in ("device", "GPU")),
         ("the cache folder's key", a.content["key"], b.content["key"]),
     ])  # fmt: skip
 
@@ -263,7 +263,7 @@ def _open(opened: Opened, shard: Shard, command: str, asked: dict[str, Any]) -> 
     store = sha256_json([run_id, measured, options.batch_size, str(path.resolve())])[:32]
     part = Part(path, shard, {
         "shard": str(shard), "command": command, "arguments": asked, "version": VERSION, "commit": git_commit(),
-        "cwd": os.getcwd(), "key": key_id(), "device": opened.device, "store": store,
+        "cwd": os.getcwd(), "key": key_id(), "device": opened.device, "gpu": gpu_name(opened.device), "store": store,
         "run": opened.identity, "fingerprints": measured, "ended": {},
     })  # fmt: skip
     if (whole / RECORD_FILE).exists():

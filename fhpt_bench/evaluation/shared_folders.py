@@ -1,4 +1,4 @@
-"""Whether all processes of a run see the same folders: otherwise their work would be lost when the run ends."""
+"""Whether the processes of a run fit together: otherwise their work would be lost when the run ends."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ def check_shared(folder: RunFolder, processes: Processes) -> None:
     Args:
         folder: the run's folder.
         processes: all of which must call this; after they were joined.
+        device: "cpu" or "cuda".
 
     Raises:
         UserError: in every process, if one of them differs from the main process.

@@ -41,8 +41,8 @@ _EXACT: tuple[tuple[Any, str, Any], ...] = (
 
 
 @contextlib.contextmanager
-def exact_float32(device: str) -> Iterator[None]:
-    """Inference in exact float32, whatever the caller has set: no autocast, no TF32, no kernels chosen by timing."""
+def exact_kernels() -> Iterator[None]:
+    """Exact float32 whatever the caller has set: no TF32, no kernels chosen by timing; an active autocast stays."""
     before = [(owner, switch, getattr(owner, switch)) for owner, switch, _ in _EXACT]
     exact = list(_EXACT)
     with contextlib.suppress(RuntimeError):  # it does not fit the caller's own options
@@ -52,11 +52,17 @@ def exact_float32(device: str) -> Iterator[None]:
     try:
         for owner, switch, value in exact:
             setattr(owner, switch, value)
-        with torch.inference_mode(), torch.autocast(torch.device(device).type, enabled=False):
-            yield
+        yield
     finally:
         for owner, switch, value in before:
             setattr(owner, switch, value)
+
+
+@contextlib.contextmanager
+def exact_float32(device: str) -> Iterator[None]:
+    """Inference with `exact_kernels` and without autocast."""
+    with exact_kernels(), torch.inference_mode(), torch.autocast(torch.device(device).type, enabled=False):
+        yield
 
 
 def moved(network: nn.Module, device: str | torch.device) -> None:

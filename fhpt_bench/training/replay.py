@@ -39,20 +39,26 @@ class Replay:
     def __init__(
         self, step: Callable[..., tuple[Tensor, ...]], parameters: Sequence[nn.Parameter], device: torch.device
     ) -> None:
-        self._step, self._parameters, self._uses_graphs = step, list(parameters), device.type == "cuda"
+        import torch
+
+        self._step, self._parameters = step, list(parameters)
+        # One for the warm-ups and all recordings. Without it, torch would record on a stream of the whole process, made
+        # on the GPU of its first recording.
+        on_gpu = device.type == "cuda"
+        self._stream = torch.cuda.Stream(device) if on_gpu else None  # type: ignore[no-untyped-call]
         self._runs: Counter[tuple[torch.Size, ...]] = Counter()
         self._recordings: dict[tuple[torch.Size, ...], _Recording] = {}
 
     def __call__(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         """Run the step. On a GPU the outputs are valid only until the next call: copy what must be kept."""
-        if not self._uses_graphs:
+        if self._stream is None:
             return self._step(*inputs)
         shapes = tuple(tensor.shape for tensor in inputs)
         self._runs[shapes] += 1
         if self._runs[shapes] <= _WARM_UPS:
-            return self._warm_up(inputs)
+            return self._warm_up(inputs, self._stream)
         if shapes not in self._recordings:
-            self._recordings[shapes] = self._record(inputs)
+            self._recordings[shapes] = self._record(inputs, self._stream)
         recording = self._recordings[shapes]
         for static, given in zip(recording.inputs, inputs, strict=True):
             static.copy_(given)
@@ -62,23 +68,23 @@ class Replay:
             parameter.grad = gradient
         return recording.outputs
 
-    def _warm_up(self, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    def _warm_up(self, inputs: tuple[Tensor, ...], stream: torch.cuda.Stream) -> tuple[Tensor, ...]:
         """Run on a side stream, which recording requires of the runs before it."""
         import torch
 
-        stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-        stream.wait_stream(torch.cuda.current_stream())
+        current = torch.cuda.current_stream(stream.device)
+        stream.wait_stream(current)
         with torch.cuda.stream(stream):
             outputs = self._step(*inputs)
-        torch.cuda.current_stream().wait_stream(stream)
+        current.wait_stream(stream)
         return outputs
 
-    def _record(self, inputs: tuple[Tensor, ...]) -> _Recording:
+    def _record(self, inputs: tuple[Tensor, ...], stream: torch.cuda.Stream) -> _Recording:
         import torch
 
         static = tuple(tensor.clone() for tensor in inputs)
         graph = torch.cuda.CUDAGraph()
         # Only this thread's calls are checked: others prepare batches meanwhile, and reserve pinned memory for them.
-        with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+        with torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):
             outputs = self._step(*static)
         return _Recording(graph, static, outputs, [parameter.grad for parameter in self._parameters])

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 
 from fhpt_bench.benchmark import load_benchmark
 from fhpt_bench.errors import UserError
 from fhpt_bench.files import append_line
-from tools.speed import report, whole_run
+from tools.speed import extrapolation, report, scale, whole_run
 from tools.speed.peers import tables
 from tools.speed.peers.__main__ import floor_section, kept_costs, reported, table_section
-from tools.speed.peers.material import GALLERY, GENERATED, TARGETS, write_folders
+from tools.speed.peers.__main__ import main as peers
+from tools.speed.peers.material import GALLERY, GENERATED, MEASURED, TARGETS, open_work, write_folders
 from tools.speed.peers.process import Cost, measure
 from tools.speed.peers.recipes import RECIPES, read
 from tools.speed.peers.tables import COLD, TOOLS, WARM
@@ -214,6 +217,55 @@ def test_the_folders_have_the_pixels_of_the_pairs(material: Path) -> None:
 def test_a_missing_image_is_named(material: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"has no fashion.*\.png"):
         write_folders(material / TARGETS, tmp_path, 5)
+
+
+def test_images_of_the_user_are_not_removed(material: Path, tmp_path: Path) -> None:
+    mine = tmp_path / GENERATED
+    mine.mkdir()
+    for file in (material / "given").iterdir():
+        shutil.copyfile(file, mine / file.name)
+    for images, work in ((mine, tmp_path), (mine, mine), (tmp_path, mine)):
+        with pytest.raises(UserError, match="overlap: give --work another"):
+            open_work(work, images)
+    with pytest.raises(UserError, match="overlap: give --work another"):
+        write_folders(mine, tmp_path, 4)
+    with pytest.raises(UserError, match="holds files that this command did not write: give --work a new folder"):
+        open_work(tmp_path, material / "given")
+    assert {one.name for one in tmp_path.iterdir()} == {GENERATED}
+    assert len(list(mine.iterdir())) == 4
+    ended = CliRunner().invoke(peers, ["--images", str(mine), "--work", str(tmp_path), "--limit", "4"])
+    assert (ended.exit_code, len(list(mine.iterdir()))) == (1, 4)
+    assert "overlap: give --work another" in ended.output
+
+
+def test_a_folder_of_an_earlier_measurement_is_used_again(material: Path, tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    for _ in range(2):
+        open_work(work, material / "given")
+        assert write_folders(material / "given", work, 4) == 4
+    assert kept_costs(work / MEASURED, 4, None) == {}
+
+
+def test_hours_of_real_images_do_not_depend_on_the_cache_of_the_record(tmp_path: Path) -> None:
+    """The record that ships has the forwards of generated images only: vectors of the real ones were in a cache."""
+    content = json.loads((scale.RECORD / "record.json").read_text())
+    for stage in content["stages"]:
+        if stage["name"] == "efficientnet-lite0":
+            stage.update(seconds=8.0, images=800, forwards=800)
+    (tmp_path / "record.json").write_text(json.dumps(content))
+    rates = scale.rates(tmp_path)
+    assert {"efficientnet-lite0", "dlib-faces"} <= set(rates["vectors"])
+    assert "mediapipe-holistic" not in rates["vectors"], "studio has exact keypoints"
+    assert {"alexnet-maps", "vgg16-maps"} <= set(rates["maps"])
+    single = {"decode": 0.0, "write": 0.0, "frechet": 0.0, "frechet each": 0.0}
+    found = {"single": single, "rates": rates, "simulated": {"10": {"seconds": {"pass": 0.0}}}}
+    lines = extrapolation.hours_table(found).splitlines()
+    hours = {row[1].strip(" `"): row[2:4] for row in (line.split("|") for line in lines)}
+    once, model = (float(cell) for cell in hours["efficientnet-lite0"])
+    assert (once, model) == pytest.approx((0.01 * extrapolation.IMAGES / 3600, 10_000 / 3600), abs=0.06)
+    assert float(hours["vgg16-maps"][0]) == float(hours["generate"][0]) == 0.0
+    assert str(tmp_path) in extrapolation.rates_line(found)
+    assert f"{content['provenance']['threads']} threads" in extrapolation.rates_line(found)
 
 
 def test_a_recipe_reports_its_forwards(material: Path) -> None:

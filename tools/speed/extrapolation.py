@@ -77,16 +77,28 @@ def memory_table(found: Found) -> str:
     return table(["phase", "fixed", "per pair", f"{PAIRS:,} pairs", f"one of {SHARDS} shards"], rows)
 
 
+def rates_line(found: Found) -> str:
+    """Where the rates of the hours come from."""
+    rates = found["rates"]
+    count = "one thread" if rates["threads"] == 1 else f"{rates['threads']} threads"
+    return (
+        f"Rates: the stages of the record in `{rates['record']}` ({rates['made']}; a record does not name its model of "
+        f"CPU), measured with {count}: an hour of a stage is one hour of them."
+    )
+
+
 def hours_table(found: Found) -> str:
-    """Hours of one core by stage; images of the benchmark are embedded once, generated ones for each model."""
+    """Hours by stage. Vectors of the benchmark's own images are computed once, maps of its targets and everything of
+    generated images for each model.
+    """
     single, rates = found["single"], found["rates"]
     pairs = rates["pairs"]
-    hours: dict[str, tuple[float, float]] = {}  # stage -> seconds for the benchmark's own images, and per model
+    hours: dict[str, tuple[float, float]] = {}  # stage -> seconds once, and per model
     for name, (seconds, images) in rates["stages"].items():
         if images:
             each = seconds / images
-            own = IMAGES if images > pairs else 0  # also computed for the benchmark's own images
-            hours[name] = (each * own, each * PAIRS)
+            own = IMAGES if name in rates["vectors"] else 0
+            hours[name] = (each * own, each * (PAIRS + (IMAGES if name in rates["maps"] else 0)))
         elif name.startswith("score "):
             hours[_SCORES] = (
                 0.0,

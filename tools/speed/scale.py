@@ -2,7 +2,8 @@
 
 Runs of simulated pairs (tools/speed/simulation.py) show the growth. The rates from which the cost of a large evaluation
 is computed (tools/speed/extrapolation.py) are the stages of a record, and a short run of its model gives the sizes of
-files. What was measured is kept in the file of `--results`, and not measured again while that exists.
+files. What was measured is kept in the file of `--results`, and not measured again while that exists; the record is
+read each time.
 """
 
 from __future__ import annotations
@@ -25,15 +26,18 @@ import click
 import numpy as np
 
 from fhpt_bench.benchmark import load_benchmark
-from fhpt_bench.records.schema import RECORD_FILE
+from fhpt_bench.evaluation.plan import load_protocols
+from fhpt_bench.feature import MapFeature, VectorFeature
+from fhpt_bench.records.schema import read_record
 from leaderboards.measured import REFERENCE
 from protocols.perceptual.frechet import frechet_distance
 from tools.docs.pages import fill
 from tools.faults.report import cpu
-from tools.speed.extrapolation import growth_table, hours_table, memory_table, store_table
+from tools.speed.extrapolation import growth_table, hours_table, memory_table, rates_line, store_table
 from tools.speed.simulation import build, watch
 
-PAGE = Path(__file__).parents[2] / "docs" / "scale.md"
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "scale.md"
 COUNTS = (10_000, 30_000, 100_000)
 MODEL, LIMIT = "drn", 32
 RECORD = REFERENCE / "studio" / MODEL
@@ -52,10 +56,26 @@ def simulate(folder: Path, counts: list[int]) -> dict[str, Any]:
 
 
 def rates(record: Path) -> dict[str, Any]:
-    """The number of pairs of a record, and seconds and images of its stages."""
-    content = json.loads((record / RECORD_FILE).read_text(encoding="utf-8"))
-    stages = {stage["name"]: [stage["seconds"], stage["images"]] for stage in content["stages"]}
-    return {"pairs": content["benchmark"]["n_pairs"], "stages": stages}
+    """What a record says of its stages: where it was made, and seconds and images of each.
+
+    Which networks also compute vectors of the benchmark's own images, and which maps of its targets, is asked of the
+    protocols: a record counts only images that were computed, not those whose vectors were in the cache.
+    """
+    found = read_record(record)
+    benchmark = load_benchmark(found.benchmark.id)
+    made = load_protocols(tuple((card.id, card.variant) for card in found.protocols))
+    features = {name: protocol.feature_class(name) for protocol in made for name in protocol.features}
+    own = {name for protocol in made if protocol.view is None for name in protocol.features_of_real(benchmark)}
+    about, place = found.provenance, record.resolve()
+    return {
+        "record": str(place.relative_to(ROOT) if place.is_relative_to(ROOT) else place),
+        "made": f"{about.created[:10]}, {about.platform}, {about.device}",
+        "threads": about.threads,
+        "pairs": found.benchmark.n_pairs,
+        "vectors": sorted(name for name in own if issubclass(features[name], VectorFeature)),
+        "maps": sorted(name for name, kind in features.items() if issubclass(kind, MapFeature)),
+        "stages": {stage.name: [stage.seconds, stage.images] for stage in found.stages},
+    }
 
 
 def sizes(folder: Path) -> dict[str, Any]:
@@ -135,11 +155,12 @@ def main() -> None:
         ),
     }
     for name, measure in parts.items():
-        if name not in found:
+        if name not in found or name == "rates":  # always those of the record that is there now
             found[name] = measure()
             given.results.write_text(json.dumps(found, indent=1))
     made = {"growth": growth_table, "store": store_table, "memory": memory_table, "hours": hours_table}
     blocks = {name: f"{make(found)}\n\n{found['made']}" for name, make in made.items()}
+    blocks["hours"] += f" {rates_line(found)}"
     for text in blocks.values():
         click.echo(f"{text}\n")
     if given.write:

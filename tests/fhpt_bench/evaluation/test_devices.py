@@ -18,8 +18,11 @@ from PIL import Image
 import fhpt_bench as fb
 from fhpt_bench.benchmark import load_benchmark
 from fhpt_bench.data.real_images import quantise
+from fhpt_bench.evaluation.differences import check_alike
 from fhpt_bench.evaluation.finished import NOT_RECORDED, Batch, Work, decode, encode
 from fhpt_bench.evaluation.memory import Portions
+from fhpt_bench.model import PairBatch, models
+from fhpt_bench.processes import Processes
 from fhpt_bench.reporting.terminal import report
 
 CPU, GPU = f"{platform.machine()} CPU", "NVIDIA H100"
@@ -53,6 +56,22 @@ class Plain(Generator):
 class Random(Generator):
     card = ModelCard("random", "noise")
     def generate(self, batch): return torch.rand_like(batch.source) * 2 - 1
+
+class Own(Generator):
+    card = ModelCard("own", "noise of a generator of its own, as diffusers take one")
+    def generate(self, batch):
+        noise = torch.randn(batch.source.shape, generator=torch.Generator().manual_seed(0))
+        return (batch.source + 0.5 * noise).clamp(-1, 1)
+
+class OwnNumPy(Generator):
+    card = ModelCard("own-numpy", "noise of NumPy")
+    def generate(self, batch):
+        noise = torch.from_numpy(np.random.default_rng(0).normal(size=batch.source.shape)).float()
+        return (batch.source + 0.5 * noise).clamp(-1, 1)
+
+class Rounded(Plain):
+    card = ModelCard("rounded", "sums in another order for other batch sizes: some pixels differ by one level")
+    def generate(self, batch): return batch.source + (0.6 / 127.5) * (len(batch.source) > 4)
 
 class Large(Plain):
     card = ModelCard("large", "the source, if few are wanted")
@@ -141,6 +160,10 @@ def devices(record: fb.Record) -> dict[str, dict[str, int]]:
     return {stage.name.rpartition(":")[2]: stage.devices for stage in record.stages if stage.devices}
 
 
+def forwards(record: fb.Record) -> int:
+    return sum(stage.forwards for stage in record.stages)
+
+
 def forget(folder: Path, kept: int) -> None:
     """Remove all finished batches but the first few, as if the run had been killed."""
     file = folder / "progress" / "rank-0.jsonl"
@@ -159,6 +182,28 @@ def test_painting_is_exact(tiny: Path, tmp_path: Path, plugins: Path, monkeypatc
     np.testing.assert_array_equal(np.stack(painted), quantise(wanted))
     fast = (wanted.view(torch.int32) & ~0x1FFF).view(torch.float32)
     assert (quantise(fast) != quantise(wanted)).mean() > 0.001, "this test could not fail"
+    assert torch.backends.cudnn.benchmark
+
+
+def test_an_evaluator_paints_exactly(
+    tiny: Path, tmp_path: Path, plugins: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also if the training has allowed TF32, which is as before afterwards; its autocast stays active."""
+    run = fb.run(f"{plugins}:Painter", str(tiny), "psnr", out=tmp_path / "run", device="cpu")
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", True)
+    painter, evaluator = models.load(f"{plugins}:Painter")(), fb.Evaluator(str(tiny), "psnr", device="cpu")
+    autocast = []
+
+    def generate(batch: PairBatch) -> torch.Tensor:
+        autocast.append(torch.is_autocast_enabled("cpu"))
+        return painter.generate(batch)
+
+    switches = [one.fp32_precision for one in (torch.backends.cudnn.conv, torch.backends.cuda.matmul)]
+    assert evaluator(painter)["psnr"] == evaluator(generate)["psnr"] == run["psnr"].value
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        evaluator(generate)
+    assert set(autocast) == {False, True}
+    assert [one.fp32_precision for one in (torch.backends.cudnn.conv, torch.backends.cuda.matmul)] == switches
     assert torch.backends.cudnn.benchmark
 
 
@@ -198,12 +243,13 @@ def test_batches_of_earlier_versions_name_no_device() -> None:
     batch = Batch(stages={"generate": Work(1.0, 4), "net": Work(1.0, 4, 4, {GPU: 4}), "write": Work(1.0)})
     content = json.loads(json.dumps(encode(batch)))
     assert decode(content) == batch
-    del content["devices"], content["batch_size"]
+    del content["devices"], content["draws"]
     old = decode(content)
     assert {name: work.devices for name, work in old.stages.items()} == {
         "generate": {NOT_RECORDED: 4}, "net": {NOT_RECORDED: 4}, "write": {},
     }  # fmt: skip
-    assert old.batch_size is None
+    assert (old.batch_size, old.draws) == (None, False)
+    assert decode({**content, "batch_size": 8}).draws, "they wrote it only for a model that draws"
 
 
 def test_a_gpu_uses_no_vectors_of_a_cpu(tiny: Path, tmp_path: Path, plugins: Path, gpu: None) -> None:
@@ -215,9 +261,41 @@ def test_a_gpu_uses_no_vectors_of_a_cpu(tiny: Path, tmp_path: Path, plugins: Pat
     again = fb.evaluate(images, "plain", str(tiny), chosen, out=tmp_path / "c", device="cpu")
     assert devices(on_cpu) == {"generate": {CPU: PAIRS}, "Level": {CPU: PAIRS}}
     assert devices(one) == {"Level": {GPU: PAIRS}}
-    assert one.provenance.device == GPU
-    assert devices(two) == devices(again) == {}, "a GPU's vectors are reused on a GPU, and a CPU's on a CPU"
+    assert devices(two) == devices(one), "vectors of the cache count under the device that computed them"
+    assert devices(again) == {"Level": {CPU: PAIRS}}
+    assert [record.provenance.device for record in (one, two, again)] == [GPU, GPU, CPU]
+    assert [forwards(record) for record in (one, two, again)] == [PAIRS, 0, 0], "each reuses what its device computed"
     assert [record["spread"].fingerprint for record in (one, two, again)] == [on_cpu["spread"].fingerprint] * 3
+
+
+def test_a_gpu_uses_no_vectors_of_another_gpu(
+    tiny: Path, tmp_path: Path, plugins: Path, gpu: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images, chosen = tmp_path / "cpu" / "images", f"{plugins}:Spread"
+    fb.run(f"{plugins}:Plain", str(tiny), "psnr", out=tmp_path / "cpu", device="cpu")
+    for name in (GPU, "NVIDIA A100"):
+        monkeypatch.setattr(torch.cuda, "get_device_name", lambda device, name=name: name)
+        record = fb.evaluate(images, "plain", str(tiny), chosen, out=tmp_path / name, device="cuda")
+        assert (devices(record), forwards(record)) == ({"Level": {name: PAIRS}}, PAIRS)
+        assert record.provenance.device == name
+    without = fb.evaluate(images, "plain", str(tiny), "psnr", out=tmp_path / "psnr", device="cuda")
+    assert (devices(without), without.provenance.device) == ({}, "NVIDIA A100")
+
+
+def test_processes_on_different_gpus_are_refused(gpu: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The main process would not find the vectors of the other one."""
+
+    def check(device: str, other: str) -> None:
+        def from_all(value: tuple[object, ...]) -> list[tuple[object, ...]]:
+            return [value, (*value[:-1], other)]
+
+        monkeypatch.setattr("fhpt_bench.evaluation.differences.from_all", from_all)
+        check_alike(Processes(2), {}, [], 16, device)
+
+    check("cuda", GPU)
+    check("cpu", "")
+    with pytest.raises(fb.UserError, match=rf"Processes 0 and 1 differ in the GPU \({GPU} and NVIDIA A100\)"):
+        check("cuda", "NVIDIA A100")
 
 
 def test_smaller_parts_are_tried_before_a_protocol_fails(
@@ -263,6 +341,18 @@ def test_a_model_that_does_not_fit_is_told_what_to_do(tiny: Path, tmp_path: Path
         fb.Evaluator(str(tiny), "psnr", batch_size=5, device="cpu")(greedy)
 
 
+@pytest.mark.parametrize("place", ["model.to_device", "evaluation.generated_images.quantise"])
+def test_memory_that_ends_beside_the_model_is_said_in_the_same_sentence(
+    tiny: Path, tmp_path: Path, plugins: Path, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def short(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
+
+    monkeypatch.setattr(f"fhpt_bench.{place}", short)
+    with pytest.raises(fb.UserError, match=r"plain failed .*: out of memory with 16 images at once: give --batch-size"):
+        fb.run(f"{plugins}:Plain", str(tiny), "psnr", out=tmp_path / "run", device="cpu")
+
+
 def test_other_errors_are_not_tried_again() -> None:
     seen: list[slice] = []
 
@@ -291,12 +381,26 @@ def test_a_model_that_draws_is_resumed_with_its_batch_size(tiny: Path, tmp_path:
     assert other.pairs.images_sha256 != whole.pairs.images_sha256, "the batch size does matter"
 
 
-def test_other_models_are_resumed_with_any_batch_size(tiny: Path, tmp_path: Path, plugins: Path) -> None:
-    run, model = tmp_path / "run", f"{plugins}:Plain"
+@pytest.mark.parametrize("name", ["Own", "OwnNumPy"])
+@pytest.mark.parametrize(("size", "other"), [(4, 8), (8, 4)])
+def test_random_numbers_of_a_model_itself_are_found(
+    tiny: Path, tmp_path: Path, plugins: Path, name: str, size: int, other: int
+) -> None:
+    run, model = tmp_path / "run", f"{plugins}:{name}"
+    whole = fb.run(model, str(tiny), "psnr", out=run, batch_size=size, device="cpu")
+    forget(run, 16 // size)
+    with pytest.raises(fb.UserError, match=rf"paints other images with --batch-size {other}, .* --batch-size {size}, "):
+        fb.run(model, str(tiny), "psnr", out=run, batch_size=other, device="cpu")
+    assert fb.run(model, str(tiny), "psnr", out=run, batch_size=size, device="cpu").pairs == whole.pairs
+
+
+@pytest.mark.parametrize("name", ["Plain", "Rounded"])
+def test_other_models_are_resumed_with_any_batch_size(tiny: Path, tmp_path: Path, plugins: Path, name: str) -> None:
+    run, model = tmp_path / "run", f"{plugins}:{name}"
     whole = fb.run(model, str(tiny), "psnr", out=run, batch_size=4, device="cpu")
     forget(run, 2)
     resumed = fb.run(model, str(tiny), "psnr", out=run, batch_size=8, device="cpu")
-    assert resumed.pairs == whole.pairs
+    assert (resumed.pairs == whole.pairs) == (name == "Plain")
     assert resumed.run_id == whole.run_id
     assert resumed.model.batch_size is None
 

@@ -9,6 +9,7 @@ import pytest
 
 from fhpt_bench.evaluation.feature_cache import FeatureCache
 from fhpt_bench.feature import FeatureSpec
+from fhpt_bench.files import sha256_json
 
 SPEC = FeatureSpec("f", 1, ("w",), "none")
 
@@ -29,6 +30,13 @@ def test_anything_that_can_change_a_value_is_part_of_the_key(tmp_path: Path, oth
     assert FeatureCache(SPEC.identity({"w": "1"}), tmp_path).get("image") is not None
     assert FeatureCache(other, tmp_path).get("image") is None
     assert cache.get("another image") is None
+
+
+def test_the_key_of_a_cpu_stays(tmp_path: Path) -> None:
+    """Otherwise every user's cache would be empty."""
+    identity = SPEC.identity({"w": "1"})
+    FeatureCache(identity, tmp_path, "cpu").put("image", np.ones(3, np.float32))
+    assert [file.stem for file in tmp_path.rglob("*.npy")] == [sha256_json(["image", identity])]
 
 
 @pytest.mark.parametrize("cut", [-1, 40, 10, 0])

@@ -139,6 +139,8 @@ def test_wrong_uses_are_one_sentence(tiny: Path, tmp_path: Path, monkeypatch: py
     assert "differ in version (" in refused("merge", out)
     file.write_text(json.dumps(content | {"fingerprints": {"ssim:canonical": "0" * 64}}))
     assert "differ in the fingerprint of ssim:canonical (" in refused("merge", out)
+    file.write_text(json.dumps(content | {"gpu": "NVIDIA H100"}))
+    assert "differ in the GPU ( and NVIDIA H100)" in refused("merge", out)
     file.write_text(json.dumps(content | {"ended": {}}))
     lock = FolderLock(file.parent)
     assert re.search("Shard 3/3 in .* is still running", refused("merge", out))

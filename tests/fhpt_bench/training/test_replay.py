@@ -19,15 +19,19 @@ def test_the_first_replay_runs_no_code_and_recording_checks_its_own_thread(monke
     modes: list[str] = []
     replayed: list[int] = []
     calls: list[Tensor] = []
+    recorded_on: list[Any] = []
 
     @contextlib.contextmanager
-    def graph(made: Any, capture_error_mode: str = "global") -> Iterator[None]:
+    def graph(made: Any, stream: Any = None, capture_error_mode: str = "global") -> Iterator[None]:
         modes.append(capture_error_mode)
+        recorded_on.append(stream.device if stream else None)
         yield
 
-    stream = SimpleNamespace(wait_stream=lambda other: None)
+    def stream(device: Any = None) -> Any:
+        return SimpleNamespace(wait_stream=lambda other: None, device=device)
+
     for name, fake in {
-        "Stream": lambda: stream, "current_stream": lambda: stream, "stream": lambda _: contextlib.nullcontext(),
+        "Stream": stream, "current_stream": stream, "stream": lambda _: contextlib.nullcontext(),
         "graph": graph, "CUDAGraph": lambda: SimpleNamespace(replay=lambda: replayed.append(len(calls))),
     }.items():  # fmt: skip
         monkeypatch.setattr(torch.cuda, name, fake)
@@ -36,13 +40,15 @@ def test_the_first_replay_runs_no_code_and_recording_checks_its_own_thread(monke
         calls.append(x)
         return (x + 1,)
 
-    replay = Replay(step, [], torch.device("cuda"))
+    device = torch.device("cuda", 1)
+    replay = Replay(step, [], device)
     for number in range(1, FIRST_REPLAY + 2):
         replay(torch.ones(2))
         assert len(calls) == min(number, FIRST_REPLAY - 1)
     # The recording itself is replayed as well, since recording computes nothing.
     assert replayed == [FIRST_REPLAY - 1] * 3
     assert modes == ["thread_local"], "in the global mode, memory that another thread pins ends the recording"
+    assert recorded_on == [device], "another training in this process may have recorded on another GPU"
 
 
 @pytest.mark.cuda

@@ -27,7 +27,7 @@ from tools.docs.cpus.settings import SETTINGS, own_cache
 from tools.docs.pages import table
 from tools.speed import report
 from tools.speed.peers import tables
-from tools.speed.peers.material import GENERATED, TARGETS, write_folders, write_networks
+from tools.speed.peers.material import GENERATED, MEASURED, TARGETS, open_work, write_folders, write_networks
 from tools.speed.peers.process import Cost, measure
 from tools.speed.peers.tables import COLD, OURS, TOOLS
 
@@ -158,7 +158,8 @@ def reported(log: Path, kind: type[Reported]) -> Reported | None:
     "--resume", is_flag=True, help="Do not run again the tools that measured.jsonl in the folder of --work has."
 )
 @click.option("--isa", type=click.Choice(["avx2"]), help="Limit torch, oneDNN and MKL to these instructions.")
-@click.option("--work", type=click.Path(path_type=Path), default=Path("runs/peers"), show_default=True)
+@click.option("--work", type=click.Path(path_type=Path), default=Path("runs/peers"), show_default=True,
+              help="Folder of everything that is written: new, empty, or of an earlier measurement.")  # fmt: skip
 @click.option("--write", is_flag=True, help="Write tools/speed/results and docs/speed.md, after each round.")
 def main(
     images: Path | None,
@@ -172,15 +173,15 @@ def main(
     write: bool,
 ) -> None:
     """Run all tools and `evaluate`, in turns, and print the tables."""
-    work.mkdir(parents=True, exist_ok=True)
     work = work.resolve()
     bench, machine = Bench(work, isa or ""), report.this_machine(isa or "")
     try:
+        open_work(work, images)
         bench.prepare(images, limit)
     except UserError as error:
         raise click.ClickException(str(error)) from None
     costs: defaultdict[str, list[Cost]] = defaultdict(list)
-    known = kept_costs(work / "measured.jsonl", bench.pairs, isa) if resume else {}
+    known = kept_costs(work / MEASURED, bench.pairs, isa) if resume else {}
     for number in range(1, rounds + 1):
         for name in (*(only or TOOLS), *OURS):
             if (number, name) in known:
@@ -189,7 +190,7 @@ def main(
             cost = bench.evaluate(name, limit) if name in OURS else bench.tool(name)
             costs[name].append(cost)
             line = {"pairs": bench.pairs, "round": number, "name": name, "isa": isa, **dataclasses.asdict(cost)}
-            append_line(work / "measured.jsonl", json.dumps(line).encode())
+            append_line(work / MEASURED, json.dumps(line).encode())
             click.echo(f"{number} {name}: {cost.seconds:.1f} s {cost.reason}", err=True)
         if write:
             _write(table_section(costs, bench.pairs, rounds), machine)

@@ -10,12 +10,41 @@ from fhpt_bench import weights
 from fhpt_bench.benchmark import load_benchmark
 from fhpt_bench.data.images import encode_png, read_image
 from fhpt_bench.errors import UserError
+from fhpt_bench.files import append_line, explained
 
+MEASURED = "measured.jsonl"
 GENERATED, TARGETS, GALLERY, MIRRORED = "generated", "targets", "gallery", "mirrored"
 # The names under which the packages keep their downloads, below TORCH_HOME.
 PYTORCH_FID = "pt_inception-2015-12-05-6726825d.pth"
 TORCH_FIDELITY = "weights-inception-2015-12-05-6726825d.pth"
 ALEXNET, VGG16 = "alexnet-owt-7be5be79.pth", "vgg16-397923af.pth"
+
+
+def open_work(work: Path, images: Path | None) -> None:
+    """Create the folder of everything that is written; folders in it are removed and written again.
+
+    Args:
+        work: the folder; new, empty, or of an earlier measurement.
+        images: the folder with the user's images, or None.
+
+    Raises:
+        UserError: if the images are in it, or it is in them, or it holds files of something else.
+    """
+    if images is not None:
+        _check_apart(work, images)
+    with explained(work):
+        work.mkdir(parents=True, exist_ok=True)
+        foreign = any(work.iterdir()) and not (work / MEASURED).is_file()
+    if foreign:
+        raise UserError(f"The folder {work} holds files that this command did not write: give --work a new folder.")
+    if not (work / MEASURED).is_file():
+        append_line(work / MEASURED, b"")  # first: a folder with it is known to be ours
+
+
+def _check_apart(written: Path, images: Path) -> None:
+    out, read = written.resolve(), images.resolve()
+    if out == read or out in read.parents or read in out.parents:
+        raise UserError(f"{written}, which is written, and the images in {images} overlap: give --work another folder.")
 
 
 def write_folders(images: Path, folder: Path, limit: int | None) -> int:
@@ -31,8 +60,10 @@ def write_folders(images: Path, folder: Path, limit: int | None) -> int:
         The number of pairs.
 
     Raises:
-        UserError: if an image is missing.
+        UserError: if an image is missing, or the images are in a folder that would be removed.
     """
+    for name in (GENERATED, MIRRORED, TARGETS, GALLERY):
+        _check_apart(folder / name, images)
     benchmark = load_benchmark("studio", limit=limit)
     for name in (GENERATED, MIRRORED, TARGETS, GALLERY):
         shutil.rmtree(folder / name, ignore_errors=True)
