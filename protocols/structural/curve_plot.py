@@ -20,7 +20,7 @@ def plot_curves(scores: Mapping[str, Mapping[str, Score]], title: str, decimals:
 
     Args:
         scores: model -> metric -> score with the curve in its details; the lines of the first model are thicker.
-        title: title of the figure.
+        title: title of the figure, of one line or more.
         decimals: metric -> those of its areas in the legend.
 
     Returns:
@@ -47,7 +47,7 @@ def plot_curves(scores: Mapping[str, Mapping[str, Score]], title: str, decimals:
         legend_below(panel, [line for _, line, _ in lines], [label for _, _, label in lines], _LEGEND)
         panel.set(xlabel="distance threshold, pixels", ylabel="share of keypoints", ylim=(0, 1), xlim=(0, None))
         panel.set_title(f"{part}, n = {n.pop()} keypoints" if len(n) == 1 else part, fontsize=10)
-    figure.subplots_adjust(top=0.84, wspace=0.28)
+    figure.subplots_adjust(top=0.84 - 0.07 * title.count("\n"), wspace=0.28)
     return encode_figure(figure)
 
 
