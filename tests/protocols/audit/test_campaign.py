@@ -46,4 +46,4 @@ def test_its_processes_end_with_a_killed_audit(tmp_path: Path) -> None:
     finally:
         main.kill()
         main.wait()
-    assert wait_for(lambda: not any(worker.exists() for worker in workers), 20)
+    assert wait_for(lambda: not any(worker.exists() for worker in workers), 60)
