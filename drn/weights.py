@@ -8,8 +8,8 @@ DRN = shipped(
     "drn/trained/drn.safetensors",
     "the Detail Replenishing Network without its face module, trained on studio 1.0",
     15_472_772,
-    "a92f9021afe7326cd61c2dc5ac46953e04c258fef24461627864bad01ed43ed5",
-    "281f39aa7a2488b8a70d05076641c065180e1e5f52f1e6ccb2ab6b40e047b3c1",
+    "158c43ab5b164eea98bed8ba170f4a0da743d4726e6275b5d52d48e2d751a342",
+    "6142baf6ed29c83ada4d710c4350d3eb67464fa91c69116b7d972e6a44212dee",
 )
 FACE = shipped(
     "drn/trained/drn-face.safetensors",

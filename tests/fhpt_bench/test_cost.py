@@ -20,8 +20,8 @@ from fhpt_bench.networks.efficientnet import EfficientNetLite0
 
 PAIRS = 40
 PROTOCOLS = "ssim,psnr,lpips,fd-effnet-lite0,retrieval:unique-efficientnet-lite0"
-# CPU seconds of the run, as a multiple of those of `reference`: 10 to 13 were measured on a Xeon with AMX at 2.6 GHz, while
-# other programs used its cores. Other CPUs have another ratio: three times as much is allowed.
+# CPU seconds of the run, as a multiple of those of `reference`: 10 to 13 were measured on a Xeon with AMX at 2.6 GHz,
+# while other programs used its cores. Other CPUs have another ratio: three times as much is allowed.
 LIMIT = 35.0
 
 

@@ -14,13 +14,16 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+import fhpt_bench as fb
 from baselines.pg2.hyperparameters import SMALL
 from baselines.spt.hyperparameters import SMALL as SPT_SMALL
 from baselines.spt.hyperparameters import fade_in
+from fhpt_bench.benchmark import load_benchmark
 from fhpt_bench.errors import UserError
 from fhpt_bench.training.recipe import recipes
 from tools.reference import fitting, packing, running
 from tools.reference.__main__ import main
+from tools.reference.frechet_difference import paired_difference
 from tools.reference.plan import MOST, make_plan, shortened
 
 RECIPES = """
@@ -213,3 +216,22 @@ def test_recipes_that_cannot_be_trained_together_are_refused(tmp_path: Path) -> 
     ):
         with pytest.raises(UserError, match=message):
             make_plan(names, "small", tmp_path, None)
+
+
+def test_the_paired_difference_of_frechet_distances(tmp_path: Path) -> None:
+    """Its distances are those of the records; the same images differ by 0, other ones by less than both intervals."""
+    values = {}
+    for name in ("warp", "blur-2"):
+        score = fb.run(name, protocols="fd-effnet-lite0", limit=24, out=tmp_path / name)["fd-effnet-lite0"]
+        assert score.value is not None
+        assert score.interval is not None
+        values[name] = (score.value, score.interval[1] - score.interval[0])
+    benchmark = load_benchmark("studio", limit=24)
+    a, b, interval = paired_difference(tmp_path / "warp", tmp_path / "blur-2", benchmark)
+    assert (a, b) == pytest.approx((values["warp"][0], values["blur-2"][0]), rel=1e-9)
+    assert interval is not None
+    assert interval.low < a - b < interval.high
+    assert interval.high - interval.low < sum(width for _, width in values.values())
+    _, _, none = paired_difference(tmp_path / "warp", tmp_path / "warp", benchmark)
+    assert none is not None
+    assert (none.low, none.high) == (0.0, 0.0)

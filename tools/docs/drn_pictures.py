@@ -30,6 +30,7 @@ def loss_curves() -> bytes:
         ("drn.csv", "reconstruction", both, "held_out_{}_reconstruction"),
         ("drn.csv", "perceptual", ("coarse_perceptual", "perceptual"), "held_out_{}_perceptual"),
         ("drn-natural.csv", "reconstruction", both, "held_out_{}_reconstruction"),
+        ("drn-natural-2.csv", "reconstruction", both, "held_out_{}_reconstruction"),
         ("drn-face.csv", "reconstruction", ("reconstruction",), "held_out_{}_reconstruction"),
     )
     figure, axes = new_figure(len(panels), (4.4, 3.4), "Training of what ships, and held out")
