@@ -28,18 +28,6 @@ TINY = {
     "half_size_iterations": 2, "discriminator_steps": 1, "mixed_precision": "no", "perceptual_network": "vgg16",
 }  # fmt: skip
 PAIRS = "6"  # one of them with two frontal faces, for Figure 8
-# Commands of the other systems differ in the name only, and their trainings have tests of their own: three minutes.
-TRAINED = (
-    "retrieval-vgg16",
-    "retrieval-resnet50",
-    "gender-vgg16",
-    "patn",
-    "drn",
-    "drn-face",
-    "drn-pb-only",
-    "drn-pb-fixed",
-)
-MEASURED = ("real", "patn", "drn", "drn-pb-only", "drn-pb-fixed")
 
 
 def commands() -> list[str]:
@@ -51,7 +39,10 @@ def commands() -> list[str]:
 def tiny(hparams: Any) -> Any:
     """Hyperparameters with a few channels and two iterations."""
     known = {field.name for field in dataclasses.fields(hparams)}
-    return dataclasses.replace(hparams, **{name: value for name, value in TINY.items() if name in known})
+    changes = {name: value for name, value in TINY.items() if name in known}
+    if hparams.fixed_iterations == hparams.iterations:  # no falling learning rate
+        changes["fixed_iterations"] = TINY["iterations"]
+    return dataclasses.replace(hparams, **changes)
 
 
 @pytest.fixture
@@ -101,9 +92,7 @@ def test_the_page_leads_to_all_tables_and_figures(
             subprocess.run(text, shell=True, check=True, cwd=place)
             continue
         words = text.split()
-        used = {"train": TRAINED, "run": MEASURED}.get(words[1])
-        name = words[3] if words[1] == "run" else words[2]
-        if (used is not None and name not in used) or words[1:3] == ["weights", "fetch"]:
+        if words[1:3] == ["weights", "fetch"]:
             continue
         if words[1] == "run":
             words += ["--limit", PAIRS]
@@ -111,8 +100,7 @@ def test_the_page_leads_to_all_tables_and_figures(
     tables = next(text for line, text in said.items() if line.endswith("paper tables --benchmark deepfashion"))
     for words in ("Table II: ", "Table III: ", "Table IV: ", "Table V: ", "Table VI: ", "printed"):
         assert words in tables
-    for name in ("patn", "drn", "drn-pb-only", "drn-pb-fixed"):
-        assert f"{name}: no record" not in tables
+    assert set(re.findall(r"(\S+): no record", tables)) == {"spt"}  # it needs parsing maps
     drawn = sorted((place / "paper" / "deepfashion").iterdir())
     assert [file.name for file in drawn] == sorted(f"figure-{number}.png" for number in (5, 6, 7, 8, 9, 10))
     assert all(map(is_own_png, drawn))
