@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from click.testing import CliRunner
 
 from fhpt_bench.cli import cli
@@ -74,12 +73,9 @@ def call(words: list[str]) -> str:
 
 
 def test_the_page_leads_to_all_tables_and_figures(
-    place: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+    place: Path, monkeypatch: pytest.MonkeyPatch, one_thread: None
 ) -> None:
     said: dict[str, str] = {}
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # tiny networks: more threads only wait for each other
-    request.addfinalizer(lambda: torch.set_num_threads(threads))
     for line in commands():
         text = line
         for home in ("$HOME", "$PWD", "~"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -23,15 +22,6 @@ PROTOCOLS = "ssim,psnr,lpips,fd-effnet-lite0,retrieval:unique-efficientnet-lite0
 # CPU seconds of the run, as a multiple of those of `reference`: 10 to 13 were measured on a Xeon with AMX at 2.6 GHz,
 # while other programs used its cores. Other CPUs have another ratio: three times as much is allowed.
 LIMIT = 35.0
-
-
-@pytest.fixture
-def one_thread() -> Iterator[None]:
-    """Threads of one computation that wait for each other use CPU seconds."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture

@@ -91,7 +91,7 @@ def test_trainings_of_other_lengths_and_presets_are_kept_apart(tmp_path: Path) -
 
 
 def test_the_presets_small_have_equal_budgets_and_natural_colours() -> None:
-    """What the systems of the paper's tables have seen must not differ in number, size or colours."""
+    """What the systems of the paper's tables have seen must not differ in number or colours."""
     names = ["patn", "dsc", "vunet", "spt", "pg2", "drn", "drn-pb-only", "drn-tex64", "drn-end2end", "drn-pb-fixed"]
     for name in names:
         hparams: Any = recipes.load(name).presets["small"]
