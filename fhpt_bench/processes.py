@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import datetime
 import os
@@ -289,6 +290,8 @@ def join(device: str) -> Processes:
 
     # A barrier lasts as long as the main process computes scores. If a process dies, the launcher ends the others.
     state = PartialState(cpu=device == "cpu", timeout=_LONGEST)
+    atexit.unregister(_leave)
+    atexit.register(_leave)
 
     def wait() -> None:
         try:
@@ -299,6 +302,14 @@ def join(device: str) -> Processes:
             raise UserError("Another process of this run has ended: its message says why.") from None
 
     return Processes(state.num_processes, state.process_index, wait)
+
+
+def _leave() -> None:
+    """End gloo's threads: one that still holds a tensor while Python ends aborts the process, and so its launcher."""
+    import torch
+
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def end_with(main: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -160,3 +161,35 @@ def test_a_folder_of_another_run_is_refused_in_one_sentence(tmp_path: Path) -> N
     said = [line for line in done.stderr.splitlines() if not line.startswith("processes ")]  # its bar
     assert [line[:6] for line in said] == ["error:"], done.stderr
     assert "holds a run of another model" in said[0]
+
+
+ENDS = """
+import atexit
+import torch
+@atexit.register  # before `join`: so it runs after what `join` registers
+def check():
+    print("still joined" if torch.distributed.is_initialized() else "left")
+from fhpt_bench.processes import join
+for _ in range(2):
+    processes = join("cpu")
+    processes.wait()
+print("waited")
+"""
+
+
+def test_processes_leave_the_group_before_python_ends() -> None:
+    """Otherwise one ended by SIGABRT now and then, and the launcher killed the others while they saved."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    shared = {**os.environ, "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1"}
+    shared |= {"MASTER_PORT": str(port), "OMP_NUM_THREADS": "1"}
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", ENDS], env={**shared, "RANK": rank, "LOCAL_RANK": rank}, stdout=subprocess.PIPE,
+            text=True,
+        )
+        for rank in "01"
+    ]  # fmt: skip
+    ended = [(process.communicate()[0].split(), process.returncode) for process in started]
+    assert ended == [(["waited", "left"], 0)] * 2
