@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 
 _TOGETHER = 16  # pairs whose maps by pixel are computed at once on a GPU
+_IN_CACHE = 1 << 16  # values of a map that are compared at once on a CPU
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,14 @@ def spatial_distance(
 
 def _by_pixel(generated: Tensor, target: Tensor, head: Tensor) -> Tensor:
     """(…, h, w) distances of two (…, C, h, w) maps."""
-    return _unit_length(generated).sub_(_unit_length(target)).square_().mul_(head).sum(-3)
+    import torch
+
+    rows = generated.shape[-2]
+    if generated.device.type == "cpu" and generated.stride(-3) == 1:
+        # Row by row, what is computed stays in a core's cache. With channels last, the order of the sums is the same.
+        rows = max(1, _IN_CACHE // (generated.shape[-3] * generated.shape[-1]))
+    parts = zip(generated.split(rows, -2), target.split(rows, -2), strict=True)
+    return torch.cat([_unit_length(a).sub_(_unit_length(b)).square_().mul_(head).sum(-3) for a, b in parts], -2)
 
 
 def _unit_length(maps: Tensor) -> Tensor:

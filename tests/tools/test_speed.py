@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import shutil
@@ -103,6 +104,10 @@ def test_a_process_is_measured_with_its_children(tmp_path: Path) -> None:
     assert cost.seconds >= 0.4
     assert 0.8 <= cost.cpu < 20
     assert cost.peak > 160, "both children hold 80 MiB at the same time"
+    if sys.platform == "linux":
+        adopts, get_child_subreaper = ctypes.c_int(1), 37
+        ctypes.CDLL(None).prctl(get_child_subreaper, ctypes.byref(adopts))
+        assert adopts.value == 0, "later processes of others would become zombies of this one"
 
 
 def test_the_memory_of_this_process_is_not_counted(tmp_path: Path) -> None:

@@ -71,14 +71,18 @@ def measure(words: Sequence[str], environment: Mapping[str, str], log: Path) -> 
     return Cost(seconds, cpu, peak, reason=reason)
 
 
-def adopt_orphans() -> None:
-    """Make processes whose parent has ended children of this one, so that it can ask for their time; Linux only."""
+def adopt_orphans(adopt: bool = True) -> None:
+    """Make processes whose parent has ended children of this one, so that it can ask for their time; Linux only.
+
+    Args:
+        adopt: False for those of later processes: what nobody waits for would stay as a zombie.
+    """
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, int(adopt), 0, 0, 0)
 
 
 def waited(process: subprocess.Popen[str] | subprocess.Popen[bytes], start: float) -> tuple[float, float]:
-    """Wait for a process that was started with `start_new_session`, and for all that it has started.
+    """Wait for a process that was started with `start_new_session`, and for all that it has started; adopt no more.
 
     Args:
         process: the process, started after `adopt_orphans`.
@@ -95,6 +99,7 @@ def waited(process: subprocess.Popen[str] | subprocess.Popen[bytes], start: floa
         while True:
             _, _, usage = os.wait4(-process.pid, 0)  # of its group
             cpu += usage.ru_utime + usage.ru_stime
+    adopt_orphans(False)
     return seconds, cpu
 
 
