@@ -149,7 +149,7 @@ def _by_pixel(generated: Tensor, target: Tensor, head: Tensor) -> Tensor:
     if generated.device.type == "cpu" and generated.stride(-3) == 1:
         # Row by row, what is computed stays in a core's cache. With channels last, the order of the sums is the same.
         rows = max(1, _IN_CACHE // (generated.shape[-3] * generated.shape[-1]))
-    parts = zip(generated.split(rows, -2), target.split(rows, -2), strict=True)
+    parts = zip(torch.split(generated, rows, -2), torch.split(target, rows, -2), strict=True)
     return torch.cat([_unit_length(a).sub_(_unit_length(b)).square_().mul_(head).sum(-3) for a, b in parts], -2)
 
 

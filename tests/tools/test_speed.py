@@ -24,7 +24,7 @@ from tools.speed.peers.__main__ import main as peers
 from tools.speed.peers.material import GALLERY, GENERATED, MEASURED, TARGETS, open_work, write_folders
 from tools.speed.peers.process import Cost, measure
 from tools.speed.peers.recipes import RECIPES, read
-from tools.speed.peers.tables import COLD, TOOLS, WARM
+from tools.speed.peers.tables import COLD, TOOLS, WARM, Forward
 
 
 def section(name: str = "a", cell: str = "1") -> report.Section:
@@ -123,9 +123,9 @@ def test_a_process_that_fails_gives_its_last_line(tmp_path: Path) -> None:
 
 
 def test_a_result_is_found_before_what_a_library_prints_at_its_end(tmp_path: Path) -> None:
-    (tmp_path / "log").write_text('0.5\n{"a": 1}\nwarning: 3\n7\n')
+    (tmp_path / "log").write_text('[0.5, 1.0]\n{"a": 1}\nwarning: 3\n7\n')
     assert reported(tmp_path / "log", dict) == {"a": 1}
-    assert reported(tmp_path / "log", float) == 0.5
+    assert reported(tmp_path / "log", list) == [0.5, 1.0]
     (tmp_path / "log").write_text("")
     assert reported(tmp_path / "log", dict) is None
 
@@ -189,11 +189,16 @@ def test_every_score_of_studio_has_a_tool() -> None:
 
 def test_the_floor_is_forwards_times_the_best_forward() -> None:
     costs = {COLD: [Cost(5.0, 8.0, 1.0, {"a": 10, "b": 4})]}
-    made = floor_section(costs, {"a": 0.1, "b": 0.25}, 8, 2)
-    assert [row[1:] for row in made.rows] == [["10", "100.00", "1.00"], ["4", "250.00", "1.00"]]
-    assert "2.0 CPU seconds, or 1.0 seconds on 2 cores" in made.note
-    assert "5.00 in seconds, 4.00 in CPU seconds" in made.note
-    short = floor_section(costs, {"a": 0.1, "b": Cost(1, 1, 1, reason="not known")}, 8, 2)
+    made = floor_section(costs, {"a": Forward(0.1, 0.2), "b": Forward(0.25, 0.25)}, 8, 2)
+    assert [row[1:] for row in made.rows] == [
+        ["10", "100.00", "1.00", "200.00", "2.00"], ["4", "250.00", "1.00", "250.00", "1.00"],
+    ]  # fmt: skip
+    alone, at_once = made.note.splitlines()[:2]
+    assert "2.0 CPU seconds, or 1.0 seconds on 2 cores" in alone
+    assert "5.00 in seconds, 4.00 in CPU seconds" in alone
+    assert "3.0 CPU seconds, or 1.5 seconds on 2 cores" in at_once
+    assert "3.33 in seconds, 2.67 in CPU seconds" in at_once
+    short = floor_section(costs, {"a": Forward(0.1, 0.1), "b": Cost(1, 1, 1, reason="not known")}, 8, 2)
     assert "There is no floor" in short.note
     assert short.rows[1][2] == "failed: not known"
 

@@ -29,7 +29,7 @@ from tools.speed import report
 from tools.speed.peers import tables
 from tools.speed.peers.material import GENERATED, MEASURED, TARGETS, open_work, write_folders, write_networks
 from tools.speed.peers.process import Cost, measure
-from tools.speed.peers.tables import COLD, OURS, TOOLS
+from tools.speed.peers.tables import COLD, OURS, TOOLS, Forward
 
 COMMAND = "python -m tools.speed.peers"
 PACKAGES = (
@@ -38,7 +38,7 @@ PACKAGES = (
 )  # fmt: skip
 HUB = "HF_HUB_OFFLINE"
 UNSAID = "it printed no result"
-Reported = TypeVar("Reported", float, dict[str, int])
+Reported = TypeVar("Reported", list[float], dict[str, int])
 
 
 class Bench:
@@ -101,13 +101,13 @@ class Bench:
         reason = f"without a value: {', '.join(sorted(set(failed)))}" if failed else ""
         return dataclasses.replace(cost, forwards=forwards, reason=reason)
 
-    def best(self, name: str, repeats: int) -> Cost | float:
-        """The CPU seconds of the best forward of a network, or the cost of the process that failed."""
+    def best(self, name: str, repeats: int) -> Cost | Forward:
+        """The best forward of a network, or the cost of the process that failed."""
         cost = self._measure(["tools.speed.peers.floor", name, str(self.work), str(min(self.pairs, 32)), str(repeats)])
         if cost.reason:
             return cost
-        seconds = reported(self.work / "process.log", float)
-        return dataclasses.replace(cost, reason=UNSAID) if seconds is None else seconds
+        seconds = reported(self.work / "process.log", list)
+        return dataclasses.replace(cost, reason=UNSAID) if seconds is None else Forward(*seconds)
 
     def _measure(self, words: list[str], **more: str) -> Cost:
         return measure([sys.executable, "-m", *words], {**self.environment, **more}, self.work / "process.log")
@@ -135,7 +135,7 @@ def reported(log: Path, kind: type[Reported]) -> Reported | None:
 
     Args:
         log: the file with the output.
-        kind: float or dict.
+        kind: list or dict.
     """
     for line in reversed(log.read_text(encoding="utf-8", errors="replace").splitlines()):
         try:
@@ -182,6 +182,7 @@ def main(
         raise click.ClickException(str(error)) from None
     costs: defaultdict[str, list[Cost]] = defaultdict(list)
     known = kept_costs(work / MEASURED, bench.pairs, isa) if resume else {}
+    best: dict[str, Cost | Forward] = {}
     for number in range(1, rounds + 1):
         for name in (*(only or TOOLS), *OURS):
             if (number, name) in known:
@@ -192,14 +193,13 @@ def main(
             line = {"pairs": bench.pairs, "round": number, "name": name, "isa": isa, **dataclasses.asdict(cost)}
             append_line(work / MEASURED, json.dumps(line).encode())
             click.echo(f"{number} {name}: {cost.seconds:.1f} s {cost.reason}", err=True)
+            if name == COLD and number == rounds:  # at once: a machine that others share does not stay as it is
+                best = {network: bench.best(network, repeats) for network in cost.forwards}
         if write:
             _write(table_section(costs, bench.pairs, rounds), machine)
-    kept = tables.good(costs, COLD)
-    forwards = kept[-1].forwards if kept else {}
-    sections = [table_section(costs, bench.pairs, rounds)]
-    best = {name: bench.best(name, repeats) for name in forwards}
-    sections.append(floor_section(costs, best, bench.pairs, machine.cores))
-    for section in sections:
+    for section in (
+        table_section(costs, bench.pairs, rounds), floor_section(costs, best, bench.pairs, machine.cores)
+    ):  # fmt: skip
         if write:
             _write(section, machine)
         click.echo("\n".join([section.title, table(section.header, section.rows), section.note, ""]))
@@ -248,12 +248,12 @@ def table_section(costs: tables.Costs, pairs: int, rounds: int) -> report.Sectio
     )
 
 
-def floor_section(costs: tables.Costs, best: Mapping[str, Cost | float], pairs: int, cores: int) -> report.Section:
+def floor_section(costs: tables.Costs, best: Mapping[str, Cost | Forward], pairs: int, cores: int) -> report.Section:
     """The section with the floor.
 
     Args:
         costs: as for `table_section`.
-        best: network -> CPU seconds of its best forward, or the cost of the process that failed.
+        best: network -> its best forward, or the cost of the process that failed.
         pairs: the number of pairs.
         cores: the number of cores.
     """
@@ -261,12 +261,15 @@ def floor_section(costs: tables.Costs, best: Mapping[str, Cost | float], pairs: 
     note = [
         *tables.floor_lines(costs, best, cores),
         "",
-        "The forwards are those of the cold pass, as its record has them. The best forward is the smallest CPU time of "
-        "one image, measured in a process alone: over batch sizes of 1 to 32, all numbers of threads, both memory "
-        "formats and repeats for networks of torch (without reading and resizing); dlib and MediaPipe take single "
-        "images.",
+        "The forwards are those of the cold pass, as its record has them; the best forwards were measured directly "
+        "after it. Alone: the smallest CPU time of one image in a process alone, over batch sizes of 1 to 32, all "
+        "numbers of threads, both memory formats and repeats for networks of torch (without reading and resizing); "
+        "dlib and MediaPipe take single images. At once: a process of one thread on each core, all of them measuring, "
+        "as in a run; the median of the repeats at the best setting, mean of the processes.",
     ]
-    header = ("network", "forwards", "best forward, CPU ms", "CPU seconds")
+    header = (
+        "network", "forwards", "alone, CPU ms", "CPU seconds", "on all cores at once, CPU ms", "CPU seconds"
+    )  # fmt: skip
     rows = tables.floor_rows(kept[-1].forwards if kept else {}, best)
     packages = report.versions("torch", "dlib-bin", "mediapipe")
     title = f"Floor of the pass, {pairs} pairs of studio"

@@ -181,25 +181,38 @@ def ratio_lines(costs: Costs) -> list[str]:
     return lines
 
 
-def floor_rows(forwards: Mapping[str, int], best: Mapping[str, Cost | float]) -> list[list[str]]:
+@dataclass(frozen=True)
+class Forward:
+    """The CPU seconds of one image in a network, at its best setting.
+
+    Args:
+        alone: the smallest, in a process alone.
+        busy: the median, with a process of one thread on each core at once.
+    """
+
+    alone: float
+    busy: float
+
+
+def floor_rows(forwards: Mapping[str, int], best: Mapping[str, Cost | Forward]) -> list[list[str]]:
     """The rows of the floor: the forwards of the cold pass, times the best forward of each network.
 
     Args:
         forwards: network -> images.
-        best: network -> CPU seconds of one image, or the cost of the process that failed.
+        best: network -> its best forward, or the cost of the process that failed.
     """
     found = []
     for name, count in forwards.items():
         each = best.get(name)
-        if isinstance(each, float):
-            found.append([f"`{name}`", str(count), f"{each * 1e3:.2f}", f"{count * each:.2f}"])
+        if isinstance(each, Forward):
+            cells = [cell for one in (each.alone, each.busy) for cell in (f"{one * 1e3:.2f}", f"{count * one:.2f}")]
         else:
-            reason = f"failed: {each.reason}" if each else "not measured"
-            found.append([f"`{name}`", str(count), reason, ""])
+            cells = [f"failed: {each.reason}" if each else "not measured", "", "", ""]
+        found.append([f"`{name}`", str(count), *cells])
     return found
 
 
-def floor_lines(costs: Costs, best: Mapping[str, Cost | float], cores: int) -> list[str]:
+def floor_lines(costs: Costs, best: Mapping[str, Cost | Forward], cores: int) -> list[str]:
     """The cold pass as a multiple of its floor; if a network was not measured, only that.
 
     Args:
@@ -211,11 +224,17 @@ def floor_lines(costs: Costs, best: Mapping[str, Cost | float], cores: int) -> l
     if not kept:
         return ["- There is no floor: `evaluate` failed."]
     forwards = kept[-1].forwards
-    seconds = [count * each for name, count in forwards.items() if isinstance(each := best.get(name), float)]
-    if len(seconds) < len(forwards):
+    known = {name: each for name in forwards if isinstance(each := best.get(name), Forward)}
+    if len(known) < len(forwards):
         return ["- There is no floor: a network was not measured."]
-    cpu = sum(seconds)
-    return [
-        f"- The floor is {cpu:.1f} CPU seconds, or {cpu / cores:.1f} seconds on {cores} cores. {COLD} / floor: "
-        f"{middle(kept, 'seconds') / (cpu / cores):.2f} in seconds, {middle(kept, 'cpu') / cpu:.2f} in CPU seconds."
-    ]
+    lines = []
+    for what, cpu in (
+        ("alone", sum(forwards[name] * each.alone for name, each in known.items())),
+        ("on all cores at once", sum(forwards[name] * each.busy for name, each in known.items())),
+    ):
+        lines.append(
+            f"- The floor, measured {what}, is {cpu:.1f} CPU seconds, or {cpu / cores:.1f} seconds on {cores} cores. "
+            f"{COLD} / floor: {middle(kept, 'seconds') / (cpu / cores):.2f} in seconds, "
+            f"{middle(kept, 'cpu') / cpu:.2f} in CPU seconds."
+        )
+    return lines
