@@ -17,10 +17,10 @@ from fhpt_bench.errors import UserError, count_and_name, did_you_mean, with_loca
 from fhpt_bench.evaluation.batches import target_batches
 from fhpt_bench.evaluation.exchange import from_all, process_group
 from fhpt_bench.evaluation.finished import PairResult
-from fhpt_bench.evaluation.generated_images import SEED
 from fhpt_bench.evaluation.job import load_inputs, plan_steps
 from fhpt_bench.evaluation.memory import out_of_memory
 from fhpt_bench.evaluation.model_checks import check_conditioning, check_generated, doubtful_range
+from fhpt_bench.evaluation.model_images import SEED
 from fhpt_bench.evaluation.options import BATCH_SIZE, RunOptions
 from fhpt_bench.evaluation.pair_batch import pair_batch
 from fhpt_bench.evaluation.plan import Step, by_view, load_protocols

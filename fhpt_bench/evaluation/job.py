@@ -16,8 +16,9 @@ from fhpt_bench.data.real_images import RealImages
 from fhpt_bench.errors import UserError, check_type
 from fhpt_bench.evaluation.differences import check_alike
 from fhpt_bench.evaluation.generated_folder import match_folder
-from fhpt_bench.evaluation.generated_images import FolderImages, GeneratedImages, ModelImages, find_model
+from fhpt_bench.evaluation.generated_images import FolderImages, GeneratedImages
 from fhpt_bench.evaluation.measurement import Measurement, Share
+from fhpt_bench.evaluation.model_images import ModelImages, find_model
 from fhpt_bench.evaluation.options import RunOptions
 from fhpt_bench.evaluation.plan import Selection, Step, load_protocols, make_plan, select_protocols
 from fhpt_bench.evaluation.run_folder import RUN_FILE, SHARDS, RunFolder

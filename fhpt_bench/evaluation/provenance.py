@@ -13,7 +13,7 @@ from pathlib import Path
 from fhpt_bench import weights
 from fhpt_bench.data.subsets import LIMIT_SEED
 from fhpt_bench.evaluation.finished import Work
-from fhpt_bench.evaluation.generated_images import SEED
+from fhpt_bench.evaluation.model_images import SEED
 from fhpt_bench.evaluation.plan import Step
 from fhpt_bench.records.schema import Provenance, ShardPart
 from fhpt_bench.statistics import SEED as BOOTSTRAP_SEED

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from fhpt_bench.benchmark import Benchmark
-    from fhpt_bench.evaluation.generated_images import ModelImages
+    from fhpt_bench.evaluation.model_images import ModelImages
     from fhpt_bench.records.pair_table import PairValues
     from fhpt_bench.records.schema import Record
     from protocols.audit.damage import Damage
@@ -112,7 +112,7 @@ def load(names: Sequence[str], benchmark: Benchmark) -> tuple[dict[str, ModelIma
         UserError: if there is no model of a name.
     """
     from fhpt_bench.data.real_images import RealImages
-    from fhpt_bench.evaluation.generated_images import ModelImages, find_model
+    from fhpt_bench.evaluation.model_images import ModelImages, find_model
 
     real = RealImages(benchmark.folder, benchmark.image_size, {})
     made: dict[str, ModelImages] = {}

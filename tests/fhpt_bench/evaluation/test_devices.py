@@ -1,13 +1,11 @@
-"""Devices of a run: exact painting, whose numbers a record names, too little memory, batch sizes that matter.
+"""Devices of a run: exact painting, and whose numbers a record names.
 
-No GPU is needed: TF32 and the end of memory are simulated, and a pretended GPU computes on the CPU.
+No GPU is needed: TF32 is simulated, and a pretended GPU computes on the CPU.
 """
 
 from __future__ import annotations
 
 import json
-import logging
-import platform
 from pathlib import Path
 
 import numpy as np
@@ -20,131 +18,10 @@ from fhpt_bench.benchmark import load_benchmark
 from fhpt_bench.data.real_images import quantise
 from fhpt_bench.evaluation.differences import check_alike
 from fhpt_bench.evaluation.finished import NOT_RECORDED, Batch, Work, decode, encode
-from fhpt_bench.evaluation.memory import Portions
 from fhpt_bench.model import PairBatch, models
 from fhpt_bench.processes import Processes
 from fhpt_bench.reporting.terminal import report
-
-CPU, GPU = f"{platform.machine()} CPU", "NVIDIA H100"
-PAIRS = 24
-PLUGINS = """
-import numpy as np
-import torch
-from fhpt_bench.feature import FeatureSpec, MapFeature, VectorFeature
-from fhpt_bench.model import Generator, ModelCard
-from fhpt_bench.protocol import MetricCard, PairValues, PairwiseProtocol, Protocol, Score
-
-FITS = 3  # images
-
-def short(images):
-    if len(images) > FITS:
-        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB. GPU 0 has 1 MiB free.")
-
-class Painter(Generator):
-    card = ModelCard("painter", "computes with 10 bits where TF32 is allowed")
-    def generate(self, batch):
-        b = torch.backends
-        fast = any(one.fp32_precision != "ieee" for one in (b.cudnn.conv, b.cudnn.rnn, b.cuda.matmul))
-        with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):  # as some models do
-            image = 0.7 * batch.source
-        return (image.view(torch.int32) & ~0x1FFF).view(torch.float32) if fast or b.cudnn.benchmark else image
-
-class Plain(Generator):
-    card = ModelCard("plain", "the source")
-    def generate(self, batch): return batch.source
-
-class Random(Generator):
-    card = ModelCard("random", "noise")
-    def generate(self, batch): return torch.rand_like(batch.source) * 2 - 1
-
-class Own(Generator):
-    card = ModelCard("own", "noise of a generator of its own, as diffusers take one")
-    def generate(self, batch):
-        noise = torch.randn(batch.source.shape, generator=torch.Generator().manual_seed(0))
-        return (batch.source + 0.5 * noise).clamp(-1, 1)
-
-class OwnNumPy(Generator):
-    card = ModelCard("own-numpy", "noise of NumPy")
-    def generate(self, batch):
-        noise = torch.from_numpy(np.random.default_rng(0).normal(size=batch.source.shape)).float()
-        return (batch.source + 0.5 * noise).clamp(-1, 1)
-
-class Rounded(Plain):
-    card = ModelCard("rounded", "sums in another order for other batch sizes: some pixels differ by one level")
-    def generate(self, batch): return batch.source + (0.6 / 127.5) * (len(batch.source) > 4)
-
-class Large(Plain):
-    card = ModelCard("large", "the source, if few are wanted")
-    def generate(self, batch):
-        short(batch.source)
-        return batch.source
-
-class Huge(Plain):
-    card = ModelCard("huge", "never fits")
-    def to(self, device):
-        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 80.00 GiB.")
-
-class Level(VectorFeature):
-    spec = FeatureSpec("level", 1, (), "mean", backend="numpy")
-    def __init__(self, device): pass
-    def extract(self, images): return images.mean((1, 2), dtype=np.float64).astype(np.float32)
-
-class HungryLevel(Level):
-    spec = FeatureSpec("hungry-level", 1, (), "mean", backend="numpy")
-    def extract(self, images):
-        short(images)
-        return super().extract(images)
-
-class Maps(MapFeature):
-    spec = FeatureSpec("maps", 1, (), "none", backend="numpy")
-    def __init__(self, device): pass
-    def extract(self, images): return (torch.from_numpy(images.astype(np.float32)).permute(0, 3, 1, 2),)
-
-class HungryMaps(Maps):
-    def extract(self, images):
-        short(images)
-        return super().extract(images)
-
-class NoMaps(Maps):
-    def extract(self, images):
-        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
-
-class Distance(PairwiseProtocol):
-    id, title, citation = "distance", "distance of maps", ""
-    variants = {"canonical": ""}
-    metrics = (MetricCard("distance", "D", False),)
-    of = "Maps"
-    features = property(lambda self: (f"{__file__}:{self.of}",))
-    def compare(self, images):
-        (a,), (b,) = (maps[self.features[0]] for maps in (images.generated_maps, images.target_maps))
-        return {"distance": PairValues.of((a - b).abs().mean((1, 2, 3)).double().numpy())}
-
-class HungryDistance(Distance):
-    of = "HungryMaps"
-
-class NoDistance(Distance):
-    of = "NoMaps"
-
-class Spread(Protocol):
-    id, title, citation = "spread", "spread of levels", ""
-    variants = {"canonical": ""}
-    metrics = (MetricCard("spread", "S", False, per_pair=False),)
-    of = "Level"
-    features = property(lambda self: (f"{__file__}:{self.of}",))
-    def score(self, evidence):
-        rows = evidence.vectors(self.features[0], "generated")
-        return (Score("spread", float(rows.std(0).sum()), n=len(rows)),)
-
-class HungrySpread(Spread):
-    of = "HungryLevel"
-"""
-
-
-@pytest.fixture
-def plugins(tmp_path: Path) -> Path:
-    file = tmp_path / "plugins.py"
-    file.write_text(PLUGINS)
-    return file
+from tests.fhpt_bench.evaluation.device_plugins import CPU, GPU, PAIRS, devices, forget, forwards
 
 
 @pytest.fixture
@@ -154,20 +31,6 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: GPU)
     monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
-
-
-def devices(record: fb.Record) -> dict[str, dict[str, int]]:
-    return {stage.name.rpartition(":")[2]: stage.devices for stage in record.stages if stage.devices}
-
-
-def forwards(record: fb.Record) -> int:
-    return sum(stage.forwards for stage in record.stages)
-
-
-def forget(folder: Path, kept: int) -> None:
-    """Remove all finished batches but the first few, as if the run had been killed."""
-    file = folder / "progress" / "rank-0.jsonl"
-    file.write_bytes(b"\n".join([line for line in file.read_bytes().splitlines() if line][:kept]))
 
 
 def test_painting_is_exact(tiny: Path, tmp_path: Path, plugins: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -296,113 +159,6 @@ def test_processes_on_different_gpus_are_refused(gpu: None, monkeypatch: pytest.
     check("cpu", "")
     with pytest.raises(fb.UserError, match=rf"Processes 0 and 1 differ in the GPU \({GPU} and NVIDIA A100\)"):
         check("cuda", "NVIDIA A100")
-
-
-def test_smaller_parts_are_tried_before_a_protocol_fails(
-    tiny: Path, tmp_path: Path, plugins: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    names = {"Distance": "HungryDistance", "Spread": "HungrySpread"}
-    plain, hungry = (
-        fb.run("warp", str(tiny), ["psnr", *(f"{plugins}:{name}" for name in chosen)], out=tmp_path / way, device="cpu")
-        for way, chosen in (("plain", names), ("hungry", names.values()))
-    )
-    assert not hungry.failed
-    for key in ("psnr", "distance", "spread"):
-        assert (hungry[key].value, hungry[key].n) == (plain[key].value, plain[key].n)
-    warnings = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING and "out of memory" in r.message]
-    # Each size is tried once in the whole run, though it has two batches of pairs and two of real images.
-    tried = [16, 8, 4]
-    assert [text for text in warnings if "comparing pairs" in text] == [
-        f"comparing pairs: out of memory with {size} at once, continued with {size // 2}; "
-        "values may differ in the last digits."
-        for size in tried
-    ]
-    assert len(warnings) == 2 * len(tried)
-
-
-def test_what_never_fits_fails_in_one_sentence(tiny: Path, tmp_path: Path, plugins: Path) -> None:
-    record = fb.run("warp", str(tiny), [f"{plugins}:NoDistance", "psnr"], out=tmp_path / "run", device="cpu")
-    assert record["distance"].reason == "out of memory with one image at once: end other programs that use the memory."
-    assert record["psnr"].status == "ok"
-
-
-def test_a_model_that_does_not_fit_is_told_what_to_do(tiny: Path, tmp_path: Path, plugins: Path) -> None:
-    with pytest.raises(fb.UserError, match=r"large failed .*: out of memory with 16 images at once: give --batch-size"):
-        fb.run(f"{plugins}:Large", str(tiny), "psnr", out=tmp_path / "run", device="cpu")
-    record = fb.run(f"{plugins}:Large", str(tiny), "psnr", out=tmp_path / "run", batch_size=2, device="cpu")
-    assert record["psnr"].n == PAIRS
-    with pytest.raises(fb.UserError, match=r"huge cannot be moved to cpu: out of memory: end other programs"):
-        fb.run(f"{plugins}:Huge", str(tiny), "psnr", out=tmp_path / "huge", device="cpu")
-
-    def greedy(batch: object) -> torch.Tensor:
-        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
-
-    with pytest.raises(fb.UserError, match="The evaluation ran out of memory: give a smaller batch_size than 5"):
-        fb.Evaluator(str(tiny), "psnr", batch_size=5, device="cpu")(greedy)
-
-
-@pytest.mark.parametrize("place", ["model.to_device", "evaluation.generated_images.quantise"])
-def test_memory_that_ends_beside_the_model_is_said_in_the_same_sentence(
-    tiny: Path, tmp_path: Path, plugins: Path, place: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def short(*_: object) -> None:
-        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
-
-    monkeypatch.setattr(f"fhpt_bench.{place}", short)
-    with pytest.raises(fb.UserError, match=r"plain failed .*: out of memory with 16 images at once: give --batch-size"):
-        fb.run(f"{plugins}:Plain", str(tiny), "psnr", out=tmp_path / "run", device="cpu")
-
-
-def test_other_errors_are_not_tried_again() -> None:
-    seen: list[slice] = []
-
-    def fail(part: slice) -> None:
-        seen.append(part)
-        raise RuntimeError("sizes do not match")
-
-    with pytest.raises(RuntimeError, match="sizes"):
-        Portions("sums")(fail, 8)
-    assert len(seen) == 1
-
-
-def test_a_model_that_draws_is_resumed_with_its_batch_size(tiny: Path, tmp_path: Path, plugins: Path) -> None:
-    run, model = tmp_path / "run", f"{plugins}:Random"
-    whole = fb.run(model, str(tiny), "psnr", out=run, batch_size=4, device="cpu")
-    assert whole.model.batch_size == 4
-    forget(run, 2)
-    with pytest.raises(fb.UserError, match=r"draws random numbers, .* with --batch-size 4, on which they depend"):
-        fb.run(model, str(tiny), "psnr", out=run, batch_size=8, device="cpu")
-    resumed = fb.run(model, str(tiny), "psnr", out=run, batch_size=4, device="cpu")
-    assert resumed.pairs == whole.pairs
-    # With all images there, another batch size changes nothing.
-    added = fb.run(model, str(tiny), "psnr,ssim", out=run, batch_size=8, device="cpu")
-    assert (added.pairs.images_sha256, added.model.batch_size) == (whole.pairs.images_sha256, 4)
-    other = fb.run(model, str(tiny), "psnr", out=tmp_path / "other", batch_size=8, device="cpu")
-    assert other.pairs.images_sha256 != whole.pairs.images_sha256, "the batch size does matter"
-
-
-@pytest.mark.parametrize("name", ["Own", "OwnNumPy"])
-@pytest.mark.parametrize(("size", "other"), [(4, 8), (8, 4)])
-def test_random_numbers_of_a_model_itself_are_found(
-    tiny: Path, tmp_path: Path, plugins: Path, name: str, size: int, other: int
-) -> None:
-    run, model = tmp_path / "run", f"{plugins}:{name}"
-    whole = fb.run(model, str(tiny), "psnr", out=run, batch_size=size, device="cpu")
-    forget(run, 16 // size)
-    with pytest.raises(fb.UserError, match=rf"paints other images with --batch-size {other}, .* --batch-size {size}, "):
-        fb.run(model, str(tiny), "psnr", out=run, batch_size=other, device="cpu")
-    assert fb.run(model, str(tiny), "psnr", out=run, batch_size=size, device="cpu").pairs == whole.pairs
-
-
-@pytest.mark.parametrize("name", ["Plain", "Rounded"])
-def test_other_models_are_resumed_with_any_batch_size(tiny: Path, tmp_path: Path, plugins: Path, name: str) -> None:
-    run, model = tmp_path / "run", f"{plugins}:{name}"
-    whole = fb.run(model, str(tiny), "psnr", out=run, batch_size=4, device="cpu")
-    forget(run, 2)
-    resumed = fb.run(model, str(tiny), "psnr", out=run, batch_size=8, device="cpu")
-    assert (resumed.pairs == whole.pairs) == (name == "Plain")
-    assert resumed.run_id == whole.run_id
-    assert resumed.model.batch_size is None
 
 
 @pytest.mark.cuda

@@ -16,7 +16,7 @@ import pytest
 import fhpt_bench as fb
 from fhpt_bench.evaluation import comparison, measurement
 from fhpt_bench.evaluation.feature_cache import FeatureCache
-from fhpt_bench.evaluation.generated_images import ModelImages
+from fhpt_bench.evaluation.model_images import ModelImages
 from fhpt_bench.evaluation.pipeline import batches_ahead, flow, image_threads
 from fhpt_bench.evaluation.worker_pool import WorkerPool, worker_count
 from fhpt_bench.threads import map_threads, worker_threads
