@@ -1,19 +1,16 @@
-"""The processes that share a run, started by `torchrun` or by `start`, and the device that they use."""
+"""The processes that share a run, started by `torchrun` or by `start`."""
 
 from __future__ import annotations
 
 import atexit
-import contextlib
 import datetime
 import os
-import platform
-import re
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +20,6 @@ _MOST, _PAIRS_EACH = 8, 100  # each process holds the networks in memory, and ta
 _CHECK_EVERY = 2  # seconds between two checks whether the main process is still running
 _STARTED_BY = "FHPT_STARTED_BY"
 _LONGEST = datetime.timedelta(days=7)  # that a process waits for the others
-_TRIM_THRESHOLD, _MMAP_THRESHOLD, _LARGEST = -1, -3, 1 << 30  # glibc's malloc.h; bytes
 _finished = threading.Event()
 
 
@@ -77,113 +73,6 @@ def on_this_machine(count: int) -> int:
 def waiting_cores() -> int:
     """How many cores of this machine are free while only the main process works: one per process of the run on it."""
     return on_this_machine(launched()[0])
-
-
-def check_device(device: str | None) -> None:
-    """Refuse a device whose name is unknown; torch is not imported.
-
-    Args:
-        device: "cpu", "cuda", "cuda:1" for the second GPU, or None.
-
-    Raises:
-        UserError: if it is something else.
-
-    Examples:
-        >>> check_device("gpu")
-        Traceback (most recent call last):
-        fhpt_bench.errors.UserError: --device 'gpu' is unknown: give cpu, cuda, or cuda:1 for the second GPU.
-    """
-    if device is not None and not re.fullmatch(r"cpu|cuda(:\d{1,4})?", device):
-        raise UserError(f"--device {device!r} is unknown: give cpu, cuda, or cuda:1 for the second GPU.")
-
-
-def find_device(device: str | None) -> str:
-    """The device that a name means, if it exists.
-
-    Args:
-        device: "cpu", "cuda", "cuda:1" for the second GPU; None for "cuda" if torch finds a GPU, else "cpu".
-
-    Returns:
-        "cpu", "cuda", or "cuda:" and a number.
-
-    Raises:
-        UserError: if the name is unknown or there is no such GPU.
-    """
-    import torch
-
-    check_device(device)
-    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if device is None:
-        return "cuda" if gpus else "cpu"
-    kind, _, number = device.partition(":")
-    if kind == "cuda" and not gpus:
-        raise UserError(f"--device {device}: torch finds no GPU here; give --device cpu.")
-    if number and int(number) >= gpus:
-        raise UserError(f"--device {device}: torch finds {gpus} GPU{'' if gpus == 1 else 's'} here, from cuda:0.")
-    return device
-
-
-def device_name(device: str) -> str:
-    """The name of a device, for records.
-
-    Args:
-        device: "cpu"; "cuda" for torch's current GPU; or "cuda:1" for the second one.
-
-    Examples:
-        >>> device_name("cpu").endswith(" CPU")
-        True
-    """
-    if device == "cpu":
-        return f"{platform.machine()} CPU"
-    import torch
-
-    return torch.cuda.get_device_name(device)
-
-
-def gpu_name(device: str) -> str:
-    """The name of the GPU on which a run computes; empty for a CPU.
-
-    Args:
-        device: as for `device_name`.
-    """
-    return "" if device == "cpu" else device_name(device)
-
-
-@contextlib.contextmanager
-def on_device(device: str | None, processes: int | None = 1) -> Iterator[str]:
-    """Choose the device of a run or a training; a GPU that is named by its number is torch's current one meanwhile.
-
-    So all code inside needs to know only "cpu" and "cuda".
-
-    Args:
-        device: "cpu", "cuda", "cuda:1" for the second GPU; None for "cuda" if torch finds a GPU, else "cpu".
-        processes: number of processes that are to share the work, or None; those of a launcher count too.
-
-    Yields:
-        "cpu" or "cuda".
-
-    Raises:
-        UserError: if there is no such GPU, or there are fewer GPUs than processes.
-    """
-    import torch
-
-    chosen = find_device(device)
-    kind, _, number = chosen.partition(":")
-    count, _ = launched()
-    if number and max(processes or 1, count) > 1:
-        raise UserError(f"--device {chosen} is one GPU, but several processes share the work: give --device cuda.")
-    if kind == "cuda":
-        last = int(os.environ.get("LOCAL_RANK", "0")) + 1 if count > 1 else processes or 1
-        if last > (gpus := torch.cuda.device_count()):
-            here = int(os.environ.get("LOCAL_WORLD_SIZE", last))
-            raise UserError(
-                f"{here} processes need a GPU each, and torch finds {gpus} here: start {gpus}, or give --device cpu."
-            )
-    if not number:
-        yield kind
-        return
-    with torch.cuda.device(int(number)):
-        yield kind
 
 
 def best_count(device: str, pairs: int) -> int:
@@ -244,19 +133,6 @@ def one_thread() -> int:
     if launched()[0] < 2:
         torch.set_num_threads(1)
     return 1
-
-
-def reuse_memory() -> None:
-    """Let the C library keep freed memory: otherwise each map of a network is new memory, which the system clears.
-
-    Only glibc is known to do this, and to have the setting; it stays.
-    """
-    if platform.libc_ver()[0] == "glibc":
-        import ctypes
-
-        library = ctypes.CDLL(None)
-        library.mallopt(_TRIM_THRESHOLD, _LARGEST)
-        library.mallopt(_MMAP_THRESHOLD, _LARGEST)
 
 
 def _end_without(process: subprocess.Popen[bytes]) -> None:
@@ -325,18 +201,3 @@ def end_with(main: int) -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
-
-
-def memory_size() -> int:
-    """The memory of this machine in bytes; 0 if the operating system does not say."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):  # Windows
-        return 0
-
-
-def peak_memory() -> int:
-    """The largest amount of memory that this process has used so far, in bytes."""
-    import resource  # not on Windows
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)

@@ -26,8 +26,8 @@ MAY_IMPORT = {
 }
 # The rooms of the host, from the lowest floor to the highest: each imports only rooms before it.
 FLOORS = (
-    "version", "errors", "files", "reading", "output_folder", "progress", "processes", "threads", "significance",
-    "statistics", "power", "verdicts", "plugin_code", "registry", "data", "benchmarks", "benchmark",
+    "version", "errors", "files", "reading", "output_folder", "progress", "processes", "devices", "threads",
+    "significance", "statistics", "power", "verdicts", "plugin_code", "registry", "data", "benchmarks", "benchmark",
     "weights", "model", "feature", "networks", "score", "protocol", "encoder_protocol",
     "records", "reporting", "evaluation", "training", "commands", "cli", "__init__", "__main__",
 )  # fmt: skip

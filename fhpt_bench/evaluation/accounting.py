@@ -8,11 +8,11 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from fhpt_bench.devices import device_name
 from fhpt_bench.errors import UserError, with_location
 from fhpt_bench.evaluation.finished import Work
 from fhpt_bench.evaluation.memory import memory_advice, out_of_memory
 from fhpt_bench.evaluation.plan import Step
-from fhpt_bench.processes import device_name
 
 log = logging.getLogger(__name__)
 

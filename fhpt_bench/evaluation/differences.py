@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from fhpt_bench.devices import gpu_name
 from fhpt_bench.errors import UserError
 from fhpt_bench.evaluation.exchange import from_all
 from fhpt_bench.evaluation.plan import Step
 from fhpt_bench.evaluation.provenance import git_commit
-from fhpt_bench.processes import Processes, gpu_name
+from fhpt_bench.processes import Processes
 from fhpt_bench.version import VERSION
 
 Compared = tuple[str, Any, Any]  # what is compared, in words, and its two values

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fhpt_bench import weights
+from fhpt_bench.devices import device_name
 from fhpt_bench.evaluation.accounting import Accounting
 from fhpt_bench.evaluation.feature_cache import FeatureCache
 from fhpt_bench.evaluation.finished import Work
@@ -20,7 +21,7 @@ from fhpt_bench.evaluation.memory import Portions
 from fhpt_bench.evaluation.plan import Step
 from fhpt_bench.evaluation.worker_pool import WorkerPool
 from fhpt_bench.feature import Feature, MapFeature, MapSummary, VectorFeature
-from fhpt_bench.processes import device_name, on_this_machine
+from fhpt_bench.processes import on_this_machine
 from fhpt_bench.progress import progress_bar
 from fhpt_bench.threads import map_threads
 

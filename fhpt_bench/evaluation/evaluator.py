@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from fhpt_bench.benchmark import Pair
 from fhpt_bench.data.real_images import quantise, to_tensor
+from fhpt_bench.devices import find_device
 from fhpt_bench.errors import UserError, count_and_name, did_you_mean, with_location
 from fhpt_bench.evaluation.batches import target_batches
 from fhpt_bench.evaluation.exchange import from_all, process_group
@@ -28,7 +29,6 @@ from fhpt_bench.evaluation.real_side import RealSide
 from fhpt_bench.evaluation.scoring import score_step
 from fhpt_bench.evaluation.undisturbed import undisturbed
 from fhpt_bench.model import CONDITIONING, Generator, Oracle, PairBatch
-from fhpt_bench.processes import find_device
 from fhpt_bench.protocol import Evidence, PairValues, View
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from fhpt_bench import weights
 from fhpt_bench.data.images import pixels_sha256
+from fhpt_bench.devices import gpu_name
 from fhpt_bench.errors import UserError
 from fhpt_bench.feature import Feature, VectorFeature, features
 from fhpt_bench.files import cache_folder, explained, local_signature, sha256_json, write_bytes
-from fhpt_bench.processes import gpu_name
 from fhpt_bench.reading import ARCHIVE_BYTES, parse_array, read_file
 
 _SIGNATURE = 64  # bytes

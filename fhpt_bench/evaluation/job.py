@@ -13,6 +13,7 @@ from typing import Any
 from fhpt_bench.benchmark import Benchmark, load_benchmark
 from fhpt_bench.data.parsing_maps import read_parsing_folder
 from fhpt_bench.data.real_images import RealImages
+from fhpt_bench.devices import on_device, reuse_memory
 from fhpt_bench.errors import UserError, check_type
 from fhpt_bench.evaluation.differences import check_alike
 from fhpt_bench.evaluation.generated_folder import match_folder
@@ -28,17 +29,7 @@ from fhpt_bench.files import explained, file_name, sha256_json
 from fhpt_bench.model import Generator
 from fhpt_bench.networks.encoders import use_encoders
 from fhpt_bench.output_folder import check_output
-from fhpt_bench.processes import (
-    Processes,
-    best_count,
-    by_launcher,
-    join,
-    launched,
-    on_device,
-    one_thread,
-    reuse_memory,
-    start,
-)
+from fhpt_bench.processes import Processes, best_count, by_launcher, join, launched, one_thread, start
 from fhpt_bench.progress import print_note, progress_bar
 from fhpt_bench.protocol import Protocol
 from fhpt_bench.records.fingerprint import describe

@@ -19,12 +19,12 @@ from fhpt_bench.data.names import stem
 from fhpt_bench.data.pairs import read_pairs
 from fhpt_bench.data.pose import read_keypoints
 from fhpt_bench.data.real_images import RealImages
+from fhpt_bench.devices import peak_memory
 from fhpt_bench.errors import UserError, name_some, with_location
 from fhpt_bench.evaluation.feature_cache import FeatureCache
 from fhpt_bench.evaluation.job import KEYPOINTS
 from fhpt_bench.evaluation.worker_pool import WorkerPool, worker_count
 from fhpt_bench.feature import VectorFeature, features, supplied_features
-from fhpt_bench.processes import peak_memory
 from fhpt_bench.progress import progress_bar
 from fhpt_bench.reporting.formatting import format_duration
 

@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from fhpt_bench.devices import find_device, gpu_name
 from fhpt_bench.errors import UserError, name_some, plain
 from fhpt_bench.evaluation.differences import measured_by
 from fhpt_bench.evaluation.job import Opened, measuring
@@ -25,7 +26,7 @@ from fhpt_bench.evaluation.shards import (
 )
 from fhpt_bench.files import explained, write_bytes
 from fhpt_bench.output_folder import FolderLock
-from fhpt_bench.processes import find_device, gpu_name, launched
+from fhpt_bench.processes import launched
 from fhpt_bench.reading import FILE_BYTES, IMAGE_BYTES, open_file, read_file
 from fhpt_bench.records.schema import RECORD_FILE, Record, ShardPart
 

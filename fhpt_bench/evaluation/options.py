@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from fhpt_bench.devices import check_device
 from fhpt_bench.errors import UserError, check_type
-from fhpt_bench.processes import check_device
 
 BATCH_SIZE = 16
 

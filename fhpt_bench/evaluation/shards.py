@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fhpt_bench.devices import gpu_name
 from fhpt_bench.errors import UserError
 from fhpt_bench.evaluation.batches import target_batches
 from fhpt_bench.evaluation.differences import first_difference, measured_by, of_runs
@@ -28,7 +29,7 @@ from fhpt_bench.evaluation.options import RunOptions
 from fhpt_bench.evaluation.provenance import git_commit
 from fhpt_bench.evaluation.run_folder import RUN_FILE, SHARDS, RunFolder
 from fhpt_bench.files import cache_folder, local_signature, sha256_json, write_text
-from fhpt_bench.processes import by_launcher, gpu_name, set_finished
+from fhpt_bench.processes import by_launcher, set_finished
 from fhpt_bench.reading import SHARDS as MOST
 from fhpt_bench.reading import read_json
 from fhpt_bench.records.schema import RECORD_FILE

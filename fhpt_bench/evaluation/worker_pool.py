@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fhpt_bench.devices import memory_size
 from fhpt_bench.evaluation.feature_cache import FeatureCache
 from fhpt_bench.plugin_code import is_plugin_file
-from fhpt_bench.processes import end_with, memory_size
+from fhpt_bench.processes import end_with
 
 if TYPE_CHECKING:
     from loky import Future, ProcessPoolExecutor

@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from fhpt_bench.processes import launched, peak_memory
+from fhpt_bench.devices import peak_memory
+from fhpt_bench.processes import launched
 from fhpt_bench.reporting.formatting import format_duration
 from fhpt_bench.training.loop import Learner, Schedule, own_random_numbers, seed_unit
 from fhpt_bench.training.recipe import Task

@@ -11,11 +11,12 @@ from typing import Any
 from fhpt_bench import weights
 from fhpt_bench.benchmark import Benchmark, load_benchmark
 from fhpt_bench.data.real_images import RealImages
+from fhpt_bench.devices import check_device, on_device, reuse_memory
 from fhpt_bench.errors import UserError, did_you_mean
 from fhpt_bench.evaluation.memory import out_of_memory
 from fhpt_bench.files import sha256_json
 from fhpt_bench.plugin_code import code_digest
-from fhpt_bench.processes import check_device, launched, on_device, reuse_memory
+from fhpt_bench.processes import launched
 from fhpt_bench.reading import sha256_file
 from fhpt_bench.training.distributed import Precision
 from fhpt_bench.training.folder import TrainingFolder

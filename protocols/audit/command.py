@@ -43,10 +43,11 @@ def audit(
     --damage, images with a known defect (adversaries) are measured as well. The same command resumes an audit that was
     interrupted.
     """
+    from fhpt_bench.devices import find_device
     from fhpt_bench.errors import UserError
     from fhpt_bench.files import write_bytes
     from fhpt_bench.output_folder import FolderLock, check_output
-    from fhpt_bench.processes import best_count, find_device
+    from fhpt_bench.processes import best_count
     from fhpt_bench.reporting.listing import echo
     from protocols.audit import adversaries, campaign, report
     from protocols.audit.adversaries import painted_folder

@@ -15,8 +15,8 @@ from click.testing import CliRunner
 
 from fhpt_bench import registry
 from fhpt_bench.cli import cli
+from fhpt_bench.devices import on_device
 from fhpt_bench.errors import UserError
-from fhpt_bench.processes import on_device
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
