@@ -328,12 +328,20 @@ function drawAudit() {
     ...rows.map((row) => el("details", {}, el("summary", {}, `${row.label} (${row.key})`), el("ul", {}, ...Object.entries(row.use).map(([head, text]) => el("li", {}, el("b", {}, `${head}: `), text))))));
 }
 
+// A note on many scores, with its list folded: either the list or the sentence comes first.
+function note(text) {
+  const colon = text.indexOf(": ");
+  if (text.length < 300 || colon < 0) return el("li", {}, text);
+  const [sentence, list] = [text.slice(0, colon), text.slice(colon + 2)].sort((a, b) => a.length - b.length);
+  return el("li", {}, el("details", {}, el("summary", {}, sentence), list));
+}
+
 function draw() {
   drawHead();
   const one = table();
   const view = one ? state.v : "published";
   ({ table: drawTable, compare: drawCompare, pairs: one?.pairs_shown ? drawPairs : drawTable, plots: drawPlots, audit: content.audit ? drawAudit : drawTable, published: drawPublished })[view](one);
-  document.getElementById("notes").replaceChildren(el("ul", {}, ...(view === "published" ? [] : one.notes).map((text) => el("li", {}, text))), el("p", {}, content.made));
+  document.getElementById("notes").replaceChildren(el("ul", {}, ...(view === "published" ? [] : one.notes).map(note)), el("p", {}, content.made));
 }
 
 addEventListener("hashchange", () => { readState(); draw(); });

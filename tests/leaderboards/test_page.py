@@ -294,6 +294,17 @@ def test_sort_filter_and_links(browser: Any, made: Path) -> None:
         assert again.page.locator("thead th").count() == 1
 
 
+def test_long_lists_in_notes_are_folded(browser: Any, made: Path) -> None:
+    with Seen(browser, (made / "index.html").as_uri()) as seen:
+        keys = ", ".join(f"retrieval:hit:retrieval@{k}" for k in range(20))
+        for text in (f"{keys}: cannot see the pose.", f"cannot see the pose.: {keys}"):
+            folded = (
+                "text => { const d = note(text).querySelector('details'); return [d.open, d.firstChild.textContent]; }"
+            )
+            assert seen.page.evaluate(folded, text) == [False, "cannot see the pose."]
+        assert seen.page.evaluate("note('ssim: a short note').innerHTML") == "ssim: a short note"
+
+
 def test_cards_compare_and_pairs(browser: Any, made: Path) -> None:
     with Seen(browser, (made / "index.html").as_uri()) as seen:
         page = seen.page
