@@ -181,7 +181,7 @@ def join(device: str) -> Processes:
 
 
 def _leave() -> None:
-    """End gloo's threads: one that still holds a tensor while Python ends aborts the process, and so its launcher."""
+    """Leave the group: a thread of gloo that still holds a tensor when Python ends would abort this process."""
     import torch
 
     if torch.distributed.is_initialized():

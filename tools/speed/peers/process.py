@@ -75,14 +75,14 @@ def adopt_orphans(adopt: bool = True) -> None:
     """Make processes whose parent has ended children of this one, so that it can ask for their time; Linux only.
 
     Args:
-        adopt: False for those of later processes: what nobody waits for would stay as a zombie.
+        adopt: False ends it: a process that has ended stays in the list of processes until its parent asks for it.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, int(adopt), 0, 0, 0)
 
 
 def waited(process: subprocess.Popen[str] | subprocess.Popen[bytes], start: float) -> tuple[float, float]:
-    """Wait for a process that was started with `start_new_session`, and for all that it has started; adopt no more.
+    """Wait for a process that was started with `start_new_session`, and for all that it has started.
 
     Args:
         process: the process, started after `adopt_orphans`.
